@@ -1,0 +1,65 @@
+/**
+ * What a failed call did to the data.
+ *
+ * - `applied`: the change is committed, although the call failed.
+ * - `not-applied`: nothing was changed, so the same call may be made again.
+ * - `unknown`: the reply was lost after the statement was sent; only the database knows.
+ */
+export type Outcome = 'applied' | 'not-applied' | 'unknown';
+
+/** Facts for logs and dashboards: names and numbers, never parameters, credentials or row data. */
+export type ErrorContext = Readonly<
+  Record<string, string | number | boolean | readonly string[] | undefined>
+>;
+
+export interface MeridianErrorOptions {
+  readonly code: ErrorCode;
+  readonly retryable?: boolean;
+  readonly outcome?: Outcome;
+  readonly context?: ErrorContext;
+  readonly cause?: unknown;
+}
+
+/** A stable error code; `docs/errors.md` lists each one with its cause and cure. */
+export type ErrorCode = `MERIDIAN_${Uppercase<string>}`;
+
+// Symbol.for, so that an ESM and a CommonJS copy of the package recognise each other's errors.
+const brand = Symbol.for('meridian.error');
+
+/**
+ * The base of every error that Meridian throws. The message says what happened and what to do.
+ *
+ * `instanceof` works within one copy of the package; across copies (ESM and CommonJS, two
+ * versions) use {@link isMeridianError}.
+ */
+export class MeridianError extends Error {
+  readonly [brand] = true;
+  /** Stable, machine-readable, listed in `docs/errors.md`. */
+  readonly code: ErrorCode;
+  /** `true` when the same call may succeed later and repeating it cannot apply anything twice. */
+  readonly retryable: boolean;
+  /** What the failed call did to the data. */
+  readonly outcome: Outcome;
+  /** Facts for logs: shard, table, slot and the like. Never parameters, credentials or rows. */
+  readonly context: ErrorContext;
+
+  constructor(message: string, options: MeridianErrorOptions) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    this.code = options.code;
+    this.retryable = options.retryable ?? false;
+    this.outcome = options.outcome ?? 'not-applied';
+    this.context = options.context ?? {};
+  }
+
+  /** What a JSON logger writes: no stack, no cause, nothing that may hold a secret. */
+  toJSON(): Record<string, unknown> {
+    const { name, code, message, retryable, outcome, context } = this;
+    return { name, code, message, retryable, outcome, context };
+  }
+}
+
+/** Whether a value is a Meridian error, whichever copy of the package threw it. */
+export function isMeridianError(value: unknown): value is MeridianError {
+  return typeof value === 'object' && value !== null && brand in value;
+}
