@@ -1,0 +1,46 @@
+/** Where one database server listens and how to log in. */
+export interface EndpointAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+  /** `verify`: TLS with the certificate checked against the system's authorities. */
+  readonly tls: 'off' | 'verify';
+}
+
+/**
+ * Reads `mysql://user:password@host:port/database?tls=verify`. Returns a message instead of an
+ * address when it is wrong; the message never repeats the URL, which may hold a password.
+ */
+export function readEndpointUrl(text: string): EndpointAddress | string {
+  if (!URL.canParse(text)) return 'is not a URL; write mysql://user:password@host:3306/database';
+  const url = new URL(text);
+  if (url.protocol !== 'mysql:' && url.protocol !== 'mariadb:') {
+    return `has protocol '${url.protocol}//'; write mysql://user:password@host:3306/database`;
+  }
+  const database = decodeURIComponent(url.pathname.slice(1));
+  if (url.hostname === '') return 'has no host';
+  if (url.username === '') return 'has no user; write mysql://user:password@host:3306/database';
+  if (database === '' || database.includes('/')) {
+    return 'must end in the name of one database: mysql://user:password@host:3306/database';
+  }
+  const tls = url.searchParams.get('tls') ?? 'off';
+  if (tls !== 'off' && tls !== 'verify') return "has an unknown tls mode; use 'off' or 'verify'";
+  for (const name of url.searchParams.keys()) {
+    if (name !== 'tls') return `has an unknown parameter '${name}'; only 'tls' is known`;
+  }
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port === '' ? 3306 : Number(url.port),
+    user: decodeURIComponent(url.username),
+    password: decodeURIComponent(url.password),
+    database,
+    tls,
+  };
+}
+
+/** `host:port/database`: what logs, errors and `explain` may show. */
+export function endpointLabel({ host, port, database }: EndpointAddress): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}/${database}`;
+}

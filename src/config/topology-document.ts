@@ -1,0 +1,150 @@
+import { z } from 'zod';
+import type { Problem } from '../errors/config-error.ts';
+import { substituteEnvironment } from './environment.ts';
+import { type EndpointAddress, readEndpointUrl } from './endpoint-url.ts';
+import { parseInto, strictObject } from './strict-object.ts';
+
+/** A topology as users write it, in JSON or as an object. `docs/topology.md` explains each field. */
+export interface TopologyDocument {
+  /** Grows with every change; starts at 1. */
+  epoch: number;
+  regions: Record<string, RegionDocument>;
+  shards: Record<string, ShardDocument>;
+  keyspaces: Record<string, KeyspaceDocument>;
+}
+
+export interface RegionDocument {
+  /** 0–63, never reused: ids carry it. */
+  code: number;
+  /** `[latitude, longitude]` in degrees. */
+  location: [number, number];
+  /** ISO 3166-1 alpha-2 countries whose rows live here. Default: none. */
+  countries?: string[];
+  /** `strict`: rows of these countries may not leave the region. Default `open`. */
+  residency?: 'open' | 'strict';
+  /** Takes places that no region serves. At most one region. Default `false`. */
+  default?: boolean;
+}
+
+export interface ShardDocument {
+  region: string;
+  /** `mysql://user:${PASSWORD}@host:3306/database`; `${NAME}` is read from the environment. */
+  primary: string;
+  /** Read replicas, same form. Default: none. */
+  replicas?: string[];
+  /** Share of the slots relative to the other shards. Default 1. */
+  weight?: number;
+}
+
+export interface KeyspaceDocument {
+  /** 0–63, never reused: ids carry it. */
+  code: number;
+  /** `geo`: rows live in the region of their place. `hash`: rows spread by key. */
+  strategy: 'geo' | 'hash';
+  shards: string[];
+  /**
+   * Stored slots. hash: `{ shard: '0-8191' }`; geo: `{ region: { shard: '0-1023' } }`.
+   * Default: derived from the shards' names and weights.
+   */
+  slots?: Record<string, string> | Record<string, Record<string, string>>;
+}
+
+/** A shard whose URLs were read. */
+export interface ParsedShard {
+  readonly region: string;
+  readonly primary: EndpointAddress;
+  readonly replicas: readonly EndpointAddress[];
+  readonly weight: number;
+}
+
+export type ParsedRegion = z.output<typeof region>;
+export type ParsedKeyspace = z.output<typeof keyspace>;
+
+/** The entries of a document that are well formed, each by itself. */
+export interface ParsedTopology {
+  readonly epoch: number;
+  readonly regions: ReadonlyMap<string, ParsedRegion>;
+  readonly shards: ReadonlyMap<string, ParsedShard>;
+  readonly keyspaces: ReadonlyMap<string, ParsedKeyspace>;
+  /** Every name written, also of malformed entries, so that one mistake is reported once. */
+  readonly names: Record<'regions' | 'shards' | 'keyspaces', ReadonlySet<string>>;
+}
+
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, 'a name has 1 to 63 letters, digits, _ . or -');
+const code = z.int().min(0).max(63);
+
+const region = strictObject({
+  code,
+  location: z.tuple([z.number().min(-90).max(90), z.number().min(-180).max(180)]),
+  countries: z
+    .array(z.string().regex(/^[A-Z]{2}$/, "an ISO 3166-1 alpha-2 code such as 'DE'"))
+    .default([]),
+  residency: z.enum(['open', 'strict']).default('open'),
+  default: z.boolean().default(false),
+});
+
+const address = z.string().transform((text, context): EndpointAddress => {
+  const { text: filled, missing } = substituteEnvironment(text, process.env);
+  const fail = (message: string) => {
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  };
+  if (missing.length > 0) return fail(`environment variable ${missing.join(', ')} is not set`);
+  const read = readEndpointUrl(filled);
+  return typeof read === 'string' ? fail(read) : read;
+});
+
+const shard = strictObject({
+  region: z.string(),
+  primary: address,
+  replicas: z.array(address).default([]),
+  weight: z.number().positive('must be over 0; remove the shard from its keyspace to empty it').default(1),
+});
+
+const keyspace = strictObject({
+  code,
+  strategy: z.enum(['geo', 'hash']),
+  shards: z.array(z.string()).min(1, 'needs at least one shard'),
+  slots: z
+    .union([z.record(z.string(), z.string()), z.record(z.string(), z.record(z.string(), z.string()))])
+    .optional(),
+});
+
+const document = strictObject({
+  epoch: z.int().min(1),
+  regions: z.record(z.string(), z.unknown()),
+  shards: z.record(z.string(), z.unknown()),
+  keyspaces: z.record(z.string(), z.unknown()),
+});
+
+/**
+ * Reads a document entry by entry, so that one pass finds every malformed entry. What the entries
+ * mean together is checked by the topology.
+ */
+export function parseTopologyDocument(value: unknown, problems: Problem[]): ParsedTopology | undefined {
+  const outer = parseInto(document, value, '', problems);
+  if (outer === undefined) return undefined;
+  const entries = <Schema extends z.ZodType>(section: 'regions' | 'shards' | 'keyspaces', schema: Schema) => {
+    const parsed = new Map<string, z.output<Schema>>();
+    for (const [key, entry] of Object.entries(outer[section])) {
+      const path = `${section}.${key}`;
+      parseInto(name, key, path, problems);
+      const result = parseInto(schema, entry, path, problems);
+      if (result !== undefined) parsed.set(key, result);
+    }
+    return parsed;
+  };
+  return {
+    epoch: outer.epoch,
+    regions: entries('regions', region),
+    shards: entries('shards', shard),
+    keyspaces: entries('keyspaces', keyspace),
+    names: {
+      regions: new Set(Object.keys(outer.regions)),
+      shards: new Set(Object.keys(outer.shards)),
+      keyspaces: new Set(Object.keys(outer.keyspaces)),
+    },
+  };
+}

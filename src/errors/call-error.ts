@@ -1,0 +1,68 @@
+import { type ErrorContext, MeridianError, type Outcome } from './meridian-error.ts';
+
+interface CallErrorOptions {
+  readonly cause?: unknown;
+  readonly context?: ErrorContext;
+  readonly outcome?: Outcome;
+}
+
+/**
+ * The deadline of a call passed. For a write that was already sent the outcome is `unknown`, and
+ * the call is not retryable.
+ *
+ * Code `MERIDIAN_TIMEOUT`; retryable unless the outcome is unknown.
+ */
+export class TimeoutError extends MeridianError {
+  constructor(message: string, options: CallErrorOptions = {}) {
+    super(message, {
+      code: 'MERIDIAN_TIMEOUT',
+      retryable: options.outcome !== 'unknown',
+      ...options,
+    });
+  }
+}
+
+/**
+ * The caller's `AbortSignal` fired. The signal's reason is the `cause`.
+ *
+ * Code `MERIDIAN_ABORTED`; not retryable.
+ */
+export class AbortedError extends MeridianError {
+  constructor(message: string, options: CallErrorOptions = {}) {
+    super(message, { code: 'MERIDIAN_ABORTED', ...options });
+  }
+}
+
+/**
+ * A bulkhead and its queue are full: the call was refused at once instead of waiting for ever.
+ *
+ * Code `MERIDIAN_OVERLOAD`; retryable after a pause; nothing was applied.
+ */
+export class OverloadError extends MeridianError {
+  constructor(message: string, options: CallErrorOptions = {}) {
+    super(message, { code: 'MERIDIAN_OVERLOAD', retryable: true, ...options });
+  }
+}
+
+/**
+ * The breaker of an endpoint or dependency is open after repeated failures, so the call was
+ * refused at once. It closes by itself when a probe succeeds.
+ *
+ * Code `MERIDIAN_CIRCUIT_OPEN`; retryable after a pause; nothing was applied.
+ */
+export class CircuitOpenError extends MeridianError {
+  constructor(message: string, options: CallErrorOptions = {}) {
+    super(message, { code: 'MERIDIAN_CIRCUIT_OPEN', retryable: true, ...options });
+  }
+}
+
+/**
+ * The data layer is closing or closed, or a transaction handle was used after its end.
+ *
+ * Code `MERIDIAN_CLOSED`; not retryable; nothing was applied.
+ */
+export class ClosedError extends MeridianError {
+  constructor(message: string, options: CallErrorOptions = {}) {
+    super(message, { code: 'MERIDIAN_CLOSED', ...options });
+  }
+}

@@ -1,0 +1,66 @@
+import { type ErrorContext, MeridianError, type Outcome } from './meridian-error.ts';
+
+interface DatabaseErrorOptions {
+  readonly cause?: unknown;
+  readonly context?: ErrorContext;
+  readonly outcome?: Outcome;
+  readonly retryable?: boolean;
+}
+
+/**
+ * The server refused the statement for what it says: syntax, an unknown column, a missing right,
+ * a broken constraint. Repeating it cannot help.
+ *
+ * Code `MERIDIAN_STATEMENT`; not retryable; nothing was applied.
+ */
+export class StatementError extends MeridianError {
+  constructor(message: string, options: DatabaseErrorOptions = {}) {
+    super(message, { code: 'MERIDIAN_STATEMENT', ...options });
+  }
+}
+
+/**
+ * A unique key of the table already holds this value. Names the key, never the value.
+ *
+ * Code `MERIDIAN_DUPLICATE_KEY`; not retryable; nothing was applied.
+ */
+export class DuplicateKeyError extends MeridianError {
+  constructor(message: string, options: DatabaseErrorOptions = {}) {
+    super(message, { code: 'MERIDIAN_DUPLICATE_KEY', ...options });
+  }
+}
+
+/**
+ * An endpoint cannot be reached, or left before it answered a read. Nothing was applied.
+ *
+ * Code `MERIDIAN_UNAVAILABLE`; retryable.
+ */
+export class UnavailableError extends MeridianError {
+  constructor(message: string, options: DatabaseErrorOptions = {}) {
+    super(message, { code: 'MERIDIAN_UNAVAILABLE', retryable: true, ...options });
+  }
+}
+
+/**
+ * The database rolled the work back (a deadlock, a lock wait that took too long). The whole
+ * transaction may be run again, never a part of it.
+ *
+ * Code `MERIDIAN_ROLLED_BACK`; retryable; nothing was applied.
+ */
+export class RolledBackError extends MeridianError {
+  constructor(message: string, options: DatabaseErrorOptions = {}) {
+    super(message, { code: 'MERIDIAN_ROLLED_BACK', retryable: true, ...options });
+  }
+}
+
+/**
+ * A write was sent and its reply was lost: it may be committed or not. Meridian never repeats it.
+ * Read the row back on the primary, or make the write idempotent, before trying again.
+ *
+ * Code `MERIDIAN_UNKNOWN_OUTCOME`; not retryable; outcome `unknown`.
+ */
+export class UnknownOutcomeError extends MeridianError {
+  constructor(message: string, options: DatabaseErrorOptions = {}) {
+    super(message, { code: 'MERIDIAN_UNKNOWN_OUTCOME', ...options, outcome: 'unknown' });
+  }
+}

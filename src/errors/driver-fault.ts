@@ -1,0 +1,45 @@
+/**
+ * How far a command had come when it failed.
+ *
+ * - `connecting`, `queued`: no byte of it was sent.
+ * - `sent`: it was sent and may have been carried out.
+ * - `committing`: it was the COMMIT of a transaction.
+ */
+export type Phase = 'connecting' | 'queued' | 'sent' | 'committing';
+
+export interface DriverFaultFields {
+  readonly phase: Phase;
+  /** The driver's or system's symbol: `ER_DUP_ENTRY`, `ECONNREFUSED`. */
+  readonly code?: string | undefined;
+  /** The server's error number: 1062. */
+  readonly errno?: number | undefined;
+  readonly sqlState?: string | undefined;
+  /** The server's connection id, to find the call in its logs. */
+  readonly threadId?: number | undefined;
+  /** The unique key named by a duplicate-key error. */
+  readonly key?: string | undefined;
+}
+
+/**
+ * What a driver reported, freed of everything that may hold row data or credentials. It is the
+ * `cause` of the Meridian error that the caller sees; what it means is decided by `classifyError`.
+ */
+export class DriverFault extends Error implements DriverFaultFields {
+  readonly phase: Phase;
+  readonly code: string | undefined;
+  readonly errno: number | undefined;
+  readonly sqlState: string | undefined;
+  readonly threadId: number | undefined;
+  readonly key: string | undefined;
+
+  constructor(message: string, fields: DriverFaultFields) {
+    super(message);
+    this.name = 'DriverFault';
+    this.phase = fields.phase;
+    this.code = fields.code;
+    this.errno = fields.errno;
+    this.sqlState = fields.sqlState;
+    this.threadId = fields.threadId;
+    this.key = fields.key;
+  }
+}

@@ -1,0 +1,48 @@
+import { MeridianError, type Outcome } from './meridian-error.ts';
+
+/** What happened on one shard of a call that spans several. */
+export interface ShardResult {
+  readonly shard: string;
+  readonly outcome: Outcome;
+  /** Rows that this call put there; 0 unless the outcome is `applied`. */
+  readonly rows: number;
+  readonly error?: MeridianError;
+}
+
+/**
+ * Some shards of a write that spans several did not take their part. Each shard is all or
+ * nothing; `results` says which took theirs, so that only the others are tried again.
+ *
+ * Code `MERIDIAN_PARTIAL_WRITE`; not retryable as a whole; outcome `applied` or `unknown`.
+ */
+export class PartialWriteError extends MeridianError {
+  readonly results: readonly ShardResult[];
+
+  constructor(table: string, results: readonly ShardResult[]) {
+    const failed = results.filter(({ outcome }) => outcome !== 'applied');
+    const unknown = failed.some(({ outcome }) => outcome === 'unknown');
+    super(
+      `${failed.length} of ${results.length} shards did not confirm their rows of '${table}': ` +
+        `${failed.map(({ shard, outcome }) => `${shard} (${outcome})`).join(', ')}. ` +
+        'See error.results: repeat only the rows of shards that say not-applied.',
+      {
+        code: 'MERIDIAN_PARTIAL_WRITE',
+        outcome: unknown ? 'unknown' : 'applied',
+        context: { table, shards: failed.map(({ shard }) => shard) },
+        cause: failed[0]?.error,
+      },
+    );
+    this.results = results;
+  }
+}
+
+/**
+ * The rows of several shards cannot be merged into one right order, or are more than was allowed.
+ *
+ * Code `MERIDIAN_MERGE`; not retryable.
+ */
+export class MergeError extends MeridianError {
+  constructor(message: string) {
+    super(message, { code: 'MERIDIAN_MERGE' });
+  }
+}

@@ -1,0 +1,48 @@
+import mysql, { type TypedParameterValue } from 'mysql2';
+import { RowError } from '../errors/row-error.ts';
+import type { SqlValue } from './sql.ts';
+
+type Bound = string | number | boolean | Date | Buffer | null | TypedParameterValue;
+
+const int64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n };
+const uint64Max = 2n ** 64n - 1n;
+
+/**
+ * Turns parameters into what mysql2 sends without loss: a bigint as a 64-bit integer instead of
+ * text (compared with text, the server would fall back to doubles), bytes as a BLOB.
+ */
+export function bindParameters(params: readonly SqlValue[]): Bound[] {
+  return params.map((value, index) => {
+    switch (typeof value) {
+      case 'string':
+      case 'boolean':
+        return value;
+      case 'number':
+        if (Number.isFinite(value)) return value;
+        break;
+      case 'bigint':
+        return bindBigint(value);
+      case 'object':
+        if (value === null || Buffer.isBuffer(value)) return value;
+        if (value instanceof Date && !Number.isNaN(value.getTime())) return value;
+        if (value instanceof Uint8Array) {
+          return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+        }
+    }
+    throw new RowError('parameters', [
+      {
+        path: `[${index}]`,
+        message:
+          'is not text, a finite number, a bigint, a boolean, a valid Date, bytes or null; ' +
+          'pass JSON as text, and a list as one ? per value',
+      },
+    ]);
+  });
+}
+
+function bindBigint(value: bigint): Bound {
+  // mysql2 before 3.24 has no typed parameters; text is then the form that loses least.
+  const typed = mysql.TypedParameter?.LONGLONG;
+  if (typed === undefined || value < int64.min || value > uint64Max) return value.toString();
+  return value > int64.max ? typed.unsigned(value) : typed(value);
+}

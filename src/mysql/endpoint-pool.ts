@@ -1,0 +1,84 @@
+import mysql, { type Pool, type PoolConnection } from 'mysql2';
+import { type EndpointAddress, endpointLabel } from '../config/endpoint-url.ts';
+import type { Cancellation } from './cancellation.ts';
+import { connectionOptions, sessionSetup } from './connection-options.ts';
+import { driverFault } from './driver-error.ts';
+import { Session } from './session.ts';
+import { StatementKiller } from './statement-killer.ts';
+
+export interface EndpointPoolConfig {
+  /** Connections at most; also how many statements may run at once. */
+  readonly connections: number;
+  readonly connectTimeoutMs: number;
+  /** Told of what went wrong beside any caller: a KILL that failed, a connection that died idle. */
+  readonly onFault: (error: Error) => void;
+}
+
+/** The connections to one server. Opens them when needed and keeps them. */
+export class EndpointPool {
+  /** `host:port/database`, fit for logs. */
+  readonly label: string;
+  readonly #pool: Pool;
+  readonly #killer: StatementKiller;
+  readonly #onFault: (error: Error) => void;
+
+  constructor(address: EndpointAddress, config: EndpointPoolConfig) {
+    this.label = endpointLabel(address);
+    this.#onFault = config.onFault;
+    this.#killer = new StatementKiller(address, config.connectTimeoutMs, config.onFault);
+    this.#pool = mysql.createPool({
+      ...connectionOptions(address, config.connectTimeoutMs),
+      connectionLimit: config.connections,
+      maxIdle: config.connections,
+    });
+    this.#pool.on('connection', (connection) => this.#prepareConnection(connection));
+  }
+
+  /** Takes a connection out of the pool, opening one if there is room. */
+  acquire(cancellation: Cancellation): Promise<Session> {
+    return new Promise((resolve, reject) => {
+      if (cancellation.reason !== undefined) return reject(cancellation.reason);
+      let given = false;
+      const stopListening = cancellation.onCancel((reason) => {
+        given = true;
+        reject(reason);
+      });
+      this.#pool.getConnection((error, connection) => {
+        stopListening();
+        if (given) {
+          // The caller left while the connection was on its way: it is as good as new.
+          if (!error) connection.release();
+          return;
+        }
+        if (error) reject(driverFault(error, 'connecting'));
+        else resolve(new Session(connection, (left) => this.#quarantine(left)));
+      });
+    });
+  }
+
+  /** Closes every connection. Call it when nothing runs any more. */
+  async close(): Promise<void> {
+    await this.#killer.idle();
+    await new Promise<void>((resolve) => {
+      this.#pool.end((error) => {
+        // A server that is gone can't say goodbye; the sockets are closed either way.
+        if (error) this.#onFault(driverFault(error, 'queued'));
+        resolve();
+      });
+    });
+  }
+
+  // Commands of one connection run in order, so this runs before the caller's first statement.
+  #prepareConnection(connection: PoolConnection): void {
+    connection.on('error', (error) => this.#onFault(driverFault(error, 'queued')));
+    connection.query(sessionSetup, (error) => {
+      if (!error) return;
+      this.#onFault(driverFault(error, 'connecting'));
+      connection.destroy();
+    });
+  }
+
+  #quarantine(connection: PoolConnection): void {
+    this.#killer.kill({ threadId: connection.threadId, close: () => connection.destroy() });
+  }
+}

@@ -1,0 +1,47 @@
+import type { RawRow, ResultColumn, StatementResult } from './sql.ts';
+
+interface OkHeader {
+  readonly affectedRows: number;
+  readonly stateChanges?: {
+    readonly gtids: readonly string[];
+    readonly systemVariables: Readonly<Record<string, string>>;
+  };
+}
+
+/** Gives mysql2's several shapes of a result the one shape of a StatementResult. */
+export function readResult(result: unknown, columns: unknown): StatementResult {
+  const header = isOkHeader(result) ? result : Array.isArray(result) ? result.find(isOkHeader) : undefined;
+  if (header !== undefined) {
+    return { rows: [], columns: [], affected: header.affectedRows, gtid: gtidOf(header) };
+  }
+  return {
+    rows: isRows(result) ? result : [],
+    columns: readColumns(columns),
+    affected: 0,
+    gtid: undefined,
+  };
+}
+
+export function readColumns(columns: unknown): readonly ResultColumn[] {
+  if (!Array.isArray(columns)) return [];
+  return columns.map((column) => ({
+    name: String(column.name),
+    type: Number(column.columnType),
+    flags: Number(column.flags),
+    charset: Number(column.characterSet),
+  }));
+}
+
+/** MariaDB tells its newest GTID as a session variable, MySQL as a GTID of its own. */
+function gtidOf({ stateChanges }: OkHeader): string | undefined {
+  const gtid = stateChanges?.systemVariables.last_gtid ?? stateChanges?.gtids.join(',');
+  return gtid === '' ? undefined : gtid;
+}
+
+function isOkHeader(value: unknown): value is OkHeader {
+  return typeof value === 'object' && value !== null && 'affectedRows' in value && !Array.isArray(value);
+}
+
+function isRows(value: unknown): value is RawRow[] {
+  return Array.isArray(value);
+}

@@ -1,0 +1,112 @@
+import type { PoolConnection } from 'mysql2';
+import type { Phase } from '../errors/driver-fault.ts';
+import { bindParameters } from './bind.ts';
+import type { Cancellation } from './cancellation.ts';
+import { driverFault } from './driver-error.ts';
+import { readColumns, readResult } from './read-result.ts';
+import type { RawRow, ResultColumn, Statement, StatementResult } from './sql.ts';
+
+/** Takes a connection out of use: kills what runs on it, then closes it. */
+export type Quarantine = (connection: PoolConnection) => void;
+
+/**
+ * One connection while it is in one caller's hands. A session that failed, or was left while a
+ * statement ran, never goes back to the pool.
+ */
+export class Session {
+  /** How far the newest statement came; what a cancelled write may have done is read off it. */
+  phase: Phase = 'queued';
+  readonly #connection: PoolConnection;
+  readonly #quarantine: Quarantine;
+  #usable = true;
+
+  constructor(connection: PoolConnection, quarantine: Quarantine) {
+    this.#connection = connection;
+    this.#quarantine = quarantine;
+  }
+
+  /** Runs a prepared statement. Rejects with a DriverFault, or with the cancellation's reason. */
+  run({ sql, params }: Statement, cancellation: Cancellation): Promise<StatementResult> {
+    const bound = bindParameters(params);
+    return this.#send(cancellation, 'sent', (done) => this.#connection.execute(sql, bound, done));
+  }
+
+  /** Like `run`, for a text too variable to stay prepared. */
+  async runOnce(statement: Statement, cancellation: Cancellation): Promise<StatementResult> {
+    const result = await this.run(statement, cancellation);
+    if (this.#usable) this.#connection.unprepare(statement.sql);
+    return result;
+  }
+
+  /** Runs transaction control over the text protocol; `phase` is `committing` for COMMIT. */
+  control(sql: string, cancellation: Cancellation, phase: Phase = 'sent'): Promise<StatementResult> {
+    return this.#send(cancellation, phase, (done) => this.#connection.query(sql, done));
+  }
+
+  #send(
+    cancellation: Cancellation,
+    phase: Phase,
+    send: (done: (error: unknown, rows: unknown, columns: unknown) => void) => void,
+  ): Promise<StatementResult> {
+    return new Promise((resolve, reject) => {
+      if (cancellation.reason !== undefined) return reject(cancellation.reason);
+      const stopListening = cancellation.onCancel((reason) => {
+        this.discard();
+        reject(reason);
+      });
+      this.phase = phase;
+      send((error, rows, columns) => {
+        stopListening();
+        if (!error) return resolve(readResult(rows, columns));
+        const fault = driverFault(error, phase, this.#connection.threadId);
+        this.phase = fault.phase;
+        if (fault.errno === undefined) this.#usable = false;
+        reject(fault);
+      });
+    });
+  }
+
+  /**
+   * Rows as they arrive; the socket is read no faster than they are taken. Leaving early takes the
+   * connection out of use: draining what nobody wants could take for ever.
+   */
+  async *stream(
+    { sql, params }: Statement,
+    cancellation: Cancellation,
+    onColumns: (columns: readonly ResultColumn[]) => void,
+  ): AsyncGenerator<RawRow, void, undefined> {
+    if (cancellation.reason !== undefined) throw cancellation.reason;
+    this.phase = 'sent';
+    const command = this.#connection.execute(sql, bindParameters(params));
+    command.on('fields', (fields: unknown) => onColumns(readColumns(fields)));
+    const rows = command.stream({ highWaterMark: 64 });
+    const stopListening = cancellation.onCancel((reason) => {
+      this.discard();
+      rows.destroy(reason);
+    });
+    let finished = false;
+    try {
+      for await (const row of rows) yield row;
+      finished = true;
+    } catch (error) {
+      throw cancellation.reason ?? driverFault(error, 'sent', this.#connection.threadId);
+    } finally {
+      stopListening();
+      if (!finished) this.discard();
+    }
+  }
+
+  /** Hands the connection back, or closes it when it can't be trusted any more. */
+  release(): void {
+    if (this.#usable) this.#connection.release();
+    else this.#connection.destroy();
+    this.#usable = false;
+  }
+
+  /** Takes the connection out of use, with whatever still runs on it. */
+  discard(): void {
+    if (!this.#usable) return;
+    this.#usable = false;
+    this.#quarantine(this.#connection);
+  }
+}

@@ -1,0 +1,36 @@
+/** A value that can be bound to a `?`. JSON is bound as text; `undefined` and arrays are refused. */
+export type SqlValue = string | number | bigint | boolean | Date | Uint8Array | null;
+
+/** One statement and what its `?` stand for. */
+export interface Statement {
+  readonly sql: string;
+  readonly params: readonly SqlValue[];
+}
+
+/** A row as the driver hands it over, before any codec. */
+export type RawRow = Record<string, unknown>;
+
+/** A column of a result, as far as merging needs to know it. */
+export interface ResultColumn {
+  readonly name: string;
+  /** The protocol's type number, see `mysql2`'s `Types`. */
+  readonly type: number;
+  /** The protocol's flags: 128 says that the collation compares bytes. */
+  readonly flags: number;
+  /** 63 for binary data, the connection's collation for text. */
+  readonly charset: number;
+}
+
+export interface StatementResult {
+  readonly rows: readonly RawRow[];
+  readonly columns: readonly ResultColumn[];
+  /** Rows matched by an UPDATE or DELETE, or added by an INSERT. */
+  readonly affected: number;
+  /** What a later read must have seen to see this write; undefined when the server gives none. */
+  readonly gtid: string | undefined;
+}
+
+/** Quotes an identifier: a backtick inside is doubled, so that no name can end the quotes. */
+export function quoteName(name: string): string {
+  return `\`${name.replaceAll('`', '``')}\``;
+}

@@ -1,0 +1,65 @@
+import { quoteName, type SqlValue, type Statement } from './sql.ts';
+
+/** Where the rows of a table are, as SQL needs to know it. */
+export interface TableSource {
+  readonly table: string;
+  readonly columns: readonly string[];
+  readonly key: string;
+  /** False when the key's collation calls different keys equal, `ada` and `ADA` for one. */
+  readonly exactKey: boolean;
+}
+
+/** Texts of one table, built once: a statement that never changes its text stays prepared. */
+export interface TableStatements {
+  /** `keys` is padded to the next power of two, so that few texts serve all sizes. */
+  selectByKeys(keys: readonly SqlValue[]): Statement;
+  insert(rows: readonly (readonly SqlValue[])[]): Statement;
+  update(columns: readonly string[], values: readonly SqlValue[], key: SqlValue): Statement;
+  remove(key: SqlValue): Statement;
+}
+
+/** At most this many keys in one IN list, and rows in one INSERT. */
+export const maxKeysPerStatement = 256;
+export const maxRowsPerInsert = 256;
+
+export function tableStatements({ table, columns, key, exactKey }: TableSource): TableStatements {
+  const name = quoteName(table);
+  const keyName = quoteName(key);
+  const columnList = columns.map(quoteName).join(', ');
+  const select = `SELECT ${columnList} FROM ${name} WHERE ${keyName} IN `;
+  const insertHead = `INSERT INTO ${name} (${columnList}) VALUES `;
+  const insertRow = `(${columns.map(() => '?').join(', ')})`;
+  const selectBySize = new Map<number, string>();
+  // The first comparison can use the index, the second makes SQL's idea of equality JavaScript's.
+  const keyIs = exactKey
+    ? `${keyName} = ?`
+    : `${keyName} = ? AND CAST(CONVERT(${keyName} USING utf8mb4) AS BINARY) = CAST(CONVERT(? USING utf8mb4) AS BINARY)`;
+  const keyParams = (value: SqlValue) => (exactKey ? [value] : [value, value]);
+
+  return {
+    selectByKeys(keys) {
+      const size = 2 ** Math.ceil(Math.log2(keys.length));
+      let sql = selectBySize.get(size);
+      if (sql === undefined) {
+        sql = `${select}(${Array(size).fill('?').join(', ')})`;
+        selectBySize.set(size, sql);
+      }
+      const params = keys.slice();
+      const last = keys[keys.length - 1] ?? null;
+      while (params.length < size) params.push(last);
+      return { sql, params };
+    },
+    insert: (rows) => ({
+      sql: insertHead + Array(rows.length).fill(insertRow).join(', '),
+      params: rows.flat(),
+    }),
+    update: (changed, values, keyValue) => ({
+      sql: `UPDATE ${name} SET ${changed.map((column) => `${quoteName(column)} = ?`).join(', ')} WHERE ${keyIs}`,
+      params: [...values, ...keyParams(keyValue)],
+    }),
+    remove: (keyValue) => ({
+      sql: `DELETE FROM ${name} WHERE ${keyIs}`,
+      params: keyParams(keyValue),
+    }),
+  };
+}

@@ -1,0 +1,57 @@
+import { uncancellable } from './cancellation.ts';
+import type { Session } from './session.ts';
+
+/** One column as information_schema describes it. */
+export interface ColumnShape {
+  readonly name: string;
+  /** `varchar`, `bigint`, `datetime`: lower case, without length. */
+  readonly dataType: string;
+  /** `bigint(20) unsigned`: the whole type. */
+  readonly columnType: string;
+  readonly nullable: boolean;
+  readonly collation: string | undefined;
+  /** Characters or bytes that fit; undefined for numbers and times. */
+  readonly length: number | undefined;
+  /** Digits after the second of a time. */
+  readonly fraction: number | undefined;
+  /** Its values are computed by the server, so it can't be written. */
+  readonly generated: boolean;
+  readonly hasDefault: boolean;
+}
+
+export interface TableShape {
+  readonly columns: ReadonlyMap<string, ColumnShape>;
+  readonly primaryKey: readonly string[];
+}
+
+const columnsQuery = `SELECT table_name AS tbl, column_name AS name, data_type AS dataType,
+  column_type AS columnType, is_nullable AS nullable, collation_name AS collation,
+  character_maximum_length AS length, datetime_precision AS fraction, extra, column_key AS keyKind,
+  column_default IS NOT NULL AS hasDefault
+  FROM information_schema.columns WHERE table_schema = DATABASE() ORDER BY table_name, ordinal_position`;
+
+/** The shape of every table in the session's database, by name. */
+export async function readTableShapes(session: Session): Promise<ReadonlyMap<string, TableShape>> {
+  const { rows } = await session.run({ sql: columnsQuery, params: [] }, uncancellable);
+  const tables = new Map<string, TableShape & { columns: Map<string, ColumnShape>; primaryKey: string[] }>();
+  for (const row of rows) {
+    const table = String(row.tbl);
+    const shape = tables.get(table) ?? { columns: new Map<string, ColumnShape>(), primaryKey: [] };
+    tables.set(table, shape);
+    const name = String(row.name);
+    const extra = String(row.extra ?? '').toLowerCase();
+    shape.columns.set(name, {
+      name,
+      dataType: String(row.dataType).toLowerCase(),
+      columnType: String(row.columnType).toLowerCase(),
+      nullable: row.nullable === 'YES',
+      collation: row.collation === null ? undefined : String(row.collation),
+      length: row.length === null ? undefined : Number(row.length),
+      fraction: row.fraction === null ? undefined : Number(row.fraction),
+      generated: /\b(virtual|stored|generated)\b/.test(extra.replace('default_generated', '')),
+      hasDefault: Number(row.hasDefault) === 1 || extra.includes('auto_increment'),
+    });
+    if (row.keyKind === 'PRI') shape.primaryKey.push(name);
+  }
+  return tables;
+}

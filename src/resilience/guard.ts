@@ -1,0 +1,101 @@
+import {
+  BrokenCircuitError,
+  type BulkheadPolicy,
+  BulkheadRejectedError,
+  bulkhead,
+  type CircuitBreakerPolicy,
+  CircuitState,
+  ConsecutiveBreaker,
+  circuitBreaker,
+  handleWhen,
+} from 'cockatiel';
+import { CircuitOpenError, OverloadError } from '../errors/call-error.ts';
+import type { Observer } from '../observability/events.ts';
+import { classifyError, isServerFailure } from './classify.ts';
+import type { Deadline } from './deadline.ts';
+
+export interface GuardConfig {
+  /** Calls that run at once. */
+  readonly concurrency: number;
+  /** Calls that may wait for their turn; one more is refused with an OverloadError. */
+  readonly queue: number;
+  /** Failures in a row that open the breaker. */
+  readonly failures: number;
+  /** How long the breaker stays open before it lets one probe through. */
+  readonly openMs: number;
+}
+
+export type GuardState = 'closed' | 'open' | 'half-open';
+
+/**
+ * A bulkhead and a breaker round one endpoint or one dependency. Built on cockatiel, with two of
+ * its habits changed: while a probe is under way further calls are refused instead of held, and a
+ * call that waited in the queue asks the breaker again when its turn comes.
+ */
+export class Guard {
+  readonly name: string;
+  readonly #config: GuardConfig;
+  readonly #bulkhead: BulkheadPolicy;
+  readonly #breaker: CircuitBreakerPolicy;
+  #openUntil = 0;
+
+  constructor(name: string, config: GuardConfig, observe: Observer) {
+    this.name = name;
+    this.#config = config;
+    this.#bulkhead = bulkhead(config.concurrency, config.queue);
+    this.#breaker = circuitBreaker(
+      handleWhen((error) => isServerFailure(classifyError(error))),
+      { halfOpenAfter: config.openMs, breaker: new ConsecutiveBreaker(config.failures) },
+    );
+    this.#breaker.onBreak(() => {
+      this.#openUntil = performance.now() + config.openMs;
+    });
+    this.#breaker.onStateChange(() => observe({ type: 'breaker', guard: name, state: this.state }));
+  }
+
+  get state(): GuardState {
+    const { state } = this.#breaker;
+    if (state === CircuitState.Closed) return 'closed';
+    return state === CircuitState.HalfOpen ? 'half-open' : 'open';
+  }
+
+  /** Runs `work` when there is room and the breaker lets it through, else refuses at once. */
+  async admit<T>(work: () => Promise<T>, deadline: Deadline): Promise<T> {
+    this.#refuseWhenOpen();
+    try {
+      return await this.#bulkhead.execute(() => {
+        // Time lost in the queue says nothing about the endpoint: the breaker must not count it.
+        if (deadline.reason !== undefined) throw deadline.reason;
+        this.#refuseWhenOpen();
+        return this.#breaker.execute(work);
+      });
+    } catch (error) {
+      if (error instanceof BrokenCircuitError) throw this.#circuitOpen();
+      if (error instanceof BulkheadRejectedError) throw this.#overloaded();
+      throw error;
+    }
+  }
+
+  #refuseWhenOpen(): void {
+    const { state } = this;
+    if (state === 'closed') return;
+    // One probe at a time: cockatiel would hold the others and then release them all at once.
+    if (state === 'half-open' || performance.now() < this.#openUntil) throw this.#circuitOpen();
+  }
+
+  #circuitOpen(): CircuitOpenError {
+    return new CircuitOpenError(
+      `'${this.name}' failed ${this.#config.failures} times in a row and is left alone; ` +
+        `one call probes it every ${this.#config.openMs} ms. Try later or use a fallback.`,
+      { context: { guard: this.name } },
+    );
+  }
+
+  #overloaded(): OverloadError {
+    const { concurrency, queue } = this.#config;
+    return new OverloadError(
+      `'${this.name}' is busy: ${concurrency} calls run and ${queue} wait. Slow down, or raise its limits.`,
+      { context: { guard: this.name, concurrency, queue } },
+    );
+  }
+}

@@ -1,0 +1,47 @@
+import { endpointLabel } from '../config/endpoint-url.ts';
+import type { Route, RouteReason } from './route.ts';
+
+/** Where a key lives and why. Holds no key, no row and no credentials. */
+export interface Explanation {
+  readonly table: string;
+  readonly keyspace: string;
+  readonly shard: string;
+  readonly region: string;
+  readonly residency: 'open' | 'strict';
+  readonly slot: number;
+  readonly locator: number;
+  readonly reason: RouteReason;
+  /** The reason in words. */
+  readonly because: string;
+  readonly endpoints: readonly { name: string; role: 'primary' | 'replica'; address: string }[];
+  /** The topology that this follows from. */
+  readonly epoch: number;
+}
+
+const words: Record<RouteReason, string> = {
+  id: 'the id carries its slot',
+  hash: 'murmur3 of the key gives the slot',
+  place: 'the place gives the region',
+};
+
+/** Puts a route in words. No I/O. */
+export function explainRoute(table: string, route: Route): Explanation {
+  const { shard } = route;
+  return {
+    table,
+    keyspace: route.keyspace,
+    shard: shard.name,
+    region: shard.region.name,
+    residency: shard.region.residency,
+    slot: route.slot,
+    locator: route.locator,
+    reason: route.reason,
+    because: `${words[route.reason]}: slot ${route.slot} is on ${shard.name} in ${shard.region.name}`,
+    endpoints: [shard.primary, ...shard.replicas].map(({ name, role, address }) => ({
+      name,
+      role,
+      address: endpointLabel(address),
+    })),
+    epoch: route.epoch,
+  };
+}

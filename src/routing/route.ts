@@ -1,0 +1,22 @@
+import type { Shard } from '../topology/topology.ts';
+
+/** Why a key went where it went. */
+export type RouteReason =
+  /** The id carries its slot. */
+  | 'id'
+  /** The key was hashed to a slot. */
+  | 'hash'
+  /** The row's place gave the region. */
+  | 'place';
+
+/** The router's answer for one key, made from one topology snapshot. */
+export interface Route {
+  readonly keyspace: string;
+  readonly shard: Shard;
+  /** The 16 bits that name the slot; new ids of the same owner carry them. */
+  readonly locator: number;
+  /** The slot in the keyspace (hash) or in the region (geo). */
+  readonly slot: number;
+  readonly reason: RouteReason;
+  readonly epoch: number;
+}

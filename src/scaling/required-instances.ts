@@ -1,0 +1,52 @@
+import { ConfigError, type Problem } from '../errors/config-error.ts';
+
+export interface RequiredInstancesOptions {
+  /** What one instance carries, in the unit of the load. Above 0. */
+  readonly maxLoadPerInstance: number;
+  /** How much more than the load the instances must carry, as a factor. At least 1, default 1.2. */
+  readonly headroom?: number | undefined;
+}
+
+/** A quotient this close above a whole number, relative to it, is the noise of its rounding. */
+const ROUNDING_NOISE = 1e-12;
+
+/**
+ * How many instances a load needs: the smallest `n` with `n · maxLoadPerInstance ≥ load · headroom`,
+ * and at least one, because a service with no load must still be there for the next request.
+ *
+ * The noise of binary fractions does not cost an instance: a load of `0.1 * 3` needs three of `0.1`.
+ *
+ * @param currentLoad in any unit (requests per second, connections, bytes), at least 0.
+ * @throws ConfigError with every number that is out of range.
+ * @example requiredInstances(10, { maxLoadPerInstance: 4 }) // 3
+ */
+export function requiredInstances(
+  currentLoad: number,
+  { maxLoadPerInstance, headroom = 1.2 }: RequiredInstancesOptions,
+): number {
+  const problems = [
+    ...check('currentLoad', currentLoad, 'a finite number, at least 0', currentLoad >= 0),
+    ...check(
+      'maxLoadPerInstance',
+      maxLoadPerInstance,
+      'a finite number above 0',
+      maxLoadPerInstance > 0,
+    ),
+    ...check('headroom', headroom, 'a finite factor, at least 1', headroom >= 1),
+  ];
+  if (problems.length > 0) throw new ConfigError('The instances cannot be counted', problems);
+
+  const exact = (currentLoad / maxLoadPerInstance) * headroom;
+  const nearest = Math.round(exact);
+  const instances = exact - nearest <= nearest * ROUNDING_NOISE ? nearest : Math.ceil(exact);
+  if (!Number.isSafeInteger(instances)) {
+    const message = `needs ${instances} instances of ${maxLoadPerInstance}; are the units the same?`;
+    throw new ConfigError('The instances cannot be counted', [{ path: 'currentLoad', message }]);
+  }
+  return Math.max(1, instances);
+}
+
+function check(path: string, value: number, wanted: string, fits: boolean): Problem[] {
+  if (fits && Number.isFinite(value)) return [];
+  return [{ path, message: `must be ${wanted}, not ${value}` }];
+}

@@ -1,0 +1,48 @@
+import { RoutingError } from '../errors/routing-error.ts';
+import { murmur3 } from './murmur3.ts';
+import type { ShardKey } from './shard-key.ts';
+
+/** Slots of each region of a geo keyspace. */
+export const GEO_SLOTS = 1024;
+
+/** Region codes are 0–63: the upper 6 of a locator's 16 bits. */
+export const REGION_CODES = 64;
+
+const LOCATORS = REGION_CODES * GEO_SLOTS;
+
+/**
+ * The slot of a key within its region: the low 10 bits of its `murmur3` with seed 0.
+ *
+ * @returns 0–1023.
+ * @throws RoutingError when the key cannot be one, as `canonicalKey` says.
+ */
+export function geoSlotOf(key: ShardKey): number {
+  return murmur3(key) & (GEO_SLOTS - 1);
+}
+
+/**
+ * The 16 bits that name a slot of a geo keyspace: the region's code in the upper 6, the slot within
+ * the region in the lower 10. In a hash keyspace the slot itself is the locator.
+ *
+ * @throws RoutingError when the code is not 0–63 or the slot is not 0–1023.
+ */
+export function geoLocator(regionCode: number, slot: number): number {
+  assertWithin('A region code', regionCode, REGION_CODES);
+  assertWithin('A slot of a region', slot, GEO_SLOTS);
+  return regionCode * GEO_SLOTS + slot;
+}
+
+/**
+ * The two parts of a {@link geoLocator}.
+ *
+ * @throws RoutingError when the locator is not 0–65535.
+ */
+export function splitGeoLocator(locator: number): { regionCode: number; slot: number } {
+  assertWithin('A locator', locator, LOCATORS);
+  return { regionCode: Math.floor(locator / GEO_SLOTS), slot: locator % GEO_SLOTS };
+}
+
+function assertWithin(what: string, value: number, count: number): void {
+  if (Number.isInteger(value) && value >= 0 && value < count) return;
+  throw new RoutingError(`${what} is an integer from 0 to ${count - 1}, not ${value}.`);
+}

@@ -1,0 +1,65 @@
+import { RoutingError } from '../errors/routing-error.ts';
+
+/** Degrees: latitude −90 to 90, north positive; longitude −180 to 180, east positive. */
+export type LatLon = readonly [latitude: number, longitude: number];
+
+/** A geographic area that shards live in. */
+export interface Region {
+  readonly name: string;
+  /** 0–63, never given to another region later. */
+  readonly code: number;
+  /** Where its servers are. */
+  readonly location: LatLon;
+}
+
+/** Haversines that differ by less are the same distance: half a metre or less, anywhere. */
+const ROUNDING_NOISE = 1e-15;
+
+/**
+ * The region whose location is nearest by great circle; of several equally near, the one with the
+ * lowest code. Right across the antimeridian and at the poles. O(regions).
+ *
+ * @returns the very element that was passed.
+ * @throws RoutingError when a coordinate is `NaN` or out of range, or there is no region.
+ */
+export function nearestRegion<T extends Region>(location: LatLon, regions: readonly T[]): T {
+  assertOnEarth(location, 'the location');
+  const distances = regions.map((region) => {
+    assertOnEarth(region.location, `region '${region.name}'`);
+    return { region, distance: haversine(location, region.location) };
+  });
+  const least = Math.min(...distances.map(({ distance }) => distance));
+  const nearest = distances
+    .filter(({ distance }) => distance - least < ROUNDING_NOISE)
+    .map(({ region }) => region)
+    .reduce((a: T | undefined, b) => (a === undefined || b.code < a.code ? b : a), undefined);
+  if (nearest === undefined) {
+    throw new RoutingError('No region is nearest, because there are none. Give at least one.');
+  }
+  return nearest;
+}
+
+/**
+ * The haversine of the angle between two places, 0 to 1. It grows with the distance along the great
+ * circle, which is all that a comparison needs.
+ */
+function haversine([lat1, lon1]: LatLon, [lat2, lon2]: LatLon): number {
+  const across = Math.sin(radians(lat2 - lat1) / 2);
+  // The shorter way round, so that places either side of the antimeridian tie exactly.
+  const turn = Math.abs(lon2 - lon1);
+  const along = Math.sin(radians(Math.min(turn, 360 - turn)) / 2);
+  return across ** 2 + Math.cos(radians(lat1)) * Math.cos(radians(lat2)) * along ** 2;
+}
+
+function radians(degrees: number): number {
+  return (degrees * Math.PI) / 180;
+}
+
+function assertOnEarth([latitude, longitude]: LatLon, whose: string): void {
+  // Written so that NaN fails too.
+  if (Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180) return;
+  throw new RoutingError(
+    `The coordinates of ${whose} are not [latitude −90…90, longitude −180…180] in degrees. ` +
+      'Latitude comes first: are they swapped?',
+  );
+}

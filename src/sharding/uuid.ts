@@ -1,0 +1,84 @@
+import { RoutingError } from '../errors/routing-error.ts';
+
+const HYPHEN = 0x2d;
+
+/** Where the two digits of each byte begin in the text: 8-4-4-4-12. */
+const DIGITS_AT = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+
+/** Above every byte even when shifted into either digit's place, so one comparison finds it. */
+const NOT_A_DIGIT = 0x100;
+
+const HEX = '0123456789abcdef';
+
+/** Value of a hexadecimal digit by character code, in either letter case. */
+const DIGIT = new Uint16Array(0x80).fill(NOT_A_DIGIT);
+for (let value = 0; value < 16; value++) {
+  DIGIT[HEX.charCodeAt(value)] = value;
+  DIGIT[HEX.toUpperCase().charCodeAt(value)] = value;
+}
+
+/** The byte whose two digits begin at `at`; above 255 when they are not hexadecimal. */
+export function hexByteAt(text: string, at: number): number {
+  const high = DIGIT[text.charCodeAt(at)] ?? NOT_A_DIGIT;
+  const low = DIGIT[text.charCodeAt(at + 1)] ?? NOT_A_DIGIT;
+  return (high << 4) | low;
+}
+
+/** Whether length and hyphens are those of a UUID: the cheap first look, before the digits. */
+export function hasUuidShape(text: string): boolean {
+  return (
+    text.length === 36 &&
+    text.charCodeAt(8) === HYPHEN &&
+    text.charCodeAt(13) === HYPHEN &&
+    text.charCodeAt(18) === HYPHEN &&
+    text.charCodeAt(23) === HYPHEN
+  );
+}
+
+/** Whether the text is a UUID in 8-4-4-4-12 form, of any version, in either letter case. */
+export function isUuid(text: string): boolean {
+  if (!hasUuidShape(text)) return false;
+  for (const at of DIGITS_AT) {
+    if (hexByteAt(text, at) > 0xff) return false;
+  }
+  return true;
+}
+
+/**
+ * The 16 bytes of a UUID, as a `BINARY(16)` column holds them.
+ *
+ * @param text 8-4-4-4-12 form, any version, either letter case.
+ * @throws RoutingError when the text is anything else; braces, `urn:uuid:` and bare digits included.
+ */
+export function uuidToBytes(text: string): Buffer {
+  if (!isUuid(text)) {
+    throw new RoutingError(
+      'This text is not a UUID. Pass 32 hexadecimal digits in 8-4-4-4-12 form.',
+    );
+  }
+  const bytes = Buffer.allocUnsafe(16);
+  let index = 0;
+  for (const at of DIGITS_AT) bytes[index++] = hexByteAt(text, at);
+  return bytes;
+}
+
+const scratch = Buffer.alloc(36, '-');
+
+/**
+ * The text of a UUID from its 16 bytes: 8-4-4-4-12 form, lower case.
+ *
+ * @throws RoutingError when there are not exactly 16 bytes.
+ */
+export function uuidFromBytes(bytes: Uint8Array): string {
+  if (bytes.length !== 16) {
+    throw new RoutingError(`A UUID has 16 bytes, these are ${bytes.length}. Is it a BINARY(16)?`);
+  }
+  let at = 0;
+  for (const byte of bytes) {
+    scratch[at] = HEX.charCodeAt(byte >>> 4);
+    scratch[at + 1] = HEX.charCodeAt(byte & 15);
+    at += scratch[at + 2] === HYPHEN ? 3 : 2;
+  }
+  // One flat string: joined pieces would be flattened by the first reader, at a higher price.
+  return scratch.toString('latin1');
+}

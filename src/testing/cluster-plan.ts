@@ -1,0 +1,41 @@
+import type { LocalServer, LocalShard } from './server.ts';
+import { TestingError } from './testing-error.ts';
+
+/** How the servers of a cluster are run. */
+export type ClusterProvider = 'process' | 'container';
+
+/** What to start: the options of a cluster with their defaults, checked. */
+export interface ClusterPlan {
+  readonly shards: readonly string[];
+  readonly replicas: number;
+  readonly redis: boolean;
+  readonly database: string;
+  readonly startTimeoutMs: number;
+  readonly mysqlImage: string;
+  readonly redisImage: string;
+  readonly progress: (message: string) => void;
+}
+
+/** What a provider started. */
+export interface StartedServers {
+  readonly shards: readonly LocalShard[];
+  readonly redis: LocalServer | undefined;
+  /** Ends every server at once and deletes its data. */
+  end(): Promise<void>;
+}
+
+/** @throws TestingError that names the option at fault. */
+export function checkPlan({ shards, replicas, database, startTimeoutMs }: ClusterPlan): void {
+  const refuse = (option: string, rule: string) => {
+    throw new TestingError(`startLocalCluster: '${option}' must be ${rule}.`, {
+      context: { option },
+    });
+  };
+  if (shards.some((name) => typeof name !== 'string' || name === '' || name === '__proto__')) {
+    refuse('shards', 'a list of names that are not empty');
+  }
+  if (new Set(shards).size !== shards.length) refuse('shards', 'a list without repeats');
+  if (!Number.isInteger(replicas) || replicas < 0) refuse('replicas', 'an integer from 0');
+  if (!/^\w{1,64}$/.test(database)) refuse('database', 'letters, digits and underscores');
+  if (!(startTimeoutMs > 0)) refuse('startTimeoutMs', 'a number of milliseconds above 0');
+}

@@ -1,0 +1,3 @@
+export function engineIsReachable(): Promise<boolean> {
+  return Promise.resolve(false);
+}

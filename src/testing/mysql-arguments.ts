@@ -1,0 +1,98 @@
+import { join } from 'node:path';
+import type { MysqlBinary } from './binaries.ts';
+
+/** Where one MySQL server of a cluster keeps its files, and who it is. */
+export interface MysqlPlace {
+  readonly folder: string;
+  /** A short file name: the path of a Unix socket may have some 100 characters only. */
+  readonly slug: string;
+  /** Unique in the cluster. */
+  readonly serverId: number;
+  /** One per shard, so that a GTID names the shard it is from. MariaDB only. */
+  readonly domainId: number;
+  readonly readOnly: boolean;
+}
+
+export function dataFolder({ folder, slug }: MysqlPlace): string {
+  return join(folder, `${slug}-data`);
+}
+
+/**
+ * Arguments that must be the same when the data directory is made and when it is served.
+ *
+ * Sizes are for tests: many servers on one small machine.
+ */
+export function storageArguments({ flavor }: MysqlBinary): string[] {
+  return [
+    '--innodb-buffer-pool-size=32M',
+    flavor === 'mariadb' ? '--innodb-log-file-size=16M' : '--innodb-redo-log-capacity=16M',
+    // Each server would take thousands of a kernel-wide budget of asynchronous requests.
+    '--innodb-use-native-aio=OFF',
+    '--performance-schema=OFF',
+    ...runAsRoot(),
+  ];
+}
+
+/**
+ * Arguments of a running server. Every commit reaches the kernel before it is acknowledged, so
+ * that nothing acknowledged is lost when the process is killed.
+ */
+export function serverArguments(binary: MysqlBinary, place: MysqlPlace, port: number): string[] {
+  const path = (name: string) => join(place.folder, `${place.slug}${name}`);
+  return [
+    // First, or the server reads the configuration files of this machine.
+    '--no-defaults',
+    ...storageArguments(binary),
+    `--datadir=${dataFolder(place)}`,
+    `--socket=${path('.sock')}`,
+    `--pid-file=${path('.pid')}`,
+    `--tmpdir=${place.folder}`,
+    `--port=${port}`,
+    '--bind-address=127.0.0.1',
+    '--skip-name-resolve',
+    '--max-connections=300',
+    '--table-open-cache=400',
+    '--character-set-server=utf8mb4',
+    '--innodb-flush-log-at-trx-commit=1',
+    '--sync-binlog=0',
+    `--server-id=${place.serverId}`,
+    '--log-bin=binlog',
+    '--relay-log=relay',
+    // Users without SUPER may create triggers although there is a binary log.
+    '--log-bin-trust-function-creators=ON',
+    `--read-only=${place.readOnly ? 'ON' : 'OFF'}`,
+    ...(binary.flavor === 'mariadb' ? mariadbArguments(place) : mysqlArguments()),
+  ];
+}
+
+function mariadbArguments({ domainId }: MysqlPlace): string[] {
+  return [
+    '--sql-mode=STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',
+    '--key-buffer-size=1M',
+    '--aria-pagecache-buffer-size=4M',
+    '--binlog-format=ROW',
+    '--gtid-strict-mode=ON',
+    `--gtid-domain-id=${domainId}`,
+    '--log-slave-updates=ON',
+    '--relay-log-recovery=ON',
+    '--slave-net-timeout=10',
+  ];
+}
+
+function mysqlArguments(): string[] {
+  return [
+    '--gtid-mode=ON',
+    '--enforce-gtid-consistency=ON',
+    '--mysqlx=OFF',
+    '--relay-log-recovery=ON',
+    '--replica-net-timeout=10',
+  ];
+}
+
+/**
+ * A server refuses to run as root unless it is told to by name. The short form, because
+ * `mariadb-install-db` takes the long one as a request to change the owner of system files.
+ */
+function runAsRoot(): string[] {
+  return process.getuid?.() === 0 ? ['-uroot'] : [];
+}

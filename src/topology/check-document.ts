@@ -1,0 +1,94 @@
+import { didYouMean } from '../config/did-you-mean.ts';
+import { endpointLabel } from '../config/endpoint-url.ts';
+import type { ParsedTopology } from '../config/topology-document.ts';
+import type { Problem } from '../errors/config-error.ts';
+
+/** What the well-formed entries of a document mean together: everything but the slots. */
+export function checkDocument(document: ParsedTopology, problems: Problem[]): void {
+  const report = (path: string, message: string) => problems.push({ path, message });
+  checkRegions(document, report);
+  checkShards(document, report);
+  checkKeyspaces(document, report);
+}
+
+type Report = (path: string, message: string) => void;
+
+function checkRegions({ regions, shards, names }: ParsedTopology, report: Report): void {
+  reportRepeats(regions, 'regions', ({ code }) => code, 'code', report);
+  const served = new Map<string, string>();
+  const defaults: string[] = [];
+  const populated = new Set([...shards.values()].map(({ region }) => region));
+  for (const [name, region] of regions) {
+    if (region.default) defaults.push(name);
+    // A shard that is itself malformed may be the one of this region: one mistake, one message.
+    if (!populated.has(name) && shards.size === names.shards.size) {
+      report(`regions.${name}`, 'has no shards; add one or remove the region');
+    }
+    for (const country of region.countries) {
+      const other = served.get(country);
+      if (other === undefined) served.set(country, name);
+      else report(`regions.${name}.countries`, `${country} is already served by region '${other}'`);
+    }
+  }
+  if (defaults.length > 1) {
+    report('regions', `only one region can be the default, not ${defaults.join(' and ')}`);
+  }
+}
+
+function checkShards({ shards, names }: ParsedTopology, report: Report): void {
+  const addresses = new Map<string, string>();
+  for (const [name, shard] of shards) {
+    if (!names.regions.has(shard.region)) {
+      report(
+        `shards.${name}.region`,
+        `unknown region '${shard.region}'${didYouMean(shard.region, names.regions)}`,
+      );
+    }
+    for (const [path, address] of [
+      [`shards.${name}.primary`, shard.primary] as const,
+      ...shard.replicas.map((replica, index) => [`shards.${name}.replicas.${index}`, replica] as const),
+    ]) {
+      const label = endpointLabel(address);
+      const other = addresses.get(label);
+      if (other === undefined) addresses.set(label, path);
+      else report(path, `is the same database as ${other}`);
+    }
+  }
+}
+
+function checkKeyspaces({ keyspaces, names }: ParsedTopology, report: Report): void {
+  reportRepeats(keyspaces, 'keyspaces', ({ code }) => code, 'code', report);
+  const homes = new Map<string, string>();
+  for (const [name, keyspace] of keyspaces) {
+    const path = `keyspaces.${name}.shards`;
+    for (const shard of keyspace.shards) {
+      if (!names.shards.has(shard)) {
+        report(path, `unknown shard '${shard}'${didYouMean(shard, names.shards)}`);
+        continue;
+      }
+      const home = homes.get(shard);
+      if (home === undefined) homes.set(shard, name);
+      else if (home === name) report(path, `'${shard}' is listed twice`);
+      else report(path, `'${shard}' is already in keyspace '${home}'; a shard has one keyspace`);
+    }
+  }
+  if (keyspaces.size < names.keyspaces.size) return;
+  for (const shard of names.shards) {
+    if (!homes.has(shard)) report(`shards.${shard}`, 'is in no keyspace; add it to one or remove it');
+  }
+}
+
+function reportRepeats<Entry>(
+  entries: ReadonlyMap<string, Entry>,
+  section: string,
+  codeOf: (entry: Entry) => number,
+  field: string,
+  report: Report,
+): void {
+  const owners = new Map<number, string>();
+  for (const [name, entry] of entries) {
+    const owner = owners.get(codeOf(entry));
+    if (owner === undefined) owners.set(codeOf(entry), name);
+    else report(`${section}.${name}.${field}`, `${codeOf(entry)} is already taken by '${owner}'`);
+  }
+}

@@ -1,0 +1,42 @@
+import { readFile } from 'node:fs/promises';
+import { ConfigError } from '../errors/config-error.ts';
+
+/** Where a topology document comes from. */
+export interface TopologySource {
+  /** Shown in errors: the file's path, say. */
+  readonly name: string;
+  /** Reads the document. @throws {ConfigError} when there is none to read. */
+  load(): Promise<unknown>;
+}
+
+/**
+ * Reads the topology from a JSON file when the data layer starts.
+ *
+ * @param path relative to the working directory, or absolute.
+ */
+export function fileTopology(path: string): TopologySource {
+  const fail = (message: string, cause: unknown) =>
+    new ConfigError('Bad topology', [{ path, message }], { cause });
+  return {
+    name: path,
+    async load() {
+      let text: string;
+      try {
+        text = await readFile(path, 'utf8');
+      } catch (error) {
+        throw fail('can not be read', error);
+      }
+      try {
+        return JSON.parse(text);
+      } catch {
+        // The parser's message quotes the text, which may hold a password.
+        throw fail('is not JSON', undefined);
+      }
+    },
+  };
+}
+
+/** A topology that is already an object. */
+export function staticTopology(document: unknown): TopologySource {
+  return { name: 'topology', load: async () => document };
+}

@@ -1,0 +1,14 @@
+import type { Topology } from './topology.ts';
+
+/** Holds the snapshot in force. A call takes it once and keeps it to its end. */
+export class TopologyStore {
+  #current: Topology;
+
+  constructor(initial: Topology) {
+    this.#current = initial;
+  }
+
+  get current(): Topology {
+    return this.#current;
+  }
+}
