@@ -9,7 +9,10 @@ export function strictObject<Shape extends z.core.$ZodLooseShape>(shape: Shape) 
     error: (issue) => {
       if (issue.code !== 'unrecognized_keys') return undefined;
       return issue.keys
-        .map((key) => `unknown key '${key}'${didYouMean(key, known) || `; known: ${known.join(', ')}`}`)
+        .map(
+          (key) =>
+            `unknown key '${key}'${didYouMean(key, known) || `; known: ${known.join(', ')}`}`,
+        )
         .join('. ');
     },
   });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Problem } from '../errors/config-error.ts';
-import { substituteEnvironment } from './environment.ts';
 import { type EndpointAddress, readEndpointUrl } from './endpoint-url.ts';
+import { substituteEnvironment } from './environment.ts';
 import { parseInto, strictObject } from './strict-object.ts';
 
 /** A topology as users write it, in JSON or as an object. `docs/topology.md` explains each field. */
@@ -100,7 +100,10 @@ const shard = strictObject({
   region: z.string(),
   primary: address,
   replicas: z.array(address).default([]),
-  weight: z.number().positive('must be over 0; remove the shard from its keyspace to empty it').default(1),
+  weight: z
+    .number()
+    .positive('must be over 0; remove the shard from its keyspace to empty it')
+    .default(1),
 });
 
 const keyspace = strictObject({
@@ -108,7 +111,10 @@ const keyspace = strictObject({
   strategy: z.enum(['geo', 'hash']),
   shards: z.array(z.string()).min(1, 'needs at least one shard'),
   slots: z
-    .union([z.record(z.string(), z.string()), z.record(z.string(), z.record(z.string(), z.string()))])
+    .union([
+      z.record(z.string(), z.string()),
+      z.record(z.string(), z.record(z.string(), z.string())),
+    ])
     .optional(),
 });
 
@@ -123,10 +129,16 @@ const document = strictObject({
  * Reads a document entry by entry, so that one pass finds every malformed entry. What the entries
  * mean together is checked by the topology.
  */
-export function parseTopologyDocument(value: unknown, problems: Problem[]): ParsedTopology | undefined {
+export function parseTopologyDocument(
+  value: unknown,
+  problems: Problem[],
+): ParsedTopology | undefined {
   const outer = parseInto(document, value, '', problems);
   if (outer === undefined) return undefined;
-  const entries = <Schema extends z.ZodType>(section: 'regions' | 'shards' | 'keyspaces', schema: Schema) => {
+  const entries = <Schema extends z.ZodType>(
+    section: 'regions' | 'shards' | 'keyspaces',
+    schema: Schema,
+  ) => {
     const parsed = new Map<string, z.output<Schema>>();
     for (const [key, entry] of Object.entries(outer[section])) {
       const path = `${section}.${key}`;

@@ -1,5 +1,5 @@
-import { MeridianError } from './meridian-error.ts';
 import type { Problem } from './config-error.ts';
+import { MeridianError } from './meridian-error.ts';
 
 /**
  * A row, patch or parameter that breaks its table's schema. It names the columns, never their

@@ -12,14 +12,15 @@ const duplicateKey = / for key '(?:[^'.]*\.)?([^']*)'$/;
 /** Translates an error of mysql2, or of the socket below it. `phase` is how far the command came. */
 export function driverFault(error: unknown, phase: Phase, threadId?: number | null): DriverFault {
   if (error instanceof DriverFault) return error;
-  const errno = field(error, 'errno', 'number');
-  const code = field(error, 'code', 'string');
-  const message = field(error, 'message', 'string') ?? 'unknown driver error';
+  const number = property(error, 'errno');
+  const errno = typeof number === 'number' ? number : undefined;
+  const code = text(error, 'code');
+  const message = text(error, 'message') ?? 'unknown driver error';
   return new DriverFault(safeMessage(message, errno, code), {
     phase: neverSent(message, code, errno) ? 'queued' : phase,
     code,
     errno: errno !== undefined && errno > 0 ? errno : undefined,
-    sqlState: field(error, 'sqlState', 'string'),
+    sqlState: text(error, 'sqlState'),
     threadId: threadId ?? undefined,
     key: errno === 1062 ? duplicateKey.exec(message)?.[1] : undefined,
   });
@@ -50,11 +51,11 @@ function safeMessage(message: string, errno: number | undefined, code: string | 
   return `the server answered ${label}${label === `error ${errno}` ? '' : ` (${errno})`}`;
 }
 
-function field(error: unknown, name: string, type: 'string'): string | undefined;
-function field(error: unknown, name: string, type: 'number'): number | undefined;
-function field(error: unknown, name: string, type: string): unknown {
-  if (typeof error !== 'object' || error === null) return undefined;
-  const value: unknown = Reflect.get(error, name);
-  // biome-ignore lint/suspicious/useValidTypeof: the overloads name the two types asked for
-  return typeof value === type ? value : undefined;
+function text(error: unknown, name: string): string | undefined {
+  const value = property(error, name);
+  return typeof value === 'string' ? value : undefined;
+}
+
+function property(error: unknown, name: string): unknown {
+  return typeof error === 'object' && error !== null ? Reflect.get(error, name) : undefined;
 }

@@ -40,7 +40,8 @@ export async function readIdentity(session: Session): Promise<IdentityRow | unde
       slots: String(row.slots),
     };
   } catch (error) {
-    if (error instanceof Error && 'errno' in error && error.errno === tableMissing) return undefined;
+    if (error instanceof Error && 'errno' in error && error.errno === tableMissing)
+      return undefined;
     throw error;
   }
 }

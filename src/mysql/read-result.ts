@@ -10,7 +10,11 @@ interface OkHeader {
 
 /** Gives mysql2's several shapes of a result the one shape of a StatementResult. */
 export function readResult(result: unknown, columns: unknown): StatementResult {
-  const header = isOkHeader(result) ? result : Array.isArray(result) ? result.find(isOkHeader) : undefined;
+  const header = isOkHeader(result)
+    ? result
+    : Array.isArray(result)
+      ? result.find(isOkHeader)
+      : undefined;
   if (header !== undefined) {
     return { rows: [], columns: [], affected: header.affectedRows, gtid: gtidOf(header) };
   }
@@ -29,6 +33,7 @@ export function readColumns(columns: unknown): readonly ResultColumn[] {
     type: Number(column.columnType),
     flags: Number(column.flags),
     charset: Number(column.characterSet),
+    decimals: Number(column.decimals),
   }));
 }
 
@@ -39,7 +44,9 @@ function gtidOf({ stateChanges }: OkHeader): string | undefined {
 }
 
 function isOkHeader(value: unknown): value is OkHeader {
-  return typeof value === 'object' && value !== null && 'affectedRows' in value && !Array.isArray(value);
+  return (
+    typeof value === 'object' && value !== null && 'affectedRows' in value && !Array.isArray(value)
+  );
 }
 
 function isRows(value: unknown): value is RawRow[] {

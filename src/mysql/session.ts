@@ -26,20 +26,21 @@ export class Session {
   }
 
   /** Runs a prepared statement. Rejects with a DriverFault, or with the cancellation's reason. */
-  run({ sql, params }: Statement, cancellation: Cancellation): Promise<StatementResult> {
+  async run({ sql, params, once }: Statement, cancellation: Cancellation): Promise<StatementResult> {
     const bound = bindParameters(params);
-    return this.#send(cancellation, 'sent', (done) => this.#connection.execute(sql, bound, done));
-  }
-
-  /** Like `run`, for a text too variable to stay prepared. */
-  async runOnce(statement: Statement, cancellation: Cancellation): Promise<StatementResult> {
-    const result = await this.run(statement, cancellation);
-    if (this.#usable) this.#connection.unprepare(statement.sql);
+    const result = await this.#send(cancellation, 'sent', (done) =>
+      this.#connection.execute(sql, bound, done),
+    );
+    if (once && this.#usable) this.#connection.unprepare(sql);
     return result;
   }
 
   /** Runs transaction control over the text protocol; `phase` is `committing` for COMMIT. */
-  control(sql: string, cancellation: Cancellation, phase: Phase = 'sent'): Promise<StatementResult> {
+  control(
+    sql: string,
+    cancellation: Cancellation,
+    phase: Phase = 'sent',
+  ): Promise<StatementResult> {
     return this.#send(cancellation, phase, (done) => this.#connection.query(sql, done));
   }
 

@@ -5,6 +5,8 @@ export type SqlValue = string | number | bigint | boolean | Date | Uint8Array | 
 export interface Statement {
   readonly sql: string;
   readonly params: readonly SqlValue[];
+  /** The text will hardly come again, so it does not stay prepared on the server. */
+  readonly once?: boolean;
 }
 
 /** A row as the driver hands it over, before any codec. */
@@ -19,6 +21,8 @@ export interface ResultColumn {
   readonly flags: number;
   /** 63 for binary data, the connection's collation for text. */
   readonly charset: number;
+  /** Digits after the second of a time. */
+  readonly decimals: number;
 }
 
 export interface StatementResult {

@@ -52,6 +52,7 @@ export function tableStatements({ table, columns, key, exactKey }: TableSource):
     insert: (rows) => ({
       sql: insertHead + Array(rows.length).fill(insertRow).join(', '),
       params: rows.flat(),
+      once: rows.length !== 1 && rows.length !== maxRowsPerInsert,
     }),
     update: (changed, values, keyValue) => ({
       sql: `UPDATE ${name} SET ${changed.map((column) => `${quoteName(column)} = ?`).join(', ')} WHERE ${keyIs}`,

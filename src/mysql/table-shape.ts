@@ -33,7 +33,10 @@ const columnsQuery = `SELECT table_name AS tbl, column_name AS name, data_type A
 /** The shape of every table in the session's database, by name. */
 export async function readTableShapes(session: Session): Promise<ReadonlyMap<string, TableShape>> {
   const { rows } = await session.run({ sql: columnsQuery, params: [] }, uncancellable);
-  const tables = new Map<string, TableShape & { columns: Map<string, ColumnShape>; primaryKey: string[] }>();
+  const tables = new Map<
+    string,
+    TableShape & { columns: Map<string, ColumnShape>; primaryKey: string[] }
+  >();
   for (const row of rows) {
     const table = String(row.tbl);
     const shape = tables.get(table) ?? { columns: new Map<string, ColumnShape>(), primaryKey: [] };

@@ -5,9 +5,18 @@ import type { ErrorCode } from '../errors/meridian-error.ts';
  * parameters, keys, credentials or rows, and nothing inside reads them back.
  */
 export type MeridianEvent =
-  | { readonly type: 'started'; readonly epoch: number; readonly shards: number; readonly durationMs: number }
+  | {
+      readonly type: 'started';
+      readonly epoch: number;
+      readonly shards: number;
+      readonly durationMs: number;
+    }
   | { readonly type: 'closed'; readonly durationMs: number }
-  | { readonly type: 'breaker'; readonly guard: string; readonly state: 'open' | 'half-open' | 'closed' }
+  | {
+      readonly type: 'breaker';
+      readonly guard: string;
+      readonly state: 'open' | 'half-open' | 'closed';
+    }
   | {
       readonly type: 'retry';
       readonly endpoint: string;
@@ -15,7 +24,12 @@ export type MeridianEvent =
       readonly delayMs: number;
       readonly code: ErrorCode;
     }
-  | { readonly type: 'read-batch'; readonly table: string; readonly shard: string; readonly keys: number }
+  | {
+      readonly type: 'read-batch';
+      readonly table: string;
+      readonly shard: string;
+      readonly keys: number;
+    }
   | { readonly type: 'scatter'; readonly keyspace: string; readonly shards: number }
   | { readonly type: 'endpoint-fault'; readonly endpoint: string; readonly message: string }
   | {
@@ -25,7 +39,11 @@ export type MeridianEvent =
       readonly keys: number;
     }
   | { readonly type: 'cache-fault'; readonly operation: string; readonly message: string }
-  | { readonly type: 'cache-invalidation'; readonly state: 'pending' | 'recovered'; readonly keys: number }
+  | {
+      readonly type: 'cache-invalidation';
+      readonly state: 'pending' | 'recovered';
+      readonly keys: number;
+    }
   | { readonly type: 'identity-recorded'; readonly shard: string; readonly keyspace: string };
 
 /** Is told of every event, synchronously; it must be quick and must not throw. */

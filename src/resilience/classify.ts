@@ -102,7 +102,8 @@ function classifyMeridianError(error: {
   const { code, retryable, outcome } = error;
   if (outcome === 'unknown') return { kind: 'ambiguous', retryable, outcome };
   if (code === 'MERIDIAN_OVERLOAD') return { kind: 'overload', retryable, outcome };
-  if (code === 'MERIDIAN_ROLLED_BACK') return { kind: 'transaction-rolled-back', retryable, outcome };
+  if (code === 'MERIDIAN_ROLLED_BACK')
+    return { kind: 'transaction-rolled-back', retryable, outcome };
   if (retryable) return { kind: 'not-sent', retryable, outcome };
   return { kind: 'permanent', retryable, outcome };
 }

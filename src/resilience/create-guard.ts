@@ -48,7 +48,14 @@ export interface Guard {
   ): Promise<T | F>;
 }
 
-const defaults = { concurrency: 32, queue: 256, failures: 5, openMs: 1_000, timeoutMs: 1_000, retries: 2 };
+const defaults = {
+  concurrency: 32,
+  queue: 256,
+  failures: 5,
+  openMs: 1_000,
+  timeoutMs: 1_000,
+  retries: 2,
+};
 const backoff = { baseMs: 25, maxMs: 1_000 };
 
 /**

@@ -16,21 +16,23 @@ const maxTimeoutMs = 2 ** 31 - 1;
 export class Deadline {
   readonly timeoutMs: number;
   readonly #expiresAt: number;
-  readonly #timer: NodeJS.Timeout;
+  readonly #timer: NodeJS.Timeout | undefined;
   readonly #callerSignal: AbortSignal | undefined;
   readonly #listeners = new Set<Listener>();
   #reason: Error | undefined;
   #controller: AbortController | undefined;
 
+  /** @param timeoutMs milliseconds from now, or Infinity for work that only its callers end. */
   constructor(timeoutMs: number, signal?: AbortSignal) {
-    if (!(timeoutMs > 0 && timeoutMs <= maxTimeoutMs)) {
+    const never = timeoutMs === Number.POSITIVE_INFINITY;
+    if (!(timeoutMs > 0 && (timeoutMs <= maxTimeoutMs || never))) {
       throw new ConfigError('Bad call options', [
         { path: 'timeoutMs', message: `must be over 0 and at most ${maxTimeoutMs}` },
       ]);
     }
     this.timeoutMs = timeoutMs;
     this.#expiresAt = performance.now() + timeoutMs;
-    this.#timer = setTimeout(this.#expire, timeoutMs);
+    this.#timer = never ? undefined : setTimeout(this.#expire, timeoutMs);
     this.#callerSignal = signal;
     if (signal?.aborted) this.#abort();
     else signal?.addEventListener('abort', this.#abort);

@@ -1,4 +1,4 @@
-import { RoutingError } from '../errors/routing-error.ts';
+import { assertWithin } from './assert-within.ts';
 import { murmur3 } from './murmur3.ts';
 import type { ShardKey } from './shard-key.ts';
 
@@ -6,7 +6,7 @@ import type { ShardKey } from './shard-key.ts';
 export const GEO_SLOTS = 1024;
 
 /** Region codes are 0–63: the upper 6 of a locator's 16 bits. */
-export const REGION_CODES = 64;
+const REGION_CODES = 64;
 
 const LOCATORS = REGION_CODES * GEO_SLOTS;
 
@@ -40,9 +40,4 @@ export function geoLocator(regionCode: number, slot: number): number {
 export function splitGeoLocator(locator: number): { regionCode: number; slot: number } {
   assertWithin('A locator', locator, LOCATORS);
   return { regionCode: Math.floor(locator / GEO_SLOTS), slot: locator % GEO_SLOTS };
-}
-
-function assertWithin(what: string, value: number, count: number): void {
-  if (Number.isInteger(value) && value >= 0 && value < count) return;
-  throw new RoutingError(`${what} is an integer from 0 to ${count - 1}, not ${value}.`);
 }

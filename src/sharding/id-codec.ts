@@ -1,5 +1,5 @@
 import { RoutingError } from '../errors/routing-error.ts';
-import { isBytes } from './shard-key.ts';
+import { isBytes } from './is-bytes.ts';
 import { hasUuidShape, hexByteAt, isUuid } from './uuid.ts';
 
 /**

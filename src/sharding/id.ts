@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto';
-import { RoutingError } from '../errors/routing-error.ts';
+import { assertWithin } from './assert-within.ts';
 import { uuidFromBytes } from './uuid.ts';
 
 /** Makes an id that carries its keyspace code (0–63) and locator (0–65535). */
@@ -12,6 +12,8 @@ export interface IdSourceOptions {
   readonly random?: (bytes: Uint8Array) => void;
 }
 
+const KEYSPACE_CODES = 64;
+const LOCATORS = 65_536;
 const COUNTER_MAX = 0xfff;
 
 /** The counter begins each millisecond in its lower half, so that 2,048 more always fit. */
@@ -23,7 +25,7 @@ const POOL_BYTES = 8192;
 /**
  * A source of ids that only grow, as text and as bytes: also within one millisecond, and also while
  * the clock steps back (time then stands still) or 4,096 ids have used up a millisecond (time is
- * then borrowed from the next one). RFC 9562, section 6.2, methods 1 and 3.
+ * then borrowed from the next one). RFC 9562, section 6.2, method 1.
  */
 export function createIdSource(options: IdSourceOptions = {}): IdSource {
   // Date.now is looked up at each call, so that fake timers work.
@@ -55,8 +57,8 @@ export function createIdSource(options: IdSourceOptions = {}): IdSource {
   }
 
   return (keyspaceCode, locator) => {
-    assertWithin('A keyspace code', keyspaceCode, 0x3f);
-    assertWithin('A locator', locator, 0xffff);
+    assertWithin('A keyspace code', keyspaceCode, KEYSPACE_CODES);
+    assertWithin('A locator', locator, LOCATORS);
     tick();
     bytes.writeUIntBE(lastMs, 0, 6);
     bytes.writeUInt16BE(0x7000 | counter, 6);
@@ -77,8 +79,3 @@ export function createIdSource(options: IdSourceOptions = {}): IdSource {
  * @throws RoutingError when either is out of range.
  */
 export const newId: IdSource = createIdSource();
-
-function assertWithin(what: string, value: number, max: number): void {
-  if (Number.isInteger(value) && value >= 0 && value <= max) return;
-  throw new RoutingError(`${what} is an integer from 0 to ${max}, not ${value}.`);
-}

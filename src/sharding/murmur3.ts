@@ -1,12 +1,15 @@
 import { mix32 } from './mix32.ts';
-import { assertWellFormed, canonicalKey, foldUuid, type ShardKey } from './shard-key.ts';
+import { canonicalKey, canonicalText, type ShardKey } from './shard-key.ts';
+import { hasUuidShape } from './uuid.ts';
 
-/** What the ASCII path answers for other text; no hash is negative. */
-const NOT_ASCII = -1;
+/** What the fast path answers for text that is not for it: no hash is negative. */
+const NOT_PLAIN = -1;
+
+/** The bit that a UUID's digits and hyphens have unless they are capitals, in each of four bytes. */
+const LOWER_CASE = 0x20202020;
 
 const encoder = new TextEncoder();
 const scratch = new Uint8Array(1024);
-const scratchView = new DataView(scratch.buffer);
 
 /**
  * MurmurHash3, x86 variant, 32 bits, of the key's canonical bytes (see `canonicalKey`).
@@ -22,24 +25,28 @@ const scratchView = new DataView(scratch.buffer);
  * @throws RoutingError when the key is not a {@link ShardKey} or cannot be told apart from others.
  */
 export function murmur3(key: ShardKey, seed = 0): number {
-  const canonical = typeof key === 'string' ? foldUuid(key) : canonicalKey(key);
-  if (typeof canonical !== 'string') return hashView(viewOf(canonical), canonical.length, seed);
-  const hash = hashAscii(canonical, seed);
-  return hash === NOT_ASCII ? hashText(canonical, seed) : hash;
+  const plain = typeof key === 'string' ? key : canonicalKey(key);
+  if (typeof plain !== 'string') return hashBytes(plain, plain.length, seed);
+  const hash = hashPlain(plain, seed);
+  return hash === NOT_PLAIN ? hashText(plain, seed) : hash;
 }
 
-function hashAscii(text: string, seed: number): number {
+/** The hash of ASCII text that is canonical as it stands, straight from its characters. */
+function hashPlain(text: string, seed: number): number {
   const { length } = text;
   const end = length & ~3;
   let seen = 0;
+  let lower = LOWER_CASE;
   let h = seed;
   for (let at = 0; at < end; at += 4) {
     const a = text.charCodeAt(at);
     const b = text.charCodeAt(at + 1);
     const c = text.charCodeAt(at + 2);
     const d = text.charCodeAt(at + 3);
+    const block = a | (b << 8) | (c << 16) | (d << 24);
     seen |= a | b | c | d;
-    h = addBlock(h, a | (b << 8) | (c << 16) | (d << 24));
+    lower &= block;
+    h = addBlock(h, block);
   }
   let tail = 0;
   for (let at = length - 1; at >= end; at--) {
@@ -47,30 +54,35 @@ function hashAscii(text: string, seed: number): number {
     seen |= code;
     tail = (tail << 8) | code;
   }
-  return seen > 0x7f ? NOT_ASCII : finish(h, tail, length);
-}
-
-function hashText(text: string, seed: number): number {
-  assertWellFormed(text);
-  // A UTF-16 unit takes at most three bytes of UTF-8.
-  if (text.length * 3 > scratch.length) {
-    const bytes = encoder.encode(text);
-    return hashView(viewOf(bytes), bytes.length, seed);
-  }
-  return hashView(scratchView, encoder.encodeInto(text, scratch).written, seed);
-}
-
-function hashView(view: DataView, length: number, seed: number): number {
-  const end = length & ~3;
-  let h = seed;
-  for (let at = 0; at < end; at += 4) h = addBlock(h, view.getUint32(at, true));
-  let tail = 0;
-  for (let at = length - 1; at >= end; at--) tail = (tail << 8) | view.getUint8(at);
+  if (seen > 0x7f || (lower !== LOWER_CASE && hasUuidShape(text))) return NOT_PLAIN;
   return finish(h, tail, length);
 }
 
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+function hashText(text: string, seed: number): number {
+  const canonical = canonicalText(text);
+  // A UTF-16 unit takes at most three bytes of UTF-8.
+  if (canonical.length * 3 > scratch.length) {
+    const bytes = encoder.encode(canonical);
+    return hashBytes(bytes, bytes.length, seed);
+  }
+  return hashBytes(scratch, encoder.encodeInto(canonical, scratch).written, seed);
+}
+
+function hashBytes(bytes: Uint8Array, length: number, seed: number): number {
+  const end = length & ~3;
+  let h = seed;
+  for (let at = 0; at < end; at += 4) {
+    const low = byteAt(bytes, at) | (byteAt(bytes, at + 1) << 8);
+    h = addBlock(h, low | (byteAt(bytes, at + 2) << 16) | (byteAt(bytes, at + 3) << 24));
+  }
+  let tail = 0;
+  for (let at = length - 1; at >= end; at--) tail = (tail << 8) | byteAt(bytes, at);
+  return finish(h, tail, length);
+}
+
+/** Not a DataView: to make one takes longer than to hash a short key. */
+function byteAt(bytes: Uint8Array, at: number): number {
+  return bytes[at] ?? 0;
 }
 
 function addBlock(hash: number, block: number): number {

@@ -45,9 +45,7 @@ export function nearestRegion<T extends Region>(location: LatLon, regions: reado
  */
 function haversine([lat1, lon1]: LatLon, [lat2, lon2]: LatLon): number {
   const across = Math.sin(radians(lat2 - lat1) / 2);
-  // The shorter way round, so that places either side of the antimeridian tie exactly.
-  const turn = Math.abs(lon2 - lon1);
-  const along = Math.sin(radians(Math.min(turn, 360 - turn)) / 2);
+  const along = Math.sin(radians(lon2 - lon1) / 2);
   return across ** 2 + Math.cos(radians(lat1)) * Math.cos(radians(lat2)) * along ** 2;
 }
 

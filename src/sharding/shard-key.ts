@@ -1,5 +1,6 @@
 import { RoutingError } from '../errors/routing-error.ts';
-import { hasUuidShape, isUuid } from './uuid.ts';
+import { isBytes } from './is-bytes.ts';
+import { isUuid } from './uuid.ts';
 
 /** A value that decides which shard a row lives on. */
 export type ShardKey = string | number | bigint | Uint8Array;
@@ -19,8 +20,7 @@ export type ShardKey = string | number | bigint | Uint8Array;
 export function canonicalKey(key: ShardKey): string | Uint8Array {
   switch (typeof key) {
     case 'string':
-      assertWellFormed(key);
-      return foldUuid(key);
+      return canonicalText(key);
     case 'number':
       if (!Number.isSafeInteger(key)) throw new RoutingError(unfitNumber(key));
       return String(key);
@@ -41,33 +41,16 @@ export function keyBytes(key: ShardKey): Uint8Array {
   return typeof canonical === 'string' ? Buffer.from(canonical) : canonical;
 }
 
-/** Text in UUID form in lower case; any other text as it is. */
-export function foldUuid(text: string): string {
-  return hasUuidShape(text) && hasCapital(text) && isUuid(text) ? text.toLowerCase() : text;
-}
-
-/** Refuses half surrogate pairs: UTF-8 cannot hold them, so different keys would become one. */
-export function assertWellFormed(text: string): void {
+/** {@link canonicalKey} of a string. */
+export function canonicalText(text: string): string {
+  // UTF-8 cannot hold half a pair: the replacement character would make one key of many.
   if (/\p{Surrogate}/u.test(text)) {
     throw new RoutingError(
       'This shard key holds half of a surrogate pair, which UTF-8 cannot express. ' +
         'The text was cut within a character: cut it between characters.',
     );
   }
-}
-
-/** Whether a value is a Uint8Array, Buffers included. */
-export function isBytes(value: unknown): value is Uint8Array {
-  // Not instanceof: test runners with several realms (Jest) hand over another realm's Buffers.
-  return Object.prototype.toString.call(value) === '[object Uint8Array]';
-}
-
-function hasCapital(text: string): boolean {
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code >= 0x41 && code <= 0x46) return true;
-  }
-  return false;
+  return isUuid(text) ? text.toLowerCase() : text;
 }
 
 function unfitNumber(key: number): string {

@@ -21,8 +21,9 @@ export interface SlotMap {
 const MAX_SLOTS = 65_536;
 
 /**
+ * The map in which `ownerNames[slot]` owns each slot.
+ *
  * @param shards without duplicates, no more than there are slots.
- * @param ownerNames for each slot the name of its shard.
  */
 export function slotMapOf(shards: readonly string[], ownerNames: readonly string[]): SlotMap {
   const names = Object.freeze([...shards].sort());
@@ -44,9 +45,9 @@ export function slotMapOf(shards: readonly string[], ownerNames: readonly string
     },
 
     counts() {
-      const counts = new Map(names.map((name) => [name, 0]));
-      for (const name of ownerNames) counts.set(name, (counts.get(name) ?? 0) + 1);
-      return Object.fromEntries(counts);
+      const counts = names.map(() => 0);
+      for (const owner of owners) counts[owner] = (counts[owner] ?? 0) + 1;
+      return Object.fromEntries(names.map((name, index) => [name, counts[index] ?? 0]));
     },
   });
 }

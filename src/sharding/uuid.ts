@@ -1,4 +1,5 @@
 import { RoutingError } from '../errors/routing-error.ts';
+import { isBytes } from './is-bytes.ts';
 
 const HYPHEN = 0x2d;
 
@@ -36,8 +37,8 @@ export function hasUuidShape(text: string): boolean {
 }
 
 /** Whether the text is a UUID in 8-4-4-4-12 form, of any version, in either letter case. */
-export function isUuid(text: string): boolean {
-  if (!hasUuidShape(text)) return false;
+export function isUuid(text: unknown): boolean {
+  if (typeof text !== 'string' || !hasUuidShape(text)) return false;
   for (const at of DIGITS_AT) {
     if (hexByteAt(text, at) > 0xff) return false;
   }
@@ -62,7 +63,8 @@ export function uuidToBytes(text: string): Buffer {
   return bytes;
 }
 
-const scratch = Buffer.alloc(36, '-');
+/** Only its digits are ever written over. */
+const scratch = Buffer.from('00000000-0000-0000-0000-000000000000');
 
 /**
  * The text of a UUID from its 16 bytes: 8-4-4-4-12 form, lower case.
@@ -70,8 +72,8 @@ const scratch = Buffer.alloc(36, '-');
  * @throws RoutingError when there are not exactly 16 bytes.
  */
 export function uuidFromBytes(bytes: Uint8Array): string {
-  if (bytes.length !== 16) {
-    throw new RoutingError(`A UUID has 16 bytes, these are ${bytes.length}. Is it a BINARY(16)?`);
+  if (!isBytes(bytes) || bytes.length !== 16) {
+    throw new RoutingError('A UUID has 16 bytes. Pass the value of a BINARY(16) column.');
   }
   let at = 0;
   for (const byte of bytes) {

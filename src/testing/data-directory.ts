@@ -4,7 +4,7 @@ import { access, cp, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { findBinary, type MysqlBinary } from './binaries.ts';
-import { storageArguments } from './mysql-arguments.ts';
+import { runAsRoot, storageArguments } from './mysql-arguments.ts';
 import type { Supervisor } from './supervisor.ts';
 import { TestingError } from './testing-error.ts';
 
@@ -20,7 +20,7 @@ export async function dataDirectoryTemplate(
   supervisor: Supervisor,
 ): Promise<string> {
   const key = createHash('sha256')
-    .update(JSON.stringify([binary, storageArguments(binary)]))
+    .update(JSON.stringify([binary, initialArguments(binary)]))
     .digest('hex')
     .slice(0, 16);
   const cached = join(cacheFolder(), `mysql-data-${key}`);
@@ -48,13 +48,17 @@ async function initialise(
     binary.flavor === 'mariadb'
       ? await mariadbInitialiser(folder, binary)
       : [binary.file, '--no-defaults', '--initialize-insecure', `--datadir=${folder}`];
-  const initialiser = await supervisor.spawn(file, [...args, ...storageArguments(binary)], log);
+  const initialiser = await supervisor.spawn(file, [...args, ...initialArguments(binary)], log);
   const { code, signal } = await initialiser.ended();
   if (code === 0) return;
   throw new TestingError(
     `No data directory could be made: '${file}' ended with ${signal ?? code}.\n` +
       (await readFile(log, 'utf8')).trim(),
   );
+}
+
+function initialArguments({ flavor }: MysqlBinary): string[] {
+  return [...runAsRoot(), ...storageArguments(flavor)];
 }
 
 async function mariadbInitialiser(

@@ -3,6 +3,8 @@
  *
  * @module
  */
+export type { AwaitedFault, Direction, Fault, StatementPattern } from './chaos-faults.ts';
+export { type ChaosProxy, type ChaosProxyOptions, startChaosProxy } from './chaos-proxy.ts';
 export type { ClusterProvider } from './cluster-plan.ts';
 export {
   type LocalCluster,

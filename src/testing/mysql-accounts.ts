@@ -29,15 +29,31 @@ export function newAccounts(database: string): MysqlAccounts {
   };
 }
 
-export function mysqlUrl(account: Account, host: string, port: number, database: string): string {
-  return `mysql://${account.user}:${account.password}@${host}:${port}/${database}`;
+/** What an application and a test connect to. */
+export function mysqlUrls(
+  { app, admin, database }: MysqlAccounts,
+  host: string,
+  port: number,
+): { readonly url: string; readonly adminUrl: string } {
+  const url = ({ user, password }: Account) =>
+    `mysql://${user}:${password}@${host}:${port}/${database}`;
+  return { url: url(app), adminUrl: url(admin) };
 }
 
-/**
- * The statements that make a fresh server one of the cluster; each may run twice. They stay out of
- * the binary log: a replica makes its own, and a GTID position starts empty.
- */
-export function setupStatements(flavor: MysqlFlavor, accounts: MysqlAccounts): string[] {
+/** What a fresh server is told first. Each statement may run twice. */
+export function firstStatements(
+  flavor: MysqlFlavor,
+  accounts: MysqlAccounts,
+  follows: ReplicationSource | undefined,
+): string[] {
+  return [
+    ...setupStatements(flavor, accounts),
+    ...(follows ? followStatements(flavor, accounts, follows) : []),
+  ];
+}
+
+/** They stay out of the binary log: a replica makes its own, and a GTID position starts empty. */
+function setupStatements(flavor: MysqlFlavor, accounts: MysqlAccounts): string[] {
   const { database, app, admin, replication } = accounts;
   const create = ({ user, password }: Account) =>
     `CREATE USER IF NOT EXISTS '${user}'@'%' IDENTIFIED BY '${password}'`;
@@ -56,8 +72,7 @@ export function setupStatements(flavor: MysqlFlavor, accounts: MysqlAccounts): s
   ];
 }
 
-/** The statements that make a fresh server follow its primary by GTID. */
-export function followStatements(
+function followStatements(
   flavor: MysqlFlavor,
   { replication }: MysqlAccounts,
   source: ReplicationSource,

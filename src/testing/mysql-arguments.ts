@@ -1,16 +1,20 @@
 import { join } from 'node:path';
-import type { MysqlBinary } from './binaries.ts';
+import type { MysqlBinary, MysqlFlavor } from './binaries.ts';
 
-/** Where one MySQL server of a cluster keeps its files, and who it is. */
-export interface MysqlPlace {
-  readonly folder: string;
-  /** A short file name: the path of a Unix socket may have some 100 characters only. */
-  readonly slug: string;
+/** Who a MySQL server is among those of its cluster. */
+export interface MysqlRole {
   /** Unique in the cluster. */
   readonly serverId: number;
   /** One per shard, so that a GTID names the shard it is from. MariaDB only. */
   readonly domainId: number;
   readonly readOnly: boolean;
+}
+
+/** Where a MySQL process keeps its files. */
+export interface MysqlPlace {
+  readonly folder: string;
+  /** A short file name: the path of a Unix socket may have some 100 characters only. */
+  readonly slug: string;
 }
 
 export function dataFolder({ folder, slug }: MysqlPlace): string {
@@ -22,50 +26,72 @@ export function dataFolder({ folder, slug }: MysqlPlace): string {
  *
  * Sizes are for tests: many servers on one small machine.
  */
-export function storageArguments({ flavor }: MysqlBinary): string[] {
+export function storageArguments(flavor: MysqlFlavor): string[] {
   return [
     '--innodb-buffer-pool-size=32M',
     flavor === 'mariadb' ? '--innodb-log-file-size=16M' : '--innodb-redo-log-capacity=16M',
     // Each server would take thousands of a kernel-wide budget of asynchronous requests.
     '--innodb-use-native-aio=OFF',
     '--performance-schema=OFF',
-    ...runAsRoot(),
   ];
 }
 
 /**
- * Arguments of a running server. Every commit reaches the kernel before it is acknowledged, so
- * that nothing acknowledged is lost when the process is killed.
+ * Arguments of a server, wherever it runs. Every commit reaches the kernel before it is
+ * acknowledged, so that nothing acknowledged is lost when the process is killed.
  */
-export function serverArguments(binary: MysqlBinary, place: MysqlPlace, port: number): string[] {
-  const path = (name: string) => join(place.folder, `${place.slug}${name}`);
+export function roleArguments(flavor: MysqlFlavor, role: MysqlRole): string[] {
   return [
-    // First, or the server reads the configuration files of this machine.
-    '--no-defaults',
-    ...storageArguments(binary),
-    `--datadir=${dataFolder(place)}`,
-    `--socket=${path('.sock')}`,
-    `--pid-file=${path('.pid')}`,
-    `--tmpdir=${place.folder}`,
-    `--port=${port}`,
-    '--bind-address=127.0.0.1',
+    ...storageArguments(flavor),
     '--skip-name-resolve',
     '--max-connections=300',
     '--table-open-cache=400',
     '--character-set-server=utf8mb4',
     '--innodb-flush-log-at-trx-commit=1',
     '--sync-binlog=0',
-    `--server-id=${place.serverId}`,
+    `--server-id=${role.serverId}`,
     '--log-bin=binlog',
     '--relay-log=relay',
+    '--relay-log-recovery=ON',
     // Users without SUPER may create triggers although there is a binary log.
     '--log-bin-trust-function-creators=ON',
-    `--read-only=${place.readOnly ? 'ON' : 'OFF'}`,
-    ...(binary.flavor === 'mariadb' ? mariadbArguments(place) : mysqlArguments()),
+    `--read-only=${role.readOnly ? 'ON' : 'OFF'}`,
+    ...(flavor === 'mariadb' ? mariadbArguments(role) : mysqlArguments),
   ];
 }
 
-function mariadbArguments({ domainId }: MysqlPlace): string[] {
+/** Arguments of a server that runs as a process of this machine. */
+export function processArguments(
+  binary: MysqlBinary,
+  role: MysqlRole,
+  place: MysqlPlace,
+  port: number,
+): string[] {
+  const path = (name: string) => join(place.folder, `${place.slug}${name}`);
+  return [
+    // First, or the server reads the configuration files of this machine.
+    '--no-defaults',
+    ...runAsRoot(),
+    ...roleArguments(binary.flavor, role),
+    `--datadir=${dataFolder(place)}`,
+    `--socket=${path('.sock')}`,
+    `--pid-file=${path('.pid')}`,
+    `--tmpdir=${place.folder}`,
+    `--port=${port}`,
+    '--bind-address=127.0.0.1',
+    ...(binary.flavor === 'mysql' ? ['--mysqlx=OFF'] : []),
+  ];
+}
+
+/**
+ * A server refuses to run as root unless it is told to by name. The short form, because
+ * `mariadb-install-db` takes the long one as a request to change the owner of system files.
+ */
+export function runAsRoot(): string[] {
+  return process.getuid?.() === 0 ? ['-uroot'] : [];
+}
+
+function mariadbArguments({ domainId }: MysqlRole): string[] {
   return [
     '--sql-mode=STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',
     '--key-buffer-size=1M',
@@ -74,25 +100,12 @@ function mariadbArguments({ domainId }: MysqlPlace): string[] {
     '--gtid-strict-mode=ON',
     `--gtid-domain-id=${domainId}`,
     '--log-slave-updates=ON',
-    '--relay-log-recovery=ON',
     '--slave-net-timeout=10',
   ];
 }
 
-function mysqlArguments(): string[] {
-  return [
-    '--gtid-mode=ON',
-    '--enforce-gtid-consistency=ON',
-    '--mysqlx=OFF',
-    '--relay-log-recovery=ON',
-    '--replica-net-timeout=10',
-  ];
-}
-
-/**
- * A server refuses to run as root unless it is told to by name. The short form, because
- * `mariadb-install-db` takes the long one as a request to change the owner of system files.
- */
-function runAsRoot(): string[] {
-  return process.getuid?.() === 0 ? ['-uroot'] : [];
-}
+const mysqlArguments = [
+  '--gtid-mode=ON',
+  '--enforce-gtid-consistency=ON',
+  '--replica-net-timeout=10',
+];

@@ -12,11 +12,13 @@
 export const supervisorScript = `
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
+const http = require('node:http');
 const os = require('node:os');
 const path = require('node:path');
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'meridian-'));
 const servers = new Map();
+const engines = [];
 let ending = false;
 
 const tell = (message) => process.stdout.write(JSON.stringify(message) + '\\n');
@@ -42,6 +44,10 @@ const requests = {
     // Only a child that was not reaped yet: its pid cannot belong to another process.
     tell({ id, sent: servers.get(pid)?.kill(signal) ?? false });
   },
+  removeAtEnd({ id, ...engine }) {
+    engines.push(engine);
+    tell({ id });
+  },
 };
 
 function end() {
@@ -57,10 +63,28 @@ function end() {
   endWhenEmpty();
 }
 
-function endWhenEmpty() {
+async function endWhenEmpty() {
   if (servers.size > 0) return;
+  await Promise.allSettled(engines.map(clearEngine));
   fs.rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   process.exit(0);
+}
+
+async function clearEngine({ address, label, cluster }) {
+  const call = (method, path) => new Promise((resolve) => {
+    const request = http.request({ ...address, method, path }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (text) => { body += text; });
+      response.on('close', () => resolve(body));
+    });
+    // An engine that is gone has taken its containers along.
+    request.on('error', () => resolve('[]'));
+    request.end();
+  });
+  const filters = encodeURIComponent(JSON.stringify({ label: [label + '=' + cluster] }));
+  const containers = JSON.parse(await call('GET', '/containers/json?all=1&filters=' + filters));
+  await Promise.all(containers.map(({ Id }) => call('DELETE', '/containers/' + Id + '?force=1&v=1')));
+  await call('DELETE', '/networks/' + cluster);
 }
 
 let rest = '';

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
+import type { EngineAddress } from './container-engine.ts';
 import { supervisorScript } from './supervisor-script.ts';
 import { TestingError } from './testing-error.ts';
 
@@ -95,7 +96,12 @@ export class Supervisor {
     };
   }
 
-  /** Kills every process, deletes the folder, and resolves when that is done. */
+  /** Has the containers with that label, and the network of that name, removed at the end. */
+  async removeAtEnd(address: EngineAddress, label: string, cluster: string): Promise<void> {
+    await this.#ask({ do: 'removeAtEnd', address, label, cluster });
+  }
+
+  /** Kills every process, removes every container, deletes the folder, and resolves when that is done. */
   async end(): Promise<void> {
     this.#ending = true;
     this.#child.stdin?.end();

@@ -46,7 +46,9 @@ function checkShards({ shards, names }: ParsedTopology, report: Report): void {
     }
     for (const [path, address] of [
       [`shards.${name}.primary`, shard.primary] as const,
-      ...shard.replicas.map((replica, index) => [`shards.${name}.replicas.${index}`, replica] as const),
+      ...shard.replicas.map(
+        (replica, index) => [`shards.${name}.replicas.${index}`, replica] as const,
+      ),
     ]) {
       const label = endpointLabel(address);
       const other = addresses.get(label);
@@ -74,7 +76,8 @@ function checkKeyspaces({ keyspaces, names }: ParsedTopology, report: Report): v
   }
   if (keyspaces.size < names.keyspaces.size) return;
   for (const shard of names.shards) {
-    if (!homes.has(shard)) report(`shards.${shard}`, 'is in no keyspace; add it to one or remove it');
+    if (!homes.has(shard))
+      report(`shards.${shard}`, 'is in no keyspace; add it to one or remove it');
   }
 }
 

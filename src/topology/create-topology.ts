@@ -34,8 +34,18 @@ export function createTopology(document: unknown, problems: Problem[]): Topology
   if (problems.length > before) return undefined;
 
   const regions = new Map<string, TopologyRegion>();
-  for (const [name, { code, location, countries, residency, default: isDefault }] of parsed.regions) {
-    regions.set(name, { name, code, location, countries: new Set(countries), residency, isDefault });
+  for (const [
+    name,
+    { code, location, countries, residency, default: isDefault },
+  ] of parsed.regions) {
+    regions.set(name, {
+      name,
+      code,
+      location,
+      countries: new Set(countries),
+      residency,
+      isDefault,
+    });
   }
   const shards = new Map<string, Shard>();
   const keyspaces = new Map<string, Keyspace>();
@@ -54,12 +64,19 @@ export function createTopology(document: unknown, problems: Problem[]): Topology
     if (keyspace.strategy === 'hash') {
       const slots = slotMaps[0];
       if (slots === undefined) continue;
-      keyspaces.set(name, { ...base, strategy: 'hash', slots, shardBySlot: shardTable(slots, shards) });
+      keyspaces.set(name, {
+        ...base,
+        strategy: 'hash',
+        slots,
+        shardBySlot: shardTable(slots, shards),
+      });
     } else {
       const geoRegions = regionsOf(keyspace).flatMap((regionName, index): GeoRegion[] => {
         const region = regions.get(regionName);
         const slots = slotMaps[index];
-        return region && slots ? [{ ...region, slots, shardBySlot: shardTable(slots, shards) }] : [];
+        return region && slots
+          ? [{ ...region, slots, shardBySlot: shardTable(slots, shards) }]
+          : [];
       });
       const regionByCode = new Map(geoRegions.map((region) => [region.code, region]));
       keyspaces.set(name, { ...base, strategy: 'geo', regions: geoRegions, regionByCode });
@@ -103,10 +120,15 @@ function readGeoSlots(
   for (const region of Object.keys(keyspace.slots ?? {})) {
     if (regions.includes(region)) continue;
     const path = `keyspaces.${name}.slots.${region}`;
-    problems.push({ path, message: 'is no region of this keyspace; geo slots are stored per region' });
+    problems.push({
+      path,
+      message: 'is no region of this keyspace; geo slots are stored per region',
+    });
   }
   return regions.flatMap((region) => {
-    const inRegion = unique(keyspace.shards).filter((shard) => parsed.shards.get(shard)?.region === region);
+    const inRegion = unique(keyspace.shards).filter(
+      (shard) => parsed.shards.get(shard)?.region === region,
+    );
     if (keyspace.slots === undefined) return [createSlotMap(weighted(inRegion, parsed), GEO_SLOTS)];
     const path = `keyspaces.${name}.slots.${region}`;
     return readStoredSlots(keyspace.slots[region], inRegion, GEO_SLOTS, path, problems);
@@ -121,7 +143,10 @@ function readStoredSlots(
   problems: Problem[],
 ): SlotMap[] {
   if (!isSlotRanges(stored)) {
-    problems.push({ path, message: `must give each shard its slots: { "${shards[0]}": "0-${count - 1}" }` });
+    problems.push({
+      path,
+      message: `must give each shard its slots: { "${shards[0]}": "0-${count - 1}" }`,
+    });
     return [];
   }
   const strangers = Object.keys(stored).filter((shard) => !shards.includes(shard));
@@ -155,7 +180,11 @@ function buildShard(
   region: TopologyRegion,
   fingerprint: string,
 ): Shard {
-  const endpoint = (suffix: string, role: Endpoint['role'], address: Endpoint['address']): Endpoint => ({
+  const endpoint = (
+    suffix: string,
+    role: Endpoint['role'],
+    address: Endpoint['address'],
+  ): Endpoint => ({
     name: `${name}/${suffix}`,
     shard: name,
     role,

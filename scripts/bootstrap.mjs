@@ -1,0 +1,48 @@
+/**
+ * The way into the repository: `npm run demo`, `test`, `check`, `bench` and `test:containers` come
+ * here. Makes the machine ready (Node, node modules, servers), then runs the command.
+ */
+import { ensureModules } from './modules.mjs';
+import { main, Obstacle, root, run } from './run.mjs';
+import { ensureServers } from './servers.mjs';
+
+const commands = {
+  demo: { servers: true, program: ['--import', 'tsx', 'demo/demo.ts'] },
+  test: { servers: true, program: ['scripts/test.mjs'] },
+  bench: { servers: true, program: ['scripts/bench.mjs'] },
+  check: { servers: false, program: ['scripts/check.mjs'] },
+  smoke: { servers: false, program: ['scripts/smoke.mjs'] },
+  'test:containers': { servers: false, program: ['scripts/test-containers.mjs'] },
+};
+const lowestNode = [20, 19];
+
+await main(async () => {
+  const [name, ...args] = process.argv.slice(2);
+  const command = commands[name];
+  if (!command) {
+    throw new Obstacle(`Usage: node scripts/bootstrap.mjs <${Object.keys(commands).join('|')}>`);
+  }
+  checkNode();
+  await ensureModules();
+  if (command.servers) tellAboutExternalServers(name);
+  const env = command.servers ? await ensureServers() : {};
+  process.chdir(root);
+  return run(process.execPath, [...command.program, ...args], { env });
+});
+
+function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major > lowestNode[0] || (major === lowestNode[0] && minor >= lowestNode[1])) return;
+  throw new Obstacle(
+    `Meridian needs Node ${lowestNode.join('.')} or newer, and this is ${process.versions.node}.\n` +
+      'Install a newer one, for example with your version manager: nvm install 22.',
+  );
+}
+
+function tellAboutExternalServers(name) {
+  if (!process.env.MERIDIAN_MYSQL_URLS && !process.env.MERIDIAN_REDIS_URL) return;
+  console.error(
+    `MERIDIAN_MYSQL_URLS and MERIDIAN_REDIS_URL are for 'node scripts/bootstrap.mjs smoke' only: ` +
+      `'${name}' kills its servers and starts its own.`,
+  );
+}

@@ -1,0 +1,59 @@
+/**
+ * Runs the tests; arguments go to vitest. The last line on standard output is `N passed, N failed`.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { capture, main, run, tail, tool, withProgress } from './run.mjs';
+
+await main(async () => {
+  const args = process.argv.slice(2);
+  const env = needsPackage(args) ? await build() : {};
+  const folder = mkdtempSync(join(tmpdir(), 'meridian-report-'));
+  try {
+    const report = join(folder, 'report.json');
+    const code = await run(
+      tool('vitest'),
+      ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...args],
+      { env },
+    );
+    const { passed, failed } = count(report, code);
+    console.log(`${passed} passed, ${failed} failed`);
+    return failed === 0 && passed > 0 ? 0 : 1;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+/** Whether the tests that run include those of the packed package. */
+function needsPackage(args) {
+  const chosen = args.filter((_, index) => args[index - 1] === '--project');
+  chosen.push(...args.flatMap((arg) => /^--project=(.*)$/.exec(arg)?.[1] ?? []));
+  return chosen.length === 0 || chosen.includes('package');
+}
+
+/** A package that does not build makes its tests fail, which count; the others run all the same. */
+async function build() {
+  const { code, output } = await withProgress('Building', () => capture(tool('tsup'), []));
+  if (code !== 0) console.error(tail(output));
+  return code === 0 ? { MERIDIAN_BUILT: '1' } : {};
+}
+
+function count(report, code) {
+  const { testResults, numPassedTests, numFailedTests } = read(report);
+  // A file that cannot even be loaded has no tests that could fail.
+  const broken = testResults.filter(
+    ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
+  );
+  const failed = numFailedTests + broken.length;
+  return { passed: numPassedTests, failed: failed === 0 && code !== 0 ? 1 : failed };
+}
+
+function read(report) {
+  try {
+    return JSON.parse(readFileSync(report, 'utf8'));
+  } catch (error) {
+    console.error(`vitest left no report: ${error.message}`);
+    return { testResults: [], numPassedTests: 0, numFailedTests: 1 };
+  }
+}

@@ -1,0 +1,32 @@
+import { Deadline } from '../resilience/deadline.ts';
+
+/**
+ * One load under way, for one or more keys, and the callers that wait for it. It ends early when
+ * the last of them has left; an invalidation meanwhile fences it, key by key.
+ */
+export class Flight {
+  /** What the load runs under. It has no time of its own: its callers' deadlines bound it. */
+  readonly deadline = new Deadline(Number.POSITIVE_INFINITY);
+  readonly #fenced = new Set<string>();
+  #callers = 0;
+
+  /** The key was invalidated: what this flight brings must not be stored or joined. */
+  fence(key: string): void {
+    this.#fenced.add(key);
+  }
+
+  isFenced(key: string): boolean {
+    return this.#fenced.size > 0 && this.#fenced.has(key);
+  }
+
+  /** Waits for `work` as one more caller, until the caller's own deadline passes. */
+  async join<T>(work: Promise<T>, caller: Deadline | undefined): Promise<T> {
+    this.#callers++;
+    try {
+      return await (caller === undefined ? work : caller.race(work));
+    } finally {
+      if (--this.#callers === 0 && caller?.reason !== undefined)
+        this.deadline.cancel(caller.reason);
+    }
+  }
+}

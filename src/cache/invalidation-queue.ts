@@ -1,0 +1,76 @@
+import type { Observer } from '../observability/events.ts';
+import { backoffMs } from '../resilience/backoff.ts';
+
+/** Deletes keys in Redis; false when Redis did not confirm it. */
+export type InvalidateKeys = (keys: readonly string[]) => Promise<boolean>;
+
+const backoff = { baseMs: 50, maxMs: 2_000 };
+const keysPerAttempt = 500;
+
+/**
+ * Invalidations that Redis has not confirmed. They are tried again until it does; meanwhile this
+ * process does not believe what Redis says about these keys.
+ */
+export class InvalidationQueue {
+  readonly #send: InvalidateKeys;
+  readonly #observe: Observer;
+  /** How many invalidations of a key are unconfirmed: one that succeeds must not clear another's. */
+  readonly #pending = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+  #attempt = 0;
+
+  constructor(send: InvalidateKeys, observe: Observer) {
+    this.#send = send;
+    this.#observe = observe;
+  }
+
+  /** Whether Redis may still hold what was invalidated. */
+  has(key: string): boolean {
+    return this.#pending.size > 0 && this.#pending.has(key);
+  }
+
+  /** Invalidates now, or remembers to. */
+  async invalidate(keys: readonly string[]): Promise<'done' | 'pending'> {
+    // While the command is under way Redis may answer with the old value.
+    for (const key of keys) this.#pending.set(key, (this.#pending.get(key) ?? 0) + 1);
+    if (await this.#send(keys)) {
+      for (const key of keys) this.#confirm(key, 1);
+      return 'done';
+    }
+    this.#observe({ type: 'cache-invalidation', state: 'pending', keys: keys.length });
+    this.#schedule();
+    return 'pending';
+  }
+
+  /** A last attempt for what is still pending. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#pending.size > 0) await this.#send([...this.#pending.keys()]);
+  }
+
+  #schedule(): void {
+    if (this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => void this.#retry(), backoffMs(++this.#attempt, backoff));
+    // Waiting to tell Redis is no reason to keep a process alive.
+    this.#timer.unref();
+  }
+
+  async #retry(): Promise<void> {
+    const batch = [...this.#pending].slice(0, keysPerAttempt);
+    const confirmed = await this.#send(batch.map(([key]) => key));
+    this.#timer = undefined;
+    if (confirmed) {
+      for (const [key, count] of batch) this.#confirm(key, count);
+      this.#attempt = 0;
+      this.#observe({ type: 'cache-invalidation', state: 'recovered', keys: batch.length });
+    }
+    if (this.#pending.size > 0) this.#schedule();
+  }
+
+  #confirm(key: string, count: number): void {
+    const left = (this.#pending.get(key) ?? 0) - count;
+    if (left > 0) this.#pending.set(key, left);
+    else this.#pending.delete(key);
+  }
+}

@@ -1,0 +1,46 @@
+import { LRUCache } from 'lru-cache';
+import { copyUnfreezable, freezeDeep } from './frozen.ts';
+
+/** A value in this process's memory and how long it may be served. */
+export interface MemoryEntry<V> {
+  /** `null`: the source has nothing under this key. */
+  readonly value: V | null;
+  /** The value holds something that can't be frozen. */
+  readonly needsCopy: boolean;
+  /** Until then it is served without asking anybody. Milliseconds since 1970, like the others. */
+  readonly trustedUntilMs: number;
+  /** Until then it stands in when neither Redis nor the source can answer. */
+  readonly staleUntilMs: number;
+}
+
+/** The memory tier: the entries used last, deep-frozen. */
+export class MemoryStore<V> {
+  readonly #entries: LRUCache<string, MemoryEntry<V>>;
+
+  constructor(maxEntries: number) {
+    this.#entries = new LRUCache({ max: maxEntries });
+  }
+
+  get(key: string): MemoryEntry<V> | undefined {
+    return this.#entries.get(key);
+  }
+
+  set(key: string, value: V | null, trustedUntilMs: number, staleUntilMs: number): MemoryEntry<V> {
+    const entry = { value, ...freezeDeep(value), trustedUntilMs, staleUntilMs };
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  delete(key: string): void {
+    this.#entries.delete(key);
+  }
+
+  clear(): void {
+    this.#entries.clear();
+  }
+}
+
+/** What a caller gets of an entry: the shared frozen value, or a copy where it can't be frozen. */
+export function valueOf<V>(entry: MemoryEntry<V>): V | null {
+  return entry.needsCopy ? copyUnfreezable(entry.value) : entry.value;
+}

@@ -1,0 +1,64 @@
+import { AbortedError } from '../errors/call-error.ts';
+import type { Executor } from '../execution/executor.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import { type Consistency, endpointOrder } from '../routing/endpoint-order.ts';
+import type { Shard } from '../topology/topology.ts';
+import { type MergeSource, mergeRows, type OrderBy } from './merge.ts';
+import type { OrderedColumn } from './value-order.ts';
+
+export interface Merge {
+  /** The order of the merged rows; the statement must sort its own rows the same way. */
+  readonly orderBy?: OrderBy;
+  /** Rows in all. Give the statement the same LIMIT, so that no shard sends more. */
+  readonly limit?: number;
+}
+
+export interface ScatterRequest {
+  readonly shards: readonly Shard[];
+  readonly statement: Parameters<Executor['stream']>[1];
+  readonly consistency: Consistency;
+  /** Milliseconds in which each shard must give a connection. */
+  readonly openTimeoutMs: number;
+  /** Ends the whole scatter; ended by it when enough was read or a shard failed. */
+  readonly deadline: Deadline;
+  readonly merge: Merge;
+}
+
+/**
+ * Runs one statement on every shard and gives their rows as one result. When a shard fails, or
+ * enough rows were read, what still runs elsewhere is ended.
+ */
+export async function* scatter(
+  executor: Executor,
+  { shards, statement, consistency, openTimeoutMs, deadline, merge }: ScatterRequest,
+): AsyncGenerator<Readonly<Record<string, unknown>>, void, undefined> {
+  const { orderBy, limit = Number.POSITIVE_INFINITY } = merge;
+  const sources = shards.map((shard): MergeSource => {
+    let columns: readonly OrderedColumn[] = [];
+    const endpoints = endpointOrder(shard, consistency, 0);
+    return {
+      shard: shard.name,
+      columns: () => columns,
+      rows: executor.stream(
+        endpoints,
+        statement,
+        { openTimeoutMs, whole: deadline },
+        (received) => {
+          columns = received;
+        },
+      ),
+    };
+  });
+  let taken = 0;
+  try {
+    if (limit === 0) return;
+    for await (const row of mergeRows(sources, orderBy)) {
+      yield row;
+      if (++taken >= limit) return;
+    }
+  } finally {
+    deadline.cancel(new AbortedError('The scatter is over.'));
+    // Ending a source whose statement failed throws that failure again; it is being thrown already.
+    await Promise.allSettled(sources.map(({ rows }) => rows.return()));
+  }
+}

@@ -1,0 +1,124 @@
+import { AbortedError, OverloadError, TimeoutError } from '../errors/call-error.ts';
+import {
+  DuplicateKeyError,
+  RolledBackError,
+  StatementError,
+  UnavailableError,
+  UnknownOutcomeError,
+} from '../errors/database-error.ts';
+import { DriverFault, type Phase } from '../errors/driver-fault.ts';
+import type { ErrorContext, Outcome } from '../errors/meridian-error.ts';
+import { classifyError } from '../resilience/classify.ts';
+
+/** What the failed work was; what a lost reply means follows from it. */
+export type Access = 'read' | 'write' | 'transaction';
+
+export interface Failure {
+  readonly access: Access;
+  /** How far the newest statement came. */
+  readonly phase: Phase;
+  readonly endpoint: string;
+  readonly shard: string;
+  /** The statement's text with its literals masked, where there was one text. */
+  readonly statement?: string | undefined;
+}
+
+/** Turns what broke inside into the error the caller is told. Foreign errors pass unchanged. */
+export function callerError(error: unknown, failure: Failure): unknown {
+  if (error instanceof DriverFault) return faultError(error, failure);
+  if (error instanceof TimeoutError) {
+    return new TimeoutError(`${error.message.slice(0, -1)} ${waitingFor(failure)}.`, {
+      outcome: outcomeOf(failure),
+      context: { ...error.context, ...contextOf(failure) },
+    });
+  }
+  if (error instanceof AbortedError) {
+    return new AbortedError(`${error.message.slice(0, -1)} ${waitingFor(failure)}.`, {
+      outcome: outcomeOf(failure),
+      context: contextOf(failure),
+      cause: error.cause,
+    });
+  }
+  return error;
+}
+
+function faultError(fault: DriverFault, failure: Failure): Error {
+  const { endpoint } = failure;
+  const options = { cause: fault, context: { ...contextOf(failure), ...faultContext(fault) } };
+  switch (classifyError(fault).kind) {
+    case 'not-sent':
+      return new UnavailableError(`${endpoint} can not be reached: ${fault.message}.`, options);
+    case 'topology':
+      return new UnavailableError(
+        `${endpoint} may not do this now: ${fault.message}. Is it still the primary?`,
+        options,
+      );
+    case 'overload':
+      return new OverloadError(
+        `${endpoint} takes no more connections: ${fault.message}. Lower pool.connections or the number of instances.`,
+        options,
+      );
+    case 'statement-rolled-back':
+    case 'transaction-rolled-back':
+      return new RolledBackError(
+        `${endpoint} rolled the work back: ${fault.message}. Run the whole of it again.`,
+        options,
+      );
+    case 'ambiguous':
+      return lostReply(fault, failure, options);
+    case 'permanent':
+      if (fault.errno === 1062) {
+        return new DuplicateKeyError(
+          `A row with this ${fault.key === 'PRIMARY' ? 'primary key' : `value of unique key '${fault.key}'`} exists already.`,
+          { ...options, context: { ...options.context, key: fault.key } },
+        );
+      }
+      return new StatementError(`${endpoint} refused the statement: ${fault.message}.`, options);
+  }
+}
+
+/** A read changed nothing; an open transaction dies with its connection; the rest is unknown. */
+function lostReply(
+  fault: DriverFault,
+  failure: Failure,
+  options: { cause: DriverFault; context: ErrorContext },
+): Error {
+  const { access, endpoint } = failure;
+  if (access === 'read') {
+    return new UnavailableError(`${endpoint} left before it answered: ${fault.message}.`, options);
+  }
+  if (access === 'transaction' && fault.phase !== 'committing') {
+    return new RolledBackError(
+      `The connection to ${endpoint} was lost before COMMIT, so the transaction was rolled back. Run the whole of it again.`,
+      options,
+    );
+  }
+  return new UnknownOutcomeError(
+    `The reply of ${endpoint} to a ${access === 'write' ? 'write' : 'COMMIT'} was lost: it may be applied or not. ` +
+      'Read the row back on the primary before you try again.',
+    options,
+  );
+}
+
+function outcomeOf({ access, phase }: Failure): Outcome {
+  if (access === 'write' && phase === 'sent') return 'unknown';
+  return phase === 'committing' ? 'unknown' : 'not-applied';
+}
+
+function waitingFor({ phase, endpoint }: Failure): string {
+  if (phase === 'connecting' || phase === 'queued')
+    return `waiting for a connection to ${endpoint}`;
+  return phase === 'committing' ? `waiting for COMMIT on ${endpoint}` : `waiting for ${endpoint}`;
+}
+
+function contextOf({ endpoint, shard, phase, statement }: Failure): ErrorContext {
+  return { shard, endpoint, phase, ...(statement !== undefined && { statement }) };
+}
+
+function faultContext({ errno, code, sqlState }: DriverFault): ErrorContext {
+  return {
+    ...(errno !== undefined && { errno }),
+    ...(code !== undefined && { driverCode: code }),
+    ...(sqlState !== undefined && { sqlState }),
+  };
+}

@@ -1,0 +1,161 @@
+import { isMeridianError, type MeridianError } from '../errors/meridian-error.ts';
+import { maskStatement } from '../mysql/mask-statement.ts';
+import type { Session } from '../mysql/session.ts';
+import type { RawRow, ResultColumn, Statement, StatementResult } from '../mysql/sql.ts';
+import type { Observer } from '../observability/events.ts';
+import { type BackoffConfig, backoffMs } from '../resilience/backoff.ts';
+import { classifyError } from '../resilience/classify.ts';
+import { Deadline } from '../resilience/deadline.ts';
+import type { Endpoint } from '../topology/topology.ts';
+import { type Access, callerError } from './caller-error.ts';
+import { deferred } from './deferred.ts';
+import type { Endpoints } from './endpoints.ts';
+
+export interface RetryConfig extends BackoffConfig {
+  /** Attempts in all, the first included. */
+  readonly attempts: number;
+}
+
+/** One unit of work on one shard. */
+export interface Work<T> {
+  readonly access: Access;
+  readonly deadline: Deadline;
+  /** For errors: the text of the work's one statement. */
+  readonly statement?: string;
+  run(session: Session): Promise<T>;
+}
+
+/**
+ * Runs work on the endpoints of a route, in their order, each through its guard.
+ *
+ * The only layer that retries. A read is repeated after any failure of the server; a write only
+ * when it is certain that nothing of it was applied; a transaction only before its first statement.
+ */
+export class Executor {
+  readonly #endpoints: Endpoints;
+  readonly #retry: RetryConfig;
+  readonly #observe: Observer;
+
+  constructor(endpoints: Endpoints, retry: RetryConfig, observe: Observer) {
+    this.#endpoints = endpoints;
+    this.#retry = retry;
+    this.#observe = observe;
+  }
+
+  /** Runs one statement, which stays prepared unless it says otherwise. */
+  runStatement(
+    endpoints: readonly Endpoint[],
+    statement: Statement,
+    access: 'read' | 'write',
+    deadline: Deadline,
+  ): Promise<StatementResult> {
+    return this.run(endpoints, {
+      access,
+      deadline,
+      statement: statement.sql,
+      run: (session) => session.run(statement, deadline),
+    });
+  }
+
+  async run<T>(endpoints: readonly Endpoint[], work: Work<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      const endpoint = endpoints[(attempt - 1) % endpoints.length];
+      if (endpoint === undefined) throw new TypeError('a route has at least one endpoint');
+      try {
+        return await this.#attempt(endpoint, work);
+      } catch (error) {
+        if (!isMeridianError(error) || !this.#mayRepeat(error, work, attempt, endpoints))
+          throw error;
+        const refused = error.code === 'MERIDIAN_CIRCUIT_OPEN';
+        const delayMs = refused ? 0 : backoffMs(attempt, this.#retry);
+        if (delayMs >= work.deadline.remainingMs) throw error;
+        this.#observe({
+          type: 'retry',
+          endpoint: endpoint.name,
+          attempt,
+          delayMs,
+          code: error.code,
+        });
+        if (delayMs > 0) await work.deadline.pause(delayMs);
+      }
+    }
+  }
+
+  /**
+   * Rows of one statement as they arrive, until `whole` passes; a connection must be had within
+   * `openTimeoutMs`. Only the opening is repeated, never half a result.
+   */
+  async *stream(
+    endpoints: readonly Endpoint[],
+    statement: Statement,
+    { openTimeoutMs, whole }: { readonly openTimeoutMs: number; readonly whole: Deadline },
+    onColumns: (columns: readonly ResultColumn[]) => void,
+  ): AsyncGenerator<RawRow, void, undefined> {
+    const finished = deferred<void>();
+    const opened = deferred<Session>();
+    const opening = new Deadline(openTimeoutMs, whole.signal);
+    // The guard's slot stays taken until the last row: `run` settles only then.
+    const run = this.run(endpoints, {
+      access: 'read',
+      deadline: opening,
+      statement: statement.sql,
+      run(session) {
+        opening.end();
+        opened.resolve(session);
+        return finished.promise;
+      },
+    });
+    run.catch(opened.reject);
+    try {
+      const session = await opened.promise;
+      yield* session.stream(statement, whole, onColumns);
+    } catch (error) {
+      finished.reject(error);
+    } finally {
+      opening.end();
+      finished.resolve();
+      await run;
+    }
+  }
+
+  async #attempt<T>(endpoint: Endpoint, { access, deadline, statement, run }: Work<T>): Promise<T> {
+    const { guard, pool } = this.#endpoints.of(endpoint);
+    let session: Session | undefined;
+    try {
+      return await deadline.race(
+        guard.admit(async () => {
+          session = await pool.acquire(deadline);
+          try {
+            return await run(session);
+          } finally {
+            session.release();
+          }
+        }, deadline),
+      );
+    } catch (error) {
+      throw callerError(error, {
+        access,
+        phase: session?.phase ?? 'queued',
+        endpoint: endpoint.name,
+        shard: endpoint.shard,
+        ...(statement !== undefined && { statement: maskStatement(statement) }),
+      });
+    }
+  }
+
+  #mayRepeat(
+    error: MeridianError,
+    { access, deadline }: Work<unknown>,
+    attempt: number,
+    endpoints: readonly Endpoint[],
+  ): boolean {
+    if (deadline.reason !== undefined || !error.retryable || error.outcome !== 'not-applied')
+      return false;
+    if (attempt >= Math.max(this.#retry.attempts, endpoints.length)) return false;
+    // With an open breaker only another endpoint can help.
+    if (error.code === 'MERIDIAN_CIRCUIT_OPEN') return attempt < endpoints.length;
+    if (error.code === 'MERIDIAN_OVERLOAD') return false;
+    if (access === 'transaction') return error.context.phase === 'queued';
+    return classifyError(error.cause).kind !== 'statement-rolled-back';
+  }
+}

@@ -1,0 +1,95 @@
+import { ClosedError } from '../errors/call-error.ts';
+import type { Session } from '../mysql/session.ts';
+import type { Statement, StatementResult } from '../mysql/sql.ts';
+import { Deadline } from '../resilience/deadline.ts';
+import type { Endpoint } from '../topology/topology.ts';
+import { callerError } from './caller-error.ts';
+import type { Executor } from './executor.ts';
+
+const rollbackTimeoutMs = 2_000;
+
+/** The statements of one open transaction. Refuses to run once the transaction has ended. */
+export interface TransactionScope {
+  run(statement: Statement): Promise<StatementResult>;
+}
+
+export interface Committed<T> {
+  readonly value: T;
+  readonly gtid: string | undefined;
+}
+
+/**
+ * Runs `body` between BEGIN and COMMIT on a shard's primary. When `body` throws, the work is rolled
+ * back and the same error is thrown.
+ *
+ * @throws {UnknownOutcomeError} when the reply to COMMIT is lost; {@link RolledBackError} after a
+ * deadlock or when the connection is lost before COMMIT.
+ */
+export async function runTransaction<T>(
+  executor: Executor,
+  primary: Endpoint,
+  deadline: Deadline,
+  body: (scope: TransactionScope) => Promise<T>,
+): Promise<Committed<T>> {
+  // What the caller's own code throws says nothing about the endpoint, so it travels as a value
+  // past the guard, whose breaker counts what is thrown.
+  const settled = await executor.run([primary], {
+    access: 'transaction',
+    deadline,
+    run: (session) => attempt(session, primary, deadline, body),
+  });
+  if ('committed' in settled) return settled.committed;
+  throw settled.failure;
+}
+
+type Settled<T> = { readonly committed: Committed<T> } | { readonly failure: unknown };
+
+async function attempt<T>(
+  session: Session,
+  primary: Endpoint,
+  deadline: Deadline,
+  body: (scope: TransactionScope) => Promise<T>,
+): Promise<Settled<T>> {
+  await session.control('BEGIN', deadline);
+  let ended = false;
+  const run = async (statement: Statement): Promise<StatementResult> => {
+    if (ended) {
+      throw new ClosedError(
+        'This transaction has ended; await every statement inside its function.',
+      );
+    }
+    try {
+      return await session.run(statement, deadline);
+    } catch (error) {
+      throw callerError(error, {
+        access: 'transaction',
+        phase: session.phase,
+        endpoint: primary.name,
+        shard: primary.shard,
+      });
+    }
+  };
+  let value: T;
+  try {
+    value = await deadline.race(body({ run }));
+  } catch (failure) {
+    ended = true;
+    await rollBack(session);
+    return { failure };
+  }
+  ended = true;
+  const { gtid } = await session.control('COMMIT', deadline, 'committing');
+  return { committed: { value, gtid } };
+}
+
+/** A connection that can't be rolled back in time is closed, which rolls back as well. */
+async function rollBack(session: Session): Promise<void> {
+  const patience = new Deadline(rollbackTimeoutMs);
+  try {
+    await session.control('ROLLBACK', patience);
+  } catch {
+    session.discard();
+  } finally {
+    patience.end();
+  }
+}

@@ -1,0 +1,122 @@
+import type { z } from 'zod';
+import type { Place } from '../sharding/place.ts';
+import type { ColumnCodecName } from './column-codec.ts';
+
+/** A zod object whose fields are the table's columns. */
+export type RowSchema = z.ZodObject;
+
+export type RowOf<Schema extends RowSchema> = Readonly<z.output<Schema>>;
+export type ColumnOf<Schema extends RowSchema> = keyof z.output<Schema> & string;
+
+/** How rows of a table are cached. Default: not at all. */
+export interface CachePolicy {
+  /** Milliseconds a row is served without asking the database. */
+  readonly ttlMs: number;
+  /**
+   * Milliseconds past `ttlMs` in which the old row is served while a new one is loaded, and stands
+   * in while the database can't answer. Default 0.
+   */
+  readonly staleMs?: number;
+  /** Milliseconds that "no such row" is served. Default: the smaller of `ttlMs` and 1,000. */
+  readonly negativeTtlMs?: number;
+  /**
+   * Milliseconds this process serves from memory without asking Redis; so long may it miss what
+   * another process wrote. Default: the smaller of `ttlMs` and 1,000; `ttlMs` without Redis.
+   */
+  readonly memoryTtlMs?: number;
+  /** Rows in memory; those used least recently leave first. Default 10,000. */
+  readonly maxEntries?: number;
+}
+
+export interface TableDefinition<
+  Name extends string,
+  KeyspaceName extends string,
+  Schema extends RowSchema,
+  PrimaryKey extends ColumnOf<Schema>,
+  ShardKey extends ColumnOf<Schema>,
+> {
+  /** The table's name in every shard's database. */
+  readonly name: Name;
+  /** The keyspace of the topology that its rows live in. */
+  readonly keyspace: KeyspaceName;
+  /** One zod type a column. Plain types only: what is stored is what is read. */
+  readonly schema: Schema;
+  /** The column that names a row; with `z.uuid()` its ids are made by `insert`. */
+  readonly primaryKey: PrimaryKey;
+  /** hash keyspaces: the column that places the row. Default: the primary key. */
+  readonly shardKey?: ShardKey | undefined;
+  /** geo keyspaces: where a new row lives. */
+  readonly place?: (row: RowOf<Schema>) => Place;
+  /** Codecs for columns whose type does not follow from their zod type. */
+  readonly columns?: { readonly [Column in ColumnOf<Schema>]?: ColumnCodecName };
+  readonly cache?: CachePolicy;
+}
+
+/** A defined table; give it to `createDataLayer`. */
+export interface Table<
+  Name extends string = string,
+  KeyspaceName extends string = string,
+  Schema extends RowSchema = RowSchema,
+  PrimaryKey extends string = string,
+  ShardKey extends string = string,
+> {
+  readonly name: Name;
+  readonly keyspace: KeyspaceName;
+  readonly schema: Schema;
+  readonly primaryKey: PrimaryKey;
+  readonly shardKey: ShardKey;
+  // A method, so that a table of one row type is still a `Table` of rows in general.
+  place?(row: RowOf<Schema>): Place;
+  readonly columns: Readonly<Record<string, ColumnCodecName | undefined>>;
+  readonly cache: CachePolicy | undefined;
+}
+
+/**
+ * Declares a table: its keyspace, key, columns and cache policy. Does no I/O; everything is checked
+ * against the topology and the databases by `createDataLayer`.
+ *
+ * @example
+ * const users = defineTable({
+ *   name: 'users', keyspace: 'people', primaryKey: 'id',
+ *   place: (user) => ({ country: user.country }),
+ *   schema: z.object({ id: z.uuid(), country: z.string().length(2), name: z.string() }),
+ *   columns: { id: 'uuid-binary' },
+ *   cache: { ttlMs: 60_000 },
+ * });
+ */
+export function defineTable<
+  const Name extends string,
+  const KeyspaceName extends string,
+  Schema extends RowSchema,
+  const PrimaryKey extends ColumnOf<Schema>,
+>(
+  definition: TableDefinition<Name, KeyspaceName, Schema, PrimaryKey, PrimaryKey> & {
+    shardKey?: undefined;
+  },
+): Table<Name, KeyspaceName, Schema, PrimaryKey, PrimaryKey>;
+export function defineTable<
+  const Name extends string,
+  const KeyspaceName extends string,
+  Schema extends RowSchema,
+  const PrimaryKey extends ColumnOf<Schema>,
+  const ShardKey extends ColumnOf<Schema>,
+>(
+  definition: TableDefinition<Name, KeyspaceName, Schema, PrimaryKey, ShardKey> & {
+    shardKey: ShardKey;
+  },
+): Table<Name, KeyspaceName, Schema, PrimaryKey, ShardKey>;
+export function defineTable<Schema extends RowSchema>(
+  definition: TableDefinition<string, string, Schema, ColumnOf<Schema>, ColumnOf<Schema>>,
+): Table<string, string, Schema> {
+  const { place, name, keyspace, schema, primaryKey, shardKey = primaryKey, cache } = definition;
+  return Object.freeze({
+    name,
+    keyspace,
+    schema,
+    primaryKey,
+    shardKey,
+    ...(place !== undefined && { place }),
+    columns: { ...definition.columns },
+    cache,
+  });
+}

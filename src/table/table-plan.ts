@@ -1,0 +1,169 @@
+import { z } from 'zod';
+import { didYouMean } from '../config/did-you-mean.ts';
+import type { Problem } from '../errors/config-error.ts';
+import type { Topology } from '../topology/topology.ts';
+import type { StoredAs } from './column-codec.ts';
+import { type ColumnKind, columnKind } from './column-kind.ts';
+import type { CachePolicy, RowSchema, Table } from './define-table.ts';
+
+export interface PlannedColumn extends ColumnKind {
+  readonly storedAs: StoredAs;
+}
+
+/** A table whose definition was found consistent, with what every column holds. */
+export interface TablePlan<Schema extends RowSchema = RowSchema> {
+  /** The name under which the data layer offers it. */
+  readonly label: string;
+  readonly table: Table<string, string, Schema>;
+  readonly columns: ReadonlyMap<string, PlannedColumn>;
+}
+
+const keyKinds = new Set(['uuid', 'string', 'integer', 'bigint']);
+
+/** Checks one definition by itself and against the topology; undefined when it has a problem. */
+export function planTable<Schema extends RowSchema>(
+  label: string,
+  table: Table<string, string, Schema>,
+  topology: Topology | undefined,
+  problems: Problem[],
+): TablePlan<Schema> | undefined {
+  const before = problems.length;
+  const report = (path: string, message: string) => {
+    problems.push({ path: ['tables', label, path].filter(Boolean).join('.'), message });
+  };
+  if (!isTable(table)) {
+    report('', 'is no table; make it with defineTable({ … })');
+    return undefined;
+  }
+  const columns = planColumns(table, report);
+  checkKeys(table, columns, report);
+  checkPlacement(table, columns, topology, report);
+  checkCache(table.cache, report);
+  return problems.length === before ? { label, table, columns } : undefined;
+}
+
+type Report = (path: string, message: string) => void;
+
+function isTable(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'schema' in value &&
+    value.schema instanceof z.ZodObject
+  );
+}
+
+function planColumns(table: Table, report: Report): Map<string, PlannedColumn> {
+  const planned = new Map<string, PlannedColumn>();
+  const { shape } = table.schema;
+  const { catchall } = table.schema.def;
+  if (catchall !== undefined && !(catchall instanceof z.ZodNever)) {
+    report('schema', 'is a loose object; name every column');
+  }
+  for (const column of Object.keys(table.columns)) {
+    if (column in shape) continue;
+    report(`columns.${column}`, `is no column of the schema${didYouMean(column, Object.keys(shape))}`);
+  }
+  for (const [column, type] of Object.entries(shape)) {
+    const kind = columnKind(type);
+    if (typeof kind === 'string') {
+      report(`schema.${column}`, kind);
+      continue;
+    }
+    const storedAs = storedAsOf(kind, table.columns[column]);
+    if (storedAs.startsWith('!')) report(`columns.${column}`, storedAs.slice(1));
+    else if (isStoredAs(storedAs)) planned.set(column, { ...kind, storedAs });
+  }
+  return planned;
+}
+
+const codecKinds = {
+  'uuid-binary': ['uuid'],
+  decimal: ['string'],
+  bytes: ['custom'],
+  json: undefined,
+} as const;
+
+/** What a column is stored as; a text that starts with `!` says why that can't be told. */
+function storedAsOf({ kind }: ColumnKind, codec: string | undefined): string {
+  if (codec === undefined) {
+    return kind === 'custom'
+      ? "!has a zod type that says nothing about its column; name a codec, 'bytes' or 'json'"
+      : kind;
+  }
+  if (!isCodec(codec)) {
+    return `!unknown codec '${codec}'${didYouMean(codec, Object.keys(codecKinds))}; known: ${Object.keys(codecKinds).join(', ')}`;
+  }
+  const kinds: readonly string[] | undefined = codecKinds[codec];
+  return kinds === undefined || kinds.includes(kind)
+    ? codec
+    : `!codec '${codec}' needs a zod type that holds ${kinds.join(' or ')}, not ${kind}`;
+}
+
+function isCodec(name: string): name is keyof typeof codecKinds {
+  return Object.hasOwn(codecKinds, name);
+}
+
+function isStoredAs(name: string): name is StoredAs {
+  return !name.startsWith('!') && name !== 'custom';
+}
+
+function checkKeys(table: Table, columns: ReadonlyMap<string, PlannedColumn>, report: Report): void {
+  for (const role of ['primaryKey', 'shardKey'] as const) {
+    const name = table[role];
+    if (role === 'shardKey' && name === table.primaryKey) continue;
+    if (!(name in table.schema.shape)) {
+      report(role, `there is no column '${name}'${didYouMean(name, Object.keys(table.schema.shape))}`);
+      continue;
+    }
+    const column = columns.get(name);
+    if (column === undefined) continue;
+    if (!keyKinds.has(column.kind) || column.storedAs === 'json' || column.storedAs === 'decimal') {
+      report(role, `'${name}' holds ${column.kind} values; a key is a UUID, text, an integer or a bigint`);
+    }
+    if (column.nullable || column.optional) report(role, `'${name}' may be missing; a key may not`);
+  }
+}
+
+function checkPlacement(
+  table: Table,
+  columns: ReadonlyMap<string, PlannedColumn>,
+  topology: Topology | undefined,
+  report: Report,
+): void {
+  if (topology === undefined) return;
+  const keyspace = topology.keyspaces.get(table.keyspace);
+  if (keyspace === undefined) {
+    const known = [...topology.keyspaces.keys()];
+    report('keyspace', `there is no keyspace '${table.keyspace}'${didYouMean(table.keyspace, known)}`);
+    return;
+  }
+  const ownKey = table.shardKey === table.primaryKey;
+  const idKind = columns.get(table.primaryKey)?.kind;
+  if (keyspace.strategy === 'geo') {
+    if (table.place === undefined) {
+      report('place', `is missing: keyspace '${keyspace.name}' is geographic, so say where a row lives`);
+    }
+    if (!ownKey) report('shardKey', 'has no meaning in a geo keyspace: a row lives where its place says');
+  } else if (table.place !== undefined) {
+    report('place', `has no meaning in keyspace '${keyspace.name}', which places rows by hash`);
+  }
+  if (idKind !== undefined && idKind !== 'uuid' && (keyspace.strategy === 'geo' || !ownKey)) {
+    report('primaryKey', `'${table.primaryKey}' must be z.uuid(): its ids carry the row's slot`);
+  }
+}
+
+function checkCache(policy: CachePolicy | undefined, report: Report): void {
+  if (policy === undefined) return;
+  const least = { ttlMs: 1, staleMs: 0, negativeTtlMs: 0, memoryTtlMs: 0, maxEntries: 1 };
+  for (const key of Object.keys(policy)) {
+    if (key in least) continue;
+    report(`cache.${key}`, `unknown key${didYouMean(key, Object.keys(least))}`);
+  }
+  for (const [key, minimum] of Object.entries(least)) {
+    const value: unknown = Reflect.get(policy, key);
+    if (value === undefined && key !== 'ttlMs') continue;
+    if (typeof value === 'number' && Number.isFinite(value) && value >= minimum) continue;
+    report(`cache.${key}`, `must be a number of at least ${minimum}`);
+  }
+}

@@ -1,0 +1,22 @@
+import type { ReadThrough } from '../cache/read-through.ts';
+import type { Calls } from '../execution/calls.ts';
+import type { Executor } from '../execution/executor.ts';
+import type { ReadBatcher } from '../execution/read-batcher.ts';
+import type { TableStatements } from '../mysql/statements.ts';
+import type { TopologyStore } from '../topology/topology-store.ts';
+import type { RowOf, RowSchema, Table } from './define-table.ts';
+import type { RowCodec } from './row-codec.ts';
+
+/** What one table's reads and writes work with. Built once, when the data layer starts. */
+export interface TableRuntime<Schema extends RowSchema = RowSchema> {
+  readonly table: Table<string, string, Schema>;
+  readonly codec: RowCodec<Schema>;
+  readonly statements: TableStatements;
+  readonly cache: ReadThrough<RowOf<Schema>> | undefined;
+  readonly batcher: ReadBatcher;
+  /** 1 where SQL may call different keys equal, so that they can't be asked for together. */
+  readonly keysPerStatement: number;
+  readonly topology: TopologyStore;
+  readonly executor: Executor;
+  readonly calls: Calls;
+}

@@ -1,0 +1,163 @@
+import type { z } from 'zod';
+import type { Merge } from '../distributed/scatter.ts';
+import type { CallOptions } from '../execution/calls.ts';
+import type { SqlValue } from '../mysql/sql.ts';
+import type { Explanation } from '../routing/explain.ts';
+import type { RowOf, RowSchema, Table } from './define-table.ts';
+import type { ReadOptions } from './read-path.ts';
+import type { WriteResult } from './write-path.ts';
+
+/** The tables of a data layer, by the name under which it offers them. */
+export type Tables = Readonly<Record<string, Table>>;
+
+/** A row as it is stored. */
+export type Row<T extends Table> = RowOf<T['schema']>;
+/** What names a row: the type of its primary key. */
+export type Key<T extends Table> = Row<T>[T['primaryKey']];
+/** What locates rows: a shard key, or an id, which carries its slot. */
+export type LocatingKey<T extends Table> = Row<T>[T['shardKey']] | Key<T>;
+
+type Input<T extends Table> = z.input<T['schema']>;
+type Ids = z.ZodUUID | z.ZodGUID;
+
+/** A row to insert: ids are made when they are left out. */
+export type NewRow<T extends Table> = T['schema']['shape'][T['primaryKey']] extends Ids
+  ? Omit<Input<T>, T['primaryKey']> & Partial<Pick<Input<T>, T['primaryKey'] & keyof Input<T>>>
+  : Input<T>;
+
+/** Columns to change. The keys can't be: they say where the row is. */
+export type Patch<T extends Table> = Partial<Omit<Input<T>, T['primaryKey'] | T['shardKey']>>;
+
+/** A row of a raw query, as the driver reads it: BIGINT and DECIMAL as text, times as Date. */
+export type QueryRow = Readonly<Record<string, unknown>>;
+
+export interface QueryOptions<Schema extends RowSchema | undefined = undefined> extends ReadOptions {
+  /** Gives the rows types, and their values the types' forms. */
+  readonly schema?: Schema;
+}
+
+export type QueryResult<Schema> = Schema extends RowSchema ? Readonly<z.output<Schema>> : QueryRow;
+
+export interface ScatterOptions<Schema extends RowSchema | undefined = undefined>
+  extends QueryOptions<Schema> {
+  readonly merge?: Merge;
+  /** Rows that `query` collects at most before it refuses. Default 100,000. */
+  readonly maxRows?: number;
+}
+
+/** The cached rows that a raw change may touch: their keys by table, or `'none'`. */
+export type Touches<All extends Tables> =
+  | 'none'
+  | { readonly [Name in keyof All]?: readonly Key<All[Name]>[] };
+
+export interface ExecuteOptions<All extends Tables> extends CallOptions {
+  /** Must be given where a table of the keyspace has a cache. */
+  readonly touches?: Touches<All>;
+}
+
+/** Statements on the one shard where a key lives. */
+export interface ShardHandle<T extends Table, All extends Tables> {
+  /** Runs a read. Its parameters are bound on the server, never written into the text. */
+  query<Schema extends RowSchema | undefined = undefined>(
+    sql: string,
+    params?: readonly SqlValue[],
+    options?: QueryOptions<Schema>,
+  ): Promise<QueryResult<Schema>[]>;
+  /** Runs a change. Never sent twice: a lost reply is an {@link UnknownOutcomeError}. */
+  execute(
+    sql: string,
+    params?: readonly SqlValue[],
+    options?: ExecuteOptions<All>,
+  ): Promise<WriteResult>;
+  /**
+   * Runs `body` in one transaction. It commits when `body` resolves and rolls back when it throws.
+   * Rows of the key's slot only: they stay together when shards are added.
+   */
+  transaction<R>(
+    body: (trx: Transaction<T['keyspace'], All>) => Promise<R>,
+    options?: CallOptions,
+  ): Promise<R>;
+  /** Rows as they arrive; the server is read no faster than you take them. Leaving early ends it. */
+  stream<Schema extends RowSchema | undefined = undefined>(
+    sql: string,
+    params?: readonly SqlValue[],
+    options?: QueryOptions<Schema>,
+  ): AsyncGenerator<QueryResult<Schema>, void, undefined>;
+}
+
+/** Reads over all shards of a keyspace. */
+export interface EverywhereHandle {
+  /** One statement on every shard, merged. Give it ORDER BY and LIMIT like `merge` has. */
+  query<Schema extends RowSchema | undefined = undefined>(
+    sql: string,
+    params?: readonly SqlValue[],
+    options?: ScatterOptions<Schema>,
+  ): Promise<QueryResult<Schema>[]>;
+  /** Like `query`, row by row and without a bound. */
+  stream<Schema extends RowSchema | undefined = undefined>(
+    sql: string,
+    params?: readonly SqlValue[],
+    options?: ScatterOptions<Schema>,
+  ): AsyncGenerator<QueryResult<Schema>, void, undefined>;
+}
+
+/** A table inside a transaction. Its reads ask the database, never the cache. */
+export interface TransactionTable<T extends Table> {
+  get(key: Key<T>): Promise<Row<T> | null>;
+  insert(row: NewRow<T>): Promise<Row<T>>;
+  update(key: Key<T>, patch: Patch<T>): Promise<{ readonly affected: number }>;
+  delete(key: Key<T>): Promise<{ readonly affected: number }>;
+}
+
+/** What a transaction's body is given: raw statements, and the tables of its keyspace by name. */
+export type Transaction<KeyspaceName extends string, All extends Tables> = {
+  readonly [Name in keyof All as All[Name]['keyspace'] extends KeyspaceName
+    ? Name
+    : never]: TransactionTable<All[Name]>;
+} & {
+  query<Schema extends RowSchema | undefined = undefined>(
+    sql: string,
+    params?: readonly SqlValue[],
+    options?: { readonly schema?: Schema },
+  ): Promise<QueryResult<Schema>[]>;
+  execute(
+    sql: string,
+    params?: readonly SqlValue[],
+    options?: { readonly touches?: Touches<All> },
+  ): Promise<{ readonly affected: number }>;
+};
+
+/** A table of a running data layer. */
+export interface TableHandle<T extends Table, All extends Tables> {
+  /**
+   * The row with this primary key, or null. Reads of one tick travel together.
+   *
+   * @throws {RoutingError} when the key can't be one of this table; {@link UnavailableError},
+   * {@link TimeoutError}, {@link CircuitOpenError} or {@link OverloadError} when its shard can't answer.
+   */
+  get(key: Key<T>, options?: ReadOptions): Promise<Row<T> | null>;
+  /** Rows in the order of `keys`, null where there is none. One statement a shard. */
+  getMany(keys: readonly Key<T>[], options?: ReadOptions): Promise<(Row<T> | null)[]>;
+  /**
+   * Stores a row and returns it as stored.
+   *
+   * @throws {RowError} when it breaks the schema; {@link DuplicateKeyError};
+   * {@link UnknownOutcomeError} when the reply was lost.
+   */
+  insert(row: NewRow<T>, options?: CallOptions): Promise<Row<T>>;
+  /**
+   * Stores rows, all or none on each shard.
+   *
+   * @throws {PartialWriteError} when some shards took their rows and others did not.
+   */
+  insertMany(rows: readonly NewRow<T>[], options?: CallOptions): Promise<Row<T>[]>;
+  /** Changes columns of a row. `affected` is 0 when there is no such row. */
+  update(key: Key<T>, patch: Patch<T>, options?: CallOptions): Promise<WriteResult>;
+  delete(key: Key<T>, options?: CallOptions): Promise<WriteResult>;
+  /** The shard where a key lives. @throws {RoutingError} */
+  at(key: LocatingKey<T>): ShardHandle<T, All>;
+  /** All shards of the table's keyspace. */
+  readonly everywhere: EverywhereHandle;
+  /** Where a key lives and why. No I/O. @throws {RoutingError} */
+  explain(key: LocatingKey<T>): Explanation;
+}

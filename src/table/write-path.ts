@@ -1,0 +1,147 @@
+import { isMeridianError } from '../errors/meridian-error.ts';
+import { PartialWriteError, type ShardResult } from '../errors/scatter-error.ts';
+import type { CallOptions } from '../execution/calls.ts';
+import { runTransaction } from '../execution/transaction.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import type { ShardKey } from '../sharding/shard-key.ts';
+import type { Shard } from '../topology/topology.ts';
+import type { RowOf, RowSchema } from './define-table.ts';
+import type { TableRuntime } from './table-runtime.ts';
+import { writeToken } from './token.ts';
+import {
+  insertBatches,
+  type PlannedChange,
+  type PlannedRow,
+  planDelete,
+  planInsert,
+  planUpdate,
+} from './write-plan.ts';
+
+/** What a write did. */
+export interface WriteResult {
+  /** Rows that matched. 0: there is no row with this key. */
+  readonly affected: number;
+  /** What a later read must have seen to see this write; undefined when the server gives none. */
+  readonly token: string | undefined;
+  /**
+   * `pending`: the row is written, but Redis did not confirm that it forgot the old one. It is told
+   * again; until then other processes may serve the old row for at most ttl + stale.
+   */
+  readonly invalidation: 'done' | 'pending';
+}
+
+type Input = Readonly<Record<string, unknown>>;
+
+/** How rows are written: one statement on the primary, then the cache forgets what it held. */
+export class WritePath<Schema extends RowSchema> {
+  readonly #runtime: TableRuntime<Schema>;
+
+  constructor(runtime: TableRuntime<Schema>) {
+    this.#runtime = runtime;
+  }
+
+  insert(input: Input, options: CallOptions | undefined): Promise<RowOf<Schema>> {
+    const { calls, executor, statements } = this.#runtime;
+    return calls.run(options, async (deadline) => {
+      const { route, key, row, values } = planInsert(this.#runtime, input);
+      const statement = statements.insert([values]);
+      const write = executor.runStatement([route.shard.primary], statement, 'write', deadline);
+      // "No such row" may be cached under this key.
+      await this.#andForget(write, [key.text]);
+      return row;
+    });
+  }
+
+  insertMany(inputs: readonly Input[], options: CallOptions | undefined): Promise<RowOf<Schema>[]> {
+    return this.#runtime.calls.run(options, async (deadline) => {
+      const planned = inputs.map((input) => planInsert(this.#runtime, input));
+      const results = await Promise.all(
+        [...groupByShard(planned)].map(([shard, rows]) => this.#insertOnShard(shard, rows, deadline)),
+      );
+      await this.#forget(planned.map(({ key }) => key.text));
+      this.#assertComplete(results);
+      return planned.map(({ row }) => row);
+    });
+  }
+
+  update(key: ShardKey, patch: Input, options: CallOptions | undefined): Promise<WriteResult> {
+    return this.#change(options, () => planUpdate(this.#runtime, key, patch));
+  }
+
+  delete(key: ShardKey, options: CallOptions | undefined): Promise<WriteResult> {
+    return this.#change(options, () => planDelete(this.#runtime, key));
+  }
+
+  #change(options: CallOptions | undefined, plan: () => PlannedChange): Promise<WriteResult> {
+    const { calls, executor } = this.#runtime;
+    return calls.run(options, async (deadline) => {
+      const { route, key, statement } = plan();
+      const write = executor.runStatement([route.shard.primary], statement, 'write', deadline);
+      const { result, invalidation } = await this.#andForget(write, [key.text]);
+      return {
+        affected: result.affected,
+        token: writeToken(route.shard.name, result.gtid),
+        invalidation,
+      };
+    });
+  }
+
+  /** All rows of one shard or none: one statement, or one transaction round several. */
+  async #insertOnShard(
+    shard: Shard,
+    rows: readonly PlannedRow<Schema>[],
+    deadline: Deadline,
+  ): Promise<ShardResult> {
+    const { executor, statements } = this.#runtime;
+    const batches = insertBatches(rows).map((batch) => statements.insert(batch.map(({ values }) => values)));
+    const [single, ...more] = batches;
+    try {
+      if (single !== undefined && more.length === 0) {
+        await executor.runStatement([shard.primary], single, 'write', deadline);
+      } else {
+        await runTransaction(executor, shard.primary, deadline, async (scope) => {
+          for (const statement of batches) await scope.run(statement);
+        });
+      }
+      return { shard: shard.name, outcome: 'applied', rows: rows.length };
+    } catch (error) {
+      if (!isMeridianError(error)) throw error;
+      return { shard: shard.name, outcome: error.outcome, rows: 0, error };
+    }
+  }
+
+  #assertComplete(results: readonly ShardResult[]): void {
+    const first = results.find(({ error }) => error !== undefined)?.error;
+    if (first === undefined) return;
+    // When nothing was applied anywhere, the plain error says it better.
+    if (results.every(({ outcome }) => outcome === 'not-applied') || results.length === 1) throw first;
+    throw new PartialWriteError(this.#runtime.table.name, results);
+  }
+
+  /** Invalidates after a write, also after one of which nobody knows whether it was applied. */
+  async #andForget<T>(write: Promise<T>, keys: readonly string[]) {
+    try {
+      const result = await write;
+      return { result, invalidation: await this.#forget(keys) };
+    } catch (error) {
+      if (isMeridianError(error) && error.outcome === 'unknown') await this.#forget(keys);
+      throw error;
+    }
+  }
+
+  async #forget(keys: readonly string[]): Promise<'done' | 'pending'> {
+    return (await this.#runtime.cache?.invalidate(keys)) ?? 'done';
+  }
+}
+
+function groupByShard<Schema extends RowSchema>(
+  rows: readonly PlannedRow<Schema>[],
+): Map<Shard, PlannedRow<Schema>[]> {
+  const groups = new Map<Shard, PlannedRow<Schema>[]>();
+  for (const row of rows) {
+    const group = groups.get(row.route.shard);
+    if (group === undefined) groups.set(row.route.shard, [row]);
+    else group.push(row);
+  }
+  return groups;
+}
