@@ -49,7 +49,7 @@ module.exports = {
       comment: 'index.ts files are the doors of the package; inside, files import files',
       severity: 'error',
       from: { path: '^src/' },
-      to: { path: '^src/(.*/)?index\\.ts$' },
+      to: { path: '^src/(index|[^/]+/index)\\.ts$' },
     },
     {
       name: 'top-floor-is-not-imported',

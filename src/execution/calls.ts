@@ -23,7 +23,10 @@ export class Calls {
     return this.#running;
   }
 
-  async run<T>(options: CallOptions | undefined, work: (deadline: Deadline) => Promise<T>): Promise<T> {
+  async run<T>(
+    options: CallOptions | undefined,
+    work: (deadline: Deadline) => Promise<T>,
+  ): Promise<T> {
     const leave = this.enter();
     try {
       const deadline = new Deadline(options?.timeoutMs ?? this.timeoutMs, options?.signal);

@@ -26,7 +26,10 @@ export class Session {
   }
 
   /** Runs a prepared statement. Rejects with a DriverFault, or with the cancellation's reason. */
-  async run({ sql, params, once }: Statement, cancellation: Cancellation): Promise<StatementResult> {
+  async run(
+    { sql, params, once }: Statement,
+    cancellation: Cancellation,
+  ): Promise<StatementResult> {
     const bound = bindParameters(params);
     const result = await this.#send(cancellation, 'sent', (done) =>
       this.#connection.execute(sql, bound, done),

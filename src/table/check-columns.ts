@@ -31,7 +31,10 @@ export function checkColumns(
   problems: Problem[],
 ): void {
   const report = (path: string, message: string) => {
-    problems.push({ path: ['tables', label, path].filter(Boolean).join('.'), message: `${message} (on shard ${shard})` });
+    problems.push({
+      path: ['tables', label, path].filter(Boolean).join('.'),
+      message: `${message} (on shard ${shard})`,
+    });
   };
   const shape = shapes.get(table.name);
   if (shape === undefined) {
@@ -45,32 +48,46 @@ export function checkColumns(
   for (const [name, planned] of columns) {
     const column = shape.columns.get(name);
     if (column === undefined) {
-      report(`schema.${name}`, `the table has no such column${didYouMean(name, shape.columns.keys())}`);
+      report(
+        `schema.${name}`,
+        `the table has no such column${didYouMean(name, shape.columns.keys())}`,
+      );
       continue;
     }
     const misfit = misfitOf(planned, column);
-    if (misfit !== undefined) report(`schema.${name}`, `column type ${column.columnType}: ${misfit}`);
+    if (misfit !== undefined)
+      report(`schema.${name}`, `column type ${column.columnType}: ${misfit}`);
   }
   for (const column of shape.columns.values()) {
-    if (columns.has(column.name) || column.nullable || column.hasDefault || column.generated) continue;
+    if (columns.has(column.name) || column.nullable || column.hasDefault || column.generated)
+      continue;
     report('schema', `column '${column.name}' needs a value, but the schema does not know it`);
   }
 }
 
-function misfitOf({ storedAs, nullable, optional, members }: PlannedColumn, column: ColumnShape): string | undefined {
+function misfitOf(
+  { storedAs, nullable, optional, members }: PlannedColumn,
+  column: ColumnShape,
+): string | undefined {
   if (column.generated) return 'its values are computed by the server; leave it out of the schema';
   if ((nullable || optional) && !column.nullable) return 'is NOT NULL, but the schema allows none';
   const types = fitting[storedAs];
   if (!types.includes(column.dataType)) {
-    return misfitReason(storedAs, column) ?? `cannot hold ${storedAs} values; use ${types.join(' or ')}`;
+    return (
+      misfitReason(storedAs, column) ?? `cannot hold ${storedAs} values; use ${types.join(' or ')}`
+    );
   }
   switch (storedAs) {
     case 'uuid':
-      return column.length !== undefined && column.length < 36 ? 'is shorter than a UUID' : undefined;
+      return column.length !== undefined && column.length < 36
+        ? 'is shorter than a UUID'
+        : undefined;
     case 'uuid-binary':
       return column.length === 16 ? undefined : 'must be BINARY(16)';
     case 'date':
-      return (column.fraction ?? 0) >= 3 ? undefined : `would round milliseconds; use ${column.dataType.toUpperCase()}(3)`;
+      return (column.fraction ?? 0) >= 3
+        ? undefined
+        : `would round milliseconds; use ${column.dataType.toUpperCase()}(3)`;
     case 'string':
       if (column.dataType !== 'enum') return undefined;
       return members?.every((member) => column.columnType.includes(`'${member.toLowerCase()}'`))
@@ -83,9 +100,11 @@ function misfitOf({ storedAs, nullable, optional, members }: PlannedColumn, colu
 
 function misfitReason(storedAs: StoredAs, { dataType }: ColumnShape): string | undefined {
   if (storedAs === 'uuid' && dataType === 'binary') return "set columns: { …: 'uuid-binary' }";
-  if (storedAs === 'number' && integers.includes(dataType)) return 'would round fractions; use z.int()';
+  if (storedAs === 'number' && integers.includes(dataType))
+    return 'would round fractions; use z.int()';
   if (storedAs === 'number' && dataType === 'float') return 'keeps 7 digits; use DOUBLE';
   if (storedAs === 'string' && dataType === 'decimal') return "set columns: { …: 'decimal' }";
-  if (storedAs === 'number' && dataType === 'decimal') return "use z.string() with columns: { …: 'decimal' }";
+  if (storedAs === 'number' && dataType === 'decimal')
+    return "use z.string() with columns: { …: 'decimal' }";
   return undefined;
 }

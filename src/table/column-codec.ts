@@ -1,5 +1,5 @@
-import type { ColumnShape } from '../mysql/table-shape.ts';
 import type { SqlValue } from '../mysql/sql.ts';
+import type { ColumnShape } from '../mysql/table-shape.ts';
 import { isUuid, uuidFromBytes, uuidToBytes } from '../sharding/uuid.ts';
 import type { ValueKind } from './column-kind.ts';
 
@@ -35,11 +35,13 @@ export function columnCodec(storedAs: StoredAs, shape: ColumnShape): ColumnCodec
 
 const codecs: Record<StoredAs, (shape: ColumnShape) => ColumnCodec> = {
   uuid: () => ({
-    encode: (value) => (isText(value) && isUuid(value) ? value.toLowerCase() : fail('is not a UUID')),
+    encode: (value) =>
+      isText(value) && isUuid(value) ? value.toLowerCase() : fail('is not a UUID'),
     decode: (raw) => (isText(raw) && isUuid(raw) ? raw.toLowerCase() : fail('is not a UUID')),
   }),
   'uuid-binary': () => ({
-    encode: (value) => (isText(value) && isUuid(value) ? uuidToBytes(value) : fail('is not a UUID')),
+    encode: (value) =>
+      isText(value) && isUuid(value) ? uuidToBytes(value) : fail('is not a UUID'),
     decode: (raw) =>
       raw instanceof Uint8Array && raw.length === 16 ? uuidFromBytes(raw) : fail('is not 16 bytes'),
   }),

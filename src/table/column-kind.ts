@@ -21,8 +21,24 @@ export interface ColumnKind {
   readonly members?: readonly string[];
 }
 
-const wrappers = new Set(['optional', 'nullable', 'default', 'prefault', 'readonly', 'nonoptional']);
-const composite = new Set(['object', 'array', 'record', 'tuple', 'intersection', 'any', 'unknown', 'lazy']);
+const wrappers = new Set([
+  'optional',
+  'nullable',
+  'default',
+  'prefault',
+  'readonly',
+  'nonoptional',
+]);
+const composite = new Set([
+  'object',
+  'array',
+  'record',
+  'tuple',
+  'intersection',
+  'any',
+  'unknown',
+  'lazy',
+]);
 
 /** Reads off a zod type what its column must hold. Returns a message when no column can hold it. */
 export function columnKind(schema: z.core.$ZodType): ColumnKind | string {
@@ -64,7 +80,9 @@ function plainKind(schema: z.core.$ZodType): PlainKind | string {
 function kindOfUnion(schema: z.ZodUnion): PlainKind | string {
   const kinds = schema.options.map((option) => plainKind(option));
   const [first] = kinds;
-  const same = typeof first === 'object' && kinds.every((kind) => typeof kind === 'object' && kind.kind === first.kind);
+  const same =
+    typeof first === 'object' &&
+    kinds.every((kind) => typeof kind === 'object' && kind.kind === first.kind);
   return same && first.kind !== 'json' ? { kind: first.kind } : jsonKind(schema);
 }
 
@@ -85,7 +103,19 @@ function jsonKind(schema: z.core.$ZodType): PlainKind | string {
     : `is stored as JSON but holds a '${lost}', which JSON lacks; use a string or a number inside`;
 }
 
-const lossy = new Set(['date', 'bigint', 'map', 'set', 'symbol', 'undefined', 'nan', 'file', 'custom', 'transform', 'pipe']);
+const lossy = new Set([
+  'date',
+  'bigint',
+  'map',
+  'set',
+  'symbol',
+  'undefined',
+  'nan',
+  'file',
+  'custom',
+  'transform',
+  'pipe',
+]);
 
 function findLossy(schema: z.core.$ZodType, seen: Set<unknown>): string | undefined {
   if (seen.has(schema)) return undefined;
@@ -100,11 +130,23 @@ function findLossy(schema: z.core.$ZodType, seen: Set<unknown>): string | undefi
 
 function childrenOf(schema: z.core.$ZodType): z.core.$ZodType[] {
   const { def } = schema._zod;
-  const fields = ['innerType', 'element', 'shape', 'options', 'items', 'valueType', 'left', 'right', 'rest'];
+  const fields = [
+    'innerType',
+    'element',
+    'shape',
+    'options',
+    'items',
+    'valueType',
+    'left',
+    'right',
+    'rest',
+  ];
   return fields.flatMap((field) => {
     const value: unknown = Reflect.get(def, field);
     if (isZodType(value)) return [value];
-    return typeof value === 'object' && value !== null ? Object.values(value).filter(isZodType) : [];
+    return typeof value === 'object' && value !== null
+      ? Object.values(value).filter(isZodType)
+      : [];
   });
 }
 

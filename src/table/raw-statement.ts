@@ -5,7 +5,15 @@ const quoted = /'(?:[^'\\]|''|\\[\s\S])*'|"(?:[^"\\]|""|\\[\s\S])*"|`[^`]*`|\/\*
 
 const reads = new Set(['SELECT', 'WITH', 'SHOW', 'EXPLAIN', 'DESCRIBE', 'DESC', 'VALUES', 'TABLE']);
 const writes = new Set(['INSERT', 'UPDATE', 'DELETE', 'REPLACE', 'WITH', 'CALL']);
-const definitions = new Set(['CREATE', 'ALTER', 'DROP', 'TRUNCATE', 'RENAME', 'ANALYZE', 'OPTIMIZE']);
+const definitions = new Set([
+  'CREATE',
+  'ALTER',
+  'DROP',
+  'TRUNCATE',
+  'RENAME',
+  'ANALYZE',
+  'OPTIMIZE',
+]);
 const changing = /\b(?:INSERT|UPDATE|DELETE|REPLACE)\b/i;
 
 /** What kind of statement a raw text is: its first word, in upper case. */
@@ -39,7 +47,9 @@ export function assertWrite(sql: string, insideTransaction: boolean): void {
   if (writes.has(word)) return;
   if (definitions.has(word)) {
     if (!insideTransaction) return;
-    throw new RoutingError(`'${word}' would commit the transaction; run it outside with at(key).execute().`);
+    throw new RoutingError(
+      `'${word}' would commit the transaction; run it outside with at(key).execute().`,
+    );
   }
   throw new RoutingError(
     reads.has(word)

@@ -22,12 +22,13 @@ const forms: Partial<Record<ValueKind, (raw: unknown) => unknown>> = {
  *
  * @throws {ConfigError} when the schema names a type that no column has.
  */
-export function resultDecoder<Schema extends z.ZodObject>(
+function resultDecoder<Schema extends z.ZodObject>(
   schema: Schema,
 ): (raw: RawRow) => z.output<Schema> {
   const columns = Object.entries(schema.shape).map(([name, type]) => {
     const kind = columnKind(type);
-    if (typeof kind === 'string') throw new ConfigError('Bad schema', [{ path: name, message: kind }]);
+    if (typeof kind === 'string')
+      throw new ConfigError('Bad schema', [{ path: name, message: kind }]);
     return { name, kind };
   });
   return (raw) => {
@@ -40,7 +41,11 @@ export function resultDecoder<Schema extends z.ZodObject>(
     const parsed = schema.safeParse(row);
     if (parsed.success) return parsed.data;
     const [issue] = parsed.error.issues;
-    throw new RowUnreadableError('the query', issue?.path.join('.') ?? '?', `does not fit: ${issue?.message}`);
+    throw new RowUnreadableError(
+      'the query',
+      issue?.path.join('.') ?? '?',
+      `does not fit: ${issue?.message}`,
+    );
   };
 }
 
@@ -52,4 +57,13 @@ function formOf(name: string, kind: ValueKind, value: unknown): unknown {
   } catch {
     throw new RowUnreadableError('the query', name, 'is not JSON text');
   }
+}
+
+/** How the rows of a raw query are handed out: as they are, or under the caller's schema. */
+export function decoderOf({
+  schema,
+}: {
+  schema?: z.ZodObject | undefined;
+}): (row: RawRow) => RawRow {
+  return schema === undefined ? (row) => row : resultDecoder(schema);
 }

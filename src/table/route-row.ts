@@ -1,6 +1,6 @@
 import { RoutingError } from '../errors/routing-error.ts';
-import { routeAnySlot, routeId, routeKey, routePlace } from '../routing/router.ts';
 import type { Route } from '../routing/route.ts';
+import { routeAnySlot, routeId, routeKey, routePlace } from '../routing/router.ts';
 import { newId } from '../sharding/id.ts';
 import { type Place, regionOfPlace } from '../sharding/place.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
@@ -25,12 +25,16 @@ export function routeNewRow<Schema extends RowSchema>(
   table: Table<string, string, Schema>,
   row: RowOf<Schema>,
   ownId: ShardKey | undefined,
+  within?: Route,
 ): { readonly route: Route; readonly id: ShardKey } {
   const keyspace = topology.keyspaces.get(table.keyspace);
   const make = (route: Route) => ({ route, id: newId(keyspace?.code ?? 0, route.locator) });
   if (table.place !== undefined) {
     const place = table.place(row);
-    if (ownId === undefined) return make(routePlace(topology, table.keyspace, place, Math.random()));
+    if (ownId === undefined) {
+      const placed = routePlace(topology, table.keyspace, place, Math.random());
+      return make(within?.shard.region.name === placed.shard.region.name ? within : placed);
+    }
     const route = routeId(topology, table.keyspace, ownId);
     if (keyspace?.strategy === 'geo') {
       const region = regionOfPlace(place, keyspace.regions);
@@ -46,7 +50,7 @@ export function routeNewRow<Schema extends RowSchema>(
   }
   if (table.shardKey === table.primaryKey) {
     if (ownId !== undefined) return { route: routeKey(topology, table.keyspace, ownId), id: ownId };
-    return make(routeAnySlot(topology, table.keyspace, Math.random()));
+    return make(within ?? routeAnySlot(topology, table.keyspace, Math.random()));
   }
   const shardKey: unknown = Reflect.get(row, table.shardKey);
   const route = routeKey(topology, table.keyspace, asKey(shardKey));

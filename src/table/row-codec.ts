@@ -5,7 +5,7 @@ import { RoutingError } from '../errors/routing-error.ts';
 import { RowError, RowUnreadableError } from '../errors/row-error.ts';
 import type { RawRow, SqlValue } from '../mysql/sql.ts';
 import type { TableShape } from '../mysql/table-shape.ts';
-import { type ColumnCodec, CodecFailure, columnCodec } from './column-codec.ts';
+import { CodecFailure, type ColumnCodec, columnCodec } from './column-codec.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import type { TablePlan } from './table-plan.ts';
 
@@ -57,7 +57,10 @@ export class RowCodec<Schema extends RowSchema> {
     if (parsed.success && problems.length === 0) return parsed.data;
     throw new RowError(this.#plan.table.name, [
       ...problems,
-      ...(parsed.error?.issues ?? []).map(({ path, message }) => ({ path: path.join('.'), message })),
+      ...(parsed.error?.issues ?? []).map(({ path, message }) => ({
+        path: path.join('.'),
+        message,
+      })),
     ]);
   }
 
@@ -116,15 +119,15 @@ export class RowCodec<Schema extends RowSchema> {
         throw this.#unreadable(column.name, reason);
       }
     }
-    return this.check(row);
-  }
-
-  /** A row that was decoded before, by this process or another. @throws {RowUnreadableError} */
-  check(row: unknown): RowOf<Schema> {
     const parsed = this.#plan.table.schema.safeParse(row);
     if (parsed.success) return parsed.data;
     const [issue] = parsed.error.issues;
     throw this.#unreadable(issue?.path.join('.') ?? '?', `does not fit: ${issue?.message}`);
+  }
+
+  /** A row that another process decoded and stored, if it fits the schema. */
+  tryCheck(row: unknown): RowOf<Schema> | undefined {
+    return this.#plan.table.schema.safeParse(row).data;
   }
 
   /** The key of a row by the value that names it. @throws {RoutingError} when it can't be one. */

@@ -62,7 +62,10 @@ function planColumns(table: Table, report: Report): Map<string, PlannedColumn> {
   }
   for (const column of Object.keys(table.columns)) {
     if (column in shape) continue;
-    report(`columns.${column}`, `is no column of the schema${didYouMean(column, Object.keys(shape))}`);
+    report(
+      `columns.${column}`,
+      `is no column of the schema${didYouMean(column, Object.keys(shape))}`,
+    );
   }
   for (const [column, type] of Object.entries(shape)) {
     const kind = columnKind(type);
@@ -108,18 +111,28 @@ function isStoredAs(name: string): name is StoredAs {
   return !name.startsWith('!') && name !== 'custom';
 }
 
-function checkKeys(table: Table, columns: ReadonlyMap<string, PlannedColumn>, report: Report): void {
+function checkKeys(
+  table: Table,
+  columns: ReadonlyMap<string, PlannedColumn>,
+  report: Report,
+): void {
   for (const role of ['primaryKey', 'shardKey'] as const) {
     const name = table[role];
     if (role === 'shardKey' && name === table.primaryKey) continue;
     if (!(name in table.schema.shape)) {
-      report(role, `there is no column '${name}'${didYouMean(name, Object.keys(table.schema.shape))}`);
+      report(
+        role,
+        `there is no column '${name}'${didYouMean(name, Object.keys(table.schema.shape))}`,
+      );
       continue;
     }
     const column = columns.get(name);
     if (column === undefined) continue;
     if (!keyKinds.has(column.kind) || column.storedAs === 'json' || column.storedAs === 'decimal') {
-      report(role, `'${name}' holds ${column.kind} values; a key is a UUID, text, an integer or a bigint`);
+      report(
+        role,
+        `'${name}' holds ${column.kind} values; a key is a UUID, text, an integer or a bigint`,
+      );
     }
     if (column.nullable || column.optional) report(role, `'${name}' may be missing; a key may not`);
   }
@@ -135,16 +148,23 @@ function checkPlacement(
   const keyspace = topology.keyspaces.get(table.keyspace);
   if (keyspace === undefined) {
     const known = [...topology.keyspaces.keys()];
-    report('keyspace', `there is no keyspace '${table.keyspace}'${didYouMean(table.keyspace, known)}`);
+    report(
+      'keyspace',
+      `there is no keyspace '${table.keyspace}'${didYouMean(table.keyspace, known)}`,
+    );
     return;
   }
   const ownKey = table.shardKey === table.primaryKey;
   const idKind = columns.get(table.primaryKey)?.kind;
   if (keyspace.strategy === 'geo') {
     if (table.place === undefined) {
-      report('place', `is missing: keyspace '${keyspace.name}' is geographic, so say where a row lives`);
+      report(
+        'place',
+        `is missing: keyspace '${keyspace.name}' is geographic, so say where a row lives`,
+      );
     }
-    if (!ownKey) report('shardKey', 'has no meaning in a geo keyspace: a row lives where its place says');
+    if (!ownKey)
+      report('shardKey', 'has no meaning in a geo keyspace: a row lives where its place says');
   } else if (table.place !== undefined) {
     report('place', `has no meaning in keyspace '${keyspace.name}', which places rows by hash`);
   }

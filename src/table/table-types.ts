@@ -31,7 +31,8 @@ export type Patch<T extends Table> = Partial<Omit<Input<T>, T['primaryKey'] | T[
 /** A row of a raw query, as the driver reads it: BIGINT and DECIMAL as text, times as Date. */
 export type QueryRow = Readonly<Record<string, unknown>>;
 
-export interface QueryOptions<Schema extends RowSchema | undefined = undefined> extends ReadOptions {
+export interface QueryOptions<Schema extends RowSchema | undefined = undefined>
+  extends ReadOptions {
   /** Gives the rows types, and their values the types' forms. */
   readonly schema?: Schema;
 }

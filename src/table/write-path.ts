@@ -56,7 +56,9 @@ export class WritePath<Schema extends RowSchema> {
     return this.#runtime.calls.run(options, async (deadline) => {
       const planned = inputs.map((input) => planInsert(this.#runtime, input));
       const results = await Promise.all(
-        [...groupByShard(planned)].map(([shard, rows]) => this.#insertOnShard(shard, rows, deadline)),
+        [...groupByShard(planned)].map(([shard, rows]) =>
+          this.#insertOnShard(shard, rows, deadline),
+        ),
       );
       await this.#forget(planned.map(({ key }) => key.text));
       this.#assertComplete(results);
@@ -93,7 +95,9 @@ export class WritePath<Schema extends RowSchema> {
     deadline: Deadline,
   ): Promise<ShardResult> {
     const { executor, statements } = this.#runtime;
-    const batches = insertBatches(rows).map((batch) => statements.insert(batch.map(({ values }) => values)));
+    const batches = insertBatches(rows).map((batch) =>
+      statements.insert(batch.map(({ values }) => values)),
+    );
     const [single, ...more] = batches;
     try {
       if (single !== undefined && more.length === 0) {
@@ -114,7 +118,8 @@ export class WritePath<Schema extends RowSchema> {
     const first = results.find(({ error }) => error !== undefined)?.error;
     if (first === undefined) return;
     // When nothing was applied anywhere, the plain error says it better.
-    if (results.every(({ outcome }) => outcome === 'not-applied') || results.length === 1) throw first;
+    if (results.every(({ outcome }) => outcome === 'not-applied') || results.length === 1)
+      throw first;
     throw new PartialWriteError(this.#runtime.table.name, results);
   }
 

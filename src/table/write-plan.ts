@@ -1,5 +1,5 @@
-import { maxRowsPerInsert } from '../mysql/statements.ts';
 import type { SqlValue, Statement } from '../mysql/sql.ts';
+import { maxRowsPerInsert } from '../mysql/statements.ts';
 import type { Route } from '../routing/route.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
@@ -29,15 +29,22 @@ const maxInsertBytes = 4 * 1024 * 1024;
 
 type Input = Readonly<Record<string, unknown>>;
 
-/** Checks a row, routes it and gives it an id if it has none. */
+/**
+ * Checks a row, routes it and gives it an id if it has none. Inside a transaction (`within`) a row
+ * that is its own owner is given a slot there, since any slot would do.
+ */
 export function planInsert<Schema extends RowSchema>(
   { table, codec, topology }: TableRuntime<Schema>,
   input: Input,
+  within?: Route,
 ): PlannedRow<Schema> {
   const given = input[table.primaryKey];
-  const parsed = codec.parse(given === undefined ? { ...input, [table.primaryKey]: idToCome } : input);
-  const ownId = given === undefined ? undefined : codec.key(Reflect.get(parsed, table.primaryKey)).text;
-  const { route, id } = routeNewRow(topology.current, table, parsed, ownId);
+  const parsed = codec.parse(
+    given === undefined ? { ...input, [table.primaryKey]: idToCome } : input,
+  );
+  const ownId =
+    given === undefined ? undefined : codec.key(Reflect.get(parsed, table.primaryKey)).text;
+  const { route, id } = routeNewRow(topology.current, table, parsed, ownId, within);
   const complete = { ...parsed, [table.primaryKey]: given === undefined ? id : given };
   const values = codec.encode(complete);
   return { route, key: codec.key(complete[table.primaryKey]), row: codec.stored(values), values };

@@ -24,7 +24,8 @@ export async function startContainerCluster(plan: ClusterPlan): Promise<StartedS
   const ports = new PortReservations();
   const cluster = `meridian-${randomBytes(6).toString('hex')}`;
   const supervisor = await Supervisor.start();
-  const host: ContainerHost = { engine, ports, cluster, startTimeoutMs: plan.startTimeoutMs };
+  const { startTimeoutMs } = plan;
+  const host: ContainerHost = { engine, supervisor, ports, cluster, startTimeoutMs };
   const end = async () => {
     await supervisor.end();
     ports.releaseAll();

@@ -3,6 +3,7 @@ import type { ContainerEngine } from './container-engine.ts';
 import type { PortReservations } from './free-port.ts';
 import { type Probe, untilAnswers } from './readiness.ts';
 import type { ServerRunner } from './server-handle.ts';
+import type { Supervisor } from './supervisor.ts';
 import { tarArchive } from './tar-archive.ts';
 import { TestingError } from './testing-error.ts';
 
@@ -11,6 +12,7 @@ type Container = Awaited<ReturnType<ContainerRuntimeClient['container']['create'
 /** What the containers of one cluster share. */
 export interface ContainerHost {
   readonly engine: ContainerEngine;
+  readonly supervisor: Supervisor;
   readonly ports: PortReservations;
   readonly startTimeoutMs: number;
   /** The name of the cluster's network, and its mark on all that belongs to it. */
@@ -40,11 +42,11 @@ const lostPort = /port is already allocated|address already in use/i;
 const gracefulStopSeconds = 10;
 const stateConflict = 409;
 const alreadySo = 304;
+const gone = 404;
 
 /** One server in a container. Its host port is fixed, so that a restart keeps it. */
 export class ContainerRunner implements ServerRunner {
   readonly pid = undefined;
-  readonly crashed = false;
   readonly port: number;
   readonly #program: ContainerProgram;
   readonly #host: ContainerHost;
@@ -61,8 +63,8 @@ export class ContainerRunner implements ServerRunner {
         return runner;
       } catch (error) {
         host.ports.release(port);
-        await container.remove({ force: true, v: true });
-        const taken = error instanceof Error && lostPort.test(error.message);
+        await asked(container.remove({ force: true, v: true }), gone);
+        const taken = error instanceof TestingError && lostPort.test(error.message);
         if (!taken || attempt === portAttempts) throw error;
       }
     }
@@ -80,36 +82,43 @@ export class ContainerRunner implements ServerRunner {
     this.port = port;
   }
 
+  get ended(): 'stopped' | undefined {
+    return this.#host.supervisor.ending ? 'stopped' : undefined;
+  }
+
   async start(): Promise<void> {
     const { startTimeoutMs, engine } = this.#host;
-    await this.#container.start();
+    await asked(this.#container.start());
     const deadline = performance.now() + startTimeoutMs;
-    const gaveUp = () => performance.now() > deadline;
+    const ended = async () => !(await asked(this.#container.inspect())).State.Running;
+    const gaveUp = async () => performance.now() > deadline || (await ended());
     if (await untilAnswers(this.#program.probe, engine.host, this.port, gaveUp)) return;
-    const log = await this.#container.logs({ stdout: true, stderr: true, tail: 15 });
+    const what = (await ended())
+      ? 'ended instead of answering'
+      : `did not answer within ${startTimeoutMs} ms`;
+    const log = await asked(this.#container.logs({ stdout: true, stderr: true, tail: 15 }));
     await this.kill();
     throw new TestingError(
-      `Server '${this.#program.name}' did not answer within ${startTimeoutMs} ms. ` +
-        `The end of its log:\n${log.toString()}`,
+      `Server '${this.#program.name}' ${what}. The end of its log:\n${log.toString()}`,
       { context: { server: this.#program.name, port: this.port } },
     );
   }
 
   async kill(): Promise<void> {
-    await unless(stateConflict, this.#container.kill());
-    await this.#container.wait({ condition: 'not-running' });
+    await asked(this.#container.kill(), stateConflict);
+    await asked(this.#container.wait({ condition: 'not-running' }));
   }
 
   async stop(): Promise<void> {
-    await unless(alreadySo, this.#container.stop({ t: gracefulStopSeconds }));
+    await asked(this.#container.stop({ t: gracefulStopSeconds }), alreadySo);
   }
 
   async pause(): Promise<void> {
-    await this.#container.pause();
+    await asked(this.#container.pause());
   }
 
   async resume(): Promise<void> {
-    await this.#container.unpause();
+    await asked(this.#container.unpause());
   }
 }
 
@@ -121,29 +130,41 @@ async function create(
   const inside = `${program.port}/tcp`;
   // An engine elsewhere publishes to this machine; one here need not publish to others.
   const hostIp = engine.host === '127.0.0.1' ? { HostIp: engine.host } : {};
-  const container = await engine.client.container.create({
+  const creating = engine.client.container.create({
     name: `${cluster}-${program.alias}`,
     Image: program.image,
     Cmd: [...program.args],
+    // The log of a terminal is plain text; any other comes in frames.
+    Tty: true,
     Env: Object.entries(program.environment).map(([name, value]) => `${name}=${value}`),
     Labels: { [clusterLabel]: cluster },
     ExposedPorts: { [inside]: {} },
     HostConfig: { PortBindings: { [inside]: [{ ...hostIp, HostPort: `${port}` }] } },
     NetworkingConfig: { EndpointsConfig: { [cluster]: { Aliases: [program.alias] } } },
   });
+  const container = await asked(creating);
   if (program.file) {
     const { path, text } = program.file;
-    await container.putArchive(tarArchive(path, text), { path: '/' });
+    await asked(container.putArchive(tarArchive(path, text), { path: '/' }));
   }
   return container;
 }
 
-/** The engine's answer that the container is not in the state the request is for. */
-async function unless(expectedStatus: number, request: Promise<unknown>): Promise<void> {
+/**
+ * What the engine answers; its refusals become ours.
+ *
+ * @param fine the status of a refusal that says it is so already.
+ */
+async function asked<T>(request: Promise<T>, fine: number): Promise<T | undefined>;
+async function asked<T>(request: Promise<T>): Promise<T>;
+async function asked<T>(request: Promise<T>, fine?: number): Promise<T | undefined> {
   try {
-    await request;
+    return await request;
   } catch (error) {
     const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
-    if (status !== expectedStatus) throw error;
+    if (fine !== undefined && status === fine) return undefined;
+    if (status === gone) throw new TestingError('The cluster was stopped. Start a new one.');
+    const reason = error instanceof Error ? error.message : 'for no stated reason';
+    throw new TestingError(`The container engine refused: ${reason}`, { cause: error });
   }
 }

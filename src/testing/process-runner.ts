@@ -61,8 +61,9 @@ export class ProcessRunner implements ServerRunner {
     return this.#process?.exit === undefined ? this.#process?.pid : undefined;
   }
 
-  get crashed(): boolean {
-    return this.#process?.exit !== undefined && !this.#told;
+  get ended(): 'crashed' | 'stopped' | undefined {
+    if (this.#host.supervisor.ending) return 'stopped';
+    return this.#process?.exit !== undefined && !this.#told ? 'crashed' : undefined;
   }
 
   async start(): Promise<void> {

@@ -19,9 +19,9 @@ export async function untilAnswers(
   probe: Probe,
   host: string,
   port: number,
-  stop: () => boolean,
+  stop: () => boolean | Promise<boolean>,
 ): Promise<boolean> {
-  while (!stop()) {
+  while (!(await stop())) {
     if (await probe(host, port)) return true;
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }

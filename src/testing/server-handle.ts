@@ -12,8 +12,8 @@ export interface ServerRunner {
   stop(): Promise<void>;
   pause(): Promise<void>;
   resume(): Promise<void>;
-  /** Whether the server ended without having been told to. */
-  readonly crashed: boolean;
+  /** How the server ended without its handle: by itself, or with its cluster. */
+  readonly ended: 'crashed' | 'stopped' | undefined;
 }
 
 export interface ServerAddress {
@@ -47,7 +47,7 @@ export class ServerHandle implements LocalServer {
 
   get state(): ServerState {
     const alive = this.#state === 'running' || this.#state === 'paused';
-    return alive && this.#runner.crashed ? 'crashed' : this.#state;
+    return (alive && this.#runner.ended) || this.#state;
   }
 
   kill(): Promise<void> {

@@ -73,6 +73,11 @@ export class Supervisor {
     this.#holdEventLoop();
   }
 
+  /** Whether the end of the cluster has begun. */
+  get ending(): boolean {
+    return this.#ending;
+  }
+
   /** @throws TestingError when the file cannot be executed, or the cluster was stopped. */
   async spawn(file: string, args: readonly string[], log: string): Promise<SupervisedProcess> {
     const { pid } = await this.#ask({ do: 'spawn', file, args, log });

@@ -352,7 +352,7 @@ describe('two clusters at once', () => {
 
     await other.stop();
     expect(await accepts(theirs)).toBe(false);
-    expect(other.state).toBe('stopped');
+    expect([other.state, theirs.state, other.redis.state]).toEqual(Array(3).fill('stopped'));
     expect(await rows(ours.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
     await expect(theirs.restart()).rejects.toThrow(/was stopped/);
   });

@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import type { Problem } from '../errors/config-error.ts';
+import { parseInto, strictObject } from './strict-object.ts';
+
+export interface PoolOptions {
+  /** Connections to each endpoint, and so statements running on it at once. Default 10. */
+  connections?: number;
+  /** Statements that may wait for a connection of one endpoint. Default 1,000. */
+  queue?: number;
+  /** Milliseconds to open a connection. Default 3,000. */
+  connectTimeoutMs?: number;
+}
+
+export interface RetryOptions {
+  /** Attempts in all, the first included. Default 3. */
+  attempts?: number;
+  /** Cap of the first pause, in milliseconds; it doubles with every attempt. Default 20. */
+  baseMs?: number;
+  /** Cap of any pause, in milliseconds. Default 500. */
+  maxMs?: number;
+}
+
+export interface BreakerOptions {
+  /** Failures in a row that open an endpoint's breaker. Default 5. */
+  failures?: number;
+  /** Milliseconds it stays open before one call probes the endpoint. Default 1,000. */
+  openMs?: number;
+}
+
+export interface CacheTierOptions {
+  /** First part of every key in Redis. Default `meridian`. */
+  namespace?: string;
+  /** Milliseconds a Redis command may take before the read goes on without it. Default 100. */
+  commandTimeoutMs?: number;
+}
+
+const milliseconds = z
+  .number()
+  .min(1)
+  .max(2 ** 31 - 1);
+const count = z.int().min(1);
+
+const settings = strictObject({
+  region: z.string().optional(),
+  systemTables: z.enum(['create', 'verify']).default('verify'),
+  timeoutMs: milliseconds.default(5_000),
+  startupTimeoutMs: milliseconds.default(30_000),
+  pool: strictObject({
+    connections: count.max(1_000).default(10),
+    queue: z.int().min(0).default(1_000),
+    connectTimeoutMs: milliseconds.default(3_000),
+  }).prefault({}),
+  retry: strictObject({
+    attempts: count.max(10).default(3),
+    baseMs: milliseconds.default(20),
+    maxMs: milliseconds.default(500),
+  }).prefault({}),
+  breaker: strictObject({
+    failures: count.default(5),
+    openMs: milliseconds.default(1_000),
+  }).prefault({}),
+  cache: strictObject({
+    namespace: z
+      .string()
+      .regex(/^[\w.-]{1,64}$/, 'has 1 to 64 letters, digits, _ . or -')
+      .default('meridian'),
+    commandTimeoutMs: milliseconds.default(100),
+  }).prefault({}),
+  redis: z.unknown(),
+  topology: z.unknown(),
+  tables: z.unknown(),
+  logger: z.unknown(),
+  observers: z
+    .array(z.custom((value) => typeof value === 'function', 'must be a function'))
+    .default([]),
+});
+
+/** The plain settings of a data layer, with every default filled in. */
+export type DataLayerConfig = z.output<typeof settings>;
+
+/** Reads the options that are plain values; what is wrong is appended to `problems`. */
+export function parseDataLayerOptions(
+  options: unknown,
+  problems: Problem[],
+): DataLayerConfig | undefined {
+  const config = parseInto(settings, options, '', problems);
+  checkRedis(options, problems);
+  for (const name of ['topology', 'tables']) {
+    if (typeof options === 'object' && options !== null && Reflect.get(options, name) !== undefined)
+      continue;
+    problems.push({ path: name, message: 'is missing' });
+  }
+  return config;
+}
+
+/** Undefined is refused: a variable that is not set must not silently switch the cache off. */
+function checkRedis(options: unknown, problems: Problem[]): void {
+  const redis: unknown =
+    typeof options === 'object' && options !== null ? Reflect.get(options, 'redis') : undefined;
+  if (redis === false) return;
+  if (typeof redis === 'string') {
+    if (URL.canParse(redis) && /^rediss?:$/.test(new URL(redis).protocol)) return;
+    problems.push({ path: 'redis', message: 'is not a URL such as redis://host:6379' });
+  } else if (typeof redis !== 'object' || redis === null || !('mget' in redis)) {
+    problems.push({
+      path: 'redis',
+      message: `is ${redis === undefined ? 'undefined' : 'no Redis'}; give a redis:// URL, an ioredis client, or false for memory only`,
+    });
+  }
+}

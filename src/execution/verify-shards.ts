@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto';
+import type { Problem } from '../errors/config-error.ts';
+import {
+  claimIdentity,
+  holdsRows,
+  identityDdl,
+  identityTable,
+  readIdentity,
+  replaceSlots,
+} from '../mysql/identity-table.ts';
+import type { Session } from '../mysql/session.ts';
+import type { Observer } from '../observability/events.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import { judgeIdentities, remapProblem } from '../topology/shard-identity.ts';
+import type { Shard, Topology } from '../topology/topology.ts';
+import type { Executor } from './executor.ts';
+
+interface Verification {
+  readonly topology: Topology;
+  readonly executor: Executor;
+  readonly deadline: Deadline;
+  /** Whether databases without an identity may be given one. */
+  readonly systemTables: 'create' | 'verify';
+  readonly observe: Observer;
+}
+
+/**
+ * Makes sure, before any traffic, that each shard's database is the one that the topology means and
+ * holds the slots that the topology gives it. Databases used for the first time are recorded.
+ */
+export async function verifyShards(verification: Verification, problems: Problem[]): Promise<void> {
+  const { topology, systemTables, observe } = verification;
+  const shards = [...topology.shards.values()];
+  const findings = await Promise.all(
+    shards.map(async (shard) => ({
+      shard,
+      recorded: await onPrimary(verification, shard, readIdentity),
+    })),
+  );
+  const before = problems.length;
+  const { unclaimed, remapped, system } = judgeIdentities(findings, problems);
+  for (const keyspace of new Set(remapped.map(({ shard }) => shard.keyspace))) {
+    const moved = remapped.filter(({ shard }) => shard.keyspace === keyspace);
+    await remap(verification, keyspace, moved, problems);
+  }
+  if (systemTables === 'verify') {
+    for (const shard of unclaimed) problems.push(unclaimedProblem(shard));
+  }
+  if (problems.length > before || systemTables === 'verify') return;
+  let drawn = system;
+  // One after the other: the first database decides which system the others join.
+  for (const shard of unclaimed) {
+    const claim = {
+      system: drawn ?? randomUUID(),
+      keyspace: shard.keyspace,
+      shard: shard.name,
+      slots: shard.slotFingerprint,
+    };
+    const recorded = await onPrimary(verification, shard, (session) =>
+      claimIdentity(session, claim),
+    );
+    drawn ??= recorded.system;
+    judgeIdentities([{ shard, recorded }], problems);
+    observe({ type: 'identity-recorded', shard: shard.name, keyspace: shard.keyspace });
+  }
+}
+
+/** Other slots are harmless while the whole keyspace is empty; then the record follows. */
+async function remap(
+  verification: Verification,
+  keyspace: string,
+  moved: readonly { readonly shard: Shard; readonly recordedSlots: string }[],
+  problems: Problem[],
+): Promise<void> {
+  const shards = verification.topology.keyspaces.get(keyspace)?.shards ?? [];
+  const full = await Promise.all(shards.map((shard) => onPrimary(verification, shard, holdsRows)));
+  const empty = !full.includes(true);
+  for (const { shard, recordedSlots } of moved) {
+    const replaced =
+      empty &&
+      verification.systemTables === 'create' &&
+      (await onPrimary(verification, shard, (session) =>
+        replaceSlots(session, recordedSlots, shard.slotFingerprint),
+      ));
+    if (!replaced) problems.push(remapProblem(shard));
+  }
+}
+
+function unclaimedProblem({ name, keyspace, slotFingerprint }: Shard): Problem {
+  return {
+    path: `shards.${name}.primary`,
+    message:
+      `this database has no identity yet. Start once with systemTables: 'create', or run:\n${identityDdl};\n` +
+      `INSERT INTO ${identityTable} (id, system_id, keyspace_name, shard_name, slots) ` +
+      `VALUES (1, '<one UUID for all shards>', '${keyspace}', '${name}', '${slotFingerprint}');`,
+  };
+}
+
+function onPrimary<T>(
+  { executor, deadline }: Verification,
+  shard: Shard,
+  run: (session: Session) => Promise<T>,
+): Promise<T> {
+  return executor.run([shard.primary], { access: 'read', deadline, run });
+}

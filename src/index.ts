@@ -1,0 +1,56 @@
+/**
+ * Meridian: the data layer of a distributed service, as a library.
+ *
+ * @module
+ */
+export type { TopologyDocument } from './config/topology-document.ts';
+export { createDataLayer, type DataLayer, type DataLayerOptions } from './data-layer.ts';
+export {
+  AbortedError,
+  CircuitOpenError,
+  ClosedError,
+  OverloadError,
+  TimeoutError,
+} from './errors/call-error.ts';
+export { ConfigError, type Problem } from './errors/config-error.ts';
+export {
+  DuplicateKeyError,
+  RolledBackError,
+  StatementError,
+  UnavailableError,
+  UnknownOutcomeError,
+} from './errors/database-error.ts';
+export {
+  type ErrorCode,
+  isMeridianError,
+  MeridianError,
+  type Outcome,
+} from './errors/meridian-error.ts';
+export { ResidencyError, RoutingError } from './errors/routing-error.ts';
+export { RowError, RowUnreadableError } from './errors/row-error.ts';
+export { MergeError, PartialWriteError, type ShardResult } from './errors/scatter-error.ts';
+export type { SqlValue } from './mysql/sql.ts';
+export type { MeridianEvent, Observer } from './observability/events.ts';
+export type { Logger } from './observability/pino-observer.ts';
+export type { Guard, GuardOptions, GuardRunOptions } from './resilience/create-guard.ts';
+export type { Explanation } from './routing/explain.ts';
+export type { Place } from './sharding/place.ts';
+export { uuidFromBytes, uuidToBytes } from './sharding/uuid.ts';
+export {
+  type CachePolicy,
+  defineTable,
+  type Table,
+  type TableDefinition,
+} from './table/define-table.ts';
+export type { ReadOptions } from './table/read-path.ts';
+export type {
+  Key,
+  NewRow,
+  Patch,
+  Row,
+  TableHandle,
+  Touches,
+  Transaction,
+} from './table/table-types.ts';
+export type { WriteResult } from './table/write-path.ts';
+export { fileTopology, type TopologySource } from './topology/topology-source.ts';

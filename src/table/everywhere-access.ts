@@ -1,0 +1,72 @@
+import { type ScatterRequest, scatter } from '../distributed/scatter.ts';
+import { MergeError } from '../errors/scatter-error.ts';
+import type { SqlValue } from '../mysql/sql.ts';
+import type { Observer } from '../observability/events.ts';
+import { Deadline } from '../resilience/deadline.ts';
+import { keyspaceOf } from '../routing/router.ts';
+import type { RowSchema } from './define-table.ts';
+import { assertRead } from './raw-statement.ts';
+import { decoderOf } from './result-codec.ts';
+import type { TableRuntime } from './table-runtime.ts';
+import type { QueryRow, ScatterOptions } from './table-types.ts';
+
+const defaultMaxRows = 100_000;
+
+type Options = ScatterOptions<RowSchema | undefined>;
+
+/** Reads over all shards of a table's keyspace. */
+export class EverywhereAccess {
+  readonly #runtime: TableRuntime;
+  readonly #observe: Observer;
+
+  constructor(runtime: TableRuntime, observe: Observer) {
+    this.#runtime = runtime;
+    this.#observe = observe;
+  }
+
+  async query(
+    sql: string,
+    params: readonly SqlValue[] = [],
+    options: Options = {},
+  ): Promise<QueryRow[]> {
+    const { maxRows = defaultMaxRows, timeoutMs = this.#runtime.calls.timeoutMs } = options;
+    const rows: QueryRow[] = [];
+    for await (const row of this.stream(sql, params, { ...options, timeoutMs })) {
+      if (rows.length === maxRows) {
+        throw new MergeError(
+          `The shards have more than ${maxRows} rows for this; use everywhere.stream(), a limit, or a higher maxRows.`,
+        );
+      }
+      rows.push(row);
+    }
+    return rows;
+  }
+
+  async *stream(
+    sql: string,
+    params: readonly SqlValue[] = [],
+    options: Options = {},
+  ): AsyncGenerator<QueryRow, void, undefined> {
+    assertRead(sql);
+    const { topology, executor, calls, table } = this.#runtime;
+    const decode = decoderOf(options);
+    const { shards } = keyspaceOf(topology.current, table.keyspace);
+    const leave = calls.enter();
+    const deadline = new Deadline(options.timeoutMs ?? Number.POSITIVE_INFINITY, options.signal);
+    const request: ScatterRequest = {
+      shards,
+      statement: { sql, params },
+      consistency: options.consistency ?? 'primary',
+      openTimeoutMs: calls.timeoutMs,
+      deadline,
+      merge: options.merge ?? {},
+    };
+    this.#observe({ type: 'scatter', keyspace: table.keyspace, shards: shards.length });
+    try {
+      for await (const row of scatter(executor, request)) yield decode(row);
+    } finally {
+      deadline.end();
+      leave();
+    }
+  }
+}

@@ -1,0 +1,117 @@
+import { isMeridianError } from '../errors/meridian-error.ts';
+import type { CallOptions } from '../execution/calls.ts';
+import { runTransaction } from '../execution/transaction.ts';
+import type { SqlValue } from '../mysql/sql.ts';
+import { Deadline } from '../resilience/deadline.ts';
+import { endpointOrder } from '../routing/endpoint-order.ts';
+import type { Route } from '../routing/route.ts';
+import type { RowSchema } from './define-table.ts';
+import { assertRead, assertWrite } from './raw-statement.ts';
+import { decoderOf } from './result-codec.ts';
+import type { TableRegistry } from './table-registry.ts';
+import type { TableRuntime } from './table-runtime.ts';
+import type { QueryOptions, QueryRow, Tables, Touches } from './table-types.ts';
+import { writeToken } from './token.ts';
+import { TransactionAccess } from './transaction-access.ts';
+import type { WriteResult } from './write-path.ts';
+
+type Params = readonly SqlValue[];
+type RawQueryOptions = QueryOptions<RowSchema | undefined>;
+
+/** Raw statements, streams and transactions on the shard of one key. */
+export class ShardAccess {
+  readonly #runtime: TableRuntime;
+  readonly #registry: TableRegistry;
+  readonly #route: Route;
+
+  constructor(runtime: TableRuntime, registry: TableRegistry, route: Route) {
+    this.#runtime = runtime;
+    this.#registry = registry;
+    this.#route = route;
+  }
+
+  async query(
+    sql: string,
+    params: Params = [],
+    options: RawQueryOptions = {},
+  ): Promise<QueryRow[]> {
+    assertRead(sql);
+    const { executor, calls } = this.#runtime;
+    const decode = decoderOf(options);
+    const endpoints = endpointOrder(this.#route.shard, options.consistency ?? 'primary', 0);
+    const { rows } = await calls.run(options, (deadline) =>
+      executor.runStatement(endpoints, { sql, params }, 'read', deadline),
+    );
+    return rows.map(decode);
+  }
+
+  async execute(
+    sql: string,
+    params: Params = [],
+    options: CallOptions & { touches?: Touches<Tables> } = {},
+  ): Promise<WriteResult> {
+    assertWrite(sql, false);
+    const touched = this.#registry.touched(this.#route.keyspace, options.touches);
+    const { shard } = this.#route;
+    const { executor, calls } = this.#runtime;
+    return calls.run(options, async (deadline) => {
+      try {
+        const statement = { sql, params };
+        const { affected, gtid } = await executor.runStatement(
+          [shard.primary],
+          statement,
+          'write',
+          deadline,
+        );
+        const invalidation = await this.#registry.forget(touched);
+        return { affected, token: writeToken(shard.name, gtid), invalidation };
+      } catch (error) {
+        if (isMeridianError(error) && error.outcome === 'unknown')
+          await this.#registry.forget(touched);
+        throw error;
+      }
+    });
+  }
+
+  transaction<R>(body: (trx: object) => Promise<R>, options: CallOptions = {}): Promise<R> {
+    const { executor, calls } = this.#runtime;
+    const { shard } = this.#route;
+    return calls.run(options, async (deadline) => {
+      let access: TransactionAccess | undefined;
+      try {
+        const { value } = await runTransaction(executor, shard.primary, deadline, (scope) => {
+          access = new TransactionAccess(scope, this.#registry, this.#route);
+          return body(access.handle());
+        });
+        await this.#registry.forget(access?.touched ?? new Map());
+        return value;
+      } catch (error) {
+        // Rolled back, nothing changed; unknown, anything may have.
+        const unknown = isMeridianError(error) && error.outcome === 'unknown';
+        if (unknown && access !== undefined) await this.#registry.forget(access.touched);
+        throw error;
+      }
+    });
+  }
+
+  async *stream(
+    sql: string,
+    params: Params = [],
+    options: RawQueryOptions = {},
+  ): AsyncGenerator<QueryRow, void, undefined> {
+    assertRead(sql);
+    const { executor, calls } = this.#runtime;
+    const decode = decoderOf(options);
+    const endpoints = endpointOrder(this.#route.shard, options.consistency ?? 'primary', 0);
+    const leave = calls.enter();
+    const whole = new Deadline(options.timeoutMs ?? Number.POSITIVE_INFINITY, options.signal);
+    const deadlines = { openTimeoutMs: calls.timeoutMs, whole };
+    try {
+      const rows = executor.stream(endpoints, { sql, params }, deadlines, () => {});
+      for await (const row of rows) yield decode(row);
+    } finally {
+      whole.end();
+      leave();
+    }
+  }
+}

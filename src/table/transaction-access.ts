@@ -1,0 +1,107 @@
+import { RoutingError } from '../errors/routing-error.ts';
+import type { TransactionScope } from '../execution/transaction.ts';
+import type { SqlValue } from '../mysql/sql.ts';
+import type { Route } from '../routing/route.ts';
+import type { ShardKey } from '../sharding/shard-key.ts';
+import type { RowSchema } from './define-table.ts';
+import { assertRead, assertWrite } from './raw-statement.ts';
+import { decoderOf } from './result-codec.ts';
+import { routePrimaryKey } from './route-row.ts';
+import type { TableRegistry, TouchedKeys } from './table-registry.ts';
+import type { TableRuntime } from './table-runtime.ts';
+import type { Tables, Touches } from './table-types.ts';
+import { type PlannedChange, planDelete, planInsert, planUpdate } from './write-plan.ts';
+
+type Input = Readonly<Record<string, unknown>>;
+
+/** What the body of a transaction works with. Remembers the cached rows that it touched. */
+export class TransactionAccess {
+  readonly #scope: TransactionScope;
+  readonly #registry: TableRegistry;
+  readonly #route: Route;
+  readonly #touched = new Map<TableRuntime, string[]>();
+
+  constructor(scope: TransactionScope, registry: TableRegistry, route: Route) {
+    this.#scope = scope;
+    this.#registry = registry;
+    this.#route = route;
+  }
+
+  get touched(): TouchedKeys {
+    return this.#touched;
+  }
+
+  /** The object that the body is given: raw statements, and the tables of the keyspace by name. */
+  handle(): object {
+    const tables = this.#registry
+      .in(this.#route.keyspace)
+      .map(([label, runtime]) => [label, this.#table(runtime)]);
+    return {
+      ...Object.fromEntries(tables),
+      query: async (
+        sql: string,
+        params: readonly SqlValue[] = [],
+        options: { schema?: RowSchema } = {},
+      ) => {
+        assertRead(sql);
+        const decode = decoderOf(options);
+        const { rows } = await this.#scope.run({ sql, params });
+        return rows.map(decode);
+      },
+      execute: async (
+        sql: string,
+        params: readonly SqlValue[] = [],
+        options: { touches?: Touches<Tables> } = {},
+      ) => {
+        assertWrite(sql, true);
+        const touched = this.#registry.touched(this.#route.keyspace, options.touches);
+        for (const [runtime, keys] of touched) this.#touch(runtime, keys);
+        const { affected } = await this.#scope.run({ sql, params });
+        return { affected };
+      },
+    };
+  }
+
+  #table(runtime: TableRuntime) {
+    const { codec, statements, table, topology } = runtime;
+    const change = async ({ route, key, statement }: PlannedChange) => {
+      this.#assertSameSlot(route);
+      this.#touch(runtime, [key.text]);
+      const { affected } = await this.#scope.run(statement);
+      return { affected };
+    };
+    return {
+      get: async (value: ShardKey) => {
+        const key = codec.key(value);
+        this.#assertSameSlot(routePrimaryKey(topology.current, table, value));
+        const { rows } = await this.#scope.run(statements.selectByKeys([key.param]));
+        const raw = rows.find((row) => codec.keyTextOf(row) === key.text);
+        return raw === undefined ? null : codec.decode(raw);
+      },
+      insert: async (input: Input) => {
+        const { route, key, row, values } = planInsert(runtime, input, this.#route);
+        this.#assertSameSlot(route);
+        this.#touch(runtime, [key.text]);
+        await this.#scope.run(statements.insert([values]));
+        return row;
+      },
+      update: async (value: ShardKey, patch: Input) => change(planUpdate(runtime, value, patch)),
+      delete: async (value: ShardKey) => change(planDelete(runtime, value)),
+    };
+  }
+
+  #touch(runtime: TableRuntime, keys: readonly string[]): void {
+    if (runtime.cache === undefined) return;
+    this.#touched.set(runtime, [...(this.#touched.get(runtime) ?? []), ...keys]);
+  }
+
+  /** Two slots on one shard today may be on two tomorrow; such a transaction would then break. */
+  #assertSameSlot(route: Route): void {
+    if (route.keyspace === this.#route.keyspace && route.locator === this.#route.locator) return;
+    throw new RoutingError(
+      `This row lives in slot ${route.locator}, the transaction in slot ${this.#route.locator}. ` +
+        'A transaction covers the rows of one shard key; give rows that change together the same one.',
+      { keyspace: route.keyspace, slot: route.locator },
+    );
+  }
+}

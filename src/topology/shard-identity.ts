@@ -1,0 +1,74 @@
+import type { Problem } from '../errors/config-error.ts';
+import type { Shard } from './topology.ts';
+
+/** Who a shard's database says it is. */
+export interface RecordedIdentity {
+  readonly system: string;
+  readonly keyspace: string;
+  readonly shard: string;
+  readonly slots: string;
+}
+
+/** What one shard's database was found to hold. */
+export interface ShardFinding {
+  readonly shard: Shard;
+  /** Undefined at first use. */
+  readonly recorded: RecordedIdentity | undefined;
+}
+
+/** What has to happen before traffic may flow. */
+export interface IdentityVerdict {
+  /** Shards whose databases are used for the first time. */
+  readonly unclaimed: readonly Shard[];
+  /** Shards whose recorded slots differ: harmless only while their keyspace holds no rows. */
+  readonly remapped: readonly { readonly shard: Shard; readonly recordedSlots: string }[];
+  /** The one value that all databases of this system share; undefined when none has one yet. */
+  readonly system: string | undefined;
+}
+
+/** Holds what the databases say against the topology. A stranger's database is a problem. */
+export function judgeIdentities(
+  findings: readonly ShardFinding[],
+  problems: Problem[],
+): IdentityVerdict {
+  const unclaimed: Shard[] = [];
+  const remapped: { shard: Shard; recordedSlots: string }[] = [];
+  const systems = new Map<string, string>();
+  for (const { shard, recorded } of findings) {
+    const path = `shards.${shard.name}.primary`;
+    if (recorded === undefined) {
+      unclaimed.push(shard);
+      continue;
+    }
+    if (!systems.has(recorded.system)) systems.set(recorded.system, shard.name);
+    if (recorded.keyspace !== shard.keyspace || recorded.shard !== shard.name) {
+      problems.push({
+        path,
+        message:
+          `this database is shard '${recorded.shard}' of keyspace '${recorded.keyspace}', not '${shard.name}' of ` +
+          `'${shard.keyspace}'. Are two URLs swapped?`,
+      });
+    } else if (recorded.slots !== shard.slotFingerprint) {
+      remapped.push({ shard, recordedSlots: recorded.slots });
+    }
+  }
+  const [first, second] = systems.values();
+  if (first !== undefined && second !== undefined) {
+    problems.push({
+      path: `shards.${second}.primary`,
+      message: `this database and that of '${first}' belong to two different systems. Is one of them from another environment?`,
+    });
+  }
+  return { unclaimed, remapped, system: systems.keys().next().value };
+}
+
+/** The problem of a topology that would look for rows where they are not. */
+export function remapProblem(shard: Shard): Problem {
+  return {
+    path: `keyspaces.${shard.keyspace}`,
+    message:
+      `shard '${shard.name}' holds rows of other slots than this topology gives it, so rows would not be found. ` +
+      'Was a shard added, removed or renamed, or a weight changed? Go back to the topology that wrote the rows ' +
+      'and store its slots (keyspaces.<name>.slots); moving slots to a new shard needs a reshard.',
+  };
+}
