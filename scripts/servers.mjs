@@ -36,7 +36,7 @@ export function findBinary(...names) {
   return undefined;
 }
 
-export const hasServers = () =>
+const hasServers = () =>
   findBinary('mariadbd', 'mysqld') !== undefined && findBinary('redis-server') !== undefined;
 
 /** How packages can be installed here without asking: as root, with sudo, or not at all. */

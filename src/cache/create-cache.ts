@@ -1,7 +1,7 @@
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/deadline.ts';
-import { valueOf } from './memory-store.ts';
+import { handOut } from './memory-store.ts';
 import { type LoadMany, ReadThrough } from './read-through.ts';
 import { openRedis, type RedisClient } from './redis-client.ts';
 import { RedisStore } from './redis-store.ts';
@@ -117,7 +117,7 @@ export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
   return {
     get(key, load, call = {}) {
       const entry = readThrough.peek(key);
-      if (entry !== undefined) return Promise.resolve(valueOf(entry));
+      if (entry !== undefined) return Promise.resolve(handOut(entry));
       return getMany([key], async (_, deadline) => [await load(deadline)], call).then(
         ([value]) => value ?? null,
       );
@@ -125,7 +125,7 @@ export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
     getMany: (keys, loadMany, call = {}) => getMany(keys, loadMany, call),
     peek(key) {
       const entry = readThrough.peek(key);
-      return entry === undefined ? undefined : valueOf(entry);
+      return entry === undefined ? undefined : handOut(entry);
     },
     invalidate: (...keys) => readThrough.invalidate(keys),
     async close() {

@@ -41,6 +41,6 @@ export class MemoryStore<V> {
 }
 
 /** What a caller gets of an entry: the shared frozen value, or a copy where it can't be frozen. */
-export function valueOf<V>(entry: MemoryEntry<V>): V | null {
+export function handOut<V>(entry: MemoryEntry<V>): V | null {
   return entry.needsCopy ? copyUnfreezable(entry.value) : entry.value;
 }

@@ -3,7 +3,7 @@ import { Deadline } from '../resilience/deadline.ts';
 import { decodeStored, encodeStored } from './codec.ts';
 import { Flight } from './flight.ts';
 import { InvalidationQueue } from './invalidation-queue.ts';
-import { type MemoryEntry, MemoryStore, valueOf } from './memory-store.ts';
+import { handOut, type MemoryEntry, MemoryStore } from './memory-store.ts';
 import type { RedisStore } from './redis-store.ts';
 
 export interface CacheConfig<V> {
@@ -82,7 +82,7 @@ export class ReadThrough<V> {
     if (missing.size > 0) this.#takeOff([...missing], load);
     return Promise.all(
       keys.map(async (key, index) =>
-        valueOf(found[index] ?? (await this.#land(key, load, caller))),
+        handOut(found[index] ?? (await this.#land(key, load, caller))),
       ),
     );
   }

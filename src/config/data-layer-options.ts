@@ -66,10 +66,10 @@ const settings = strictObject({
       .default('meridian'),
     commandTimeoutMs: milliseconds.default(100),
   }).prefault({}),
-  redis: z.unknown(),
-  topology: z.unknown(),
-  tables: z.unknown(),
-  logger: z.unknown(),
+  redis: z.unknown().optional(),
+  topology: z.unknown().optional(),
+  tables: z.unknown().optional(),
+  logger: z.unknown().optional(),
   observers: z
     .array(z.custom((value) => typeof value === 'function', 'must be a function'))
     .default([]),

@@ -9,6 +9,7 @@ export type MeridianEvent =
       readonly type: 'started';
       readonly epoch: number;
       readonly shards: number;
+      readonly region: string | undefined;
       readonly durationMs: number;
     }
   | { readonly type: 'closed'; readonly durationMs: number }

@@ -1,4 +1,4 @@
-import { valueOf } from '../cache/memory-store.ts';
+import { handOut } from '../cache/memory-store.ts';
 import type { CallOptions } from '../execution/calls.ts';
 import type { PointRead } from '../execution/read-batcher.ts';
 import type { Deadline } from '../resilience/deadline.ts';
@@ -41,7 +41,7 @@ export class ReadPath<Schema extends RowSchema> {
     }
     // The one path that costs less than a microsecond: no deadline, no promise but the answer.
     const entry = typeof key === 'string' ? cache.peek(key) : undefined;
-    if (entry !== undefined) return Promise.resolve(valueOf(entry));
+    if (entry !== undefined) return Promise.resolve(handOut(entry));
     return calls.run(options, async (deadline) => {
       const wanted = this.#want(key);
       const [row] = await cache.getMany(

@@ -9,7 +9,7 @@ export interface MysqlAccounts {
   readonly replication: Account;
 }
 
-export interface Account {
+interface Account {
   readonly user: string;
   readonly password: string;
 }
