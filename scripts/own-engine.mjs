@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { answers, engineAt, findEngine, ownEngineFolder, ownEngineSocket } from './engine.mjs';
-import { Obstacle, tail, withProgress } from './run.mjs';
+import { Obstacle, withProgress } from './run.mjs';
 import { findBinary, installer, installPackages } from './servers.mjs';
 
 /** From what works on most machines to what works in a narrow sandbox. */
@@ -48,9 +48,7 @@ async function start() {
     }
     await daemon.stop();
   }
-  throw new Obstacle(
-    `no container engine can run on this machine: ${tail(readFileSync(log, 'utf8'), 1)}`,
-  );
+  throw new Obstacle(`no container engine can run on this machine: ${lastLine(log)}`);
 }
 
 function launch(log, manner) {
@@ -82,4 +80,8 @@ function launch(log, manner) {
     daemon.ended = true;
   });
   return daemon;
+}
+
+function lastLine(file) {
+  return readFileSync(file, 'utf8').trim().split('\n').at(-1);
 }

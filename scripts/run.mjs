@@ -67,16 +67,20 @@ export async function withProgress(label, work) {
 /**
  * Runs a program silently, with progress.
  *
- * @throws Obstacle with the end of its output when it fails.
+ * @throws Obstacle with the gist of its output when it fails.
  */
 export async function must(label, file, args, options) {
   const { code, output } = await withProgress(label, () => capture(file, args, options));
   if (code === 0) return output;
-  throw new Obstacle(`${label}: failed with code ${code}.\n${tail(output)}`);
+  throw new Obstacle(`${label}: failed with code ${code}.\n${gist(output)}`);
 }
 
-export function tail(output, lines = 25) {
-  return output.trimEnd().split('\n').slice(-lines).join('\n');
+/** The beginning and the end of an output: tools say what is wrong in one of them. */
+export function gist(output, lines = 30) {
+  const all = output.trim().split('\n');
+  if (all.length <= lines) return all.join('\n');
+  const half = lines / 2;
+  return [...all.slice(0, half), '…', ...all.slice(-half)].join('\n');
 }
 
 /** The path of a tool of node_modules. */

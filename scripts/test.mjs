@@ -4,7 +4,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { capture, main, run, tail, tool, withProgress } from './run.mjs';
+import { capture, gist, main, run, tool, withProgress } from './run.mjs';
 
 await main(async () => {
   const args = process.argv.slice(2);
@@ -35,7 +35,7 @@ function needsPackage(args) {
 /** A package that does not build makes its tests fail, which count; the others run all the same. */
 async function build() {
   const { code, output } = await withProgress('Building', () => capture(tool('tsup'), []));
-  if (code !== 0) console.error(tail(output));
+  if (code !== 0) console.error(gist(output));
   return code === 0 ? { MERIDIAN_BUILT: '1' } : {};
 }
 

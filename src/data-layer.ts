@@ -158,7 +158,7 @@ async function readOptions(options: DataLayerOptions<Tables>): Promise<ReadOptio
     options?.topology === undefined ? undefined : await loadTopology(options.topology, problems);
   const names: readonly string[] = [...reservedNames, ...reservedInTransactions];
   const plans = Object.entries(options?.tables ?? {}).flatMap(([label, table]) => {
-    if (names.includes(label)) {
+    if (names.includes(label) || label in Object.prototype) {
       problems.push({
         path: `tables.${label}`,
         message: `'${label}' is a name of the data layer itself; offer the table under another one`,
@@ -223,7 +223,11 @@ async function inspectShards(
           async ({ name, primary }) =>
             [
               name,
-              await executor.run([primary], { access: 'read', deadline, run: readTableShapes }),
+              await executor.run([primary], {
+                access: 'read',
+                deadline,
+                run: (session) => readTableShapes(session, deadline),
+              }),
             ] as const,
         ),
       ),

@@ -4,7 +4,7 @@ import { decodeStored, encodeStored } from './codec.ts';
 import { Flight } from './flight.ts';
 import { InvalidationQueue } from './invalidation-queue.ts';
 import { handOut, type MemoryEntry, MemoryStore } from './memory-store.ts';
-import type { RedisStore } from './redis-store.ts';
+import type { Fill, RedisStore } from './redis-store.ts';
 
 export interface CacheConfig<V> {
   /** Separates this cache's keys in Redis from every other's. */
@@ -213,21 +213,24 @@ export class ReadThrough<V> {
     const loaded = await load(keys, flight.deadline);
     const storedAtMs = Date.now();
     const entries = new Map<string, MemoryEntry<V>>();
+    const fills: Fill[] = [];
     for (const [index, key] of keys.entries()) {
       const value = loaded[index] ?? null;
       entries.set(key, this.#remember(key, value, storedAtMs, flight));
       const token = leases?.get(key);
-      if (token !== undefined && !flight.isFenced(key)) this.#fill(key, token, value, storedAtMs);
+      if (token !== undefined && !flight.isFenced(key)) {
+        fills.push(this.#fillOf(key, token, value, storedAtMs));
+      }
     }
+    // Not awaited: the read is answered, and Redis may take its time.
+    if (fills.length > 0) void this.#redis?.fill(this.#config.namespace, fills);
     return entries;
   }
 
-  /** Not awaited by anyone: the read is answered, and Redis may take its time. */
-  #fill(key: string, token: string, value: V | null, storedAtMs: number): void {
-    const { namespace, schema, staleMs } = this.#config;
+  #fillOf(key: string, token: string, value: V | null, storedAtMs: number): Fill {
+    const { schema, staleMs } = this.#config;
     const text = encodeStored({ value, storedAtMs }, schema);
-    const lifeMs = this.#ttlOf(value) + (value === null ? 0 : staleMs);
-    void this.#redis?.fill(namespace, key, token, text, lifeMs);
+    return { key, token, text, lifeMs: this.#ttlOf(value) + (value === null ? 0 : staleMs) };
   }
 
   /** Loads keys whose entries are past their time, once at a time, while the old ones are served. */

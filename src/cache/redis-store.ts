@@ -15,6 +15,14 @@ export interface RedisStoreConfig {
 
 const fillSha = createHash('sha1').update(fillScript).digest('hex');
 
+/** A value to store under a lease. */
+export interface Fill {
+  readonly key: string;
+  readonly token: string;
+  readonly text: string;
+  readonly lifeMs: number;
+}
+
 interface GetBatch {
   readonly keys: string[];
   readonly texts: Promise<(string | null)[] | undefined>;
@@ -68,30 +76,26 @@ export class RedisStore {
     return new Map(keys.flatMap((key, index) => (taken?.[index] === 'OK' ? [[key, token]] : [])));
   }
 
-  /** Stores a value if its lease still holds. */
-  async fill(
-    namespace: string,
-    key: string,
-    token: string,
-    text: string,
-    lifeMs: number,
-  ): Promise<void> {
-    const { value, lease } = redisKeys(namespace, key);
-    const args = [value, lease, token, text, String(Math.ceil(lifeMs))];
-    await this.#run('fill', async () => {
-      try {
-        return await this.#client.evalsha(fillSha, 2, ...args);
-      } catch (error) {
-        if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-        return await this.#client.eval(fillScript, 2, ...args);
-      }
-    });
+  /** Stores values whose leases still hold. */
+  async fill(namespace: string, fills: readonly Fill[]): Promise<void> {
+    await this.#run('fill', () => Promise.all(fills.map((fill) => this.#fillOne(namespace, fill))));
   }
 
   /** Deletes values and voids leases. False when Redis did not confirm it. */
   async invalidate(namespace: string, keys: readonly string[]): Promise<boolean> {
     const names = keys.flatMap((key) => Object.values(redisKeys(namespace, key)));
     return (await this.#run('invalidate', () => this.#client.del(...names))) !== undefined;
+  }
+
+  async #fillOne(namespace: string, { key, token, text, lifeMs }: Fill): Promise<unknown> {
+    const { value, lease } = redisKeys(namespace, key);
+    const args = [value, lease, token, text, String(Math.ceil(lifeMs))];
+    try {
+      return await this.#client.evalsha(fillSha, 2, ...args);
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+      return await this.#client.eval(fillScript, 2, ...args);
+    }
   }
 
   #openBatch(): GetBatch {

@@ -22,6 +22,7 @@ export interface Work<T> {
   readonly deadline: Deadline;
   /** For errors: the text of the work's one statement. */
   readonly statement?: string;
+  /** Must settle when the deadline passes; what a session runs under it does. */
   run(session: Session): Promise<T>;
 }
 
@@ -122,16 +123,14 @@ export class Executor {
     const { guard, pool } = this.#endpoints.of(endpoint);
     let session: Session | undefined;
     try {
-      return await deadline.race(
-        guard.admit(async () => {
-          session = await pool.acquire(deadline);
-          try {
-            return await run(session);
-          } finally {
-            session.release();
-          }
-        }, deadline),
-      );
+      return await guard.admit(async () => {
+        session = await pool.acquire(deadline);
+        try {
+          return await run(session);
+        } finally {
+          session.release();
+        }
+      }, deadline);
     } catch (error) {
       throw callerError(error, {
         access,

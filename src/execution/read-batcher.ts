@@ -39,17 +39,12 @@ interface Batch {
   /** Ends when the last caller's deadline does, or when every caller has left. */
   timeoutMs: number;
   callers: number;
+  left: boolean;
   cancel: (reason: Error) => void;
 }
 
-interface Lane {
-  pending: Batch | undefined;
-  inFlight: number;
-}
-
 /**
- * Point reads of one tick for one table, shard and consistency leave as one `IN (…)`. The first
- * read leaves at once when nothing is in flight, so a lone read waits for nobody.
+ * Point reads of one tick for one table, shard and consistency leave at its end as one `IN (…)`.
  *
  * Each caller keeps its own deadline and signal; the statement ends early only when all have left.
  */
@@ -57,7 +52,7 @@ export class ReadBatcher {
   readonly #source: PointReadSource;
   readonly #executor: Executor;
   readonly #observe: Observer;
-  readonly #lanes = new Map<string, Lane>();
+  readonly #gathering = new Map<string, Batch>();
 
   constructor(source: PointReadSource, executor: Executor, observe: Observer) {
     this.#source = source;
@@ -67,42 +62,24 @@ export class ReadBatcher {
 
   /** The raw row of a key, or null. Rejects when the read's deadline passes. */
   read(read: PointRead): Promise<RawRow | null> {
-    let lane = this.#lanes.get(read.lane);
-    if (lane === undefined) {
-      lane = { pending: undefined, inFlight: 0 };
-      this.#lanes.set(read.lane, lane);
-    }
-    const { keysPerStatement } = this.#source;
-    const alone = keysPerStatement === 1 || (lane.inFlight === 0 && lane.pending === undefined);
-    if (alone) {
-      const batch = newBatch(read);
-      const row = join(batch, read);
-      this.#send(lane, batch);
-      return row;
-    }
-    let batch = lane.pending;
+    let batch = this.#gathering.get(read.lane);
     if (batch === undefined) {
-      batch = newBatch(read);
-      lane.pending = batch;
-      const opened = batch;
-      process.nextTick(() => this.#flush(lane, opened));
+      const opened = newBatch(read);
+      batch = opened;
+      this.#gathering.set(read.lane, opened);
+      process.nextTick(() => this.#leave(opened));
     }
     const row = join(batch, read);
-    if (batch.params.size === keysPerStatement) this.#flush(lane, batch);
+    if (batch.params.size >= this.#source.keysPerStatement) this.#leave(batch);
     return row;
   }
 
-  #flush(lane: Lane, batch: Batch): void {
-    if (lane.pending !== batch) return;
-    lane.pending = undefined;
-    this.#send(lane, batch);
-  }
-
-  #send(lane: Lane, batch: Batch): void {
-    lane.inFlight++;
-    this.#run(batch).finally(() => {
-      lane.inFlight--;
-    });
+  #leave(batch: Batch): void {
+    const { lane } = batch.first;
+    if (batch.left) return;
+    batch.left = true;
+    if (this.#gathering.get(lane) === batch) this.#gathering.delete(lane);
+    void this.#run(batch);
   }
 
   async #run(batch: Batch): Promise<void> {
@@ -146,6 +123,7 @@ function newBatch(first: PointRead): Batch {
     waiting: new Map(),
     timeoutMs: 0,
     callers: 0,
+    left: false,
     cancel: () => {},
   };
 }

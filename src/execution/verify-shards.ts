@@ -56,8 +56,8 @@ export async function verifyShards(verification: Verification, problems: Problem
       shard: shard.name,
       slots: shard.slotFingerprint,
     };
-    const recorded = await onPrimary(verification, shard, (session) =>
-      claimIdentity(session, claim),
+    const recorded = await onPrimary(verification, shard, (session, deadline) =>
+      claimIdentity(session, claim, deadline),
     );
     drawn ??= recorded.system;
     judgeIdentities([{ shard, recorded }], problems);
@@ -79,8 +79,8 @@ async function remap(
     const replaced =
       empty &&
       verification.systemTables === 'create' &&
-      (await onPrimary(verification, shard, (session) =>
-        replaceSlots(session, recordedSlots, shard.slotFingerprint),
+      (await onPrimary(verification, shard, (session, deadline) =>
+        replaceSlots(session, recordedSlots, shard.slotFingerprint, deadline),
       ));
     if (!replaced) problems.push(remapProblem(shard));
   }
@@ -99,7 +99,11 @@ function unclaimedProblem({ name, keyspace, slotFingerprint }: Shard): Problem {
 function onPrimary<T>(
   { executor, deadline }: Verification,
   shard: Shard,
-  run: (session: Session) => Promise<T>,
+  run: (session: Session, deadline: Deadline) => Promise<T>,
 ): Promise<T> {
-  return executor.run([shard.primary], { access: 'read', deadline, run });
+  return executor.run([shard.primary], {
+    access: 'read',
+    deadline,
+    run: (session) => run(session, deadline),
+  });
 }

@@ -5,6 +5,3 @@ export interface Cancellation {
   /** Calls `listener` once, when cancelled. Returns what takes the listener away again. */
   onCancel(listener: (reason: Error) => void): () => void;
 }
-
-/** For work that must run to its end: closing, rolling back, checks at startup. */
-export const uncancellable: Cancellation = { reason: undefined, onCancel: () => () => {} };

@@ -1,4 +1,4 @@
-import { uncancellable } from './cancellation.ts';
+import type { Cancellation } from './cancellation.ts';
 import type { Session } from './session.ts';
 import { quoteName, type SqlValue } from './sql.ts';
 
@@ -27,10 +27,13 @@ export const identityDdl = `CREATE TABLE IF NOT EXISTS ${identityTable} (
 const tableMissing = 1146;
 
 /** Reads the identity; undefined when the database has none yet. */
-export async function readIdentity(session: Session): Promise<IdentityRow | undefined> {
+export async function readIdentity(
+  session: Session,
+  cancellation: Cancellation,
+): Promise<IdentityRow | undefined> {
   const sql = `SELECT system_id, keyspace_name, shard_name, slots FROM ${identityTable} WHERE id = 1`;
   try {
-    const { rows } = await session.run({ sql, params: [] }, uncancellable);
+    const { rows } = await session.run({ sql, params: [] }, cancellation);
     const row = rows[0];
     if (row === undefined) return undefined;
     return {
@@ -47,37 +50,46 @@ export async function readIdentity(session: Session): Promise<IdentityRow | unde
 }
 
 /** Records the identity unless another process was first; returns the one that is recorded. */
-export async function claimIdentity(session: Session, claim: IdentityRow): Promise<IdentityRow> {
-  await session.control(identityDdl, uncancellable);
+export async function claimIdentity(
+  session: Session,
+  claim: IdentityRow,
+  cancellation: Cancellation,
+): Promise<IdentityRow> {
+  await session.control(identityDdl, cancellation);
   await session.run(
     {
       sql: `INSERT IGNORE INTO ${identityTable} (id, system_id, keyspace_name, shard_name, slots) VALUES (1, ?, ?, ?, ?)`,
       params: identityParams(claim),
     },
-    uncancellable,
+    cancellation,
   );
-  return (await readIdentity(session)) ?? claim;
+  return (await readIdentity(session, cancellation)) ?? claim;
 }
 
 /** Records other slots, unless the recorded ones changed meanwhile. */
-export async function replaceSlots(session: Session, from: string, to: string): Promise<boolean> {
+export async function replaceSlots(
+  session: Session,
+  from: string,
+  to: string,
+  cancellation: Cancellation,
+): Promise<boolean> {
   const sql = `UPDATE ${identityTable} SET slots = ? WHERE id = 1 AND slots = ?`;
-  return (await session.run({ sql, params: [to, from] }, uncancellable)).affected === 1;
+  return (await session.run({ sql, params: [to, from] }, cancellation)).affected === 1;
 }
 
 /** Whether any table but Meridian's own holds a row. */
-export async function holdsRows(session: Session): Promise<boolean> {
+export async function holdsRows(session: Session, cancellation: Cancellation): Promise<boolean> {
   const listed = await session.run(
     {
       sql: `SELECT table_name AS name FROM information_schema.tables
         WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND LEFT(table_name, 9) <> 'meridian_'`,
       params: [],
     },
-    uncancellable,
+    cancellation,
   );
   for (const { name } of listed.rows) {
     const sql = `SELECT 1 FROM ${quoteName(String(name))} LIMIT 1`;
-    if ((await session.run({ sql, params: [] }, uncancellable)).rows.length > 0) return true;
+    if ((await session.run({ sql, params: [] }, cancellation)).rows.length > 0) return true;
   }
   return false;
 }

@@ -1,4 +1,4 @@
-import { uncancellable } from './cancellation.ts';
+import type { Cancellation } from './cancellation.ts';
 import type { Session } from './session.ts';
 
 /** One column as information_schema describes it. */
@@ -31,8 +31,11 @@ const columnsQuery = `SELECT table_name AS tbl, column_name AS name, data_type A
   FROM information_schema.columns WHERE table_schema = DATABASE() ORDER BY table_name, ordinal_position`;
 
 /** The shape of every table in the session's database, by name. */
-export async function readTableShapes(session: Session): Promise<ReadonlyMap<string, TableShape>> {
-  const { rows } = await session.run({ sql: columnsQuery, params: [] }, uncancellable);
+export async function readTableShapes(
+  session: Session,
+  cancellation: Cancellation,
+): Promise<ReadonlyMap<string, TableShape>> {
+  const { rows } = await session.run({ sql: columnsQuery, params: [] }, cancellation);
   const tables = new Map<
     string,
     TableShape & { columns: Map<string, ColumnShape>; primaryKey: string[] }

@@ -33,14 +33,36 @@ const levels: Record<MeridianEvent['type'], 'debug' | 'info' | 'warn'> = {
   cache: 'debug',
 };
 
-/** Writes events to a logger. Credentials in a message, such as a driver's URL, are struck out. */
+const quietMs = 1_000;
+
+/**
+ * Writes events to a logger. Credentials in a message, such as those of a driver's URL, are struck
+ * out. The same warning comes at most once a second, with the number of those left out: a dependency
+ * that is down must not drown the log.
+ */
 export function pinoObserver(logger: Logger): Observer {
+  const warned = new Map<string, { untilMs: number; suppressed: number }>();
   return (event) => {
     // A memory hit takes less time than a log call; hits are for metrics, not for logs.
     if (event.type === 'cache' || event.type === 'read-batch') return;
     const { type, ...fields } = event;
-    if ('message' in fields)
-      fields.message = fields.message.replace(/:\/\/[^@\s/]*@/g, '://[redacted]@');
-    logger[levels[type]](fields, `meridian: ${type}`);
+    const level = levels[type];
+    if ('message' in fields) fields.message = strikeOut(fields.message);
+    if (level !== 'warn') return logger[level](fields, `meridian: ${type}`);
+    const key = JSON.stringify([type, fields]);
+    const now = performance.now();
+    const last = warned.get(key);
+    if (last !== undefined && now < last.untilMs) {
+      last.suppressed++;
+      return;
+    }
+    if (warned.size > 1_000) warned.clear();
+    warned.set(key, { untilMs: now + quietMs, suppressed: 0 });
+    const suppressed = last?.suppressed ?? 0;
+    logger.warn(suppressed === 0 ? fields : { ...fields, suppressed }, `meridian: ${type}`);
   };
+}
+
+function strikeOut(message: string): string {
+  return message.replace(/:\/\/[^@\s/]*@/g, '://[redacted]@');
 }

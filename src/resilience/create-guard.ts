@@ -76,7 +76,7 @@ export function createGuard(name: string, options: GuardOptions = {}): Guard {
   ): Promise<T> {
     for (let retry = 0; ; retry++) {
       try {
-        return await deadline.race(inner.admit(() => deadline.race(work(deadline)), deadline));
+        return await inner.admit(() => deadline.race(work(deadline)), deadline);
       } catch (error) {
         const again = idempotent && retry < config.retries && deadline.reason === undefined;
         if (!again || classifyError(error).kind === 'permanent') throw error;

@@ -16,11 +16,13 @@ const maxTimeoutMs = 2 ** 31 - 1;
 export class Deadline {
   readonly timeoutMs: number;
   readonly #expiresAt: number;
-  readonly #timer: NodeJS.Timeout | undefined;
   readonly #callerSignal: AbortSignal | undefined;
-  readonly #listeners = new Set<Listener>();
+  #timer: NodeJS.Timeout | undefined;
+  #grace: NodeJS.Immediate | undefined;
+  #listeners: Listener[] | undefined;
   #reason: Error | undefined;
   #controller: AbortController | undefined;
+  #abort: (() => void) | undefined;
 
   /** @param timeoutMs milliseconds from now, or Infinity for work that only its callers end. */
   constructor(timeoutMs: number, signal?: AbortSignal) {
@@ -32,10 +34,9 @@ export class Deadline {
     }
     this.timeoutMs = timeoutMs;
     this.#expiresAt = performance.now() + timeoutMs;
-    this.#timer = never ? undefined : setTimeout(this.#expire, timeoutMs);
     this.#callerSignal = signal;
-    if (signal?.aborted) this.#abort();
-    else signal?.addEventListener('abort', this.#abort);
+    if (!never) this.#timer = setTimeout(Deadline.#onTimer, timeoutMs, this);
+    if (signal !== undefined) this.#follow(signal);
   }
 
   /** Why nobody waits any more: a TimeoutError or an AbortedError. Undefined while somebody does. */
@@ -58,21 +59,39 @@ export class Deadline {
 
   /** Calls `listener` when the deadline passes. Returns what takes the listener away again. */
   onCancel(listener: Listener): () => void {
-    if (this.#reason !== undefined) listener(this.#reason);
-    else this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    if (this.#reason !== undefined) {
+      listener(this.#reason);
+      return () => {};
+    }
+    this.#listeners ??= [];
+    this.#listeners.push(listener);
+    return () => {
+      // Almost always the newest or the only one, so this is no search.
+      const at = this.#listeners?.lastIndexOf(listener) ?? -1;
+      if (at >= 0) this.#listeners?.splice(at, 1);
+    };
   }
 
   /** Settles like `work`, or rejects when the deadline passes first. */
   race<T>(work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const stopListening = this.onCancel(reject);
-      work.then(resolve, reject).finally(stopListening);
+      work.then(
+        (value) => {
+          stopListening();
+          resolve(value);
+        },
+        (error) => {
+          stopListening();
+          reject(error);
+        },
+      );
     });
   }
 
   /** Resolves after `delayMs`, or rejects when the deadline passes first. */
   pause(delayMs: number): Promise<void> {
+    if (this.#reason !== undefined) return Promise.reject(this.#reason);
     return new Promise((resolve, reject) => {
       const stopListening = this.onCancel((reason) => {
         clearTimeout(timer);
@@ -87,36 +106,39 @@ export class Deadline {
 
   /** Ends the call early, for a reason of the caller's own. */
   cancel(reason: Error): void {
-    this.#settle(reason);
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    const listeners = this.#listeners ?? [];
+    this.end();
+    for (const listener of listeners) listener(reason);
+    this.#controller?.abort(reason);
   }
 
   /** The call is over: frees the timer and the listener on the caller's signal. */
   end(): void {
     clearTimeout(this.#timer);
-    this.#callerSignal?.removeEventListener('abort', this.#abort);
-    this.#listeners.clear();
+    if (this.#grace !== undefined) clearImmediate(this.#grace);
+    if (this.#abort !== undefined) this.#callerSignal?.removeEventListener('abort', this.#abort);
+    this.#listeners = undefined;
   }
 
-  readonly #expire = (): void => {
-    this.#settle(
-      new TimeoutError(`The deadline of ${this.timeoutMs} ms passed.`, {
-        context: { timeoutMs: this.timeoutMs },
-      }),
-    );
-  };
-
-  readonly #abort = (): void => {
-    this.#settle(
-      new AbortedError('The caller aborted the call.', { cause: this.#callerSignal?.reason }),
-    );
-  };
-
-  #settle(reason: Error): void {
-    if (this.#reason !== undefined) return;
-    this.#reason = reason;
-    const listeners = [...this.#listeners];
-    this.end();
-    for (const listener of listeners) listener(reason);
-    this.#controller?.abort(reason);
+  #follow(signal: AbortSignal): void {
+    this.#abort = () =>
+      this.cancel(new AbortedError('The caller aborted the call.', { cause: signal.reason }));
+    if (signal.aborted) this.#abort();
+    else signal.addEventListener('abort', this.#abort);
   }
+
+  // After a stall of the event loop timers run before the sockets are read: the answer may have
+  // arrived long ago. One turn of the loop lets it win.
+  static readonly #onTimer = (deadline: Deadline): void => {
+    deadline.#grace = setImmediate(Deadline.#onGraceOver, deadline);
+  };
+
+  static readonly #onGraceOver = (deadline: Deadline): void => {
+    const { timeoutMs } = deadline;
+    deadline.cancel(
+      new TimeoutError(`The deadline of ${timeoutMs} ms passed.`, { context: { timeoutMs } }),
+    );
+  };
 }

@@ -59,16 +59,22 @@ export class Guard {
     return state === CircuitState.HalfOpen ? 'half-open' : 'open';
   }
 
-  /** Runs `work` when there is room and the breaker lets it through, else refuses at once. */
+  /**
+   * Runs `work` when there is room and the breaker lets it through, else refuses at once. `work`
+   * itself must settle when the deadline passes.
+   */
   async admit<T>(work: () => Promise<T>, deadline: Deadline): Promise<T> {
     this.#refuseWhenOpen();
+    const waits = this.#bulkhead.executionSlots === 0;
     try {
-      return await this.#bulkhead.execute(() => {
+      const admitted = this.#bulkhead.execute(() => {
         // Time lost in the queue says nothing about the endpoint: the breaker must not count it.
         if (deadline.reason !== undefined) throw deadline.reason;
         this.#refuseWhenOpen();
         return this.#breaker.execute(work);
       });
+      // Work ends itself when the deadline passes; only a place in the queue can't.
+      return await (waits ? deadline.race(admitted) : admitted);
     } catch (error) {
       if (error instanceof BrokenCircuitError) throw this.#circuitOpen();
       if (error instanceof BulkheadRejectedError) throw this.#overloaded();

@@ -1,14 +1,12 @@
 /**
  * What the data layer itself is or will be asked for under these names, so no table may have one.
- * `then` would make it look like a promise.
+ * `then` would make it look like a promise. The members of every object are reserved as well.
  */
 export const reservedNames = [
   'close',
-  'constructor',
   'explain',
   'guard',
   'health',
-  'hasOwnProperty',
   'on',
   'off',
   'placement',
@@ -16,9 +14,7 @@ export const reservedNames = [
   'session',
   'then',
   'toJSON',
-  'toString',
   'topology',
-  'valueOf',
 ] as const;
 
 export type ReservedName = (typeof reservedNames)[number];

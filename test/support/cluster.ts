@@ -1,0 +1,167 @@
+import {
+  createDataLayer,
+  type DataLayer,
+  type DataLayerOptions,
+  type MeridianEvent,
+  type Table,
+  type TopologyDocument,
+} from 'meridian';
+import { type ChaosProxy, type LocalCluster, startChaosProxy, startLocalCluster } from 'meridian/testing';
+import mysql, { type RowDataPacket } from 'mysql2/promise';
+import { ddl, tables } from './tables.ts';
+
+export const shardNames = ['eu-1', 'us-1', 'tx-1', 'tx-2'] as const;
+export type ShardName = (typeof shardNames)[number];
+
+type Standard = typeof tables;
+type Given = Readonly<Record<string, Table>>;
+type Overrides<T extends Given> = Partial<DataLayerOptions<T>>;
+
+/** A running data layer and what it has reported so far. */
+export interface Opened<T extends Given> {
+  readonly data: DataLayer<T>;
+  readonly events: MeridianEvent[];
+}
+
+/** Four shards and a Redis: `people` is geographic (eu-1, us-1), `ledger` hashed (tx-1, tx-2). */
+export class TestCluster {
+  readonly cluster: LocalCluster<ShardName>;
+  readonly #opened: { close(): Promise<void> }[] = [];
+  readonly #proxies: ChaosProxy[] = [];
+
+  private constructor(cluster: LocalCluster<ShardName>) {
+    this.cluster = cluster;
+  }
+
+  static async start(replicas = 0): Promise<TestCluster> {
+    const started = new TestCluster(await startLocalCluster({ shards: shardNames, replicas }));
+    await Promise.all(shardNames.map((shard) => started.createTables(shard)));
+    return started;
+  }
+
+  async createTables(shard: ShardName): Promise<void> {
+    for (const statement of ddl[shard.startsWith('tx') ? 'ledger' : 'people']) {
+      await this.sql(shard, statement);
+    }
+  }
+
+  get redisUrl(): string {
+    return this.cluster.redis.url;
+  }
+
+  url(shard: ShardName): string {
+    return this.cluster.shards[shard].primary.url;
+  }
+
+  /** The document of this cluster, with other URLs for some shards. */
+  topology(urls: Partial<Record<ShardName, string>> = {}): TopologyDocument {
+    const shard = (name: ShardName, region: string) => ({
+      region,
+      primary: urls[name] ?? this.url(name),
+      replicas: this.cluster.shards[name].replicas.map(({ url }) => url),
+    });
+    return {
+      epoch: 1,
+      regions: {
+        eu: { code: 1, location: [50.1, 8.7], countries: ['DE', 'FR'] },
+        us: { code: 2, location: [39, -77.5], countries: ['US'], default: true },
+      },
+      shards: {
+        'eu-1': shard('eu-1', 'eu'),
+        'us-1': shard('us-1', 'us'),
+        'tx-1': shard('tx-1', 'eu'),
+        'tx-2': shard('tx-2', 'us'),
+      },
+      keyspaces: {
+        people: { code: 1, strategy: 'geo', shards: ['eu-1', 'us-1'] },
+        ledger: { code: 2, strategy: 'hash', shards: ['tx-1', 'tx-2'] },
+      },
+    };
+  }
+
+  /** Runs SQL on a shard as its administrator, past Meridian. */
+  async sql(shard: ShardName, text: string, params: unknown[] = []): Promise<RowDataPacket[]> {
+    const connection = await mysql.createConnection({
+      uri: this.cluster.shards[shard].primary.adminUrl,
+      supportBigNumbers: true,
+      bigNumberStrings: true,
+      timezone: 'Z',
+    });
+    try {
+      const [rows] = await connection.query<RowDataPacket[]>(text, params);
+      return rows;
+    } finally {
+      await connection.end();
+    }
+  }
+
+  /** How many connections of the application there are whose newest statement is like `pattern`. */
+  async running(shard: ShardName, pattern: string): Promise<number> {
+    const rows = await this.sql(
+      shard,
+      'SELECT id FROM information_schema.processlist WHERE info LIKE ? AND id <> CONNECTION_ID()',
+      [pattern],
+    );
+    return rows.length;
+  }
+
+  /** A data layer with the standard tables. */
+  open(overrides: Overrides<Standard> = {}): Promise<Opened<Standard>> {
+    return this.openWith(tables, overrides);
+  }
+
+  /** A data layer with tables of the test's own. `stop` closes it if the test has not. */
+  async openWith<T extends Given>(own: T, overrides: Overrides<T> = {}): Promise<Opened<T>> {
+    const events: MeridianEvent[] = [];
+    const options: DataLayerOptions<T> = {
+      topology: this.topology(),
+      region: 'eu',
+      tables: own,
+      redis: this.redisUrl,
+      systemTables: 'create',
+      logger: false,
+      observers: [(event) => events.push(event)],
+      ...overrides,
+    };
+    const data = await createDataLayer(options);
+    this.#opened.push(data);
+    return { data, events };
+  }
+
+  /** A proxy before a shard, or before Redis, and the URL through it. */
+  async proxy(target: ShardName | 'redis'): Promise<{ proxy: ChaosProxy; url: string }> {
+    const url = target === 'redis' ? this.redisUrl : this.url(target);
+    const proxy = await startChaosProxy({ target: url });
+    this.#proxies.push(proxy);
+    return { proxy, url: proxy.urlFor(url) };
+  }
+
+  async stop(): Promise<void> {
+    for (const proxy of this.#proxies) proxy.heal();
+    await Promise.all(this.#opened.map((data) => data.close()));
+    await Promise.all(this.#proxies.map((proxy) => proxy.close()));
+    await this.cluster.stop();
+  }
+}
+
+/** The error that a promise rejects with; a promise that resolves is the test's failure. */
+export async function failureOf(work: Promise<unknown>): Promise<unknown> {
+  const value = await work.then(
+    (resolved) => ({ resolved }),
+    (error: unknown) => ({ error }),
+  );
+  if ('error' in value) return value.error;
+  throw new Error(`expected a rejection, got ${JSON.stringify(value.resolved)}`);
+}
+
+/** An id that is on the wanted shard of `ledger`: keys are tried until one is. */
+export function accountOn(
+  shard: 'tx-1' | 'tx-2',
+  handle: { explain(key: string): { shard: string } },
+  prefix = 'account',
+): string {
+  for (let number = 0; ; number++) {
+    const account = `${prefix}-${number}`;
+    if (handle.explain(account).shard === shard) return account;
+  }
+}
