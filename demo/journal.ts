@@ -8,25 +8,21 @@ export class Journal {
   /** By id, as acknowledged last. */
   readonly users = new Map<string, User>();
   readonly payments = new Map<string, Payment>();
-  /** Writes that were sent and got no answer; each may be stored or not. */
+  /** Writes that were sent and got no answer: each may be stored or not. */
   readonly unknownNames = new Map<string, string>();
   readonly unknownNewcomers: NewUser[] = [];
   readonly unknownPayments: NewPayment[] = [];
-
-  get unknowns(): number {
-    return this.unknownNames.size + this.unknownNewcomers.length + this.unknownPayments.length;
-  }
 
   keepUser(user: User): void {
     this.users.set(user.id, user);
   }
 
-  keepPayment(payment: Payment): void {
-    this.payments.set(payment.id, payment);
-  }
-
   keepName(id: string, name: string): void {
     const user = this.users.get(id);
     if (user !== undefined) this.users.set(id, { ...user, name });
+  }
+
+  keepPayment(payment: Payment): void {
+    this.payments.set(payment.id, payment);
   }
 }

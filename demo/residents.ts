@@ -24,16 +24,16 @@ export function newcomer({ country, city, latitude, longitude }: User, number: n
 /** Made-up payments. The first is an amount that a JavaScript number can't hold. */
 export function payments(accounts: readonly User[], count: number): NewPayment[] {
   return Array.from({ length: count }, (_, index) => ({
-    ...payment(anyOf(accounts)),
+    ...payment(anyOf(accounts), index),
     ...(index === 0 && { cents: 9_007_199_254_740_993n }),
   }));
 }
 
-export function payment(account: User): NewPayment {
+export function payment(account: User, number: number): NewPayment {
   return {
     account_id: account.id,
     cents: BigInt(Math.floor(Math.random() * 150_000) - 50_000),
-    note: anyOf(notes),
+    note: `${number}: ${anyOf(notes)}`,
   };
 }
 

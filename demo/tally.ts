@@ -12,8 +12,9 @@ export interface Refusal {
 
 /** What happened in one part of the story. */
 export class Tally {
-  readonly begunMs = performance.now();
-  endedMs = Number.POSITIVE_INFINITY;
+  readonly #begunMs = performance.now();
+  readonly #begunCpu = process.cpuUsage();
+  #ended: { readonly ms: number; readonly cpu: NodeJS.CpuUsage } | undefined;
   readonly tiers = noTiers();
   reads = 0;
   /** Acknowledged ones. */
@@ -26,7 +27,17 @@ export class Tally {
   readonly refusals: Refusal[] = [];
 
   get seconds(): number {
-    return (Math.min(this.endedMs, performance.now()) - this.begunMs) / 1_000;
+    return ((this.#ended?.ms ?? performance.now()) - this.#begunMs) / 1_000;
+  }
+
+  /** Processor cores that this process kept busy. */
+  get cores(): number {
+    const { user, system } = this.#ended?.cpu ?? process.cpuUsage(this.#begunCpu);
+    return (user + system) / 1_000_000 / this.seconds;
+  }
+
+  end(): void {
+    this.#ended = { ms: performance.now(), cpu: process.cpuUsage(this.#begunCpu) };
   }
 }
 

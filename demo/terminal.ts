@@ -1,7 +1,6 @@
 const { isTTY } = process.stdout;
 const coloured = isTTY && !process.env.NO_COLOR;
-const paint = (code: number) => (text: string) =>
-  coloured ? `\x1b[${code}m${text}\x1b[0m` : text;
+const paint = (code: number) => (text: string) => (coloured ? `\x1b[${code}m${text}\x1b[0m` : text);
 
 export const bold = paint(1);
 export const dim = paint(2);
@@ -60,8 +59,8 @@ export async function withProgress<T>(state: () => string, work: () => Promise<T
   }
 }
 
-export function count(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
+export function count(value: number | bigint): string {
+  return (typeof value === 'bigint' ? value : Math.round(value)).toLocaleString('en-US');
 }
 
 export function percent(part: number, whole: number): string {

@@ -56,7 +56,7 @@ export class Traffic {
 
   /** From here on everything is counted under another part of the story. */
   enter(phase: Phase): void {
-    this.tallies[this.#phase].endedMs = performance.now();
+    this.tallies[this.#phase].end();
     this.#phase = phase;
     this.tallies[phase] = new Tally();
     this.#watch.tiers = this.tallies[phase].tiers;
@@ -66,7 +66,7 @@ export class Traffic {
   async stop(): Promise<void> {
     this.#running = false;
     await Promise.all(this.#workers);
-    this.tallies[this.#phase].endedMs = performance.now();
+    this.tallies[this.#phase].end();
   }
 
   async #read(): Promise<void> {

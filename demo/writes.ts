@@ -17,6 +17,8 @@ export class Writes {
   readonly #users: readonly User[];
   #renamed = 0;
   #moved = 0;
+  /** Above those that were there before. */
+  #paid = 1_000_000;
 
   constructor(data: Data, journal: Journal, users: readonly User[]) {
     this.#data = data;
@@ -53,7 +55,7 @@ export class Writes {
   }
 
   #pay(): Write {
-    const row = payment(popular(this.#users));
+    const row = payment(popular(this.#users), ++this.#paid);
     return {
       run: async () => this.#journal.keepPayment(await this.#data.transactions.insert(row)),
       noteUnknown: () => this.#journal.unknownPayments.push(row),

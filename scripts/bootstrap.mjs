@@ -3,7 +3,7 @@
  * here. Makes the machine ready (Node, node modules, servers), then runs the command.
  */
 import { ensureModules } from './modules.mjs';
-import { main, Obstacle, root, run } from './run.mjs';
+import { main, Obstacle, run } from './run.mjs';
 import { ensureServers } from './servers.mjs';
 
 const commands = {
@@ -26,7 +26,6 @@ await main(async () => {
   await ensureModules();
   if (command.servers) tellAboutExternalServers(name);
   const env = command.servers ? await ensureServers() : {};
-  process.chdir(root);
   return run(process.execPath, [...command.program, ...args], { env });
 });
 

@@ -13,6 +13,7 @@ const manners = [
   ['--iptables=false', '--storage-driver=vfs'],
 ];
 const startTimeoutMs = 30_000;
+const stopTimeoutMs = 30_000;
 
 /**
  * Finds a container engine, or starts one with data of its own. `stop()` ends it only if it was
@@ -73,7 +74,9 @@ function launch(log, manner) {
     ended: false,
     stop: async () => {
       child.kill('SIGTERM');
+      const impatience = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
       await ended;
+      clearTimeout(impatience);
     },
   };
   ended.then(() => {

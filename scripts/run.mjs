@@ -15,12 +15,13 @@ export function run(file, args, { env } = {}) {
       stdio: 'inherit',
       env: { ...process.env, ...env },
     });
-    // Ctrl-C reaches the child as well; it cleans up, and we wait for it.
+    // Ctrl-C reaches the child as well, other signals only us. It cleans up, and we wait for it.
     const wait = () => {};
-    process.on('SIGINT', wait);
+    const passOn = (signal) => child.kill(signal);
+    process.on('SIGINT', wait).on('SIGTERM', passOn);
     child.once('error', reject);
     child.once('close', (code, signal) => {
-      process.off('SIGINT', wait);
+      process.off('SIGINT', wait).off('SIGTERM', passOn);
       resolve(signal ? 1 : (code ?? 1));
     });
   });

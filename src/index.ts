@@ -3,7 +3,12 @@
  *
  * @module
  */
-export type { TopologyDocument } from './config/topology-document.ts';
+export type {
+  KeyspaceDocument,
+  RegionDocument,
+  ShardDocument,
+  TopologyDocument,
+} from './config/topology-document.ts';
 export { createDataLayer, type DataLayer, type DataLayerOptions } from './data-layer.ts';
 export {
   AbortedError,
@@ -44,13 +49,23 @@ export {
 } from './table/define-table.ts';
 export type { ReadOptions } from './table/read-path.ts';
 export type {
+  EverywhereHandle,
+  ExecuteOptions,
   Key,
+  LocatingKey,
   NewRow,
   Patch,
+  QueryOptions,
+  QueryResult,
+  QueryRow,
   Row,
+  ScatterOptions,
+  ShardHandle,
   TableHandle,
+  Tables,
   Touches,
   Transaction,
+  TransactionTable,
 } from './table/table-types.ts';
 export type { WriteResult } from './table/write-path.ts';
 export { fileTopology, type TopologySource } from './topology/topology-source.ts';

@@ -57,7 +57,7 @@ export interface ParsedShard {
   readonly weight: number;
 }
 
-export type ParsedRegion = z.output<typeof region>;
+type ParsedRegion = z.output<typeof region>;
 export type ParsedKeyspace = z.output<typeof keyspace>;
 
 /** The entries of a document that are well formed, each by itself. */

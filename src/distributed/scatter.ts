@@ -1,6 +1,5 @@
 import { AbortedError } from '../errors/call-error.ts';
-import type { Executor } from '../execution/executor.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Executor, StreamLimits } from '../execution/executor.ts';
 import { type Consistency, endpointOrder } from '../routing/endpoint-order.ts';
 import type { Shard } from '../topology/topology.ts';
 import { type MergeSource, mergeRows, type OrderBy } from './merge.ts';
@@ -17,10 +16,8 @@ export interface ScatterRequest {
   readonly shards: readonly Shard[];
   readonly statement: Parameters<Executor['stream']>[1];
   readonly consistency: Consistency;
-  /** Milliseconds in which each shard must give a connection. */
-  readonly openTimeoutMs: number;
-  /** Ends the whole scatter; ended by it when enough was read or a shard failed. */
-  readonly deadline: Deadline;
+  /** Of each shard's stream; `whole` is ended when enough was read or a shard failed. */
+  readonly limits: StreamLimits;
   readonly merge: Merge;
 }
 
@@ -30,7 +27,7 @@ export interface ScatterRequest {
  */
 export async function* scatter(
   executor: Executor,
-  { shards, statement, consistency, openTimeoutMs, deadline, merge }: ScatterRequest,
+  { shards, statement, consistency, limits, merge }: ScatterRequest,
 ): AsyncGenerator<Readonly<Record<string, unknown>>, void, undefined> {
   const { orderBy, limit = Number.POSITIVE_INFINITY } = merge;
   const sources = shards.map((shard): MergeSource => {
@@ -39,14 +36,9 @@ export async function* scatter(
     return {
       shard: shard.name,
       columns: () => columns,
-      rows: executor.stream(
-        endpoints,
-        statement,
-        { openTimeoutMs, whole: deadline },
-        (received) => {
-          columns = received;
-        },
-      ),
+      rows: executor.stream(endpoints, statement, limits, (received) => {
+        columns = received;
+      }),
     };
   });
   let taken = 0;
@@ -57,7 +49,7 @@ export async function* scatter(
       if (++taken >= limit) return;
     }
   } finally {
-    deadline.cancel(new AbortedError('The scatter is over.'));
+    limits.whole.cancel(new AbortedError('The scatter is over.'));
     // Ending a source whose statement failed throws that failure again; it is being thrown already.
     await Promise.allSettled(sources.map(({ rows }) => rows.return()));
   }

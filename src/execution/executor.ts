@@ -26,6 +26,14 @@ export interface Work<T> {
   run(session: Session): Promise<T>;
 }
 
+/** How long a stream may take. */
+export interface StreamLimits {
+  /** Milliseconds in which a connection must be had. */
+  readonly openTimeoutMs: number;
+  /** Ends the stream when it passes. */
+  readonly whole: Deadline;
+}
+
 /**
  * Runs work on the endpoints of a route, in their order, each through its guard.
  *
@@ -89,7 +97,7 @@ export class Executor {
   async *stream(
     endpoints: readonly Endpoint[],
     statement: Statement,
-    { openTimeoutMs, whole }: { readonly openTimeoutMs: number; readonly whole: Deadline },
+    { openTimeoutMs, whole }: StreamLimits,
     onColumns: (columns: readonly ResultColumn[]) => void,
   ): AsyncGenerator<RawRow, void, undefined> {
     const finished = deferred<void>();

@@ -57,8 +57,7 @@ export class EverywhereAccess {
       shards,
       statement: { sql, params },
       consistency: options.consistency ?? 'primary',
-      openTimeoutMs: calls.timeoutMs,
-      deadline,
+      limits: { openTimeoutMs: calls.timeoutMs, whole: deadline },
       merge: options.merge ?? {},
     };
     this.#observe({ type: 'scatter', keyspace: table.keyspace, shards: shards.length });

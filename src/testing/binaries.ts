@@ -35,12 +35,19 @@ export async function findBinary(...names: readonly string[]): Promise<string | 
   return undefined;
 }
 
-/** The MariaDB or MySQL server of this machine, or `undefined`. */
+/**
+ * The MariaDB or MySQL server of this machine, or `undefined`.
+ *
+ * @throws TestingError when there is one that does not run.
+ */
 export async function findMysql(): Promise<MysqlBinary | undefined> {
   const file = await findBinary('mariadbd', 'mysqld');
   if (file === undefined) return undefined;
   // Distributions install MariaDB under both names, so only the answer tells which one it is.
-  const { stdout } = await promisify(execFile)(file, ['--no-defaults', '--version']);
+  const asked = promisify(execFile)(file, ['--no-defaults', '--version']);
+  const { stdout } = await asked.catch((cause: unknown) => {
+    throw new TestingError(`'${file}' is here, but does not run.`, { cause });
+  });
   const flavor = /mariadb/i.test(stdout) ? 'mariadb' : 'mysql';
   return { file, flavor, version: stdout.trim() };
 }

@@ -21,7 +21,7 @@ export interface ChaosProxyOptions {
 export interface ChaosProxy {
   readonly host: string;
   readonly port: number;
-  /** How many connections are open: those of clients, and those of clients not let go yet. */
+  /** How many connections of clients the proxy keeps open. */
   readonly connections: number;
 
   /** The same URL through the proxy. */

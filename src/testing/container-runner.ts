@@ -3,7 +3,7 @@ import type { ContainerEngine } from './container-engine.ts';
 import type { PortReservations } from './free-port.ts';
 import { type Probe, untilAnswers } from './readiness.ts';
 import type { ServerRunner } from './server-handle.ts';
-import type { Supervisor } from './supervisor.ts';
+import { clusterStopped, type Supervisor } from './supervisor.ts';
 import { tarArchive } from './tar-archive.ts';
 import { TestingError } from './testing-error.ts';
 
@@ -87,7 +87,8 @@ export class ContainerRunner implements ServerRunner {
   }
 
   async start(): Promise<void> {
-    const { startTimeoutMs, engine } = this.#host;
+    const { startTimeoutMs, engine, supervisor } = this.#host;
+    if (supervisor.ending) throw clusterStopped();
     await asked(this.#container.start());
     const deadline = performance.now() + startTimeoutMs;
     const ended = async () => !(await asked(this.#container.inspect())).State.Running;
@@ -163,7 +164,7 @@ async function asked<T>(request: Promise<T>, fine?: number): Promise<T | undefin
   } catch (error) {
     const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
     if (fine !== undefined && status === fine) return undefined;
-    if (status === gone) throw new TestingError('The cluster was stopped. Start a new one.');
+    if (status === gone) throw clusterStopped();
     const reason = error instanceof Error ? error.message : 'for no stated reason';
     throw new TestingError(`The container engine refused: ${reason}`, { cause: error });
   }

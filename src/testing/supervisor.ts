@@ -48,6 +48,7 @@ export class Supervisor {
   readonly #gone: Promise<void>;
   readonly #waiting = new Map<number, Waiting>();
   readonly #running = new Map<number, (exit: Exit) => void>();
+  readonly #removals: Readonly<Record<string, unknown>>[] = [];
   #lastId = 0;
   #awaited = 0;
   #ending = false;
@@ -103,7 +104,9 @@ export class Supervisor {
 
   /** Has the containers with that label, and the network of that name, removed at the end. */
   async removeAtEnd(address: EngineAddress, label: string, cluster: string): Promise<void> {
-    await this.#ask({ do: 'removeAtEnd', address, label, cluster });
+    const request = { do: 'removeAtEnd', address, label, cluster };
+    this.#removals.push(request);
+    await this.#ask(request);
   }
 
   /** Kills every process, removes every container, deletes the folder, and resolves when that is done. */
@@ -115,7 +118,7 @@ export class Supervisor {
 
   #ask(request: Readonly<Record<string, unknown>>): Promise<Answer> {
     if (this.#ending || this.#child.exitCode !== null || this.#child.signalCode !== null) {
-      return Promise.reject(new TestingError('The cluster was stopped. Start a new one.'));
+      return Promise.reject(clusterStopped());
     }
     this.#lastId += 1;
     const id = this.#lastId;
@@ -142,11 +145,17 @@ export class Supervisor {
 
   async #clear(): Promise<void> {
     const orphans = [...this.#running.keys()];
+    const wasTold = this.#ending;
+    this.#ending = true;
     this.#abandon();
-    if (this.#ending) return;
-    // Someone killed the supervisor: its servers are orphans, and ours to end.
+    if (wasTold) return;
+    // Someone killed the supervisor: the cluster ends with it, and what it left is ours to remove.
     for (const pid of orphans) killIfAlive(pid);
     await rm(this.folder, { recursive: true, force: true, maxRetries: 10 });
+    if (this.#removals.length === 0) return;
+    const heir = await Supervisor.start();
+    for (const removal of this.#removals) await heir.#ask(removal);
+    await heir.end();
   }
 
   #abandon(): void {
@@ -177,6 +186,10 @@ export class Supervisor {
       if (stream instanceof Socket) stream[verb]();
     }
   }
+}
+
+export function clusterStopped(): TestingError {
+  return new TestingError('The cluster was stopped. Start a new one.');
 }
 
 /** The supervisor's first line names its folder. */

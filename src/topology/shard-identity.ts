@@ -2,7 +2,7 @@ import type { Problem } from '../errors/config-error.ts';
 import type { Shard } from './topology.ts';
 
 /** Who a shard's database says it is. */
-export interface RecordedIdentity {
+interface RecordedIdentity {
   readonly system: string;
   readonly keyspace: string;
   readonly shard: string;

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -388,6 +388,25 @@ describe('nothing is left', () => {
     return [child, JSON.parse(line)];
   }
 
+  function seenOf(...servers: LocalServer[]): Seen[] {
+    return servers.map(({ host, port, url, pid }) => ({
+      ...{ host, port, adminUrl: url },
+      ...(pid !== undefined && { pid }),
+    }));
+  }
+
+  function childrenOfThisProcess(): number[] {
+    const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+    const parentOf = (pid: string) => {
+      try {
+        return /^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+      } catch {
+        return undefined;
+      }
+    };
+    return pids.filter((pid) => parentOf(pid) === `${process.pid}`).map(Number);
+  }
+
   async function untilGone(servers: Seen[], folder: string): Promise<void> {
     await vi.waitFor(
       async () => {
@@ -427,13 +446,22 @@ describe('nothing is left', () => {
 
   it('when a cluster is stopped', async () => {
     const stopped = await startLocalCluster({ shards: ['one'] });
-    const servers = [stopped.shards.one.primary, stopped.redis];
-    const seen = servers.map(({ host, port, url, pid }) => ({
-      ...{ host, port, adminUrl: url },
-      ...(pid !== undefined && { pid }),
-    }));
+    const seen = seenOf(stopped.shards.one.primary, stopped.redis);
     await Promise.all([stopped.stop(), stopped.stop()]);
     await untilGone(seen, '/nonexistent');
+  });
+
+  it('when the supervisor of a cluster is killed', async () => {
+    const before = childrenOfThisProcess();
+    const orphaned = await startLocalCluster({ shards: ['one'] });
+    const [supervisor, ...others] = childrenOfThisProcess().filter((pid) => !before.includes(pid));
+    if (supervisor === undefined) throw new Error('the cluster has no supervisor');
+    expect(others).toEqual([]);
+    const seen = seenOf(orphaned.shards.one.primary, orphaned.redis);
+    process.kill(supervisor, 'SIGKILL');
+    await untilGone(seen, '/nonexistent');
+    await expect(orphaned.redis.restart()).rejects.toThrow(/was stopped/);
+    await orphaned.stop();
   });
 
   it('when a server does not start', async () => {

@@ -6,7 +6,12 @@ import {
   type Table,
   type TopologyDocument,
 } from 'meridian';
-import { type ChaosProxy, type LocalCluster, startChaosProxy, startLocalCluster } from 'meridian/testing';
+import {
+  type ChaosProxy,
+  type LocalCluster,
+  startChaosProxy,
+  startLocalCluster,
+} from 'meridian/testing';
 import mysql, { type RowDataPacket } from 'mysql2/promise';
 import { ddl, tables } from './tables.ts';
 

@@ -1,6 +1,6 @@
-import { defineTable } from '../../src/table/define-table.ts';
 import { expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
+import { defineTable } from '../../src/table/define-table.ts';
 
 test('a table knows its keys', () => {
   const users = defineTable({
@@ -30,5 +30,11 @@ test('unknown columns do not compile', () => {
   // @ts-expect-error there is no column 'owner'
   defineTable({ name: 'users', keyspace: 'people', primaryKey: 'id', shardKey: 'owner', schema });
   // @ts-expect-error there is no codec 'uuid'
-  defineTable({ name: 'users', keyspace: 'people', primaryKey: 'id', schema, columns: { id: 'uuid' } });
+  defineTable({
+    name: 'users',
+    keyspace: 'people',
+    primaryKey: 'id',
+    schema,
+    columns: { id: 'uuid' },
+  });
 });

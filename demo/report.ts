@@ -1,0 +1,56 @@
+import { requiredInstances } from 'meridian/scaling';
+import type { Check } from './checks.ts';
+import { isListed, type RowCounts, skew } from './placement.ts';
+import type { User } from './tables.ts';
+import type { Tally } from './tally.ts';
+import { count, green, percent, red, say, sayTable } from './terminal.ts';
+import { ledgerShards, peopleShards, type ShardName } from './topology.ts';
+
+const headroom = 1.2;
+const millionReads = 1_000_000;
+
+/** Rows of every shard, and how evenly they fill the shards among which the hash chose. */
+export function reportPlacement(rows: RowCounts, users: readonly User[]): void {
+  const groups: [string, readonly ShardName[]][] = [
+    ...['eu', 'us', 'ap'].map((region): [string, ShardName[]] => [
+      `people in ${region}`,
+      peopleShards.filter((name) => name.startsWith(region)),
+    ]),
+    ['ledger', ledgerShards],
+  ];
+  sayTable([
+    ['keyspace', 'shard: rows', '', '', '', 'max/mean'],
+    ...groups.map(([name, shards]) => {
+      const cells = shards.map((shard) => `${shard}: ${count(rows[shard])}`);
+      const counts = shards.map((shard) => rows[shard]);
+      return [name, ...cells, ...Array(4 - cells.length).fill(''), skew(counts).toFixed(3)];
+    }),
+  ]);
+  const listed = users.filter(isListed).length;
+  say(
+    `  ${count(listed)} users were placed by their country, ${count(users.length - listed)} by coordinates:` +
+      ' no region lists their country.',
+  );
+}
+
+/** Says how many instances like this process the load needs. Databases are another matter. */
+export function reportInstances({ reads, writes, seconds, cores }: Tally): void {
+  const maxLoadPerInstance = reads / seconds;
+  const needed = (load: number) => count(requiredInstances(load, { maxLoadPerInstance, headroom }));
+  say(
+    `  This process carried ${count(maxLoadPerInstance)} reads/s beside ${count(writes / seconds)} writes/s ` +
+      `(${cores.toFixed(1)} cores of its own, next to 11 servers).`,
+  );
+  say(
+    `  With ${percent(headroom - 1, 1)} headroom that load needs ${needed(maxLoadPerInstance)} instances like it, ` +
+      `and ${count(millionReads)} reads/s need ${needed(millionReads)}. The shards must be able to do their part.`,
+  );
+}
+
+/** One line a check. Gives those that failed. */
+export function reportChecks(checks: readonly Check[]): Check[] {
+  for (const { what, passed } of checks) {
+    say(`  ${passed ? green('ok') : red('FAILED')}  ${what}`);
+  }
+  return checks.filter(({ passed }) => !passed);
+}

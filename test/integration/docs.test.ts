@@ -1,0 +1,110 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { type LocalCluster, startLocalCluster } from 'meridian/testing';
+import { createConnection } from 'mysql2/promise';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { codeBlocks } from '../support/code-blocks.ts';
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const folder = `${root}/.cache/docs-${process.pid}`;
+const blocks = codeBlocks(root);
+// The blocks of a page are one script: a later block goes on where the one before it ended.
+const pages = [
+  ...new Set(blocks.filter(({ language }) => language === 'ts').map(({ page }) => page)),
+];
+const scripts = pages.map((page, index) => ({
+  page,
+  file: `page-${index}.ts`,
+  text: blocks
+    .filter((block) => block.page === page && block.language === 'ts')
+    .map(({ text }) => text)
+    .join(''),
+}));
+const shards = ['eu-1', 'us-1', 'tx-1', 'tx-2'] as const;
+
+let cluster: LocalCluster<(typeof shards)[number]>;
+
+/** The guide's own tables, on the shards that it names for them. */
+async function createTables(): Promise<void> {
+  const ddl = blocks.filter(
+    ({ page, language }) => page.endsWith('getting-started.md') && language === 'sql',
+  );
+  expect(ddl).toHaveLength(2);
+  for (const shard of shards) {
+    const connection = await createConnection(cluster.shards[shard].primary.url);
+    await connection.query(ddl[shard.startsWith('tx') ? 1 : 0]?.text ?? '');
+    await connection.end();
+  }
+}
+
+beforeAll(async () => {
+  cluster = await startLocalCluster({ shards });
+  await createTables();
+  mkdirSync(folder, { recursive: true });
+  const [topology] = blocks.filter(
+    ({ page, language }) => page.endsWith('getting-started.md') && language === 'json',
+  );
+  writeFileSync(`${folder}/topology.json`, topology?.text ?? '');
+  writeFileSync(
+    `${folder}/tsconfig.json`,
+    JSON.stringify({ extends: '../../tsconfig.json', include: ['*.ts'] }),
+  );
+  for (const { file, text } of scripts) writeFileSync(`${folder}/${file}`, text);
+});
+
+afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  await cluster.stop();
+});
+
+test('the example of the README has at most 30 lines', () => {
+  const example = scripts.find(({ page }) => page === 'README.md');
+  expect(example?.text.trimEnd().split('\n').length).toBeLessThanOrEqual(30);
+});
+
+test('the code of every page compiles', async () => {
+  const { stdout } = await run('npx', ['tsc', '--noEmit', '-p', folder], { cwd: root }).catch(
+    ({ stdout: errors }: { stdout: string }) => ({ stdout: errors }),
+  );
+  const named = stdout.replace(
+    /\S*page-(\d+)\.ts/g,
+    (_, index: string) => scripts[Number(index)]?.page ?? '?',
+  );
+  expect(named).toBe('');
+}, 60_000);
+
+test.each(scripts)(
+  'the code of $page runs',
+  async ({ file }) => {
+    const url = (shard: (typeof shards)[number]) => cluster.shards[shard].primary.url;
+    await run(process.execPath, ['--import', 'tsx', file], {
+      cwd: folder,
+      env: {
+        ...process.env,
+        TSX_TSCONFIG_PATH: `${root}/tsconfig.json`,
+        EU_1_URL: url('eu-1'),
+        US_1_URL: url('us-1'),
+        TX_1_URL: url('tx-1'),
+        TX_2_URL: url('tx-2'),
+        REDIS_URL: cluster.redis.url,
+      },
+    });
+  },
+  60_000,
+);
+
+test('every relative link of a page leads to a file', () => {
+  const linking = new Set(['README.md', 'CONTRIBUTING.md', ...blocks.map(({ page }) => page)]);
+  const broken = [...linking].flatMap((page) => {
+    const text = readFileSync(`${root}/${page}`, 'utf8');
+    const links = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link = '']) => link);
+    const base = page.includes('/') ? page.slice(0, page.lastIndexOf('/')) : '.';
+    return links
+      .filter((link) => !existsSync(`${root}/${base}/${link}`))
+      .map((link) => `${page}: ${link}`);
+  });
+  expect(broken).toEqual([]);
+});

@@ -1,0 +1,117 @@
+import { type DataLayer, TimeoutError, UnavailableError } from 'meridian';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { accountOn, failureOf, TestCluster } from '../support/cluster.ts';
+import type { tables } from '../support/tables.ts';
+
+const rowCount = 200_000;
+const everyRow = `SELECT seq, REPEAT('x', 100) AS text FROM seq_1_to_${rowCount}`;
+
+let cluster: TestCluster;
+let data: DataLayer<typeof tables>;
+let account: string;
+
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+  ({ data } = await cluster.open({ pool: { connections: 1 }, timeoutMs: 10_000 }));
+  account = accountOn('tx-1', data.transactions);
+});
+
+afterAll(() => cluster.stop());
+
+const shard = () => data.transactions.at(account);
+const one = () => shard().query('SELECT 1 AS one');
+
+it('gives every row, in the order of the server', async () => {
+  let expected = 0;
+  for await (const row of shard().stream(everyRow)) expect(Number(row.seq)).toBe(++expected);
+  expect(expected).toBe(rowCount);
+});
+
+it('reads the server no faster than its rows are taken', async () => {
+  const rows = shard().stream(everyRow);
+  await rows.next();
+  await vi.waitFor(async () => {
+    const [state] = await cluster.sql(
+      'tx-1',
+      "SELECT state FROM information_schema.processlist WHERE info LIKE '%seq_1_to_%' AND id <> CONNECTION_ID()",
+    );
+    expect(state?.state).toMatch(/Writing to net|Sending data/i);
+  });
+  await rows.return();
+});
+
+it('ends the statement when it is left early, and the pool stays usable', async () => {
+  for await (const row of shard().stream(everyRow)) {
+    expect(Number(row.seq)).toBe(1);
+    break;
+  }
+  expect(await one()).toEqual([{ one: 1 }]);
+  await vi.waitFor(async () => expect(await cluster.running('tx-1', '%seq_1_to_%')).toBe(0));
+});
+
+it('passes the error of the loop on, and the pool stays usable', async () => {
+  const own = new Error('mine');
+  const work = (async () => {
+    for await (const _ of shard().stream(everyRow)) throw own;
+  })();
+  expect(await failureOf(work)).toBe(own);
+  expect(await one()).toEqual([{ one: 1 }]);
+});
+
+it('refuses a wrong statement with a StatementError, and the pool stays usable', async () => {
+  const error = await failureOf(shard().stream('SELECT nope FROM transactions').next());
+  expect(error).toMatchObject({ code: 'MERIDIAN_STATEMENT', outcome: 'not-applied' });
+  expect(await one()).toEqual([{ one: 1 }]);
+});
+
+it('ends at its timeout, wherever it is then', async () => {
+  const rows = shard().stream('SELECT SLEEP(1000)', [], { timeoutMs: 50 });
+  expect(await failureOf(rows.next())).toBeInstanceOf(TimeoutError);
+  expect(await one()).toEqual([{ one: 1 }]);
+  await vi.waitFor(async () => expect(await cluster.running('tx-1', '%SLEEP%')).toBe(0));
+});
+
+it('says timeout, not abort, when its time is over before it has a connection', async () => {
+  const holder = shard().stream(everyRow);
+  await holder.next();
+  const waiting = shard().stream('SELECT 1', [], { timeoutMs: 50 });
+  const error = await failureOf(waiting.next());
+  await holder.return();
+  expect(error).toBeInstanceOf(TimeoutError);
+  expect(error).toMatchObject({ outcome: 'not-applied' });
+});
+
+it('ends when its signal fires', async () => {
+  const controller = new AbortController();
+  const rows = shard().stream(everyRow, [], { signal: controller.signal });
+  await rows.next();
+  controller.abort();
+  const drained = (async () => {
+    for await (const _ of rows);
+  })();
+  expect(await failureOf(drained)).toMatchObject({ code: 'MERIDIAN_ABORTED' });
+  expect(await one()).toEqual([{ one: 1 }]);
+});
+
+it('a refused option leaves nothing running: close still ends', async () => {
+  const { data: other } = await cluster.open();
+  for (const timeoutMs of [0, -1, Number.NaN]) {
+    const alone = other.transactions.at(account).stream('SELECT 1', [], { timeoutMs });
+    expect(await failureOf(alone.next())).toMatchObject({ code: 'MERIDIAN_CONFIG' });
+    const all = other.transactions.everywhere.stream('SELECT 1', [], { timeoutMs });
+    expect(await failureOf(all.next())).toMatchObject({ code: 'MERIDIAN_CONFIG' });
+  }
+  await other.close();
+});
+
+it('is an UnavailableError when the server dies under it', async () => {
+  const rows = shard().stream(everyRow);
+  await rows.next();
+  await cluster.cluster.shards['tx-1'].primary.kill();
+  const drained = (async () => {
+    for await (const _ of rows);
+  })();
+  expect(await failureOf(drained)).toBeInstanceOf(UnavailableError);
+  await cluster.cluster.shards['tx-1'].primary.restart();
+  await vi.waitFor(async () => expect(await one()).toEqual([{ one: 1 }]), { timeout: 10_000 });
+});

@@ -1,0 +1,29 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** A fenced block of a page. */
+export interface CodeBlock {
+  /** `docs/guides/cache.md:42`. */
+  readonly name: string;
+  readonly page: string;
+  readonly language: string;
+  readonly text: string;
+}
+
+const fence = /^```(\w+)\n([\s\S]*?)^```$/gm;
+
+/** Every fenced block of the README and of the pages under docs. */
+export function codeBlocks(root: string): CodeBlock[] {
+  const guides = readdirSync(`${root}/docs`, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.md'))
+    .map((file) => `docs/${file}`);
+  const pages = ['README.md', ...guides];
+  return pages.flatMap((page) => {
+    const text = readFileSync(`${root}/${page}`, 'utf8');
+    return [...text.matchAll(fence)].map(({ index, 1: language = '', 2: code = '' }) => ({
+      name: `${page}:${text.slice(0, index).split('\n').length}`,
+      page,
+      language,
+      text: code,
+    }));
+  });
+}
