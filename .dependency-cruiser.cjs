@@ -54,8 +54,8 @@ module.exports = {
     {
       name: 'top-floor-is-not-imported',
       severity: 'error',
-      from: { path: '^src/(?!index|data-layer|table/|testing/)' },
-      to: { path: '^src/(data-layer|index)\\.ts$|^src/(table|testing)/' },
+      from: { path: '^src/(?!index|data-layer|data-layer-options|table/|testing/)' },
+      to: { path: '^src/(data-layer|data-layer-options|index)\\.ts$|^src/(table|testing)/' },
     },
     {
       name: 'testing-stands-beside',

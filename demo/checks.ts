@@ -13,13 +13,21 @@ export interface Check {
 
 const fresh = { consistency: 'primary', timeoutMs: 30_000 } as const;
 
-/** No row more and none less than was acknowledged. */
-export function checkCounts(rows: RowCounts, { users, payments }: Journal): Check[] {
+/** No row more and none less than was acknowledged, on each shard and so in all. */
+export function checkCounts(data: Data, rows: RowCounts, { users, payments }: Journal): Check[] {
+  const left: Record<string, number> = { ...rows };
+  const found = (shard: string) => {
+    left[shard] = (left[shard] ?? 0) - 1;
+  };
+  for (const id of users.keys()) found(data.users.explain(id).shard);
+  for (const id of payments.keys()) found(data.transactions.explain(id).shard);
+  const wrong = Object.values(left).filter((rest) => rest !== 0).length;
   const sum = (shards: readonly (keyof RowCounts)[]) =>
     shards.reduce((total, shard) => total + rows[shard], 0);
   return [
-    equal('users on all shards', sum(peopleShards), users.size),
-    equal('transactions on all shards', sum(ledgerShards), payments.size),
+    equal('users on all shards, as acknowledged', sum(peopleShards), users.size),
+    equal('transactions on all shards, as acknowledged', sum(ledgerShards), payments.size),
+    equal('shards with a row too many or too few', wrong, 0),
   ];
 }
 

@@ -77,10 +77,13 @@ async function tell(cluster: Cluster): Promise<Check[]> {
 
     heading('2. Where the rows went');
     reportPlacement(await countRows(cluster), people);
-    for (const city of ['Moscow', 'Vladivostok']) {
-      const user = people.find((one) => one.city === city && one.country === 'RU');
-      if (user !== undefined) say(`  ${city}: ${data.users.explain(user.id).because}`);
-    }
+    const [moscow, vladivostok] = ['Moscow', 'Vladivostok'].map((city) => {
+      const found = people.find((user) => user.city === city && user.country === 'RU');
+      return data.users.explain(found?.id ?? anyOf(people).id);
+    });
+    say(
+      `  Moscow is on ${moscow?.shard}, Vladivostok on ${vladivostok?.shard}: ${moscow?.because}.`,
+    );
 
     heading(`3. ${readers} readers, ${writers} writers, and kill -9 of ${victim} in the middle`);
     const ofVictim = people.filter(({ id }) => data.users.explain(id).shard === victim);
@@ -97,13 +100,14 @@ async function tell(cluster: Cluster): Promise<Check[]> {
     );
     await Promise.all([traffic.stop(), page.stop()]);
     reportTraffic(traffic, victim);
-    reportOutage(outage, watch.breakers, page, victim);
+    const breaker = watch.breakers.filter(({ guard }) => guard === `${victim}/primary`);
+    reportOutage(traffic, outage, breaker, page, victim);
     say(
-      `  ${count(watch.lookups)} lookups travelled to the shards in ${count(watch.statements)} statements.`,
+      `  Batching: ${count(watch.lookups)} lookups travelled to the shards in ${count(watch.statements)} statements.`,
     );
     const unknown = await settleUnknown(data, journal);
     say(
-      `  Writes whose reply was lost: ${unknown.asked}; looked for after the restart: ${unknown.found} of them were stored.`,
+      `  Lost replies: ${unknown.asked} of the writes; the restarted server has ${unknown.found} of these.`,
     );
 
     heading('4. What Meridian refuses');
@@ -115,11 +119,11 @@ async function tell(cluster: Cluster): Promise<Check[]> {
 
     heading('6. Checks');
     return reportChecks([
-      ...checkCounts(await countRows(cluster), journal),
+      ...checkCounts(data, await countRows(cluster), journal),
       ...(await checkUsers(data, journal)),
       ...(await checkPayments(data, journal)),
-      ...checkOutage(traffic, victim),
-      ...refused,
+      ...checkOutage(traffic, breaker, victim),
+      refused,
     ]);
   } finally {
     await data.close();

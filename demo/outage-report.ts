@@ -2,92 +2,95 @@ import { type Check, equal } from './checks.ts';
 import type { Outage } from './outage.ts';
 import type { ProfilePage } from './profile-page.ts';
 import { quantile, type Refusal, type Tally } from './tally.ts';
-import { count, millis, percent, say, sayTable, sayWrapped } from './terminal.ts';
+import { count, millis, percent, sayTable, sayWrapped } from './terminal.ts';
 import type { Traffic } from './traffic.ts';
 import type { BreakerChange } from './watch.ts';
 
 /** What each part of the story looked like to the service. */
 export function reportTraffic({ tallies }: Traffic, victim: string): void {
-  const { before, dying, dead, back } = tallies;
-  const parts = [before, dead, back];
-  const row = (label: string, cell: (tally: Tally) => string) => [label, ...parts.map(cell)];
-  const tier = (label: string, ...names: (keyof Tally['tiers'])[]) =>
-    row(label, ({ tiers, reads }) =>
-      percent(
-        names.reduce((sum, name) => sum + tiers[name], 0),
-        reads,
-      ),
-    );
+  const { before, dead, back } = tallies;
+  const row = (label: string, cell: (tally: Tally) => string) => [
+    label,
+    ...[before, dead, back].map(cell),
+  ];
+  const tier = (label: string, name: keyof Tally['tiers']) =>
+    row(label, ({ tiers, asked }) => percent(tiers[name], asked));
   sayTable([
     ['', 'before', `${victim} dead`, `${victim} back`],
-    row('reads/s', ({ reads, seconds }) => count(reads / seconds)),
-    tier('answered by own memory', 'memory'),
-    tier('by Redis', 'redis'),
-    tier('by an old row while a new one is asked for', 'stale'),
-    tier('had to ask a shard (of those, the dead one refuses)', 'miss'),
-    row('reads beyond memory: p50', ({ remoteMs }) => millis(quantile(remoteMs, 0.5))),
+    row('reads/s answered', ({ reads, seconds }) => count(reads / seconds)),
+    row('cache hit ratio', ({ tiers, asked }) => percent(asked - tiers.miss, asked)),
+    tier('  from own memory', 'memory'),
+    tier('  from Redis', 'redis'),
+    tier('  past its time, from either', 'stale'),
+    row('reads beyond memory, p50', ({ remoteMs }) => millis(quantile(remoteMs, 0.5))),
     row('                     p99', ({ remoteMs }) => millis(quantile(remoteMs, 0.99))),
     row('writes/s acknowledged', ({ writes, seconds }) => count(writes / seconds)),
-    row('writes: p50', ({ writeMs }) => millis(quantile(writeMs, 0.5))),
-    row('refused reads and writes', ({ refusals }) => count(refusals.length)),
+    row('writes, p50', ({ writeMs }) => millis(quantile(writeMs, 0.5))),
+    row('calls refused', ({ refusals }) => count(refusals.length)),
   ]);
-  const refusals = [...before.refusals, ...dying.refusals, ...dead.refusals, ...back.refusals];
-  sayWrapped(
-    `Refused: ${byCode(refusals)}. Refusals took ${millis(
-      quantile(
-        refusals.map(({ ms }) => ms),
-        0.5,
-      ),
-    )} (p50). While ${victim} was dead, ${count(dead.victimReads)} reads of its rows were answered from cache.`,
-    '  ',
-  );
 }
 
-/** The same outage as the breaker, the restarted server and a page with a fallback saw it. */
+/** The outage as its callers, the breaker, the server and a page with a fallback saw it. */
 export function reportOutage(
-  outage: Outage,
-  breakers: readonly BreakerChange[],
-  page: ProfilePage,
+  { tallies }: Traffic,
+  { pid, killedMs, restartedMs, answeredMs, firstReadMs }: Outage,
+  breaker: readonly BreakerChange[],
+  { shown }: ProfilePage,
   victim: string,
 ): void {
-  const since = (atMs: number) => `+${count(atMs - outage.killedMs)} ms`;
-  const changes = breakers
-    .filter(({ guard, atMs }) => guard === `${victim}/primary` && atMs >= outage.killedMs)
-    .map(({ atMs, state }) => `${since(atMs)} ${state}`);
-  sayWrapped(`Breaker of ${victim}: ${changes.join(', ')}.`, '  ');
-  sayWrapped(
-    `Server: +0 ms kill -9 ${outage.pid ?? ''}, ${since(outage.restartedMs)} restart, ` +
-      `${since(outage.answeredMs)} answers, ${since(outage.firstReadMs)} first read past the cache.`,
-    '  ',
-  );
-  say(
-    `  Profile page of its users (guard with fallback): ${count(page.shown)} profiles, ` +
-      `${count(page.placeholders)} placeholders (p50 ${millis(quantile(page.placeholderMs, 0.5))}), 0 errors.`,
-  );
+  const refusals = Object.values(tallies).flatMap((tally) => tally.refusals);
+  const since = (atMs: number) => `+${count(atMs - killedMs)}`;
+  const p50 = (values: readonly number[]) => millis(quantile(values, 0.5));
+  const { fresh, cached, placeholder } = shown;
+  for (const text of [
+    `Server: kill -9 ${pid ?? ''}; restarted ${since(restartedMs)}, answers ${since(answeredMs)}, first read ` +
+      `past the cache ${since(firstReadMs)} ms.`,
+    `Breaker: ${inWords(breaker, since)}.`,
+    `Cache: ${count(tallies.dead.victimReads)} reads of ${victim}'s rows were answered while it was dead.`,
+    `Refused: ${byCode(refusals)}; p50 ${p50(refusals.map(({ ms }) => ms))}.`,
+    `Fallback: a page behind a guard showed ${count(fresh)} fresh rows, ${count(cached)} cached ones, ` +
+      `${count(placeholder)} placeholders.`,
+  ]) {
+    sayWrapped(text, '  ');
+  }
 }
 
-export function byCode(refusals: readonly Refusal[]): string {
+/** A dead shard is its own trouble only, its cached rows stay readable, and it comes back. */
+export function checkOutage(
+  { tallies }: Traffic,
+  breaker: readonly BreakerChange[],
+  victim: string,
+): Check[] {
+  const refusals = Object.values(tallies).flatMap((tally) => tally.refusals);
+  const elsewhere = refusals.filter(({ shard }) => shard !== victim).length;
+  const opened = breaker.some(({ state }) => state === 'open');
+  return [
+    equal('calls refused by shards that were alive', elsewhere, 0),
+    {
+      what: `cached rows of ${victim} were answered while it was dead`,
+      passed: tallies.dead.victimReads > 0,
+    },
+    {
+      what: `the breaker of ${victim} opened and closed again`,
+      passed: opened && breaker.at(-1)?.state === 'closed',
+    },
+  ];
+}
+
+/** open, half-open, open, half-open, closed: opened, tried again twice, closed. */
+function inWords(breaker: readonly BreakerChange[], since: (atMs: number) => string): string {
+  const probes = breaker.filter(({ state }) => state === 'half-open').length;
+  const first = breaker.find(({ state }) => state === 'open');
+  const last = breaker.at(-1);
+  if (first === undefined || last === undefined) return 'never opened';
+  return `open ${since(first.atMs)}, then half-open ${probes} times for one probe each, ${last.state} ${since(last.atMs)} ms`;
+}
+
+function byCode(refusals: readonly Refusal[]): string {
   const counts = new Map<string, number>();
   for (const { call, code } of refusals) {
     const label = `${code.replace('MERIDIAN_', '')} ${call}s`;
     counts.set(label, (counts.get(label) ?? 0) + 1);
   }
   return [...counts].map(([label, number]) => `${count(number)} ${label}`).join(', ') || 'none';
-}
-
-/** A dead shard is its own trouble only, and its cached rows stay readable. */
-export function checkOutage({ tallies }: Traffic, victim: string): Check[] {
-  const refusals = Object.values(tallies).flatMap((tally) => tally.refusals);
-  const elsewhere = refusals.filter(({ shard }) => shard !== victim).length;
-  return [
-    equal('calls refused by shards that were alive', elsewhere, 0),
-    {
-      what: `${victim}'s cached rows were answered while it was dead`,
-      passed: tallies.dead.victimReads > 0,
-    },
-    {
-      what: `${victim} answers again`,
-      passed: tallies.back.refusals.length < tallies.dead.refusals.length || tallies.back.reads > 0,
-    },
-  ];
 }

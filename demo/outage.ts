@@ -3,6 +3,7 @@ import type { Data } from './tables.ts';
 import type { Cluster, ShardName } from './topology.ts';
 import type { Traffic } from './traffic.ts';
 
+const warmingMs = 2_000;
 const partMs = 4_000;
 
 /** When things happened, by `performance.now()`. */
@@ -25,6 +26,8 @@ export async function killAndRestart(
 ): Promise<Outage> {
   const { primary } = shards[victim];
   const { pid } = primary;
+  await pause(warmingMs);
+  traffic.enter('before');
   await pause(partMs);
   traffic.enter('dying');
   const killedMs = performance.now();

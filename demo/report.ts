@@ -3,7 +3,7 @@ import type { Check } from './checks.ts';
 import { isListed, type RowCounts, skew } from './placement.ts';
 import type { User } from './tables.ts';
 import type { Tally } from './tally.ts';
-import { count, green, percent, red, say, sayTable } from './terminal.ts';
+import { count, green, red, say, sayTable, sayWrapped } from './terminal.ts';
 import { ledgerShards, peopleShards, type ShardName } from './topology.ts';
 
 const headroom = 1.2;
@@ -37,13 +37,12 @@ export function reportPlacement(rows: RowCounts, users: readonly User[]): void {
 export function reportInstances({ reads, writes, seconds, cores }: Tally): void {
   const maxLoadPerInstance = reads / seconds;
   const needed = (load: number) => count(requiredInstances(load, { maxLoadPerInstance, headroom }));
-  say(
-    `  This process carried ${count(maxLoadPerInstance)} reads/s beside ${count(writes / seconds)} writes/s ` +
-      `(${cores.toFixed(1)} cores of its own, next to 11 servers).`,
-  );
-  say(
-    `  With ${percent(headroom - 1, 1)} headroom that load needs ${needed(maxLoadPerInstance)} instances like it, ` +
-      `and ${count(millionReads)} reads/s need ${needed(millionReads)}. The shards must be able to do their part.`,
+  sayWrapped(
+    `This process carried ${count(maxLoadPerInstance)} reads/s beside ${count(writes / seconds)} writes/s ` +
+      `with ${cores.toFixed(1)} cores, next to its servers. ` +
+      `With ${Math.round(100 * (headroom - 1))} % headroom that load needs ${needed(maxLoadPerInstance)} instances like it, ` +
+      `and ${count(millionReads)} reads/s need ${needed(millionReads)}. This counts instances of the service; the shards must be able to follow.`,
+    '  ',
   );
 }
 

@@ -1,7 +1,10 @@
 import { noTiers } from './watch.ts';
 
-/** `dying` is the moment between the signal and the end of the process. */
-export type Phase = 'before' | 'dying' | 'dead' | 'back';
+/**
+ * The parts of the story. `warming`: the cache begins empty. `dying`: the moment between the signal
+ * and the end of the process. `back`: from the order to restart on.
+ */
+export type Phase = 'warming' | 'before' | 'dying' | 'dead' | 'back';
 
 export interface Refusal {
   readonly call: 'read' | 'write';
@@ -25,6 +28,11 @@ export class Tally {
   readonly remoteMs: number[] = [];
   readonly writeMs: number[] = [];
   readonly refusals: Refusal[] = [];
+
+  /** Reads that were asked for. */
+  get asked(): number {
+    return this.reads + this.refusals.filter(({ call }) => call === 'read').length;
+  }
 
   get seconds(): number {
     return ((this.#ended?.ms ?? performance.now()) - this.#begunMs) / 1_000;

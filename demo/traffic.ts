@@ -24,7 +24,7 @@ export class Traffic {
   readonly #workers: Promise<void>[] = [];
   /** Where each user lives, asked beforehand so that the reads alone are measured. */
   readonly #shards: ReadonlyMap<string, string>;
-  #phase: Phase = 'before';
+  #phase: Phase = 'warming';
   #running = true;
 
   constructor(data: Data, journal: Journal, watch: Watch, victim: string) {
@@ -35,6 +35,7 @@ export class Traffic {
     this.#writes = new Writes(data, journal, this.#users);
     this.#shards = new Map(this.#users.map(({ id }) => [id, data.users.explain(id).shard]));
     this.tallies = {
+      warming: new Tally(),
       before: new Tally(),
       dying: new Tally(),
       dead: new Tally(),
@@ -45,11 +46,11 @@ export class Traffic {
   get state(): string {
     const { reads, refusals, seconds } = this.tallies[this.#phase];
     const perSecond = count(reads / Math.max(seconds, 0.1));
-    return `${this.#victim} ${this.#phase}: ${perSecond} reads/s, ${count(refusals.length)} refused`;
+    return `${this.#phase}: ${perSecond} reads/s, ${count(refusals.length)} calls refused`;
   }
 
   start(): void {
-    this.enter('before');
+    this.enter('warming');
     for (let number = 0; number < readers; number++) this.#workers.push(this.#read());
     for (let number = 0; number < writers; number++) this.#workers.push(this.#write());
   }

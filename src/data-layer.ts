@@ -1,15 +1,7 @@
 import { openRedis, type RedisClient, redisReady } from './cache/redis-client.ts';
 import { RedisStore } from './cache/redis-store.ts';
-import {
-  type BreakerOptions,
-  type CacheTierOptions,
-  type DataLayerConfig,
-  type PoolOptions,
-  parseDataLayerOptions,
-  type RetryOptions,
-} from './config/data-layer-options.ts';
-import { didYouMean } from './config/did-you-mean.ts';
-import type { TopologyDocument } from './config/topology-document.ts';
+import type { DataLayerConfig } from './config/data-layer-options.ts';
+import { type DataLayerOptions, readOptions } from './data-layer-options.ts';
 import { ConfigError, type Problem } from './errors/config-error.ts';
 import { Calls } from './execution/calls.ts';
 import { Endpoints } from './execution/endpoints.ts';
@@ -18,57 +10,25 @@ import { verifyShards } from './execution/verify-shards.ts';
 import { readTableShapes } from './mysql/table-shape.ts';
 import type { Observer } from './observability/events.ts';
 import { fanOut } from './observability/fan-out.ts';
-import { defaultLogger, type Logger, pinoObserver } from './observability/pino-observer.ts';
+import { defaultLogger, pinoObserver } from './observability/pino-observer.ts';
 import { createGuard, type Guard, type GuardOptions } from './resilience/create-guard.ts';
 import { Deadline } from './resilience/deadline.ts';
 import { checkAllColumns, openTable } from './table/open-tables.ts';
-import {
-  type ReservedName,
-  reservedInTransactions,
-  reservedNames,
-} from './table/reserved-names.ts';
 import { TableAccess } from './table/table-access.ts';
-import { planTable, type TablePlan } from './table/table-plan.ts';
+import type { TablePlan } from './table/table-plan.ts';
 import { TableRegistry } from './table/table-registry.ts';
 import type { TableHandle, Tables } from './table/table-types.ts';
-import { createTopology } from './topology/create-topology.ts';
 import type { Topology } from './topology/topology.ts';
-import { fileTopology, staticTopology, type TopologySource } from './topology/topology-source.ts';
 import { TopologyStore } from './topology/topology-store.ts';
-
-export interface DataLayerOptions<T extends Tables> {
-  /** A JSON file's path, a document, or a source such as `fileTopology('topology.json')`. */
-  topology: string | TopologyDocument | TopologySource;
-  /** The region this process runs in; logs and events name it. */
-  region?: string;
-  /** The tables, by the name under which the data layer offers them. */
-  tables: T & { readonly [Name in ReservedName]?: never };
-  /** A `redis://` URL, an ioredis client of yours, or `false`: the cache is memory only. */
-  redis: string | RedisClient | false;
-  /**
-   * `create` lets the data layer record in each shard's database which shard it is; `verify` only
-   * reads it, and the error prints the DDL. Default `verify`.
-   */
-  systemTables?: 'create' | 'verify';
-  /** Milliseconds for a call that names none. Default 5,000. */
-  timeoutMs?: number;
-  /** Milliseconds for the checks at startup. Default 30,000. */
-  startupTimeoutMs?: number;
-  pool?: PoolOptions;
-  retry?: RetryOptions;
-  breaker?: BreakerOptions;
-  cache?: CacheTierOptions;
-  /** A pino logger, or `false` for none. Default: warnings and worse to standard error. */
-  logger?: Logger | false;
-  /** Are told of every event. */
-  observers?: Observer[];
-}
 
 interface DataLayerMembers {
   /** A guard round a dependency of yours: bulkhead, breaker, timeout, retry and fallback. */
   guard(name: string, options?: Omit<GuardOptions, 'observer'>): Guard;
-  /** Admits nothing more, finishes what is under way, then closes every connection. */
-  close(): Promise<void>;
+  /**
+   * Admits nothing more, finishes what is under way, then closes every connection. What has not
+   * ended after `timeoutMs` (default 10,000), a stream that nobody reads say, is cut off.
+   */
+  close(options?: { readonly timeoutMs?: number }): Promise<void>;
 }
 
 /** A running data layer: one handle for each table. */
@@ -129,12 +89,12 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     });
     const members: DataLayerMembers = {
       guard: (name, limits) => createGuard(name, { ...limits, observer: observe }),
-      close: once(async () => {
+      close: once(async ({ timeoutMs = 10_000 }: { readonly timeoutMs?: number } = {}) => {
         const closingAt = performance.now();
-        await calls.drain();
+        const cut = await calls.drain(timeoutMs);
         await registry.close();
         await close();
-        observe({ type: 'closed', durationMs: performance.now() - closingAt });
+        observe({ type: 'closed', durationMs: performance.now() - closingAt, cut });
       }),
     };
     return Object.freeze({ ...Object.fromEntries(tables), ...members });
@@ -142,66 +102,6 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     await close();
     throw error;
   }
-}
-
-interface ReadOptionsResult {
-  readonly config: DataLayerConfig;
-  readonly topology: Topology;
-  readonly plans: readonly TablePlan[];
-}
-
-/** Everything that can be checked without opening a connection, all problems in one error. */
-async function readOptions(options: DataLayerOptions<Tables>): Promise<ReadOptionsResult> {
-  const problems: Problem[] = [];
-  const config = parseDataLayerOptions(options, problems);
-  const topology =
-    options?.topology === undefined ? undefined : await loadTopology(options.topology, problems);
-  const names: readonly string[] = [...reservedNames, ...reservedInTransactions];
-  const plans = Object.entries(options?.tables ?? {}).flatMap(([label, table]) => {
-    if (names.includes(label) || label in Object.prototype) {
-      problems.push({
-        path: `tables.${label}`,
-        message: `'${label}' is a name of the data layer itself; offer the table under another one`,
-      });
-    }
-    return planTable(label, table, topology, problems) ?? [];
-  });
-  if (
-    topology !== undefined &&
-    config?.region !== undefined &&
-    !topology.regions.has(config.region)
-  ) {
-    problems.push({
-      path: 'region',
-      message: `the topology has no region '${config.region}'${didYouMean(config.region, topology.regions.keys())}`,
-    });
-  }
-  if (problems.length > 0 || config === undefined || topology === undefined) {
-    throw new ConfigError('The data layer can not start', problems);
-  }
-  return { config, topology, plans };
-}
-
-async function loadTopology(
-  given: DataLayerOptions<Tables>['topology'],
-  problems: Problem[],
-): Promise<Topology | undefined> {
-  const own: Problem[] = [];
-  const source = sourceOf(given);
-  let topology: Topology | undefined;
-  try {
-    topology = createTopology(await source.load(), own);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    own.push(...error.problems);
-  }
-  problems.push(...own);
-  return topology;
-}
-
-function sourceOf(given: DataLayerOptions<Tables>['topology']): TopologySource {
-  if (typeof given === 'string') return fileTopology(given);
-  return 'load' in given ? given : staticTopology(given);
 }
 
 /** Asks every shard who it is and what its tables look like. */
@@ -265,10 +165,11 @@ async function awaitRedis(
   });
 }
 
-function once<T>(run: () => Promise<T>): () => Promise<T> {
+/** The first call decides; later ones share its result. */
+function once<A, T>(run: (argument?: A) => Promise<T>): (argument?: A) => Promise<T> {
   let result: Promise<T> | undefined;
-  return () => {
-    result ??= run();
+  return (argument) => {
+    result ??= run(argument);
     return result;
   };
 }

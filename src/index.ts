@@ -9,7 +9,8 @@ export type {
   ShardDocument,
   TopologyDocument,
 } from './config/topology-document.ts';
-export { createDataLayer, type DataLayer, type DataLayerOptions } from './data-layer.ts';
+export { createDataLayer, type DataLayer } from './data-layer.ts';
+export type { DataLayerOptions } from './data-layer-options.ts';
 export {
   AbortedError,
   CircuitOpenError,

@@ -49,12 +49,20 @@ export class Calls {
     };
   }
 
-  /** Admits nothing more and resolves when what is under way has ended. */
-  drain(): Promise<void> {
+  /**
+   * Admits nothing more and resolves when what is under way has ended, or when `timeoutMs` is over,
+   * with the number of calls that have not ended.
+   */
+  async drain(timeoutMs: number): Promise<number> {
     this.#closing = true;
-    if (this.#running === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#drained = resolve;
+    if (this.#running === 0) return 0;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      this.#drained = () => {
+        clearTimeout(timer);
+        resolve();
+      };
     });
+    return this.#running;
   }
 }

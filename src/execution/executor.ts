@@ -102,7 +102,10 @@ export class Executor {
   ): AsyncGenerator<RawRow, void, undefined> {
     const finished = deferred<void>();
     const opened = deferred<Session>();
-    const opening = new Deadline(openTimeoutMs, whole.signal);
+    // When nobody ever ran on the session, nobody hears of its failure either.
+    finished.promise.catch(() => undefined);
+    const opening = new Deadline(openTimeoutMs);
+    const stopListening = whole.onCancel((reason) => opening.cancel(reason));
     // The guard's slot stays taken until the last row: `run` settles only then.
     const run = this.run(endpoints, {
       access: 'read',
@@ -121,6 +124,7 @@ export class Executor {
     } catch (error) {
       finished.reject(error);
     } finally {
+      stopListening();
       opening.end();
       finished.resolve();
       await run;

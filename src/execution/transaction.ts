@@ -1,4 +1,6 @@
 import { ClosedError } from '../errors/call-error.ts';
+import { DriverFault } from '../errors/driver-fault.ts';
+import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Session } from '../mysql/session.ts';
 import type { Statement, StatementResult } from '../mysql/sql.ts';
 import { Deadline } from '../resilience/deadline.ts';
@@ -50,36 +52,59 @@ async function attempt<T>(
   deadline: Deadline,
   body: (scope: TransactionScope) => Promise<T>,
 ): Promise<Settled<T>> {
+  const told = (error: unknown) =>
+    callerError(error, {
+      access: 'transaction',
+      phase: session.phase,
+      endpoint: primary.name,
+      shard: primary.shard,
+    });
   await session.control('BEGIN', deadline);
   let ended = false;
+  // The server rolled back, or the connection is gone: what came after would be half of the work.
+  let doomed: Error | undefined;
+  const running = new Set<Promise<unknown>>();
   const run = async (statement: Statement): Promise<StatementResult> => {
     if (ended) {
       throw new ClosedError(
         'This transaction has ended; await every statement inside its function.',
       );
     }
+    if (doomed !== undefined) throw doomed;
+    const result = session.run(statement, deadline);
+    running.add(result);
     try {
-      return await session.run(statement, deadline);
+      return await result;
     } catch (error) {
-      throw callerError(error, {
-        access: 'transaction',
-        phase: session.phase,
-        endpoint: primary.name,
-        shard: primary.shard,
-      });
+      const failure = told(error);
+      if (isMeridianError(failure) && failure.retryable) doomed ??= failure;
+      throw failure;
+    } finally {
+      running.delete(result);
     }
   };
   let value: T;
   try {
     value = await deadline.race(body({ run }));
+    // Also the statements that the body did not await decide whether there is anything to commit.
+    if (running.size > 0) await Promise.allSettled(running);
+    if (doomed !== undefined) throw doomed;
   } catch (failure) {
     ended = true;
     await rollBack(session);
     return { failure };
   }
   ended = true;
-  const { gtid } = await session.control('COMMIT', deadline, 'committing');
-  return { committed: { value, gtid } };
+  try {
+    const { gtid } = await session.control('COMMIT', deadline, 'committing');
+    return { committed: { value, gtid } };
+  } catch (error) {
+    // The transaction may still be open on it.
+    session.discard();
+    if (!(error instanceof DriverFault) || error.phase !== 'queued') throw error;
+    // The connection was lost before COMMIT; told as a value, or the whole body would be repeated.
+    return { failure: told(new DriverFault(error.message, { ...error, phase: 'sent' })) };
+  }
 }
 
 /** A connection that can't be rolled back in time is closed, which rolls back as well. */

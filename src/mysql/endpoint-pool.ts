@@ -3,7 +3,7 @@ import { type EndpointAddress, endpointLabel } from '../config/endpoint-url.ts';
 import type { Cancellation } from './cancellation.ts';
 import { connectionOptions, sessionSetup } from './connection-options.ts';
 import { driverFault } from './driver-error.ts';
-import { Session } from './session.ts';
+import { type ConnectionOwner, Session } from './session.ts';
 import { StatementKiller } from './statement-killer.ts';
 
 export interface EndpointPoolConfig {
@@ -15,12 +15,13 @@ export interface EndpointPoolConfig {
 }
 
 /** The connections to one server. Opens them when needed and keeps them. */
-export class EndpointPool {
+export class EndpointPool implements ConnectionOwner {
   /** `host:port/database`, fit for logs. */
   readonly label: string;
   readonly #pool: Pool;
   readonly #killer: StatementKiller;
   readonly #onFault: (error: Error) => void;
+  readonly #open = new Set<PoolConnection>();
 
   constructor(address: EndpointAddress, config: EndpointPoolConfig) {
     this.label = endpointLabel(address);
@@ -51,12 +52,21 @@ export class EndpointPool {
           return;
         }
         if (error) reject(driverFault(error, 'connecting'));
-        else resolve(new Session(connection, (left) => this.#quarantine(left)));
+        else resolve(new Session(connection, this));
       });
     });
   }
 
-  /** Closes every connection. Call it when nothing runs any more. */
+  takeBack(connection: PoolConnection, usable: boolean): void {
+    if (usable) connection.release();
+    else this.#drop(connection);
+  }
+
+  quarantine(connection: PoolConnection): void {
+    this.#killer.kill({ threadId: connection.threadId, close: () => this.#drop(connection) });
+  }
+
+  /** Closes every connection, with whatever still runs on it. */
   async close(): Promise<void> {
     await this.#killer.idle();
     await new Promise<void>((resolve) => {
@@ -66,19 +76,26 @@ export class EndpointPool {
         resolve();
       });
     });
+    for (const connection of this.#open) this.#drop(connection);
   }
 
   // Commands of one connection run in order, so this runs before the caller's first statement.
   #prepareConnection(connection: PoolConnection): void {
-    connection.on('error', (error) => this.#onFault(driverFault(error, 'queued')));
+    this.#open.add(connection);
+    connection.on('error', (error) => {
+      this.#open.delete(connection);
+      this.#onFault(driverFault(error, 'queued'));
+    });
+    connection.on('end', () => this.#open.delete(connection));
     connection.query(sessionSetup, (error) => {
       if (!error) return;
       this.#onFault(driverFault(error, 'connecting'));
-      connection.destroy();
+      this.#drop(connection);
     });
   }
 
-  #quarantine(connection: PoolConnection): void {
-    this.#killer.kill({ threadId: connection.threadId, close: () => connection.destroy() });
+  #drop(connection: PoolConnection): void {
+    this.#open.delete(connection);
+    connection.destroy();
   }
 }

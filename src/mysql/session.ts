@@ -6,8 +6,13 @@ import { driverFault } from './driver-error.ts';
 import { readColumns, readResult } from './read-result.ts';
 import type { RawRow, ResultColumn, Statement, StatementResult } from './sql.ts';
 
-/** Takes a connection out of use: kills what runs on it, then closes it. */
-export type Quarantine = (connection: PoolConnection) => void;
+/** Where a session's connection comes from and goes back to. */
+export interface ConnectionOwner {
+  /** Takes it back, or closes it when it is not to be trusted any more. */
+  takeBack(connection: PoolConnection, usable: boolean): void;
+  /** Takes it out of use: kills what runs on it, then closes it. */
+  quarantine(connection: PoolConnection): void;
+}
 
 /**
  * One connection while it is in one caller's hands. A session that failed, or was left while a
@@ -17,12 +22,13 @@ export class Session {
   /** How far the newest statement came; what a cancelled write may have done is read off it. */
   phase: Phase = 'queued';
   readonly #connection: PoolConnection;
-  readonly #quarantine: Quarantine;
+  readonly #owner: ConnectionOwner;
   #usable = true;
+  #released = false;
 
-  constructor(connection: PoolConnection, quarantine: Quarantine) {
+  constructor(connection: PoolConnection, owner: ConnectionOwner) {
     this.#connection = connection;
-    this.#quarantine = quarantine;
+    this.#owner = owner;
   }
 
   /** Runs a prepared statement. Rejects with a DriverFault, or with the cancellation's reason. */
@@ -34,7 +40,7 @@ export class Session {
     const result = await this.#send(cancellation, 'sent', (done) =>
       this.#connection.execute(sql, bound, done),
     );
-    if (once && this.#usable) this.#connection.unprepare(sql);
+    if (once && !this.#released) this.#connection.unprepare(sql);
     return result;
   }
 
@@ -88,6 +94,9 @@ export class Session {
       this.discard();
       rows.destroy(reason);
     });
+    // mysql2 tells the loss of a connection to callbacks, but not to streams.
+    const onLost = (error: Error) => rows.destroy(error);
+    this.#connection.once('error', onLost);
     let finished = false;
     try {
       for await (const row of rows) yield row;
@@ -96,21 +105,22 @@ export class Session {
       throw cancellation.reason ?? driverFault(error, 'sent', this.#connection.threadId);
     } finally {
       stopListening();
+      this.#connection.off('error', onLost);
       if (!finished) this.discard();
     }
   }
 
-  /** Hands the connection back, or closes it when it can't be trusted any more. */
+  /** Hands the connection back. Once; a session that was discarded has none to hand back. */
   release(): void {
-    if (this.#usable) this.#connection.release();
-    else this.#connection.destroy();
-    this.#usable = false;
+    if (this.#released) return;
+    this.#released = true;
+    this.#owner.takeBack(this.#connection, this.#usable);
   }
 
   /** Takes the connection out of use, with whatever still runs on it. */
   discard(): void {
-    if (!this.#usable) return;
-    this.#usable = false;
-    this.#quarantine(this.#connection);
+    if (this.#released) return;
+    this.#released = true;
+    this.#owner.quarantine(this.#connection);
   }
 }

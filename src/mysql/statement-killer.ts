@@ -46,6 +46,7 @@ export class StatementKiller {
       const batch = this.#waiting;
       this.#waiting = [];
       const side = mysql.createConnection(connectionOptions(this.#address, this.#timeoutMs));
+      side.on('error', (error) => this.#onFailure(driverFault(error, 'sent')));
       try {
         for (const { threadId } of batch) await this.#killThread(side, threadId);
       } catch (error) {
@@ -63,10 +64,8 @@ export class StatementKiller {
         () => reject(new Error(`KILL was not answered within ${this.#timeoutMs} ms`)),
         this.#timeoutMs,
       );
-      side.once('error', reject);
       side.query(`KILL ${threadId}`, (error) => {
         clearTimeout(timer);
-        side.off('error', reject);
         const fault = error === null ? undefined : driverFault(error, 'sent');
         // ER_NO_SUCH_THREAD: it ended by itself, which is as good.
         if (fault === undefined || fault.errno === 1094) resolve();

@@ -12,7 +12,12 @@ export type MeridianEvent =
       readonly region: string | undefined;
       readonly durationMs: number;
     }
-  | { readonly type: 'closed'; readonly durationMs: number }
+  | {
+      readonly type: 'closed';
+      readonly durationMs: number;
+      /** Calls that were cut off. */
+      readonly cut: number;
+    }
   | {
       readonly type: 'breaker';
       readonly guard: string;

@@ -2,7 +2,7 @@ import { apportion } from './apportion.ts';
 import { HASH_SLOTS } from './hash-strategy.ts';
 import { mix32 } from './mix32.ts';
 import { murmur3 } from './murmur3.ts';
-import { type SlotMap, slotMapOf } from './slot-map.ts';
+import { MAX_SLOTS, type SlotMap, slotMapOf } from './slot-map.ts';
 import { sortShards, type WeightedShard } from './weighted-shard.ts';
 
 /**
@@ -27,7 +27,9 @@ export function createSlotMap(shards: readonly WeightedShard[], slots = HASH_SLO
     .filter(({ room }) => room > 0);
   const owners = Array<string>(slots);
 
-  for (const { slot, hash } of inHashedOrder(slots)) {
+  for (const ranked of inHashedOrder(slots)) {
+    const slot = ranked % MAX_SLOTS;
+    const hash = (ranked - slot) / MAX_SLOTS;
     let nearest = open[0];
     let least = Number.POSITIVE_INFINITY;
     for (const shard of open) {
@@ -49,9 +51,10 @@ export function createSlotMap(shards: readonly WeightedShard[], slots = HASH_SLO
   );
 }
 
-/** The later a slot comes, the more shards are full: hashed order spreads those slots evenly. */
-function inHashedOrder(slots: number): { slot: number; hash: number }[] {
-  return Array.from({ length: slots }, (_, slot) => ({ slot, hash: murmur3(slot) })).sort(
-    (a, b) => a.hash - b.hash || a.slot - b.slot,
-  );
+/**
+ * The later a slot comes, the more shards are full: hashed order spreads those slots evenly. Each
+ * number is hash × 2^16 + slot, 48 bits, so that a plain numeric sort ranks them in place.
+ */
+function inHashedOrder(slots: number): Float64Array {
+  return Float64Array.from({ length: slots }, (_, slot) => murmur3(slot) * MAX_SLOTS + slot).sort();
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ConfigError } from '../errors/config-error.ts';
 import type { SlotMap } from './slot-map.ts';
-import { formatSlotRanges } from './slot-ranges.ts';
+import { slotRangesOf } from './slot-ranges.ts';
 
 /**
  * Sixteen hexadecimal digits that stand for exactly the slots a shard owns: two shards' databases
@@ -14,11 +14,13 @@ import { formatSlotRanges } from './slot-ranges.ts';
  * @throws ConfigError when the map has no such shard.
  */
 export function slotFingerprint(map: SlotMap, shard: string): string {
-  const ranges = new Map(Object.entries(formatSlotRanges(map))).get(shard);
-  if (ranges === undefined) {
+  if (!map.shards.includes(shard)) {
     throw new ConfigError('The slot map does not fit', [
       { path: shard, message: `is no shard of the map, which has: ${map.shards.join(', ')}` },
     ]);
   }
-  return createHash('sha256').update(`${map.slots}:${ranges}`).digest('hex').slice(0, 16);
+  return createHash('sha256')
+    .update(`${map.slots}:${slotRangesOf(map, shard)}`)
+    .digest('hex')
+    .slice(0, 16);
 }

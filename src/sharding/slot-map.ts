@@ -18,7 +18,7 @@ export interface SlotMap {
 }
 
 /** The most slots a map can have: as many as the 16 bits of a locator can name. */
-const MAX_SLOTS = 65_536;
+export const MAX_SLOTS = 65_536;
 
 /**
  * The map in which `ownerNames[slot]` owns each slot.

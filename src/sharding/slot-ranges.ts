@@ -58,11 +58,18 @@ export function parseSlotRanges(ranges: SlotRanges, slots: number): SlotMap {
   return result.map;
 }
 
-/** The text form of a map, in the fewest ranges: what {@link readSlotRanges} reads. O(slots). */
+/** The text form of a map, in the fewest ranges: what {@link readSlotRanges} reads. O(slots × shards). */
 export function formatSlotRanges(map: SlotMap): Record<string, string> {
-  const owned = new Map<string, number[]>(map.shards.map((shard) => [shard, []]));
-  for (let slot = 0; slot < map.slots; slot++) owned.get(map.shardOf(slot))?.push(slot);
-  return Object.fromEntries(Array.from(owned, ([shard, slots]) => [shard, joinRanges(slots)]));
+  return Object.fromEntries(map.shards.map((shard) => [shard, slotRangesOf(map, shard)]));
+}
+
+/** The slots of one shard in the form of {@link formatSlotRanges}. O(slots). */
+export function slotRangesOf(map: SlotMap, shard: string): string {
+  return joinRanges(slotsOf(map, shard));
+}
+
+function* slotsOf(map: SlotMap, shard: string): Generator<number> {
+  for (let slot = 0; slot < map.slots; slot++) if (map.shardOf(slot) === shard) yield slot;
 }
 
 function pieces(text: string): string[] {
@@ -101,7 +108,7 @@ function nameSlots(ascending: readonly number[]): string {
   return `${ascending.length === 1 ? 'slot' : 'slots'} ${joinRanges(ascending)}`;
 }
 
-function joinRanges(ascending: readonly number[]): string {
+function joinRanges(ascending: Iterable<number>): string {
   const ranges: { first: number; last: number }[] = [];
   for (const slot of ascending) {
     const open = ranges.at(-1);

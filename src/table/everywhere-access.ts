@@ -52,19 +52,22 @@ export class EverywhereAccess {
     const decode = decoderOf(options);
     const { shards } = keyspaceOf(topology.current, table.keyspace);
     const leave = calls.enter();
-    const deadline = new Deadline(options.timeoutMs ?? Number.POSITIVE_INFINITY, options.signal);
-    const request: ScatterRequest = {
-      shards,
-      statement: { sql, params },
-      consistency: options.consistency ?? 'primary',
-      limits: { openTimeoutMs: calls.timeoutMs, whole: deadline },
-      merge: options.merge ?? {},
-    };
-    this.#observe({ type: 'scatter', keyspace: table.keyspace, shards: shards.length });
     try {
-      for await (const row of scatter(executor, request)) yield decode(row);
+      const whole = new Deadline(options.timeoutMs ?? Number.POSITIVE_INFINITY, options.signal);
+      const request: ScatterRequest = {
+        shards,
+        statement: { sql, params },
+        consistency: options.consistency ?? 'primary',
+        limits: { openTimeoutMs: calls.timeoutMs, whole },
+        merge: options.merge ?? {},
+      };
+      this.#observe({ type: 'scatter', keyspace: table.keyspace, shards: shards.length });
+      try {
+        for await (const row of scatter(executor, request)) yield decode(row);
+      } finally {
+        whole.end();
+      }
     } finally {
-      deadline.end();
       leave();
     }
   }

@@ -104,13 +104,16 @@ export class ShardAccess {
     const decode = decoderOf(options);
     const endpoints = endpointOrder(this.#route.shard, options.consistency ?? 'primary', 0);
     const leave = calls.enter();
-    const whole = new Deadline(options.timeoutMs ?? Number.POSITIVE_INFINITY, options.signal);
-    const deadlines = { openTimeoutMs: calls.timeoutMs, whole };
     try {
-      const rows = executor.stream(endpoints, { sql, params }, deadlines, () => {});
-      for await (const row of rows) yield decode(row);
+      const whole = new Deadline(options.timeoutMs ?? Number.POSITIVE_INFINITY, options.signal);
+      try {
+        const limits = { openTimeoutMs: calls.timeoutMs, whole };
+        const rows = executor.stream(endpoints, { sql, params }, limits, () => {});
+        for await (const row of rows) yield decode(row);
+      } finally {
+        whole.end();
+      }
     } finally {
-      whole.end();
       leave();
     }
   }

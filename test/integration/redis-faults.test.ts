@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { type Opened, TestCluster } from '../support/cluster.ts';
+import type { tables } from '../support/tables.ts';
+
+let cluster: TestCluster;
+let opened: Opened<typeof tables>;
+
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+  opened = await cluster.open({ cache: { commandTimeoutMs: 50 } });
+});
+
+afterAll(() => cluster.stop());
+
+const users = () => opened.data.users;
+
+it('reads and writes go on without Redis, and its old value is never served here', async () => {
+  const ada = await users().insert({ country: 'DE', name: 'Ada' });
+  await users().get(ada.id);
+  await cluster.cluster.redis.pause();
+  const written = await users().update(ada.id, { name: 'Grace' });
+  expect(written).toMatchObject({ affected: 1, invalidation: 'pending' });
+  expect(await users().get(ada.id)).toMatchObject({ name: 'Grace' });
+  expect(opened.events).toContainEqual(
+    expect.objectContaining({ type: 'cache-invalidation', state: 'pending' }),
+  );
+  await cluster.cluster.redis.resume();
+  for (let turn = 0; turn < 20; turn++) {
+    expect(await users().get(ada.id)).toMatchObject({ name: 'Grace' });
+  }
+  await vi.waitFor(
+    () =>
+      expect(opened.events).toContainEqual(
+        expect.objectContaining({ type: 'cache-invalidation', state: 'recovered' }),
+      ),
+    { timeout: 10_000 },
+  );
+  const { data: fresh } = await cluster.open();
+  expect(await fresh.users.get(ada.id)).toMatchObject({ name: 'Grace' });
+});
+
+it('a Redis that was killed and restarted is used again', async () => {
+  const ada = await users().insert({ country: 'DE', name: 'Ada' });
+  await cluster.cluster.redis.kill();
+  await vi.waitFor(async () =>
+    expect(await users().update(ada.id, { name: 'Grace' })).toMatchObject({
+      invalidation: 'pending',
+    }),
+  );
+  expect(await users().get(ada.id)).toMatchObject({ name: 'Grace' });
+  await cluster.cluster.redis.restart();
+  await vi.waitFor(
+    async () =>
+      expect(await users().update(ada.id, { name: 'Grace H.' })).toMatchObject({
+        invalidation: 'done',
+      }),
+    { timeout: 10_000 },
+  );
+  expect(await users().get(ada.id)).toMatchObject({ name: 'Grace H.' });
+});
+
+it('a data layer starts, works and closes while Redis is down', async () => {
+  await cluster.cluster.redis.kill();
+  const { data, events } = await cluster.open({ cache: { commandTimeoutMs: 20 } });
+  const ada = await data.users.insert({ country: 'DE', name: 'Ada' });
+  expect(await data.users.get(ada.id)).toEqual(ada);
+  await data.close();
+  expect(events).toContainEqual(expect.objectContaining({ type: 'cache-fault' }));
+  await cluster.cluster.redis.restart();
+});
