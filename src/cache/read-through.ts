@@ -76,7 +76,7 @@ export class ReadThrough<V> {
     const missing = new Set<string>();
     const found = keys.map((key) => {
       const entry = this.peek(key);
-      if (entry === undefined && !this.#flights.has(key)) missing.add(key);
+      if (entry === undefined && this.#joinable(key) === undefined) missing.add(key);
       return entry;
     });
     if (missing.size > 0) this.#takeOff([...missing], load);
@@ -112,6 +112,8 @@ export class ReadThrough<V> {
       const entry = entries.then(
         (all) => all.get(key) ?? this.#remember(key, null, Date.now(), flight),
       );
+      // One that was given up may still bring a value; an invalidation will not find it any more.
+      this.#flights.get(key)?.flight.fence(key);
       this.#flights.set(key, { flight, entry });
       const leave = () => {
         if (this.#flights.get(key)?.flight === flight) this.#flights.delete(key);
@@ -120,14 +122,20 @@ export class ReadThrough<V> {
     }
   }
 
+  /** The load of a key that one more caller may join: not one that its last caller has ended. */
+  #joinable(key: string) {
+    const found = this.#flights.get(key);
+    return found?.flight.deadline.reason === undefined ? found : undefined;
+  }
+
   async #land(
     key: string,
     load: LoadMany<V>,
     caller: Deadline | undefined,
   ): Promise<MemoryEntry<V>> {
     // A flight fenced since this caller looked is not joined: it began before the invalidation.
-    if (!this.#flights.has(key)) this.#takeOff([key], load);
-    const found = this.#flights.get(key);
+    if (this.#joinable(key) === undefined) this.#takeOff([key], load);
+    const found = this.#joinable(key);
     if (found === undefined) throw new TypeError('a flight that took off is on the list');
     try {
       return await found.flight.join(found.entry, caller);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Problem } from '../errors/config-error.ts';
+import { isMeridianError } from '../errors/meridian-error.ts';
 import {
   claimIdentity,
   holdsRows,
@@ -10,10 +11,12 @@ import {
 } from '../mysql/identity-table.ts';
 import type { Session } from '../mysql/session.ts';
 import type { Observer } from '../observability/events.ts';
-import type { Deadline } from '../resilience/deadline.ts';
-import { judgeIdentities, remapProblem } from '../topology/shard-identity.ts';
+import { Deadline } from '../resilience/deadline.ts';
+import { judgeIdentities, remapProblem, type ShardFinding } from '../topology/shard-identity.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
 import type { Executor } from './executor.ts';
+
+const replicaTimeoutMs = 3_000;
 
 interface Verification {
   readonly topology: Topology;
@@ -31,12 +34,13 @@ interface Verification {
 export async function verifyShards(verification: Verification, problems: Problem[]): Promise<void> {
   const { topology, systemTables, observe } = verification;
   const shards = [...topology.shards.values()];
-  const findings = await Promise.all(
+  const primaries = await Promise.all(
     shards.map(async (shard) => ({
       shard,
       recorded: await onPrimary(verification, shard, readIdentity),
     })),
   );
+  const findings = [...primaries, ...(await askReplicas(verification, shards))];
   const before = problems.length;
   const { unclaimed, remapped, system } = judgeIdentities(findings, problems);
   for (const keyspace of new Set(remapped.map(({ shard }) => shard.keyspace))) {
@@ -48,8 +52,10 @@ export async function verifyShards(verification: Verification, problems: Problem
   }
   if (problems.length > before || systemTables === 'verify') return;
   let drawn = system;
-  // One after the other: the first database decides which system the others join.
-  for (const shard of unclaimed) {
+  const claimed: ShardFinding[] = [];
+  // One after the other, in an order that all processes share: the first database decides which
+  // system the others join, also when several processes start at once.
+  for (const shard of unclaimed.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
     const claim = {
       system: drawn ?? randomUUID(),
       keyspace: shard.keyspace,
@@ -60,9 +66,40 @@ export async function verifyShards(verification: Verification, problems: Problem
       claimIdentity(session, claim, deadline),
     );
     drawn ??= recorded.system;
-    judgeIdentities([{ shard, recorded }], problems);
+    claimed.push({ shard, recorded });
     observe({ type: 'identity-recorded', shard: shard.name, keyspace: shard.keyspace });
   }
+  judgeIdentities(
+    [...findings.filter(({ recorded }) => recorded !== undefined), ...claimed],
+    problems,
+  );
+}
+
+/** A replica that does not answer is left out: it must not keep a service from starting. */
+async function askReplicas(
+  { executor, deadline, observe }: Verification,
+  shards: readonly Shard[],
+): Promise<ShardFinding[]> {
+  const asked = shards.flatMap((shard) =>
+    shard.replicas.map(async (endpoint, replica): Promise<ShardFinding> => {
+      const patience = new Deadline(Math.max(1, Math.min(replicaTimeoutMs, deadline.remainingMs)));
+      try {
+        const recorded = await executor.run([endpoint], {
+          access: 'read',
+          deadline: patience,
+          run: (session) => readIdentity(session, patience),
+        });
+        return { shard, replica, recorded };
+      } catch (error) {
+        if (!isMeridianError(error)) throw error;
+        observe({ type: 'endpoint-fault', endpoint: endpoint.name, message: error.message });
+        return { shard, replica, recorded: undefined };
+      } finally {
+        patience.end();
+      }
+    }),
+  );
+  return Promise.all(asked);
 }
 
 /** Other slots are harmless while the whole keyspace is empty; then the record follows. */

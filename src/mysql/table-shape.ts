@@ -6,7 +6,7 @@ export interface ColumnShape {
   readonly name: string;
   /** `varchar`, `bigint`, `datetime`: lower case, without length. */
   readonly dataType: string;
-  /** `bigint(20) unsigned`: the whole type. */
+  /** `bigint(20) unsigned`: the whole type, with an ENUM's members as they are spelt. */
   readonly columnType: string;
   readonly nullable: boolean;
   readonly collation: string | undefined;
@@ -49,7 +49,7 @@ export async function readTableShapes(
     shape.columns.set(name, {
       name,
       dataType: String(row.dataType).toLowerCase(),
-      columnType: String(row.columnType).toLowerCase(),
+      columnType: String(row.columnType),
       nullable: row.nullable === 'YES',
       collation: row.collation === null ? undefined : String(row.collation),
       length: row.length === null ? undefined : Number(row.length),

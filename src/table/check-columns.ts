@@ -90,7 +90,9 @@ function misfitOf(
         : `would round milliseconds; use ${column.dataType.toUpperCase()}(3)`;
     case 'string':
       if (column.dataType !== 'enum') return undefined;
-      return members?.every((member) => column.columnType.includes(`'${member.toLowerCase()}'`))
+      return members?.every((member) =>
+        column.columnType.includes(`'${member.replaceAll("'", "''")}'`),
+      )
         ? undefined
         : 'lacks members of the schema; use z.enum with the same texts';
     default:
@@ -107,4 +109,36 @@ function misfitReason(storedAs: StoredAs, { dataType }: ColumnShape): string | u
   if (storedAs === 'number' && dataType === 'decimal')
     return "use z.string() with columns: { …: 'decimal' }";
   return undefined;
+}
+
+/** What the codecs and statements, built once, rely on: it must be the same on every shard. */
+export function checkAgreement(
+  { label, table, columns }: TablePlan,
+  first: { readonly shard: string; readonly shape: TableShape | undefined },
+  other: { readonly shard: string; readonly shape: TableShape | undefined },
+  problems: Problem[],
+): void {
+  for (const name of columns.keys()) {
+    const here = first.shape?.columns.get(name);
+    const there = other.shape?.columns.get(name);
+    if (here === undefined || there === undefined) continue;
+    const isKey = name === table.primaryKey;
+    if (trait(here, isKey) === trait(there, isKey)) continue;
+    problems.push({
+      path: `tables.${label}.schema.${name}`,
+      message:
+        `is ${described(here)} on shard ${first.shard} but ${described(there)} on shard ${other.shard}; ` +
+        'make them the same',
+    });
+  }
+}
+
+/** A longer VARCHAR on one shard, as while a migration runs, is harmless; another scale is not. */
+function trait({ dataType, columnType, length, collation }: ColumnShape, isKey: boolean): string {
+  const exact = dataType === 'decimal' ? columnType : dataType === 'binary' ? length : undefined;
+  return JSON.stringify([dataType, exact, isKey ? collation : undefined]);
+}
+
+function described({ columnType, collation }: ColumnShape): string {
+  return collation === undefined ? columnType : `${columnType} ${collation}`;
 }

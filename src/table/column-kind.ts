@@ -54,6 +54,8 @@ export function columnKind(schema: z.core.$ZodType): ColumnKind | string {
   }
   const found = plainKind(inner);
   if (typeof found === 'string') return found;
+  // z.unknown() and some unions take null as well, which is stored as NULL.
+  if (found.kind === 'json') nullable ||= z.safeParse(inner, null).success;
   return { nullable, optional, ...found };
 }
 

@@ -10,7 +10,7 @@ import type { ColumnShape, TableShape } from '../mysql/table-shape.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
-import { checkColumns } from './check-columns.ts';
+import { checkAgreement, checkColumns } from './check-columns.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import { RowCodec } from './row-codec.ts';
 import type { TablePlan } from './table-plan.ts';
@@ -39,9 +39,13 @@ export function checkAllColumns(
 ): void {
   for (const plan of plans) {
     const found = new Map<string, Problem>();
-    for (const { name } of topology.keyspaces.get(plan.table.keyspace)?.shards ?? []) {
+    const shards = topology.keyspaces.get(plan.table.keyspace)?.shards ?? [];
+    const shapeOn = (shard: string) => ({ shard, shape: shapes.get(shard)?.get(plan.table.name) });
+    const first = shapeOn(shards[0]?.name ?? '');
+    for (const { name } of shards) {
       const onShard: Problem[] = [];
       checkColumns(plan, shapes.get(name) ?? new Map(), name, onShard);
+      checkAgreement(plan, first, shapeOn(name), onShard);
       // The same mistake on every shard is one mistake.
       for (const problem of onShard) if (!found.has(problem.path)) found.set(problem.path, problem);
     }

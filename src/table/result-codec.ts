@@ -11,7 +11,7 @@ const forms: Partial<Record<ValueKind, (raw: unknown) => unknown>> = {
   uuid: (raw) => (raw instanceof Uint8Array && raw.length === 16 ? uuidFromBytes(raw) : raw),
   bigint: (raw) => (/^-?\d+$/.test(String(raw)) ? BigInt(String(raw)) : raw),
   integer: (raw) => (/^-?\d+$/.test(String(raw)) ? Number(raw) : raw),
-  number: (raw) => (typeof raw === 'string' && raw.trim() !== '' ? Number(raw) : raw),
+  number: (raw) => (typeof raw === 'string' ? (exactNumber(raw) ?? raw) : raw),
   boolean: (raw) => (raw === 0 || raw === 1 ? raw === 1 : raw),
   'date-text': (raw) => (raw instanceof Date ? raw.toISOString().slice(0, 10) : raw),
 };
@@ -47,6 +47,16 @@ function resultDecoder<Schema extends z.ZodObject>(
       `does not fit: ${issue?.message}`,
     );
   };
+}
+
+/** A double holds any 15 digits; a number with more stays text, which the schema then refuses. */
+function exactNumber(text: string): number | undefined {
+  const parts = /^-?0*(\d+)(?:\.(\d*?)0*)?$/.exec(text);
+  if (parts === null) return undefined;
+  const [, whole = '', fraction = ''] = parts;
+  const value = Number(text);
+  const exact = fraction === '' ? Number.isSafeInteger(value) : (whole + fraction).length <= 15;
+  return exact ? value : undefined;
 }
 
 function formOf(name: string, kind: ValueKind, value: unknown): unknown {

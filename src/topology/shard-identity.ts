@@ -12,7 +12,9 @@ interface RecordedIdentity {
 /** What one shard's database was found to hold. */
 export interface ShardFinding {
   readonly shard: Shard;
-  /** Undefined at first use. */
+  /** Which of the shard's replicas was asked, from 0; undefined: its primary. */
+  readonly replica?: number;
+  /** Undefined at first use, and on a replica that does not have it yet. */
   readonly recorded: RecordedIdentity | undefined;
 }
 
@@ -33,14 +35,14 @@ export function judgeIdentities(
 ): IdentityVerdict {
   const unclaimed: Shard[] = [];
   const remapped: { shard: Shard; recordedSlots: string }[] = [];
-  const systems = new Map<string, string>();
-  for (const { shard, recorded } of findings) {
-    const path = `shards.${shard.name}.primary`;
+  const systems = new Map<string, { readonly name: string; readonly path: string }>();
+  for (const { shard, replica, recorded } of findings) {
+    const path = `shards.${shard.name}.${replica === undefined ? 'primary' : `replicas.${replica}`}`;
     if (recorded === undefined) {
-      unclaimed.push(shard);
+      if (replica === undefined) unclaimed.push(shard);
       continue;
     }
-    if (!systems.has(recorded.system)) systems.set(recorded.system, shard.name);
+    if (!systems.has(recorded.system)) systems.set(recorded.system, { name: shard.name, path });
     if (recorded.keyspace !== shard.keyspace || recorded.shard !== shard.name) {
       problems.push({
         path,
@@ -48,15 +50,15 @@ export function judgeIdentities(
           `this database is shard '${recorded.shard}' of keyspace '${recorded.keyspace}', not '${shard.name}' of ` +
           `'${shard.keyspace}'. Are two URLs swapped?`,
       });
-    } else if (recorded.slots !== shard.slotFingerprint) {
+    } else if (replica === undefined && recorded.slots !== shard.slotFingerprint) {
       remapped.push({ shard, recordedSlots: recorded.slots });
     }
   }
   const [first, second] = systems.values();
   if (first !== undefined && second !== undefined) {
     problems.push({
-      path: `shards.${second}.primary`,
-      message: `this database and that of '${first}' belong to two different systems. Is one of them from another environment?`,
+      path: second.path,
+      message: `this database and that of '${first.name}' belong to two different systems. Is one of them from another environment?`,
     });
   }
   return { unclaimed, remapped, system: systems.keys().next().value };
