@@ -11,7 +11,15 @@ const level = {
   cache: ['errors', 'config', 'observability', 'resilience'],
   routing: ['errors', 'config', 'observability', 'sharding', 'topology'],
   execution: ['errors', 'config', 'observability', 'routing', 'topology', 'mysql', 'resilience'],
-  distributed: ['errors', 'config', 'observability', 'execution', 'routing', 'topology', 'sharding'],
+  distributed: [
+    'errors',
+    'config',
+    'observability',
+    'execution',
+    'routing',
+    'topology',
+    'sharding',
+  ],
 };
 
 const house = Object.entries(level).map(([folder, below]) => ({

@@ -14,7 +14,7 @@ import { defaultLogger, pinoObserver } from './observability/pino-observer.ts';
 import { createGuard, type Guard, type GuardOptions } from './resilience/create-guard.ts';
 import { Deadline } from './resilience/deadline.ts';
 import { checkAllColumns, openTable } from './table/open-tables.ts';
-import { TableAccess } from './table/table-access.ts';
+import { tableAccess } from './table/table-access.ts';
 import type { TablePlan } from './table/table-plan.ts';
 import { TableRegistry } from './table/table-registry.ts';
 import type { TableHandle, Tables } from './table/table-types.ts';
@@ -72,13 +72,13 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
       client && new RedisStore(client, { commandTimeoutMs, leaseMs: 10_000 }, observe);
     const shared = { topology: store, executor, calls, redis: redisStore, namespace, observe };
     const registry = new TableRegistry();
-    const tables = plans.map((plan): [string, TableAccess] => {
+    const tables = plans.map((plan) => {
       const [shard] = topology.keyspaces.get(plan.table.keyspace)?.shards ?? [];
       const shape = shapes.get(shard?.name ?? '')?.get(plan.table.name);
       if (shape === undefined) throw new TypeError('the shape of every table was checked');
       const runtime = openTable(plan, shape, shared);
       registry.add(plan.label, runtime);
-      return [plan.label, new TableAccess(runtime, registry, observe)];
+      return [plan.label, tableAccess(runtime, registry, observe)];
     });
     observe({
       type: 'started',

@@ -88,6 +88,7 @@ export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
     : undefined;
   const readThrough = new ReadThrough<V>(
     {
+      name: options.namespace,
       namespace: options.namespace,
       schema: '',
       // Without `decode` the namespace is the user's word that only this cache writes there.

@@ -11,3 +11,12 @@ if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 redis.call('DEL', KEYS[2])
 return 1`;
+
+/**
+ * Gives a lease back when its load failed, so that the next reader need not wait for it to expire.
+ *
+ * KEYS: lease. ARGV: token.
+ */
+export const releaseScript = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])`;

@@ -5,6 +5,7 @@ import { copyUnfreezable, freezeDeep } from './frozen.ts';
 export interface MemoryEntry<V> {
   /** `null`: the source has nothing under this key. */
   readonly value: V | null;
+  readonly storedAtMs: number;
   /** The value holds something that can't be frozen. */
   readonly needsCopy: boolean;
   /** Until then it is served without asking anybody. Milliseconds since 1970, like the others. */
@@ -25,10 +26,10 @@ export class MemoryStore<V> {
     return this.#entries.get(key);
   }
 
-  set(key: string, value: V | null, trustedUntilMs: number, staleUntilMs: number): MemoryEntry<V> {
-    const entry = { value, ...freezeDeep(value), trustedUntilMs, staleUntilMs };
-    this.#entries.set(key, entry);
-    return entry;
+  set(key: string, entry: Omit<MemoryEntry<V>, 'needsCopy'>): MemoryEntry<V> {
+    const frozen = { ...entry, ...freezeDeep(entry.value) };
+    this.#entries.set(key, frozen);
+    return frozen;
   }
 
   delete(key: string): void {

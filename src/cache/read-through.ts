@@ -7,6 +7,8 @@ import { handOut, type MemoryEntry, MemoryStore } from './memory-store.ts';
 import type { Fill, RedisStore } from './redis-store.ts';
 
 export interface CacheConfig<V> {
+  /** What events call it. */
+  readonly name: string;
   /** Separates this cache's keys in Redis from every other's. */
   readonly namespace: string;
   /** Fingerprint of the values' shape: entries written under another one are misses. */
@@ -54,7 +56,7 @@ export class ReadThrough<V> {
     this.#memory = new MemoryStore(config.maxEntries);
     this.#redis = redis;
     this.#observe = observe;
-    this.#memoryHit = { type: 'cache', table: config.namespace, result: 'memory', keys: 1 };
+    this.#memoryHit = { type: 'cache', table: config.name, result: 'memory', keys: 1 };
     this.#queue =
       redis && new InvalidationQueue((keys) => redis.invalidate(config.namespace, keys), observe);
   }
@@ -218,8 +220,16 @@ export class ReadThrough<V> {
       leasable.length === 0
         ? undefined
         : await this.#redis?.lease(this.#config.namespace, leasable);
-    const loaded = await load(keys, flight.deadline);
     const storedAtMs = Date.now();
+    let loaded: readonly (V | null)[];
+    try {
+      loaded = await load(keys, flight.deadline);
+    } catch (error) {
+      if (leases !== undefined && leases.size > 0) {
+        void this.#redis?.release(this.#config.namespace, leases);
+      }
+      throw error;
+    }
     const entries = new Map<string, MemoryEntry<V>>();
     const fills: Fill[] = [];
     for (const [index, key] of keys.entries()) {
@@ -264,10 +274,11 @@ export class ReadThrough<V> {
     const freshUntilMs = storedAtMs + this.#ttlOf(value);
     const staleUntilMs = freshUntilMs + (value === null ? 0 : this.#config.staleMs);
     const trustedUntilMs = Math.min(Date.now() + this.#config.memoryTtlMs, freshUntilMs);
-    if (flight.isFenced(key) || staleUntilMs <= Date.now()) {
-      return { value, needsCopy: true, trustedUntilMs, staleUntilMs };
-    }
-    return this.#memory.set(key, value, trustedUntilMs, staleUntilMs);
+    const entry = { value, storedAtMs, trustedUntilMs, staleUntilMs };
+    if (flight.isFenced(key) || staleUntilMs <= Date.now()) return { ...entry, needsCopy: true };
+    // What Redis holds may be older than what this process loaded itself.
+    const held = this.#memory.get(key);
+    return held !== undefined && held.storedAtMs > storedAtMs ? held : this.#memory.set(key, entry);
   }
 
   #ttlOf(value: V | null): number {
@@ -275,6 +286,6 @@ export class ReadThrough<V> {
   }
 
   #report(result: 'redis' | 'miss' | 'stale', keys: number): void {
-    this.#observe({ type: 'cache', table: this.#config.namespace, result, keys });
+    this.#observe({ type: 'cache', table: this.#config.name, result, keys });
   }
 }

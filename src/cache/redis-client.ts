@@ -20,6 +20,8 @@ export interface RedisClient {
 export function openRedis(url: string, onError: (error: Error) => void): RedisClient {
   const client = new Redis(url, {
     enableOfflineQueue: false,
+    // The commands of one tick leave in one write to the socket.
+    enableAutoPipelining: true,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     connectTimeout: 2_000,

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import { Guard } from '../resilience/guard.ts';
-import { fillScript } from './lease-scripts.ts';
+import { fillScript, releaseScript } from './lease-scripts.ts';
 import type { RedisClient } from './redis-client.ts';
 import { redisKeys } from './redis-keys.ts';
 
@@ -13,7 +13,8 @@ export interface RedisStoreConfig {
   readonly leaseMs: number;
 }
 
-const fillSha = createHash('sha1').update(fillScript).digest('hex');
+const shaOf = (script: string) => createHash('sha1').update(script).digest('hex');
+const shas = new Map([fillScript, releaseScript].map((script) => [script, shaOf(script)]));
 
 /** A value to store under a lease. */
 export interface Fill {
@@ -81,20 +82,38 @@ export class RedisStore {
     await this.#run('fill', () => Promise.all(fills.map((fill) => this.#fillOne(namespace, fill))));
   }
 
+  /** Gives back leases whose load failed. */
+  async release(namespace: string, leases: ReadonlyMap<string, string>): Promise<void> {
+    await this.#run('release', () =>
+      Promise.all(
+        [...leases].map(([key, token]) =>
+          this.#script(releaseScript, [redisKeys(namespace, key).lease], [token]),
+        ),
+      ),
+    );
+  }
+
   /** Deletes values and voids leases. False when Redis did not confirm it. */
   async invalidate(namespace: string, keys: readonly string[]): Promise<boolean> {
     const names = keys.flatMap((key) => Object.values(redisKeys(namespace, key)));
     return (await this.#run('invalidate', () => this.#client.del(...names))) !== undefined;
   }
 
-  async #fillOne(namespace: string, { key, token, text, lifeMs }: Fill): Promise<unknown> {
+  #fillOne(namespace: string, { key, token, text, lifeMs }: Fill): Promise<unknown> {
     const { value, lease } = redisKeys(namespace, key);
-    const args = [value, lease, token, text, String(Math.ceil(lifeMs))];
+    return this.#script(fillScript, [value, lease], [token, text, String(Math.ceil(lifeMs))]);
+  }
+
+  async #script(
+    script: string,
+    keys: readonly string[],
+    args: readonly string[],
+  ): Promise<unknown> {
     try {
-      return await this.#client.evalsha(fillSha, 2, ...args);
+      return await this.#client.evalsha(shas.get(script) ?? '', keys.length, ...keys, ...args);
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-      return await this.#client.eval(fillScript, 2, ...args);
+      return await this.#client.eval(script, keys.length, ...keys, ...args);
     }
   }
 

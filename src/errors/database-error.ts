@@ -55,7 +55,8 @@ export class RolledBackError extends MeridianError {
 
 /**
  * A write was sent and its reply was lost: it may be committed or not. Meridian never repeats it.
- * Read the row back on the primary, or make the write idempotent, before trying again.
+ * Read the row back on the primary before trying again; `context.id` is the id that an insert made
+ * for its row.
  *
  * Code `MERIDIAN_UNKNOWN_OUTCOME`; not retryable; outcome `unknown`.
  */

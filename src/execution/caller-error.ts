@@ -1,4 +1,9 @@
-import { AbortedError, OverloadError, TimeoutError } from '../errors/call-error.ts';
+import {
+  AbortedError,
+  CircuitOpenError,
+  OverloadError,
+  TimeoutError,
+} from '../errors/call-error.ts';
 import {
   DuplicateKeyError,
   RolledBackError,
@@ -38,6 +43,10 @@ export function callerError(error: unknown, failure: Failure): unknown {
       context: contextOf(failure),
       cause: error.cause,
     });
+  }
+  if (error instanceof CircuitOpenError || error instanceof OverloadError) {
+    const Refusal = error instanceof CircuitOpenError ? CircuitOpenError : OverloadError;
+    return new Refusal(error.message, { context: { ...error.context, ...contextOf(failure) } });
   }
   return error;
 }

@@ -112,6 +112,7 @@ async function remap(
   const shards = verification.topology.keyspaces.get(keyspace)?.shards ?? [];
   const full = await Promise.all(shards.map((shard) => onPrimary(verification, shard, holdsRows)));
   const empty = !full.includes(true);
+  const kept: string[] = [];
   for (const { shard, recordedSlots } of moved) {
     const replaced =
       empty &&
@@ -119,8 +120,9 @@ async function remap(
       (await onPrimary(verification, shard, (session, deadline) =>
         replaceSlots(session, recordedSlots, shard.slotFingerprint, deadline),
       ));
-    if (!replaced) problems.push(remapProblem(shard));
+    if (!replaced) kept.push(shard.name);
   }
+  if (kept.length > 0) problems.push(remapProblem(keyspace, kept));
 }
 
 function unclaimedProblem({ name, keyspace, slotFingerprint }: Shard): Problem {

@@ -24,7 +24,7 @@ export function bindParameters(params: readonly SqlValue[]): Bound[] {
         return bindBigint(value);
       case 'object':
         if (value === null || Buffer.isBuffer(value)) return value;
-        if (value instanceof Date && !Number.isNaN(value.getTime())) return value;
+        if (value instanceof Date && isStorable(value)) return value;
         if (value instanceof Uint8Array) {
           return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
         }
@@ -33,11 +33,17 @@ export function bindParameters(params: readonly SqlValue[]): Bound[] {
       {
         path: `[${index}]`,
         message:
-          'is not text, a finite number, a bigint, a boolean, a valid Date, bytes or null; ' +
+          'is not text, a finite number, a bigint, a boolean, a Date of the years 1000 to 9999, bytes or null; ' +
           'pass JSON as text, and a list as one ? per value',
       },
     ]);
   });
+}
+
+/** The driver would write other years as wrong ones. */
+function isStorable(date: Date): boolean {
+  const year = date.getUTCFullYear();
+  return year >= 1000 && year <= 9999;
 }
 
 function bindBigint(value: bigint): Bound {

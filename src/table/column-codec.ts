@@ -67,7 +67,10 @@ const codecs: Record<StoredAs, (shape: ColumnShape) => ColumnCodec> = {
     decode: (raw) => (typeof raw === 'number' ? raw : fail('is not a number')),
   }),
   bigint: () => ({
-    encode: (value) => (typeof value === 'bigint' ? value : fail('is not a bigint')),
+    encode: (value) =>
+      typeof value === 'bigint' && value >= -(2n ** 63n) && value < 2n ** 64n
+        ? value
+        : fail('is not a bigint of 64 bits'),
     decode: (raw) => BigInt(String(raw)),
   }),
   boolean: () => ({
@@ -75,7 +78,10 @@ const codecs: Record<StoredAs, (shape: ColumnShape) => ColumnCodec> = {
     decode: (raw) => (raw === 0 || raw === 1 ? raw === 1 : fail('is neither 0 nor 1')),
   }),
   date: () => ({
-    encode: (value) => (isValidDate(value) ? value : fail('is not a valid Date')),
+    encode: (value) =>
+      isValidDate(value) && value.getUTCFullYear() >= 1000 && value.getUTCFullYear() <= 9999
+        ? value
+        : fail('is not a valid Date of the years 1000 to 9999, which a DATETIME holds'),
     decode: (raw) => (isValidDate(raw) ? raw : fail('is not a date that exists')),
   }),
   json: () => ({

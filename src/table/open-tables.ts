@@ -124,6 +124,7 @@ function cacheOf<Schema extends RowSchema>(
     .slice(0, 8);
   return new ReadThrough<RowOf<Schema>>(
     {
+      name: table.name,
       namespace,
       schema,
       decode: (value) => codec.tryCheck(value),

@@ -12,54 +12,25 @@ import { WritePath } from './write-path.ts';
 
 type Input = Readonly<Record<string, unknown>>;
 
-/** What stands behind a `TableHandle`: hands each call to the path that serves it. */
-export class TableAccess {
-  readonly everywhere: EverywhereAccess;
-  readonly #runtime: TableRuntime;
-  readonly #registry: TableRegistry;
-  readonly #reads: ReadPath<TableRuntime['table']['schema']>;
-  readonly #writes: WritePath<TableRuntime['table']['schema']>;
-
-  constructor(runtime: TableRuntime, registry: TableRegistry, observe: Observer) {
-    this.#runtime = runtime;
-    this.#registry = registry;
-    this.#reads = new ReadPath(runtime);
-    this.#writes = new WritePath(runtime);
-    this.everywhere = new EverywhereAccess(runtime, observe);
-  }
-
-  get(key: ShardKey, options?: ReadOptions) {
-    return this.#reads.get(key, options);
-  }
-
-  getMany(keys: readonly ShardKey[], options?: ReadOptions) {
-    return this.#reads.getMany(keys, options);
-  }
-
-  insert(row: Input, options?: CallOptions) {
-    return this.#writes.insert(row, options);
-  }
-
-  insertMany(rows: readonly Input[], options?: CallOptions) {
-    return this.#writes.insertMany(rows, options);
-  }
-
-  update(key: ShardKey, patch: Input, options?: CallOptions) {
-    return this.#writes.update(key, patch, options);
-  }
-
-  delete(key: ShardKey, options?: CallOptions) {
-    return this.#writes.delete(key, options);
-  }
-
-  at(key: ShardKey): ShardAccess {
-    const { topology, table } = this.#runtime;
-    const route = routeKey(topology.current, table.keyspace, key);
-    return new ShardAccess(this.#runtime, this.#registry, route);
-  }
-
-  explain(key: ShardKey): Explanation {
-    const { topology, table } = this.#runtime;
-    return explainRoute(table.name, routeKey(topology.current, table.keyspace, key));
-  }
+/**
+ * The handle of one table: hands each call to the path that serves it. An object of functions, so
+ * that `ids.map(data.users.explain)` works.
+ */
+export function tableAccess(runtime: TableRuntime, registry: TableRegistry, observe: Observer) {
+  const reads = new ReadPath(runtime);
+  const writes = new WritePath(runtime);
+  const { topology, table } = runtime;
+  const route = (key: ShardKey) => routeKey(topology.current, table.keyspace, key);
+  return Object.freeze({
+    get: (key: ShardKey, options?: ReadOptions) => reads.get(key, options),
+    getMany: (keys: readonly ShardKey[], options?: ReadOptions) => reads.getMany(keys, options),
+    insert: (row: Input, options?: CallOptions) => writes.insert(row, options),
+    insertMany: (rows: readonly Input[], options?: CallOptions) => writes.insertMany(rows, options),
+    update: (key: ShardKey, patch: Input, options?: CallOptions) =>
+      writes.update(key, patch, options),
+    delete: (key: ShardKey, options?: CallOptions) => writes.delete(key, options),
+    at: (key: ShardKey) => new ShardAccess(runtime, registry, route(key)),
+    everywhere: new EverywhereAccess(runtime, observe),
+    explain: (key: ShardKey): Explanation => explainRoute(table.name, route(key)),
+  });
 }

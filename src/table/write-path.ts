@@ -1,3 +1,4 @@
+import { UnknownOutcomeError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import { PartialWriteError, type ShardResult } from '../errors/scatter-error.ts';
 import type { CallOptions } from '../execution/calls.ts';
@@ -43,12 +44,16 @@ export class WritePath<Schema extends RowSchema> {
   insert(input: Input, options: CallOptions | undefined): Promise<RowOf<Schema>> {
     const { calls, executor, statements } = this.#runtime;
     return calls.run(options, async (deadline) => {
-      const { route, key, row, values } = planInsert(this.#runtime, input);
-      const statement = statements.insert([values]);
-      const write = executor.runStatement([route.shard.primary], statement, 'write', deadline);
-      // "No such row" may be cached under this key.
-      await this.#andForget(write, [key.text]);
-      return row;
+      const planned = planInsert(this.#runtime, input);
+      const { primary } = planned.route.shard;
+      const statement = statements.insert([planned.values]);
+      try {
+        const write = executor.runStatement([primary], statement, 'write', deadline);
+        await this.#andForget(write, forgettable([planned]));
+        return planned.row;
+      } catch (error) {
+        throw this.#withId(error, planned);
+      }
     });
   }
 
@@ -60,7 +65,7 @@ export class WritePath<Schema extends RowSchema> {
           this.#insertOnShard(shard, rows, deadline),
         ),
       );
-      await this.#forget(planned.map(({ key }) => key.text));
+      await this.#forget(forgettable(planned));
       this.#assertComplete(results);
       return planned.map(({ row }) => row);
     });
@@ -114,6 +119,13 @@ export class WritePath<Schema extends RowSchema> {
     }
   }
 
+  /** Whoever must read the row back needs the id that was made for it. */
+  #withId(error: unknown, { key, isFresh }: PlannedRow<Schema>): unknown {
+    if (!(error instanceof UnknownOutcomeError) || !isFresh) return error;
+    const { message, context, cause } = error;
+    return new UnknownOutcomeError(message, { context: { ...context, id: key.text }, cause });
+  }
+
   #assertComplete(results: readonly ShardResult[]): void {
     const first = results.find(({ error }) => error !== undefined)?.error;
     if (first === undefined) return;
@@ -137,6 +149,11 @@ export class WritePath<Schema extends RowSchema> {
   async #forget(keys: readonly string[]): Promise<'done' | 'pending'> {
     return (await this.#runtime.cache?.invalidate(keys)) ?? 'done';
   }
+}
+
+/** Keys under which "no such row" may be cached. */
+function forgettable<Schema extends RowSchema>(rows: readonly PlannedRow<Schema>[]): string[] {
+  return rows.filter(({ isFresh }) => !isFresh).map(({ key }) => key.text);
 }
 
 function groupByShard<Schema extends RowSchema>(

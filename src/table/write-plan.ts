@@ -14,6 +14,8 @@ export interface PlannedRow<Schema extends RowSchema> {
   /** As the database will give it back. */
   readonly row: RowOf<Schema>;
   readonly values: readonly SqlValue[];
+  /** The id was made just now, so nobody can have cached that there is no such row. */
+  readonly isFresh: boolean;
 }
 
 /** A change of one stored row. */
@@ -47,7 +49,13 @@ export function planInsert<Schema extends RowSchema>(
   const { route, id } = routeNewRow(topology.current, table, parsed, ownId, within);
   const complete = { ...parsed, [table.primaryKey]: given === undefined ? id : given };
   const values = codec.encode(complete);
-  return { route, key: codec.key(complete[table.primaryKey]), row: codec.stored(values), values };
+  return {
+    route,
+    key: codec.key(complete[table.primaryKey]),
+    row: codec.stored(values),
+    isFresh: given === undefined,
+    values,
+  };
 }
 
 export function planUpdate<Schema extends RowSchema>(

@@ -65,11 +65,12 @@ export function judgeIdentities(
 }
 
 /** The problem of a topology that would look for rows where they are not. */
-export function remapProblem(shard: Shard): Problem {
+export function remapProblem(keyspace: string, shards: readonly string[]): Problem {
+  const held = shards.map((shard) => `'${shard}'`).join(', ');
   return {
-    path: `keyspaces.${shard.keyspace}`,
+    path: `keyspaces.${keyspace}`,
     message:
-      `shard '${shard.name}' holds rows of other slots than this topology gives it, so rows would not be found. ` +
+      `${held} ${shards.length === 1 ? 'holds' : 'hold'} rows of other slots than this topology gives, so rows would not be found. ` +
       'Was a shard added, removed or renamed, or a weight changed? Go back to the topology that wrote the rows ' +
       'and store its slots (keyspaces.<name>.slots); moving slots to a new shard needs a reshard.',
   };

@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { accountOn, type Opened, TestCluster } from '../support/cluster.ts';
+import type { tables } from '../support/tables.ts';
+
+let cluster: TestCluster;
+let opened: Opened<typeof tables>;
+let account: string;
+
+beforeAll(async () => {
+  cluster = await TestCluster.start(1);
+  opened = await cluster.open({ retry: { baseMs: 1, maxMs: 5 } });
+  account = accountOn('tx-1', opened.data.transactions);
+});
+
+afterAll(() => cluster.stop());
+
+const shard = () => opened.data.transactions.at(account);
+const port = async (consistency: 'primary' | 'replica') => {
+  const [row] = await shard().query('SELECT @@port AS port', [], { consistency });
+  return Number(row?.port);
+};
+
+it('replica reads a replica, and everything else the primary', async () => {
+  const { primary, replicas } = cluster.cluster.shards['tx-1'];
+  expect(await port('replica')).toBe(replicas[0]?.port);
+  expect(await port('primary')).toBe(primary.port);
+  const row = await opened.data.transactions.insert({ account_id: account, cents: 1n });
+  expect(await opened.data.transactions.get(row.id)).toEqual(row);
+  await vi.waitFor(async () => {
+    const read = { consistency: 'replica' } as const;
+    expect(await opened.data.transactions.get(row.id, read)).toEqual(row);
+    expect(await opened.data.transactions.getMany([row.id], read)).toEqual([row]);
+  });
+});
+
+it('the primary stands in for a replica that is down', async () => {
+  const { primary, replicas } = cluster.cluster.shards['tx-1'];
+  await replicas[0]?.kill();
+  expect(await port('replica')).toBe(primary.port);
+  const row = await opened.data.transactions.insert({ account_id: account, cents: 2n });
+  expect(await opened.data.transactions.get(row.id, { consistency: 'replica' })).toEqual(row);
+  expect(
+    await opened.data.transactions.everywhere.query('SELECT 1', [], { consistency: 'replica' }),
+  ).toHaveLength(2);
+});
+
+it('a data layer starts while a replica is down', async () => {
+  const { data, events } = await cluster.open();
+  expect(events).toContainEqual(
+    expect.objectContaining({ type: 'endpoint-fault', endpoint: 'tx-1/replica-1' }),
+  );
+  expect(await data.transactions.at(account).query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+});
+
+it('an insert never goes to a replica', async () => {
+  const before = opened.events.length;
+  for (let turn = 0; turn < 4; turn++) {
+    await opened.data.transactions.insert({ account_id: account, cents: 3n });
+  }
+  expect(opened.events.slice(before).filter(({ type }) => type === 'retry')).toEqual([]);
+});
