@@ -5,7 +5,6 @@ import { z } from 'zod';
 
 const schema = z.object({ id: z.uuid(), country: z.string().length(2), name: z.string() });
 const shared = {
-  name: 'users',
   keyspace: 'people',
   primaryKey: 'id',
   place: (user: { country: string }) => ({ country: user.country }),
@@ -13,13 +12,16 @@ const shared = {
   columns: { id: 'uuid-binary' },
 } as const;
 
-/** The same table twice: once read straight from its shard, once through the cache. */
+const cache = { ttlMs: 600_000, memoryTtlMs: 600_000 };
+
+/** Two tables of one shape: one read straight from its shard, one through the cache. */
 const tables = {
-  plain: defineTable(shared),
-  cached: defineTable({ ...shared, cache: { ttlMs: 600_000, memoryTtlMs: 600_000 } }),
+  plain: defineTable({ ...shared, name: 'users' }),
+  cached: defineTable({ ...shared, name: 'cached_users', cache }),
 };
 
 const rows = 10_000;
+const hotRows = 1_000;
 export const connections = 10;
 
 /** One shard with 10,000 users, a data layer on it, and their ids. */
@@ -27,9 +29,11 @@ export async function openBench() {
   const cluster = await startLocalCluster({ shards: ['eu-1'], redis: true });
   const url = cluster.shards['eu-1']?.primary.url ?? '';
   const setup = await createConnection(url);
-  await setup.query(
-    'CREATE TABLE users (id BINARY(16) PRIMARY KEY, country CHAR(2) NOT NULL, name VARCHAR(100) NOT NULL)',
-  );
+  for (const table of ['users', 'cached_users']) {
+    await setup.query(
+      `CREATE TABLE ${table} (id BINARY(16) PRIMARY KEY, country CHAR(2) NOT NULL, name VARCHAR(100) NOT NULL)`,
+    );
+  }
   await setup.end();
   const data = await createDataLayer({
     topology: {
@@ -46,11 +50,15 @@ export async function openBench() {
   const stored = await data.plain.insertMany(
     Array.from({ length: rows }, (_, index) => ({ country: 'DE', name: `Resident ${index}` })),
   );
+  const hot = await data.cached.insertMany(
+    stored.slice(0, hotRows).map(({ country, name }) => ({ country, name })),
+  );
   const ids = stored.map(({ id }) => id);
   return {
     data,
     url,
     ids,
+    hotIds: hot.map(({ id }) => id),
     keys: ids.map((id) => uuidToBytes(id)),
     async close() {
       await data.close();

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { isMeridianError, type MeridianError } from 'meridian';
+import { isMeridianError } from 'meridian';
 import type { Journal } from './journal.ts';
 import { popular } from './residents.ts';
 import type { Data, User } from './tables.ts';
@@ -112,15 +112,10 @@ export class Traffic {
     if (!isMeridianError(error)) throw error;
     this.tallies[this.#phase].refusals.push({
       call,
-      shard: shardOf(error),
+      shard: String(error.context.shard),
       code: error.code,
       ms: performance.now() - begun,
     });
     await pause(politenessMs);
   }
-}
-
-/** Every refusal says where: a database's error names the shard, a breaker's its endpoint. */
-function shardOf({ context: { shard, guard } }: MeridianError): string {
-  return String(shard ?? guard).replace(/\/.*/, '');
 }

@@ -74,6 +74,7 @@ export async function readOptions(options: DataLayerOptions<Tables>): Promise<Re
     }
     return planTable(label, table, topology, problems) ?? [];
   });
+  reportRepeats(plans, problems);
   if (
     topology !== undefined &&
     config?.region !== undefined &&
@@ -88,6 +89,19 @@ export async function readOptions(options: DataLayerOptions<Tables>): Promise<Re
     throw new ConfigError('The data layer can not start', problems);
   }
   return { config, topology, plans };
+}
+
+/** Two handles of one table would each keep a cache, and not hear of the other's writes. */
+function reportRepeats(plans: readonly TablePlan[], problems: Problem[]): void {
+  const labels = new Map<string, string>();
+  for (const { label, table } of plans) {
+    const where = JSON.stringify([table.keyspace, table.name]);
+    const other = labels.get(where);
+    if (other === undefined) labels.set(where, label);
+    else {
+      problems.push({ path: `tables.${label}`, message: `is the same table as tables.${other}` });
+    }
+  }
 }
 
 async function loadTopology(
@@ -109,5 +123,6 @@ async function loadTopology(
 
 function sourceOf(given: DataLayerOptions<Tables>['topology']): TopologySource {
   if (typeof given === 'string') return fileTopology(given);
-  return 'load' in given ? given : staticTopology(given);
+  const isSource = typeof given === 'object' && given !== null && 'load' in given;
+  return isSource ? given : staticTopology(given);
 }

@@ -79,7 +79,8 @@ function unpack(value: unknown): unknown {
     case 'f':
       return Number(inner);
     case 'd':
-      return new Date(Number(inner));
+      // JSON knows no NaN: an invalid date comes as null.
+      return new Date(inner === null ? Number.NaN : Number(inner));
     case 'b':
       return Buffer.from(String(inner), 'base64');
     case 'm':

@@ -1,20 +1,13 @@
 import type { MeridianEvent, Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/deadline.ts';
-import { decodeStored, encodeStored } from './codec.ts';
 import { Flight } from './flight.ts';
-import { InvalidationQueue } from './invalidation-queue.ts';
 import { handOut, type MemoryEntry, MemoryStore } from './memory-store.ts';
-import type { Fill, RedisStore } from './redis-store.ts';
+import type { RedisStore } from './redis-store.ts';
+import { type Dated, RedisTier, type RedisTierConfig } from './redis-tier.ts';
 
-export interface CacheConfig<V> {
+export interface CacheConfig<V> extends RedisTierConfig<V> {
   /** What events call it. */
   readonly name: string;
-  /** Separates this cache's keys in Redis from every other's. */
-  readonly namespace: string;
-  /** Fingerprint of the values' shape: entries written under another one are misses. */
-  readonly schema: string;
-  /** Checks what another process stored; undefined when it is no value of this cache: a miss. */
-  readonly decode: (value: unknown) => V | undefined;
   readonly ttlMs: number;
   readonly staleMs: number;
   readonly negativeTtlMs: number;
@@ -29,12 +22,6 @@ export type LoadMany<V> = (
   call: Deadline,
 ) => Promise<readonly (V | null)[]>;
 
-/** A value found in Redis. */
-interface Found<V> {
-  readonly value: V | null;
-  readonly storedAtMs: number;
-}
-
 const refreshTimeoutMs = 10_000;
 
 /**
@@ -44,8 +31,7 @@ const refreshTimeoutMs = 10_000;
 export class ReadThrough<V> {
   readonly #config: CacheConfig<V>;
   readonly #memory: MemoryStore<V>;
-  readonly #redis: RedisStore | undefined;
-  readonly #queue: InvalidationQueue | undefined;
+  readonly #redis: RedisTier<V> | undefined;
   readonly #observe: Observer;
   readonly #flights = new Map<string, { flight: Flight; entry: Promise<MemoryEntry<V>> }>();
   readonly #refreshes = new Map<string, Flight>();
@@ -54,11 +40,9 @@ export class ReadThrough<V> {
   constructor(config: CacheConfig<V>, redis: RedisStore | undefined, observe: Observer) {
     this.#config = config;
     this.#memory = new MemoryStore(config.maxEntries);
-    this.#redis = redis;
+    this.#redis = redis && new RedisTier(config, redis, observe);
     this.#observe = observe;
     this.#memoryHit = { type: 'cache', table: config.name, result: 'memory', keys: 1 };
-    this.#queue =
-      redis && new InvalidationQueue((keys) => redis.invalidate(config.namespace, keys), observe);
   }
 
   /** The entry in memory that may be served now, or undefined. No I/O. */
@@ -97,12 +81,12 @@ export class ReadThrough<V> {
       this.#flights.delete(key);
       this.#refreshes.get(key)?.fence(key);
     }
-    if (this.#queue === undefined || keys.length === 0) return 'done';
-    return this.#queue.invalidate(keys);
+    if (this.#redis === undefined || keys.length === 0) return 'done';
+    return this.#redis.invalidate(keys);
   }
 
   async close(): Promise<void> {
-    await this.#queue?.close();
+    await this.#redis?.close();
     this.#memory.clear();
   }
 
@@ -112,7 +96,8 @@ export class ReadThrough<V> {
     const entries = this.#fetch(keys, flight, load);
     for (const key of keys) {
       const entry = entries.then(
-        (all) => all.get(key) ?? this.#remember(key, null, Date.now(), flight),
+        (all) =>
+          all.get(key) ?? this.#remember(key, { value: null, storedAtMs: Date.now() }, flight),
       );
       // One that was given up may still bring a value; an invalidation will not find it any more.
       this.#flights.get(key)?.flight.fence(key);
@@ -155,30 +140,19 @@ export class ReadThrough<V> {
     flight: Flight,
     load: LoadMany<V>,
   ): Promise<Map<string, MemoryEntry<V>>> {
+    const stored = (await this.#redis?.read(keys)) ?? this.#inMemory(keys);
     const entries = new Map<string, MemoryEntry<V>>();
     const stale: string[] = [];
-    const stored =
-      this.#redis === undefined
-        ? new Map<string, Found<V>>()
-        : await this.#readRedis(keys, this.#redis);
     const now = Date.now();
-    if (this.#redis === undefined) {
-      for (const key of keys) {
-        const old = this.#memory.get(key);
-        if (old === undefined || now >= old.staleUntilMs) continue;
-        entries.set(key, old);
-        stale.push(key);
-      }
-    }
-    for (const [key, { value, storedAtMs }] of stored) {
-      const entry = this.#remember(key, value, storedAtMs, flight);
+    for (const [key, dated] of stored) {
+      const entry = this.#remember(key, dated, flight);
       if (entry.staleUntilMs <= now) continue;
       entries.set(key, entry);
-      if (storedAtMs + this.#ttlOf(value) <= now) stale.push(key);
+      if (entry.trustedUntilMs <= now) stale.push(key);
     }
     if (stale.length > 0) this.#refresh(stale, load);
-    if (entries.size > stale.length) this.#report('redis', entries.size - stale.length);
     if (stale.length > 0) this.#report('stale', stale.length);
+    if (entries.size > stale.length) this.#report('redis', entries.size - stale.length);
     const missing = keys.filter((key) => !entries.has(key));
     if (missing.length > 0) {
       this.#report('miss', missing.length);
@@ -187,25 +161,12 @@ export class ReadThrough<V> {
     return entries;
   }
 
-  async #readRedis(keys: readonly string[], redis: RedisStore): Promise<Map<string, Found<V>>> {
-    const found = new Map<string, Found<V>>();
-    const trusted = keys.filter((key) => !this.#queue?.has(key));
-    if (trusted.length === 0) return found;
-    const texts = await redis.get(this.#config.namespace, trusted);
-    for (const [index, key] of trusted.entries()) {
-      const text = texts?.[index];
-      // Invalidated while Redis was asked: the answer may be from before.
-      if (text === undefined || text === null || this.#queue?.has(key)) continue;
-      const stored = decodeStored(text, this.#config.schema);
-      const value = stored?.value === null ? null : this.#config.decode(stored?.value);
-      if (stored !== undefined && value !== undefined) {
-        found.set(key, { value, storedAtMs: stored.storedAtMs });
-      } else
-        this.#observe({
-          type: 'cache-fault',
-          operation: 'decode',
-          message: 'not an entry of ours',
-        });
+  /** Without Redis, what this process remembers past its time is all there is. */
+  #inMemory(keys: readonly string[]): Map<string, Dated<V>> {
+    const found = new Map<string, Dated<V>>();
+    for (const key of keys) {
+      const entry = this.#memory.get(key);
+      if (entry !== undefined) found.set(key, entry);
     }
     return found;
   }
@@ -215,40 +176,27 @@ export class ReadThrough<V> {
     flight: Flight,
     load: LoadMany<V>,
   ): Promise<Map<string, MemoryEntry<V>>> {
-    const leasable = keys.filter((key) => !this.#queue?.has(key));
-    const leases =
-      leasable.length === 0
-        ? undefined
-        : await this.#redis?.lease(this.#config.namespace, leasable);
+    const leases = (await this.#redis?.lease(keys)) ?? new Map<string, string>();
+    // Its life is counted from before the load, whose answer may be as old as that.
     const storedAtMs = Date.now();
-    let loaded: readonly (V | null)[];
+    let values: readonly (V | null)[];
     try {
-      loaded = await load(keys, flight.deadline);
+      values = await load(keys, flight.deadline);
     } catch (error) {
-      if (leases !== undefined && leases.size > 0) {
-        void this.#redis?.release(this.#config.namespace, leases);
-      }
+      this.#redis?.release(leases);
       throw error;
     }
     const entries = new Map<string, MemoryEntry<V>>();
-    const fills: Fill[] = [];
+    const fills = new Map<string, Dated<V> & { readonly lifeMs: number }>();
     for (const [index, key] of keys.entries()) {
-      const value = loaded[index] ?? null;
-      entries.set(key, this.#remember(key, value, storedAtMs, flight));
-      const token = leases?.get(key);
-      if (token !== undefined && !flight.isFenced(key)) {
-        fills.push(this.#fillOf(key, token, value, storedAtMs));
-      }
+      const dated = { value: values[index] ?? null, storedAtMs };
+      const entry = this.#remember(key, dated, flight);
+      entries.set(key, entry);
+      const lifeMs = entry.staleUntilMs - storedAtMs;
+      if (!flight.isFenced(key)) fills.set(key, { ...dated, lifeMs });
     }
-    // Not awaited: the read is answered, and Redis may take its time.
-    if (fills.length > 0) void this.#redis?.fill(this.#config.namespace, fills);
+    this.#redis?.fill(leases, fills);
     return entries;
-  }
-
-  #fillOf(key: string, token: string, value: V | null, storedAtMs: number): Fill {
-    const { schema, staleMs } = this.#config;
-    const text = encodeStored({ value, storedAtMs }, schema);
-    return { key, token, text, lifeMs: this.#ttlOf(value) + (value === null ? 0 : staleMs) };
   }
 
   /** Loads keys whose entries are past their time, once at a time, while the old ones are served. */
@@ -270,19 +218,16 @@ export class ReadThrough<V> {
       });
   }
 
-  #remember(key: string, value: V | null, storedAtMs: number, flight: Flight): MemoryEntry<V> {
-    const freshUntilMs = storedAtMs + this.#ttlOf(value);
-    const staleUntilMs = freshUntilMs + (value === null ? 0 : this.#config.staleMs);
-    const trustedUntilMs = Math.min(Date.now() + this.#config.memoryTtlMs, freshUntilMs);
+  #remember(key: string, { value, storedAtMs }: Dated<V>, flight: Flight): MemoryEntry<V> {
+    const { ttlMs, negativeTtlMs, staleMs, memoryTtlMs } = this.#config;
+    const freshUntilMs = storedAtMs + (value === null ? negativeTtlMs : ttlMs);
+    const staleUntilMs = freshUntilMs + (value === null ? 0 : staleMs);
+    const trustedUntilMs = Math.min(Date.now() + memoryTtlMs, freshUntilMs);
     const entry = { value, storedAtMs, trustedUntilMs, staleUntilMs };
     if (flight.isFenced(key) || staleUntilMs <= Date.now()) return { ...entry, needsCopy: true };
     // What Redis holds may be older than what this process loaded itself.
     const held = this.#memory.get(key);
     return held !== undefined && held.storedAtMs > storedAtMs ? held : this.#memory.set(key, entry);
-  }
-
-  #ttlOf(value: V | null): number {
-    return value === null ? this.#config.negativeTtlMs : this.#config.ttlMs;
   }
 
   #report(result: 'redis' | 'miss' | 'stale', keys: number): void {

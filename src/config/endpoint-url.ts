@@ -19,9 +19,14 @@ export function readEndpointUrl(text: string): EndpointAddress | string {
   if (url.protocol !== 'mysql:' && url.protocol !== 'mariadb:') {
     return `has protocol '${url.protocol}//'; write mysql://user:password@host:3306/database`;
   }
-  const database = decodeURIComponent(url.pathname.slice(1));
+  const [user, password, database] = [url.username, url.password, url.pathname.slice(1)].map(
+    decode,
+  );
+  if (user === undefined || password === undefined || database === undefined) {
+    return 'holds a % that begins no percent-encoded character; write %25 for a % itself';
+  }
   if (url.hostname === '') return 'has no host';
-  if (url.username === '') return 'has no user; write mysql://user:password@host:3306/database';
+  if (user === '') return 'has no user; write mysql://user:password@host:3306/database';
   if (database === '' || database.includes('/')) {
     return 'must end in the name of one database: mysql://user:password@host:3306/database';
   }
@@ -33,11 +38,20 @@ export function readEndpointUrl(text: string): EndpointAddress | string {
   return {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? 3306 : Number(url.port),
-    user: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
+    user,
+    password,
     database,
     tls,
   };
+}
+
+function decode(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    // The error would quote the part, which may be the password.
+    return undefined;
+  }
 }
 
 /** `host:port/database`: what logs, errors and `explain` may show. */

@@ -109,5 +109,5 @@ function compareText(a: string, b: string, column: string): number {
 
 /** Surrogates stand for code points above every other code unit. */
 function byCodePoint(unit: number): number {
-  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x2000 : unit;
+  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }

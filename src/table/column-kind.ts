@@ -132,6 +132,10 @@ function findLossy(schema: z.core.$ZodType, seen: Set<unknown>): string | undefi
 
 function childrenOf(schema: z.core.$ZodType): z.core.$ZodType[] {
   const { def } = schema._zod;
+  if (def.type === 'lazy') {
+    const inner: unknown = Reflect.get(schema._zod, 'innerType');
+    return isZodType(inner) ? [inner] : [];
+  }
   const fields = [
     'innerType',
     'element',

@@ -1,4 +1,5 @@
 import { type ScatterRequest, scatter } from '../distributed/scatter.ts';
+import { ConfigError } from '../errors/config-error.ts';
 import { MergeError } from '../errors/scatter-error.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import type { Observer } from '../observability/events.ts';
@@ -48,6 +49,7 @@ export class EverywhereAccess {
     options: Options = {},
   ): AsyncGenerator<QueryRow, void, undefined> {
     assertRead(sql);
+    assertLimits(options);
     const { topology, executor, calls, table } = this.#runtime;
     const decode = decoderOf(options);
     const { shards } = keyspaceOf(topology.current, table.keyspace);
@@ -71,4 +73,15 @@ export class EverywhereAccess {
       leave();
     }
   }
+}
+
+/** A limit that is no count would be ignored, or leave rows out, without a word. */
+function assertLimits({ merge, maxRows }: Options): void {
+  const problems = Object.entries({ 'merge.limit': merge?.limit, maxRows }).flatMap(
+    ([path, value]) =>
+      value === undefined || (Number.isInteger(value) && value >= 0)
+        ? []
+        : [{ path, message: 'must be a whole number, 0 or more' }],
+  );
+  if (problems.length > 0) throw new ConfigError('Bad call options', problems);
 }

@@ -1,7 +1,10 @@
 import { RoutingError } from '../errors/routing-error.ts';
 
-const leading = /^(?:\s+|\/\*[\s\S]*?\*\/|--\s[^\n]*\n|#[^\n]*\n|\()*/;
-const quoted = /'(?:[^'\\]|''|\\[\s\S])*'|"(?:[^"\\]|""|\\[\s\S])*"|`[^`]*`|\/\*[\s\S]*?\*\//g;
+// `/*! … */` and `/*M! … */` are no comments: the server runs what is in them.
+const leading = /^(?:\s+|\/\*(?!M?!)[\s\S]*?\*\/|--(?=\s)[^\n]*\n|#[^\n]*\n|\()*/;
+const quoted =
+  /(?:--(?=\s)|#)[^\n]*|'(?:[^'\\]|''|\\[\s\S])*'|"(?:[^"\\]|""|\\[\s\S])*"|`[^`]*`|\/\*(?!M?!)[\s\S]*?\*\//g;
+const executable = /\/\*M?!/;
 
 const reads = new Set(['SELECT', 'WITH', 'SHOW', 'EXPLAIN', 'DESCRIBE', 'DESC', 'VALUES', 'TABLE']);
 const writes = new Set(['INSERT', 'UPDATE', 'DELETE', 'REPLACE', 'WITH', 'CALL']);
@@ -14,7 +17,11 @@ const definitions = new Set([
   'ANALYZE',
   'OPTIMIZE',
 ]);
-const changing = /\b(?:INSERT|UPDATE|DELETE|REPLACE)\b/i;
+// Of the changes, WITH can only begin these; SELECT … FOR UPDATE stays a read.
+const changing = /(?<!\bFOR\s+)\bUPDATE\b|\bDELETE\b/i;
+// EXPLAIN ANALYZE runs what it explains.
+const analyze = /\bEXPLAIN\s+ANALYZE\b/i;
+const temporary = /^\s*\w+\s+(?:OR\s+REPLACE\s+)?TEMPORARY\b/i;
 
 /** What kind of statement a raw text is: its first word, in upper case. */
 function firstWord(sql: string): string {
@@ -28,8 +35,9 @@ function firstWord(sql: string): string {
  */
 export function assertRead(sql: string): void {
   const word = firstWord(sql);
-  const changes = word === 'WITH' && changing.test(sql.replace(quoted, ''));
-  if (reads.has(word) && !changes) return;
+  const bare = sql.replace(quoted, ' ');
+  const mayChange = word === 'WITH' || analyze.test(bare) || executable.test(bare);
+  if (reads.has(word) && !(mayChange && changing.test(bare))) return;
   throw new RoutingError(
     `query() runs reads; '${word || 'this text'}' is none. Use execute(), which is never sent twice.`,
   );
@@ -45,7 +53,7 @@ export function assertRead(sql: string): void {
 export function assertWrite(sql: string, insideTransaction: boolean): void {
   const word = firstWord(sql);
   if (writes.has(word)) return;
-  if (definitions.has(word)) {
+  if (definitions.has(word) && !temporary.test(sql.replace(quoted, ' '))) {
     if (!insideTransaction) return;
     throw new RoutingError(
       `'${word}' would commit the transaction; run it outside with at(key).execute().`,

@@ -47,7 +47,8 @@ export function planInsert<Schema extends RowSchema>(
   const ownId =
     given === undefined ? undefined : codec.key(Reflect.get(parsed, table.primaryKey)).text;
   const { route, id } = routeNewRow(topology.current, table, parsed, ownId, within);
-  const complete = { ...parsed, [table.primaryKey]: given === undefined ? id : given };
+  // A key of its own is stored as the schema gives it, z.string().trim() say: so it was routed.
+  const complete = given === undefined ? { ...parsed, [table.primaryKey]: id } : parsed;
   const values = codec.encode(complete);
   return {
     route,

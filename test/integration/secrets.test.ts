@@ -65,14 +65,14 @@ it('no error, explanation, event or log line holds a password or a value', async
     () => layer.people.insert({ id: 1, email: data, age: '1', at: '' }),
     () => shard.execute('INSERT INTO secrets VALUES (2, ?, 1, 1)', [data], none),
     () => shard.execute(`INSERT INTO secrets VALUES (3, '${data}', 1, 1)`, [], none),
-    () => shard.execute('UPDATE secrets SET id = ?', [data], none),
+    () => shard.execute('UPDATE secrets SET id = ? WHERE id >= 0', [data], none),
     () => shard.query('SELECT CAST(? AS DATE) + nope', [data]),
     () => shard.query(`SELECT '${data}' FROM`, []),
     () =>
       shard.query(
         `SELECT * FROM secrets WHERE email = "${data}" AND nope = 0x${Buffer.from(data).toString('hex')}`,
       ),
-    () => shard.execute('UPDATE secrets SET id = id + 1 WHERE CAST(? AS INT) = 1', [data], none),
+    () => shard.execute('UPDATE secrets SET id = id + CAST(? AS INT)', [data], none),
     () => shard.execute('SIGNAL SQLSTATE "45000" SET MESSAGE_TEXT = ?', [data], none),
     () => shard.query('SELECT EXTRACTVALUE(1, CONCAT(0x7e, ?))', [data]),
     () => shard.query('SELECT SLEEP(1000), ?', [data], { timeoutMs: 20 }),

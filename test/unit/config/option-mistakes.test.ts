@@ -1,0 +1,90 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { RefusedOptions } from '../../support/refusal.ts';
+
+let refused: RefusedOptions;
+
+beforeAll(async () => {
+  refused = await RefusedOptions.listen();
+});
+
+afterAll(() => refused.close());
+
+const table = 'tables/transactions';
+
+/** What is changed in the options, what to, where the problem is, and what it says. */
+const mistakes: [at: string, to: unknown, path: string, message: RegExp][] = [
+  ['sytemTables', 'create', '', /did you mean 'systemTables'/],
+  ['systemTables', 'maybe', 'systemTables', /./],
+  ['pool', { conections: 1 }, 'pool', /did you mean 'connections'/],
+  ['pool', { connections: 0 }, 'pool.connections', /./],
+  ['timeoutMs', 0, 'timeoutMs', /./],
+  ['timeoutMs', 2 ** 31, 'timeoutMs', /./],
+  ['retry', { attempts: 1.5 }, 'retry.attempts', /./],
+  ['cache', { namespace: 'a b' }, 'cache.namespace', /./],
+  ['observers', ['x'], 'observers.0', /must be a function/],
+  ['redis', undefined, 'redis', /undefined/],
+  ['redis', null, 'redis', /no Redis/],
+  ['redis', 'localhost', 'redis', /redis:\/\//],
+  ['redis', 'http://:hunter2@h', 'redis', /redis:\/\//],
+  ['region', 'usa', 'region', /did you mean 'us'/],
+  ['topology', undefined, 'topology', /is missing/],
+  ['tables', undefined, 'tables', /is missing/],
+  ['tables/nothing', { name: 'nothing' }, 'tables.nothing', /defineTable/],
+  ['tables/nothing', undefined, 'tables.nothing', /defineTable/],
+  [`${table}/keyspace`, 'legder', 'tables.transactions.keyspace', /did you mean 'ledger'/],
+  [`${table}/keyspace`, 'people', 'tables.transactions.place', /is missing/],
+  [`${table}/place`, () => ({}), 'tables.transactions.place', /by hash/],
+  [`${table}/primaryKey`, 'di', 'tables.transactions.primaryKey', /no column 'di'/],
+  [`${table}/shardKey`, 'cent', 'tables.transactions.shardKey', /did you mean 'cents'/],
+  [`${table}/columns`, { cnets: 'json' }, 'tables.transactions.columns.cnets', /mean 'cents'/],
+  [`${table}/columns`, { cents: 'bytes' }, 'tables.transactions.columns.cents', /codec 'bytes'/],
+  [`${table}/columns`, { cents: 'bits' }, 'tables.transactions.columns.cents', /unknown codec/],
+  [`${table}/cache`, { ttlmS: 1 }, 'tables.transactions.cache', /did you mean 'ttlMs'/],
+  [`${table}/cache`, { ttlMs: 0 }, 'tables.transactions.cache.ttlMs', /at least 1/],
+];
+
+it.each(mistakes)('%s can not be %j', async (at, to, path, message) => {
+  const { problems } = await refused.refusal(refused.spoilt({ [at]: to }));
+  const found = problems.filter((problem) => problem.path.startsWith(path));
+  expect(found.map((problem) => problem.message).join(), JSON.stringify(problems)).toMatch(message);
+});
+
+it.each(['close', 'guard', 'then', 'session', 'toJSON', 'query', 'execute', 'constructor'])(
+  'a table can not be named %s',
+  async (label) => {
+    const options = refused.good();
+    const { tables } = options;
+    const { problems } = await refused.refusal({
+      ...options,
+      tables: { [label]: Reflect.get(Object(tables), 'transactions') },
+    });
+    expect(problems.map(({ path }) => path)).toContain(`tables.${label}`);
+  },
+);
+
+it('one table can not have two names: they would not hear of each other’s writes', async () => {
+  const options = refused.good();
+  const transactions: unknown = Reflect.get(Object(options.tables), 'transactions');
+  const { problems } = await refused.refusal({
+    ...options,
+    tables: { transactions, copies: transactions },
+  });
+  expect(problems.map(({ path }) => path)).toEqual(['tables.copies']);
+});
+
+it('all mistakes come in one error, each with its path', async () => {
+  const error = await refused.refusal(
+    refused.spoilt({
+      'topology/shards/eu-1/region': 'ue',
+      'topology/shards/tx-1/weight': 0,
+      'topology/regions/us/code': 1,
+      redis: undefined,
+      pool: { connections: 0 },
+    }),
+  );
+  const paths = ['shards.eu-1.region', 'shards.tx-1.weight', 'regions.us.code', 'redis'];
+  for (const path of [...paths, 'pool.connections']) {
+    expect(error.problems.map((problem) => problem.path)).toContain(path);
+    expect(error.message).toContain(`${path}: `);
+  }
+});
