@@ -22,6 +22,8 @@ export interface Work<T> {
   readonly deadline: Deadline;
   /** For errors: the text of the work's one statement. */
   readonly statement?: string;
+  /** Resolves when the endpoint has answered, for work that goes on for long after that. */
+  readonly isWell?: Promise<unknown>;
   /** Must settle when the deadline passes; what a session runs under it does. */
   run(session: Session): Promise<T>;
 }
@@ -102,6 +104,7 @@ export class Executor {
   ): AsyncGenerator<RawRow, void, undefined> {
     const finished = deferred<void>();
     const opened = deferred<Session>();
+    const answered = deferred<void>();
     // When nobody ever ran on the session, nobody hears of its failure either.
     finished.promise.catch(() => undefined);
     const opening = new Deadline(openTimeoutMs);
@@ -111,6 +114,7 @@ export class Executor {
       access: 'read',
       deadline: opening,
       statement: statement.sql,
+      isWell: answered.promise,
       run(session) {
         opening.end();
         opened.resolve(session);
@@ -120,8 +124,13 @@ export class Executor {
     run.catch(opened.reject);
     try {
       const session = await opened.promise;
-      yield* session.stream(statement, whole, onColumns);
+      yield* session.stream(statement, whole, (columns) => {
+        answered.resolve();
+        onColumns(columns);
+      });
     } catch (error) {
+      // What was opened is not opened again: its rows were handed out.
+      if (error instanceof Error) opening.cancel(error);
       finished.reject(error);
     } finally {
       stopListening();
@@ -131,18 +140,25 @@ export class Executor {
     }
   }
 
-  async #attempt<T>(endpoint: Endpoint, { access, deadline, statement, run }: Work<T>): Promise<T> {
+  async #attempt<T>(
+    endpoint: Endpoint,
+    { access, deadline, statement, isWell, run }: Work<T>,
+  ): Promise<T> {
     const { guard, pool } = this.#endpoints.of(endpoint);
     let session: Session | undefined;
     try {
-      return await guard.admit(async () => {
-        session = await pool.acquire(deadline);
-        try {
-          return await run(session);
-        } finally {
-          session.release();
-        }
-      }, deadline);
+      return await guard.admit(
+        async () => {
+          session = await pool.acquire(deadline);
+          try {
+            return await run(session);
+          } finally {
+            session.release();
+          }
+        },
+        deadline,
+        isWell,
+      );
     } catch (error) {
       throw callerError(error, {
         access,

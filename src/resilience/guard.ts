@@ -61,9 +61,14 @@ export class Guard {
 
   /**
    * Runs `work` when there is room and the breaker lets it through, else refuses at once. `work`
-   * itself must settle when the deadline passes.
+   * itself must settle when the deadline passes. Work that goes on for long, a stream say, tells by
+   * `isWell` that the endpoint answers: as a probe it would otherwise keep everybody out to its end.
    */
-  async admit<T>(work: () => Promise<T>, deadline: Deadline): Promise<T> {
+  async admit<T>(
+    work: () => Promise<T>,
+    deadline: Deadline,
+    isWell?: Promise<unknown>,
+  ): Promise<T> {
     this.#refuseWhenOpen();
     const waits = this.#bulkhead.executionSlots === 0;
     try {
@@ -71,7 +76,7 @@ export class Guard {
         // Time lost in the queue says nothing about the endpoint: the breaker must not count it.
         if (deadline.reason !== undefined) throw deadline.reason;
         this.#refuseWhenOpen();
-        return this.#breaker.execute(work);
+        return isWell === undefined ? this.#breaker.execute(work) : this.#judge(work, isWell);
       });
       // Work ends itself when the deadline passes; only a place in the queue can't.
       return await (waits ? deadline.race(admitted) : admitted);
@@ -80,6 +85,15 @@ export class Guard {
       if (error instanceof BulkheadRejectedError) throw this.#overloaded();
       throw error;
     }
+  }
+
+  async #judge<T>(work: () => Promise<T>, isWell: Promise<unknown>): Promise<T> {
+    let running: Promise<T> | undefined;
+    await this.#breaker.execute(() => {
+      running = work();
+      return Promise.race([isWell, running]);
+    });
+    return running ?? work();
   }
 
   #refuseWhenOpen(): void {

@@ -1,4 +1,4 @@
-import { type DataLayer, TimeoutError, UnavailableError } from 'meridian';
+import { type DataLayer, type MeridianEvent, TimeoutError, UnavailableError } from 'meridian';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { accountOn, failureOf, TestCluster } from '../support/cluster.ts';
 import type { tables } from '../support/tables.ts';
@@ -8,11 +8,12 @@ const everyRow = `SELECT seq, REPEAT('x', 100) AS text FROM seq_1_to_${rowCount}
 
 let cluster: TestCluster;
 let data: DataLayer<typeof tables>;
+let events: MeridianEvent[];
 let account: string;
 
 beforeAll(async () => {
   cluster = await TestCluster.start();
-  ({ data } = await cluster.open({ pool: { connections: 1 }, timeoutMs: 10_000 }));
+  ({ data, events } = await cluster.open({ pool: { connections: 1 }, timeoutMs: 10_000 }));
   account = accountOn('tx-1', data.transactions);
 });
 
@@ -104,7 +105,8 @@ it('a refused option leaves nothing running: close still ends', async () => {
   await other.close();
 });
 
-it('is an UnavailableError when the server dies under it', async () => {
+it('is an UnavailableError when the server dies under it, and is not begun again', async () => {
+  const from = events.length;
   const rows = shard().stream(everyRow);
   await rows.next();
   await cluster.cluster.shards['tx-1'].primary.kill();
@@ -112,6 +114,7 @@ it('is an UnavailableError when the server dies under it', async () => {
     for await (const _ of rows);
   })();
   expect(await failureOf(drained)).toBeInstanceOf(UnavailableError);
+  expect(events.slice(from).filter(({ type }) => type === 'retry')).toEqual([]);
   await cluster.cluster.shards['tx-1'].primary.restart();
   await vi.waitFor(async () => expect(await one()).toEqual([{ one: 1 }]), { timeout: 10_000 });
 });

@@ -168,36 +168,3 @@ describe('a cached row', () => {
     expect(again?.doc).toEqual({ list: [1] });
   });
 });
-
-describe('rows of a raw query under a schema', () => {
-  const one = (sql: string, type: z.ZodType) =>
-    data.odds
-      .at('any')
-      .query(sql, [], { schema: z.object({ value: type }) })
-      .then(([row]) => row?.value);
-
-  it('have the types of the schema', async () => {
-    expect(await one('SELECT COUNT(*) AS value FROM odds WHERE 1 = 0', z.int())).toBe(0);
-    expect(await one('SELECT 9007199254740993 AS value', z.bigint())).toBe(9007199254740993n);
-    expect(await one('SELECT CAST(1.5 AS DECIMAL(5,2)) AS value', z.number())).toBe(1.5);
-    expect(await one("SELECT CAST('2024-02-29' AS DATE) AS value", z.iso.date())).toBe(
-      '2024-02-29',
-    );
-    expect(await one('SELECT EXISTS (SELECT 1) AS value', z.boolean())).toBe(true);
-    expect(await one("SELECT '[1]' AS value", z.array(z.int()))).toEqual([1]);
-  });
-
-  it('are refused when the schema can not hold them exactly', async () => {
-    for (const [sql, type] of [
-      ['SELECT 9007199254740993 AS value', z.number()],
-      ['SELECT 9007199254740993 AS value', z.int()],
-      ['SELECT CAST(1234567890123456789.25 AS DECIMAL(30,2)) AS value', z.number()],
-      ["SELECT '0x10' AS value", z.number()],
-      ['SELECT NULL AS value', z.int()],
-    ] as const) {
-      expect(await failureOf(one(sql, type)), sql).toMatchObject({
-        code: 'MERIDIAN_ROW_UNREADABLE',
-      });
-    }
-  });
-});

@@ -1,6 +1,9 @@
+import { defineTable } from 'meridian';
 import { expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
-import { defineTable } from '../../src/table/define-table.ts';
+
+const schema = z.object({ id: z.uuid(), name: z.string() });
+const base = { name: 'users', keyspace: 'people', schema } as const;
 
 test('a table knows its keys', () => {
   const users = defineTable({
@@ -24,17 +27,16 @@ test('a table knows its keys', () => {
 });
 
 test('unknown columns do not compile', () => {
-  const schema = z.object({ id: z.uuid(), name: z.string() });
   // @ts-expect-error there is no column 'idd'
-  defineTable({ name: 'users', keyspace: 'people', primaryKey: 'idd', schema });
+  defineTable({ ...base, primaryKey: 'idd' });
   // @ts-expect-error there is no column 'owner'
-  defineTable({ name: 'users', keyspace: 'people', primaryKey: 'id', shardKey: 'owner', schema });
+  defineTable({ ...base, primaryKey: 'id', shardKey: 'owner' });
   // @ts-expect-error there is no codec 'uuid'
-  defineTable({
-    name: 'users',
-    keyspace: 'people',
-    primaryKey: 'id',
-    schema,
-    columns: { id: 'uuid' },
-  });
+  defineTable({ ...base, primaryKey: 'id', columns: { id: 'uuid' } });
+  // @ts-expect-error there is no column 'nmae'
+  defineTable({ ...base, primaryKey: 'id', columns: { nmae: 'json' } });
+  // @ts-expect-error there is no column 'country'
+  defineTable({ ...base, primaryKey: 'id', place: (user) => ({ country: user.country }) });
+  // @ts-expect-error a cache has a time to live
+  defineTable({ ...base, primaryKey: 'id', cache: {} });
 });

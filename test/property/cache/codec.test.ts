@@ -37,6 +37,11 @@ describe('what is stored in Redis', () => {
     );
   });
 
+  it('may be an invalid date', () => {
+    const text = encodeStored({ value: new Date(Number.NaN), storedAtMs: 1 }, 's');
+    expect(String(decodeStored(text, 's')?.value)).toBe('Invalid Date');
+  });
+
   it('is a miss under another schema, and when it is anything else', () => {
     const text = encodeStored({ value: 1, storedAtMs: 1 }, 'schema');
     expect(decodeStored(text, 'other')).toBeUndefined();

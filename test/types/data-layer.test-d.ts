@@ -1,0 +1,124 @@
+import { createDataLayer, type DataLayer, type DataLayerOptions, type WriteResult } from 'meridian';
+import { describe, expectTypeOf, test } from 'vitest';
+import { z } from 'zod';
+import { tables } from '../support/tables.ts';
+
+declare const data: DataLayer<typeof tables>;
+declare const options: DataLayerOptions<typeof tables>;
+
+describe('reading', () => {
+  test('gives readonly rows, or null', async () => {
+    const row = await data.users.get('id');
+    expectTypeOf(row).toEqualTypeOf<Readonly<{
+      id: string;
+      country: string;
+      name: string;
+    }> | null>();
+    // @ts-expect-error rows are shared, so they are readonly
+    if (row) row.name = 'x';
+    const rows = await data.transactions.getMany(['id']);
+    expectTypeOf(rows[0]?.cents).toEqualTypeOf<bigint | undefined>();
+  });
+
+  test('takes keys of the right type only', () => {
+    // @ts-expect-error the key is text
+    data.users.get(42);
+    // @ts-expect-error the keys are text
+    data.users.getMany([42n]);
+    // @ts-expect-error there is no such consistency
+    data.users.get('id', { consistency: 'eventual' });
+    // @ts-expect-error there is no such option
+    data.users.get('id', { timeout: 5 });
+    // @ts-expect-error there is no such table
+    data.user.get('id');
+  });
+});
+
+describe('writing', () => {
+  test('makes ids that are left out, and takes those that are given', () => {
+    data.users.insert({ country: 'DE', name: 'Ada' });
+    data.users.insert({ id: 'id', country: 'DE', name: 'Ada' });
+    // @ts-expect-error a name is missing
+    data.users.insert({ country: 'DE' });
+    // @ts-expect-error there is no such column
+    data.users.insert({ country: 'DE', name: 'Ada', age: 1 });
+    // @ts-expect-error a bigint is wanted
+    data.transactions.insert({ account_id: 'a', cents: 1 });
+    // @ts-expect-error a list is wanted
+    data.users.insertMany({ country: 'DE', name: 'Ada' });
+  });
+
+  test('does not change keys', () => {
+    expectTypeOf(data.users.update('id', { name: 'x' })).resolves.toEqualTypeOf<WriteResult>();
+    // @ts-expect-error the primary key places the row
+    data.users.update('id', { id: 'x' });
+    // @ts-expect-error the shard key places the row
+    data.transactions.update('id', { account_id: 'x' });
+    // @ts-expect-error a name is text
+    data.users.update('id', { name: 1 });
+  });
+
+  test('names what it touches by table and key', () => {
+    data.users.at('id').execute('', [], { touches: { users: ['id'] } });
+    data.users.at('id').execute('', [], { touches: 'none' });
+    // @ts-expect-error there is no such table
+    data.users.at('id').execute('', [], { touches: { user: ['id'] } });
+    // @ts-expect-error a key is text
+    data.users.at('id').execute('', [], { touches: { users: [1] } });
+    // @ts-expect-error a parameter is a plain value
+    data.users.at('id').execute('', [{ id: 1 }], { touches: 'none' });
+    // @ts-expect-error undefined is no parameter
+    data.users.at('id').execute('', [undefined], { touches: 'none' });
+  });
+});
+
+describe('a transaction', () => {
+  test('offers the tables of its keyspace, and returns what its body returns', () => {
+    const work = data.transactions.at('a').transaction(async (trx) => {
+      const row = await trx.transactions.get('id');
+      expectTypeOf(row?.cents).toEqualTypeOf<bigint | undefined>();
+      // @ts-expect-error users are in another keyspace
+      trx.users.get('id');
+      // @ts-expect-error a transaction has no streams
+      trx.stream('SELECT 1');
+      return 42 as const;
+    });
+    expectTypeOf(work).resolves.toEqualTypeOf<42>();
+  });
+});
+
+describe('a raw query', () => {
+  test('has unknown values without a schema, and typed ones with it', async () => {
+    const [raw] = await data.users.at('id').query('');
+    expectTypeOf(raw).toEqualTypeOf<Readonly<Record<string, unknown>> | undefined>();
+    const schema = z.object({ n: z.int() });
+    const [typed] = await data.users.everywhere.query('', [], { schema });
+    expectTypeOf(typed?.n).toEqualTypeOf<number | undefined>();
+    for await (const row of data.users.at('id').stream('', [], { schema })) {
+      expectTypeOf(row.n).toEqualTypeOf<number>();
+    }
+    // @ts-expect-error there is no such direction
+    data.users.everywhere.query('', [], { merge: { orderBy: [['n', 'down']] } });
+  });
+});
+
+describe('the options', () => {
+  test('need Redis, or say that there is none', () => {
+    // @ts-expect-error undefined would switch the cache off unnoticed
+    createDataLayer({ ...options, redis: undefined });
+    const { redis: _, ...without } = options;
+    // @ts-expect-error redis is missing
+    createDataLayer(without);
+    createDataLayer({ ...options, redis: false });
+  });
+
+  test('refuse names that the data layer has for itself', () => {
+    const { users } = tables;
+    // @ts-expect-error close() is the data layer's own
+    createDataLayer({ ...options, tables: { close: users } });
+    // @ts-expect-error a data layer with session() is to come
+    createDataLayer({ ...options, tables: { session: users } });
+    // @ts-expect-error guard() is the data layer's own
+    createDataLayer({ ...options, tables: { guard: users } });
+  });
+});
