@@ -65,9 +65,11 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     if (client !== undefined && typeof redis === 'string') client.disconnect();
   };
   try {
-    const shapes = await inspectShards(config, topology, plans, executor, observe);
+    const { shapes, system } = await inspectShards(config, topology, plans, executor, observe);
     if (client !== undefined) await awaitRedis(client, config.cache.commandTimeoutMs, observe);
-    const { commandTimeoutMs, namespace } = config.cache;
+    const { commandTimeoutMs } = config.cache;
+    // Two systems may share one Redis, and even names and keys; their rows must not mix.
+    const namespace = `${config.cache.namespace}:${system.slice(0, 8)}`;
     const redisStore =
       client && new RedisStore(client, { commandTimeoutMs, leaseMs: 10_000 }, observe);
     const shared = { topology: store, executor, calls, redis: redisStore, namespace, observe };
@@ -116,7 +118,10 @@ async function inspectShards(
   const problems: Problem[] = [];
   try {
     const { systemTables } = config;
-    await verifyShards({ topology, executor, deadline, systemTables, observe }, problems);
+    const system = await verifyShards(
+      { topology, executor, deadline, systemTables, observe },
+      problems,
+    );
     const shapes = new Map(
       await Promise.all(
         [...topology.shards.values()].map(
@@ -133,8 +138,10 @@ async function inspectShards(
       ),
     );
     checkAllColumns(plans, topology, shapes, problems);
-    if (problems.length > 0) throw new ConfigError('The databases do not fit', problems);
-    return shapes;
+    if (problems.length > 0 || system === undefined) {
+      throw new ConfigError('The databases do not fit', problems);
+    }
+    return { shapes, system };
   } finally {
     deadline.end();
   }

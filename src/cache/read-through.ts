@@ -1,3 +1,4 @@
+import { isMeridianError } from '../errors/meridian-error.ts';
 import type { MeridianEvent, Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import { Flight } from './flight.ts';
@@ -127,6 +128,9 @@ export class ReadThrough<V> {
     try {
       return await found.flight.join(found.entry, caller);
     } catch (error) {
+      // An old row stands in for a source that can't answer, not for a caller who left or a row that
+      // can't be read.
+      if (isMeridianError(error) && !error.retryable) throw error;
       const stale = this.#memory.get(key);
       if (stale === undefined || Date.now() >= stale.staleUntilMs) throw error;
       this.#report('stale', 1);

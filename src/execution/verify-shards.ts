@@ -30,8 +30,13 @@ interface Verification {
 /**
  * Makes sure, before any traffic, that each shard's database is the one that the topology means and
  * holds the slots that the topology gives it. Databases used for the first time are recorded.
+ *
+ * @returns the value that all databases of this system share; undefined when there is a problem.
  */
-export async function verifyShards(verification: Verification, problems: Problem[]): Promise<void> {
+export async function verifyShards(
+  verification: Verification,
+  problems: Problem[],
+): Promise<string | undefined> {
   const { topology, systemTables, observe } = verification;
   const shards = [...topology.shards.values()];
   const primaries = await Promise.all(
@@ -50,7 +55,7 @@ export async function verifyShards(verification: Verification, problems: Problem
   if (systemTables === 'verify') {
     for (const shard of unclaimed) problems.push(unclaimedProblem(shard));
   }
-  if (problems.length > before || systemTables === 'verify') return;
+  if (problems.length > before || systemTables === 'verify') return system;
   let drawn = system;
   const claimed: ShardFinding[] = [];
   // One after the other, in an order that all processes share: the first database decides which
@@ -73,6 +78,7 @@ export async function verifyShards(verification: Verification, problems: Problem
     [...findings.filter(({ recorded }) => recorded !== undefined), ...claimed],
     problems,
   );
+  return drawn;
 }
 
 /** A replica that does not answer is left out: it must not keep a service from starting. */

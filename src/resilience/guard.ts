@@ -9,7 +9,7 @@ import {
   circuitBreaker,
   handleWhen,
 } from 'cockatiel';
-import { CircuitOpenError, OverloadError } from '../errors/call-error.ts';
+import { AbortedError, CircuitOpenError, OverloadError } from '../errors/call-error.ts';
 import type { Observer } from '../observability/events.ts';
 import { classifyError, isServerFailure } from './classify.ts';
 import type { Deadline } from './deadline.ts';
@@ -44,7 +44,13 @@ export class Guard {
     this.#config = config;
     this.#bulkhead = bulkhead(config.concurrency, config.queue);
     this.#breaker = circuitBreaker(
-      handleWhen((error) => isServerFailure(classifyError(error))),
+      // A probe that its caller gave up proves nothing, and cockatiel takes what is not a failure
+      // for a success.
+      handleWhen(
+        (error) =>
+          isServerFailure(classifyError(error)) ||
+          (this.state === 'half-open' && error instanceof AbortedError),
+      ),
       { halfOpenAfter: config.openMs, breaker: new ConsecutiveBreaker(config.failures) },
     );
     this.#breaker.onBreak(() => {

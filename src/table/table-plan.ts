@@ -18,6 +18,9 @@ export interface TablePlan<Schema extends RowSchema = RowSchema> {
   readonly columns: ReadonlyMap<string, PlannedColumn>;
 }
 
+/** Of the form of every id that `insert` makes. */
+export const sampleId = '00000000-0000-7000-8000-000000000000';
+
 const keyKinds = new Set(['uuid', 'string', 'integer', 'bigint']);
 
 /** Checks one definition by itself and against the topology; undefined when it has a problem. */
@@ -168,8 +171,13 @@ function checkPlacement(
   } else if (table.place !== undefined) {
     report('place', `has no meaning in keyspace '${keyspace.name}', which places rows by hash`);
   }
-  if (idKind !== undefined && idKind !== 'uuid' && (keyspace.strategy === 'geo' || !ownKey)) {
+  // Ids that place a row must be able to carry its slot.
+  if (keyspace.strategy === 'hash' && ownKey) return;
+  const idType = table.schema.shape[table.primaryKey];
+  if (idKind !== undefined && idKind !== 'uuid') {
     report('primaryKey', `'${table.primaryKey}' must be z.uuid(): its ids carry the row's slot`);
+  } else if (idType !== undefined && !z.safeParse(idType, sampleId).success) {
+    report('primaryKey', 'refuses UUIDs of version 7, which ids are; use z.uuid() or z.uuidv7()');
   }
 }
 

@@ -5,6 +5,7 @@ import type { ShardKey } from '../sharding/shard-key.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import { assertStays, routeNewRow, routePrimaryKey } from './route-row.ts';
 import type { RowKey } from './row-codec.ts';
+import { sampleId } from './table-plan.ts';
 import type { TableRuntime } from './table-runtime.ts';
 
 /** A row that is ready to be stored. */
@@ -25,8 +26,6 @@ export interface PlannedChange {
   readonly statement: Statement;
 }
 
-// Any well-formed id satisfies z.uuid() while the row's own is not made yet.
-const idToCome = '00000000-0000-7000-8000-000000000000';
 const maxInsertBytes = 4 * 1024 * 1024;
 
 type Input = Readonly<Record<string, unknown>>;
@@ -42,7 +41,7 @@ export function planInsert<Schema extends RowSchema>(
 ): PlannedRow<Schema> {
   const given = input[table.primaryKey];
   const parsed = codec.parse(
-    given === undefined ? { ...input, [table.primaryKey]: idToCome } : input,
+    given === undefined ? { ...input, [table.primaryKey]: sampleId } : input,
   );
   const ownId =
     given === undefined ? undefined : codec.key(Reflect.get(parsed, table.primaryKey)).text;

@@ -146,7 +146,7 @@ it('a caller who leaves takes no other caller along, whenever that one came', as
 it('garbage in Redis is a miss', async () => {
   const { id } = await germans();
   await other.data.users.get(id);
-  const keys = () => redis.keys('meridian:people:users:*');
+  const keys = () => redis.keys('meridian:*:people:users:*');
   await vi.waitFor(async () => expect((await keys()).join()).toContain(id));
   for (const key of await keys()) await redis.set(key, 'm1|garbage');
   const { data: fresh } = await cluster.open();

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { z } from 'zod';
 import { RefusedOptions } from '../../support/refusal.ts';
 
 let refused: RefusedOptions;
@@ -10,6 +11,8 @@ beforeAll(async () => {
 afterAll(() => refused.close());
 
 const table = 'tables/transactions';
+/** Ids of another version can't carry a slot. */
+const random = z.object({ id: z.uuidv4(), account_id: z.string(), cents: z.bigint() });
 
 /** What is changed in the options, what to, where the problem is, and what it says. */
 const mistakes: [at: string, to: unknown, path: string, message: RegExp][] = [
@@ -35,6 +38,7 @@ const mistakes: [at: string, to: unknown, path: string, message: RegExp][] = [
   [`${table}/keyspace`, 'people', 'tables.transactions.place', /is missing/],
   [`${table}/place`, () => ({}), 'tables.transactions.place', /by hash/],
   [`${table}/primaryKey`, 'di', 'tables.transactions.primaryKey', /no column 'di'/],
+  [`${table}/schema`, random, 'tables.transactions.primaryKey', /refuses UUIDs of version 7/],
   [`${table}/shardKey`, 'cent', 'tables.transactions.shardKey', /did you mean 'cents'/],
   [`${table}/columns`, { cnets: 'json' }, 'tables.transactions.columns.cnets', /mean 'cents'/],
   [`${table}/columns`, { cents: 'bytes' }, 'tables.transactions.columns.cents', /codec 'bytes'/],

@@ -56,6 +56,21 @@ describe('a guard', () => {
     expect(guard.state).toBe('closed');
   });
 
+  it('learns nothing from a probe that its caller gave up', async () => {
+    const guard = createGuard('stock', { failures: 1, openMs: 1 });
+    await times(1, () => guard.run(down));
+    const caller = new AbortController();
+    const probe = vi.fn(() => {
+      caller.abort();
+      return never();
+    });
+    await vi.waitFor(async () => {
+      await expect(guard.run(probe, { signal: caller.signal })).rejects.toThrow();
+      expect(probe).toHaveBeenCalledOnce();
+    });
+    expect(guard.state).toBe('open');
+  });
+
   it('does not count time lost in its own queue as a failure', async () => {
     const guard = createGuard('stock', { concurrency: 1, queue: 10, failures: 1, openMs: 60_000 });
     let release = () => {};
