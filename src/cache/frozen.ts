@@ -2,13 +2,18 @@
  * Freezes a value through and through, so that callers who share it can't change each other's.
  * Returns whether it holds something that can't be frozen: then each hit gets a copy.
  */
-export function freezeDeep(value: unknown): { readonly needsCopy: boolean } {
-  if (typeof value !== 'object' || value === null) return { needsCopy: false };
+export function freezeDeep(
+  value: unknown,
+  seen = new Set<unknown>(),
+): { readonly needsCopy: boolean } {
+  if (typeof value !== 'object' || value === null || seen.has(value)) return { needsCopy: false };
   if (isUnfreezable(value)) return { needsCopy: true };
-  if (Object.isFrozen(value)) return { needsCopy: holdsUnfreezable(value) };
+  seen.add(value);
   Object.freeze(value);
   let needsCopy = false;
-  for (const item of Object.values(value)) needsCopy = freezeDeep(item).needsCopy || needsCopy;
+  for (const item of Object.values(value)) {
+    needsCopy = freezeDeep(item, seen).needsCopy || needsCopy;
+  }
   return { needsCopy };
 }
 
@@ -32,11 +37,5 @@ function isUnfreezable(value: object): boolean {
     ArrayBuffer.isView(value) ||
     value instanceof Map ||
     value instanceof Set
-  );
-}
-
-function holdsUnfreezable(value: object): boolean {
-  return Object.values(value).some(
-    (item) => typeof item === 'object' && item !== null && freezeDeep(item).needsCopy,
   );
 }

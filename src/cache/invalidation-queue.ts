@@ -42,11 +42,15 @@ export class InvalidationQueue {
     return 'pending';
   }
 
-  /** A last attempt for what is still pending. */
+  /** A last attempt for what is still pending, until Redis fails to confirm. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#pending.size > 0) await this.#send([...this.#pending.keys()]);
+    while (this.#pending.size > 0) {
+      const batch = this.#first(keysPerAttempt);
+      if (!(await this.#send(batch.map(([key]) => key)))) return;
+      for (const [key, count] of batch) this.#confirm(key, count);
+    }
   }
 
   #schedule(): void {
@@ -57,7 +61,7 @@ export class InvalidationQueue {
   }
 
   async #retry(): Promise<void> {
-    const batch = [...this.#pending].slice(0, keysPerAttempt);
+    const batch = this.#first(keysPerAttempt);
     const confirmed = await this.#send(batch.map(([key]) => key));
     this.#timer = undefined;
     if (confirmed) {
@@ -66,6 +70,15 @@ export class InvalidationQueue {
       this.#observe({ type: 'cache-invalidation', state: 'recovered', keys: batch.length });
     }
     if (this.#pending.size > 0) this.#schedule();
+  }
+
+  #first(count: number): [key: string, count: number][] {
+    const batch: [string, number][] = [];
+    for (const entry of this.#pending) {
+      if (batch.length === count) break;
+      batch.push(entry);
+    }
+    return batch;
   }
 
   #confirm(key: string, count: number): void {

@@ -6,6 +6,8 @@ export interface MemoryEntry<V> {
   /** `null`: the source has nothing under this key. */
   readonly value: V | null;
   readonly storedAtMs: number;
+  /** Past it a new value is loaded while this one is served. Milliseconds since 1970. */
+  readonly freshUntilMs: number;
   /** The value holds something that can't be frozen. */
   readonly needsCopy: boolean;
   /** Until then it is served without asking anybody. Milliseconds since 1970, like the others. */

@@ -48,10 +48,14 @@ export class ReadThrough<V> {
 
   /** The entry in memory that may be served now, or undefined. No I/O. */
   peek(key: string): MemoryEntry<V> | undefined {
-    const entry = this.#memory.get(key);
-    if (entry === undefined || Date.now() >= entry.trustedUntilMs) return undefined;
-    this.#observe(this.#memoryHit);
+    const entry = this.#trusted(key);
+    if (entry !== undefined) this.#observe(this.#memoryHit);
     return entry;
+  }
+
+  #trusted(key: string): MemoryEntry<V> | undefined {
+    const entry = this.#memory.get(key);
+    return entry !== undefined && Date.now() < entry.trustedUntilMs ? entry : undefined;
   }
 
   /** The values of keys, in their order: memory, Redis, then one `load` for all that lack. */
@@ -149,10 +153,11 @@ export class ReadThrough<V> {
     const stale: string[] = [];
     const now = Date.now();
     for (const [key, dated] of stored) {
-      const entry = this.#remember(key, dated, flight);
+      // What this process still trusts, it loaded or was told later than it asked Redis.
+      const entry = this.#trusted(key) ?? this.#remember(key, dated, flight);
       if (entry.staleUntilMs <= now) continue;
       entries.set(key, entry);
-      if (entry.trustedUntilMs <= now) stale.push(key);
+      if (entry.freshUntilMs <= now) stale.push(key);
     }
     if (stale.length > 0) this.#refresh(stale, load);
     if (stale.length > 0) this.#report('stale', stale.length);
@@ -227,11 +232,9 @@ export class ReadThrough<V> {
     const freshUntilMs = storedAtMs + (value === null ? negativeTtlMs : ttlMs);
     const staleUntilMs = freshUntilMs + (value === null ? 0 : staleMs);
     const trustedUntilMs = Math.min(Date.now() + memoryTtlMs, freshUntilMs);
-    const entry = { value, storedAtMs, trustedUntilMs, staleUntilMs };
+    const entry = { value, storedAtMs, freshUntilMs, trustedUntilMs, staleUntilMs };
     if (flight.isFenced(key) || staleUntilMs <= Date.now()) return { ...entry, needsCopy: true };
-    // What Redis holds may be older than what this process loaded itself.
-    const held = this.#memory.get(key);
-    return held !== undefined && held.storedAtMs > storedAtMs ? held : this.#memory.set(key, entry);
+    return this.#memory.set(key, entry);
   }
 
   #report(result: 'redis' | 'miss' | 'stale', keys: number): void {

@@ -1,7 +1,7 @@
 import type { Observer } from '../observability/events.ts';
 import { decodeStored, encodeStored } from './codec.ts';
 import { InvalidationQueue } from './invalidation-queue.ts';
-import type { RedisStore } from './redis-store.ts';
+import type { Fill, RedisStore } from './redis-store.ts';
 
 export interface RedisTierConfig<V> {
   /** Separates this cache's keys in Redis from every other's. */
@@ -68,14 +68,21 @@ export class RedisTier<V> {
     return this.#store.lease(this.#config.namespace, trusted);
   }
 
-  /** Stores values whose leases hold. Not awaited: the read is answered, Redis may take its time. */
+  /**
+   * Stores values whose leases hold, and gives back the leases of the others. Not awaited: the read
+   * is answered, Redis may take its time.
+   */
   fill(leases: Leases, values: ReadonlyMap<string, Dated<V> & { readonly lifeMs: number }>): void {
-    const fills = [...values].flatMap(([key, { lifeMs, ...stored }]) => {
-      const token = leases.get(key);
-      if (token === undefined) return [];
-      return [{ key, token, text: encodeStored(stored, this.#config.schema), lifeMs }];
-    });
+    const fills: Fill[] = [];
+    const idle = new Map<string, string>();
+    for (const [key, token] of leases) {
+      const stored = values.get(key);
+      const text = stored && stored.lifeMs > 0 ? this.#encode(stored) : undefined;
+      if (stored === undefined || text === undefined) idle.set(key, token);
+      else fills.push({ key, token, text, lifeMs: stored.lifeMs });
+    }
     if (fills.length > 0) this.#aside(this.#store.fill(this.#config.namespace, fills));
+    this.release(idle);
   }
 
   /** Gives back the leases of a load that failed. Not awaited either. */
@@ -93,11 +100,23 @@ export class RedisTier<V> {
     await this.#queue.close();
   }
 
+  #encode({ value, storedAtMs }: Dated<V>): string | undefined {
+    try {
+      return encodeStored({ value, storedAtMs }, this.#config.schema);
+    } catch (error) {
+      // A value with a function or a circle in it: this process can hold it, Redis can't.
+      const message = error instanceof Error ? error.message : String(error);
+      this.#observe({ type: 'cache-fault', operation: 'encode', message });
+      return undefined;
+    }
+  }
+
   #decode(text: string): Dated<V> | undefined {
     const stored = decodeStored(text, this.#config.schema);
     const value = stored?.value === null ? null : this.#config.decode(stored?.value);
     if (stored !== undefined && value !== undefined) {
-      return { value, storedAtMs: stored.storedAtMs };
+      // A writer's clock may be ahead; nothing was stored in the future.
+      return { value, storedAtMs: Math.min(stored.storedAtMs, Date.now()) };
     }
     const message = 'not an entry of this cache';
     this.#observe({ type: 'cache-fault', operation: 'decode', message });

@@ -44,7 +44,7 @@ function orderOf({ name, type, flags, charset, decimals }: OrderedColumn): Value
         `Column '${name}' has more digits after the second than a Date holds; order by UNIX_TIMESTAMP(${name}) instead.`,
       );
     }
-    return (a, b) => Number(a) - Number(b);
+    return (a, b) => timeOf(a, name) - timeOf(b, name);
   }
   if (texts.has(type) && (flags & enumOrSetFlags) === 0) {
     if (charset === binaryCharset) return compareBytes;
@@ -56,6 +56,15 @@ function orderOf({ name, type, flags, charset, decimals }: OrderedColumn): Value
   }
   throw new MergeError(
     `Columns of the type of '${name}' can't be merged in order; order by a number, a time or binary text.`,
+  );
+}
+
+/** MySQL sorts dates that do not exist; JavaScript has no value for them. */
+function timeOf(value: unknown, column: string): number {
+  const time = Number(value);
+  if (!Number.isNaN(time)) return time;
+  throw new MergeError(
+    `Column '${column}' holds a date that does not exist, such as 0000-00-00; order by CAST(${column} AS CHAR) COLLATE utf8mb4_bin.`,
   );
 }
 

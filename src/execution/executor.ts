@@ -92,6 +92,11 @@ export class Executor {
     }
   }
 
+  /** Resolves when nothing that was given up runs on an endpoint any more. */
+  quiet(endpoint: Endpoint): Promise<void> {
+    return this.#endpoints.of(endpoint).pool.quiet();
+  }
+
   /**
    * Rows of one statement as they arrive, until `whole` passes; a connection must be had within
    * `openTimeoutMs`. Only the opening is repeated, never half a result.

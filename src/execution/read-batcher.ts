@@ -8,7 +8,7 @@ import type { Executor } from './executor.ts';
 export interface PointReadSource {
   readonly table: string;
   selectByKeys(keys: readonly SqlValue[]): Statement;
-  /** The key of a raw row, in the same text form as the `key` of a read. */
+  /** What tells a raw row's key from others, in the same form as the `key` of a read. */
   keyOf(row: RawRow): string;
   /** 1 where SQL may call different keys equal: then every key travels alone. */
   readonly keysPerStatement: number;
@@ -19,7 +19,7 @@ export interface PointRead {
   readonly lane: string;
   readonly endpoints: readonly Endpoint[];
   readonly shard: string;
-  /** The key's canonical text. */
+  /** What tells the key from others. */
   readonly key: string;
   readonly param: SqlValue;
   readonly deadline: Deadline;
@@ -43,8 +43,21 @@ interface Batch {
   cancel: (reason: Error) => void;
 }
 
+interface Lane {
+  gathering: Batch | undefined;
+  /** Reads that have not been answered. */
+  outstanding: number;
+  /** The most of late; halved, it is the size at which a batch leaves before its tick ends. */
+  peak: number;
+}
+
+const smallestHalf = 8;
+const forgetting = 0.95;
+
 /**
  * Point reads of one tick for one table, shard and consistency leave at its end as one `IN (…)`.
+ * Under load they leave in two halves, so that the server works on one while the process works on
+ * the other.
  *
  * Each caller keeps its own deadline and signal; the statement ends early only when all have left.
  */
@@ -52,7 +65,7 @@ export class ReadBatcher {
   readonly #source: PointReadSource;
   readonly #executor: Executor;
   readonly #observe: Observer;
-  readonly #gathering = new Map<string, Batch>();
+  readonly #lanes = new Map<string, Lane>();
 
   constructor(source: PointReadSource, executor: Executor, observe: Observer) {
     this.#source = source;
@@ -62,38 +75,55 @@ export class ReadBatcher {
 
   /** The raw row of a key, or null. Rejects when the read's deadline passes. */
   read(read: PointRead): Promise<RawRow | null> {
-    let batch = this.#gathering.get(read.lane);
+    const lane = this.#laneOf(read);
+    let batch = lane.gathering;
     if (batch === undefined) {
       const opened = newBatch(read);
       batch = opened;
-      this.#gathering.set(read.lane, opened);
-      process.nextTick(() => this.#leave(opened));
+      lane.gathering = opened;
+      process.nextTick(() => this.#leave(lane, opened));
     }
     const row = join(batch, read);
-    if (batch.params.size >= this.#source.keysPerStatement) this.#leave(batch);
+    lane.outstanding++;
+    const half = Math.max(smallestHalf, Math.ceil(lane.peak / 2));
+    if (batch.params.size >= Math.min(half, this.#source.keysPerStatement)) {
+      this.#leave(lane, batch);
+    }
     return row;
   }
 
-  #leave(batch: Batch): void {
-    const { lane } = batch.first;
+  #laneOf(read: PointRead): Lane {
+    let lane = this.#lanes.get(read.lane);
+    if (lane === undefined) {
+      lane = { gathering: undefined, outstanding: 0, peak: this.#source.keysPerStatement };
+      this.#lanes.set(read.lane, lane);
+    }
+    return lane;
+  }
+
+  #leave(lane: Lane, batch: Batch): void {
     if (batch.left) return;
     batch.left = true;
-    if (this.#gathering.get(lane) === batch) this.#gathering.delete(lane);
-    void this.#run(batch);
+    if (lane.gathering === batch) lane.gathering = undefined;
+    lane.peak = Math.max(lane.outstanding, lane.peak * forgetting);
+    const reads = batch.callers;
+    void this.#run(batch).finally(() => {
+      lane.outstanding -= reads;
+    });
   }
 
   async #run(batch: Batch): Promise<void> {
+    if (batch.callers === 0) return;
     const { endpoints, shard } = batch.first;
     const deadline = new Deadline(batch.timeoutMs);
     batch.cancel = (reason) => deadline.cancel(reason);
+    this.#observe({
+      type: 'read-batch',
+      table: this.#source.table,
+      shard,
+      keys: batch.params.size,
+    });
     try {
-      if (batch.callers === 0) return;
-      this.#observe({
-        type: 'read-batch',
-        table: this.#source.table,
-        shard,
-        keys: batch.params.size,
-      });
       const statement = this.#source.selectByKeys([...batch.params.values()]);
       const { rows } = await this.#executor.runStatement(endpoints, statement, 'read', deadline);
       const byKey = new Map<string, RawRow>();

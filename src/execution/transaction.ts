@@ -86,13 +86,20 @@ async function attempt<T>(
   let value: T;
   try {
     value = await deadline.race(body({ run }));
-    // Also the statements that the body did not await decide whether there is anything to commit.
-    if (running.size > 0) await Promise.allSettled(running);
+    if (running.size > 0) {
+      // What the body did not await may go on to more; committing would cut it in half.
+      await Promise.allSettled(running);
+      doomed ??= new ClosedError(
+        'The function of the transaction ended before its statements did, so all was rolled back. Await each of them.',
+      );
+    }
     if (doomed !== undefined) throw doomed;
   } catch (failure) {
     ended = true;
-    await rollBack(session);
-    return { failure };
+    // Past the deadline its statement may still run: the connection is closed, not waited for.
+    if (deadline.reason === undefined) await rollBack(session);
+    else session.discard();
+    return { failure: failure === deadline.reason ? told(failure) : failure };
   }
   ended = true;
   try {

@@ -14,6 +14,8 @@ export interface EndpointPoolConfig {
   readonly onFault: (error: Error) => void;
 }
 
+const goodbyeMs = 500;
+
 /** The connections to one server. Opens them when needed and keeps them. */
 export class EndpointPool implements ConnectionOwner {
   /** `host:port/database`, fit for logs. */
@@ -32,7 +34,6 @@ export class EndpointPool implements ConnectionOwner {
       connectionLimit: config.connections,
       maxIdle: config.connections,
     });
-    this.#pool.on('connection', (connection) => this.#prepareConnection(connection));
   }
 
   /** Takes a connection out of the pool, opening one if there is room. */
@@ -45,14 +46,17 @@ export class EndpointPool implements ConnectionOwner {
         reject(reason);
       });
       this.#pool.getConnection((error, connection) => {
-        stopListening();
-        if (given) {
-          // The caller left while the connection was on its way: it is as good as new.
-          if (!error) connection.release();
-          return;
+        if (error) {
+          stopListening();
+          return reject(driverFault(error, 'connecting'));
         }
-        if (error) reject(driverFault(error, 'connecting'));
-        else resolve(new Session(connection, this));
+        this.#prepare(connection, (fault) => {
+          stopListening();
+          if (fault !== undefined) return reject(fault);
+          // The caller left while the connection was on its way: it is as good as new.
+          if (given) return connection.release();
+          resolve(new Session(connection, this));
+        });
       });
     });
   }
@@ -66,12 +70,19 @@ export class EndpointPool implements ConnectionOwner {
     this.#killer.kill({ threadId: connection.threadId, close: () => this.#drop(connection) });
   }
 
+  /** Resolves when nothing that was given up runs on the server any more. */
+  quiet(): Promise<void> {
+    return this.#killer.idle();
+  }
+
   /** Closes every connection, with whatever still runs on it. */
   async close(): Promise<void> {
-    await this.#killer.idle();
+    await this.quiet();
     await new Promise<void>((resolve) => {
+      // A connection in its handshake, or a server that is gone, can't say goodbye.
+      const patience = setTimeout(resolve, goodbyeMs);
       this.#pool.end((error) => {
-        // A server that is gone can't say goodbye; the sockets are closed either way.
+        clearTimeout(patience);
         if (error) this.#onFault(driverFault(error, 'queued'));
         resolve();
       });
@@ -79,8 +90,12 @@ export class EndpointPool implements ConnectionOwner {
     for (const connection of this.#open) this.#drop(connection);
   }
 
-  // Commands of one connection run in order, so this runs before the caller's first statement.
-  #prepareConnection(connection: PoolConnection): void {
+  /** Sets a new connection up; one that was used before is ready. */
+  #prepare(connection: PoolConnection, ready: (fault?: Error) => void): void {
+    if (this.#open.has(connection)) {
+      ready();
+      return;
+    }
     this.#open.add(connection);
     connection.on('error', (error) => {
       this.#open.delete(connection);
@@ -88,9 +103,9 @@ export class EndpointPool implements ConnectionOwner {
     });
     connection.on('end', () => this.#open.delete(connection));
     connection.query(sessionSetup, (error) => {
-      if (!error) return;
-      this.#onFault(driverFault(error, 'connecting'));
+      if (!error) return ready();
       this.#drop(connection);
+      ready(driverFault(error, 'connecting'));
     });
   }
 

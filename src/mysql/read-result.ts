@@ -10,11 +10,7 @@ interface OkHeader {
 
 /** Gives mysql2's several shapes of a result the one shape of a StatementResult. */
 export function readResult(result: unknown, columns: unknown): StatementResult {
-  const header = isOkHeader(result)
-    ? result
-    : Array.isArray(result)
-      ? result.find(isOkHeader)
-      : undefined;
+  const header = isOkHeader(result) ? result : undefined;
   if (header !== undefined) {
     return { rows: [], columns: [], affected: header.affectedRows, gtid: gtidOf(header) };
   }

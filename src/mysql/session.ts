@@ -6,6 +6,9 @@ import { driverFault } from './driver-error.ts';
 import { readColumns, readResult } from './read-result.ts';
 import type { RawRow, ResultColumn, Statement, StatementResult } from './sql.ts';
 
+/** The server answers with these and then closes the connection: shutdown, killed, read and write errors. */
+const closing = new Set([1053, 1158, 1159, 1160, 1161, 1927, 4031]);
+
 /** Where a session's connection comes from and goes back to. */
 export interface ConnectionOwner {
   /** Takes it back, or closes it when it is not to be trusted any more. */
@@ -32,16 +35,16 @@ export class Session {
   }
 
   /** Runs a prepared statement. Rejects with a DriverFault, or with the cancellation's reason. */
-  async run(
-    { sql, params, once }: Statement,
-    cancellation: Cancellation,
-  ): Promise<StatementResult> {
+  run({ sql, params, once }: Statement, cancellation: Cancellation): Promise<StatementResult> {
     const bound = bindParameters(params);
-    const result = await this.#send(cancellation, 'sent', (done) =>
+    const result = this.#send(cancellation, 'sent', (done) =>
       this.#connection.execute(sql, bound, done),
     );
-    if (once && !this.#released) this.#connection.unprepare(sql);
-    return result;
+    return once ? result.finally(() => this.#forget(sql)) : result;
+  }
+
+  #forget(sql: string): void {
+    if (this.#usable && !this.#released) this.#connection.unprepare(sql);
   }
 
   /** Runs transaction control over the text protocol; `phase` is `committing` for COMMIT. */
@@ -70,7 +73,7 @@ export class Session {
         if (!error) return resolve(readResult(rows, columns));
         const fault = driverFault(error, phase, this.#connection.threadId);
         this.phase = fault.phase;
-        if (fault.errno === undefined) this.#usable = false;
+        if (fault.errno === undefined || closing.has(fault.errno)) this.#usable = false;
         reject(fault);
       });
     });

@@ -51,14 +51,6 @@ const byErrno = new Map<number, FailureKind>([
   [1927, 'ambiguous'], // connection killed
 ]);
 
-const lostCodes = new Set([
-  'PROTOCOL_CONNECTION_LOST',
-  'PROTOCOL_SEQUENCE_TIMEOUT',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-]);
-
 /**
  * Decides by an error's fields what its failure means. `phase` is how far the work had come; by
  * default the error's own `phase` field, else `sent`.
@@ -75,10 +67,7 @@ export function classifyError(error: unknown, { phase }: { phase?: Phase } = {})
   if (at === 'connecting' || at === 'queued') {
     return describe(typeof errno === 'number' && errno > 0 ? 'permanent' : 'not-sent');
   }
-  const code = property(error, 'code');
-  const answered = typeof errno === 'number' && errno > 0;
-  if (!answered && (typeof code !== 'string' || lostCodes.has(code))) return describe('ambiguous');
-  return describe(answered ? 'permanent' : 'ambiguous');
+  return describe(typeof errno === 'number' && errno > 0 ? 'permanent' : 'ambiguous');
 }
 
 /** Whether the failure says that the server, not the caller's statement, is unwell. */

@@ -99,7 +99,8 @@ export class Guard {
       running = work();
       return Promise.race([isWell, running]);
     });
-    return running ?? work();
+    if (running === undefined) throw new TypeError('the breaker ran no work and did not refuse');
+    return running;
   }
 
   #refuseWhenOpen(): void {

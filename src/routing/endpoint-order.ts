@@ -1,3 +1,4 @@
+import { ConfigError } from '../errors/config-error.ts';
 import type { Endpoint, Shard } from '../topology/topology.ts';
 
 /**
@@ -17,6 +18,11 @@ export function endpointOrder(
   consistency: Consistency,
   turn: number,
 ): readonly Endpoint[] {
+  if (consistency !== 'primary' && consistency !== 'replica') {
+    throw new ConfigError('Bad call options', [
+      { path: 'consistency', message: "is 'primary' or 'replica'" },
+    ]);
+  }
   if (consistency === 'primary' || replicas.length === 0) return [primary];
   const start = turn % replicas.length;
   return [...replicas.slice(start), ...replicas.slice(0, start), primary];

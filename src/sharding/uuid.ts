@@ -52,15 +52,22 @@ export function isUuid(text: unknown): boolean {
  * @throws RoutingError when the text is anything else; braces, `urn:uuid:` and bare digits included.
  */
 export function uuidToBytes(text: string): Buffer {
-  if (!isUuid(text)) {
-    throw new RoutingError(
-      'This text is not a UUID. Pass 32 hexadecimal digits in 8-4-4-4-12 form.',
-    );
-  }
+  const bytes = readUuid(text);
+  if (bytes !== undefined) return bytes;
+  throw new RoutingError('This text is not a UUID. Pass 32 hexadecimal digits in 8-4-4-4-12 form.');
+}
+
+/** Like {@link uuidToBytes}, but undefined for any other text. */
+export function readUuid(text: string): Buffer | undefined {
+  if (!hasUuidShape(text)) return undefined;
   const bytes = Buffer.allocUnsafe(16);
-  let index = 0;
-  for (const at of DIGITS_AT) bytes[index++] = hexByteAt(text, at);
-  return bytes;
+  let seen = 0;
+  for (let index = 0; index < 16; index++) {
+    const byte = hexByteAt(text, DIGITS_AT[index] ?? 0);
+    seen |= byte;
+    bytes[index] = byte;
+  }
+  return seen > 0xff ? undefined : bytes;
 }
 
 /** Only its digits are ever written over. */

@@ -1,6 +1,6 @@
 import type { SqlValue } from '../mysql/sql.ts';
 import type { ColumnShape } from '../mysql/table-shape.ts';
-import { isUuid, uuidFromBytes, uuidToBytes } from '../sharding/uuid.ts';
+import { isUuid, readUuid, uuidFromBytes } from '../sharding/uuid.ts';
 import type { ValueKind } from './column-kind.ts';
 
 /**
@@ -40,8 +40,7 @@ const codecs: Record<StoredAs, (shape: ColumnShape) => ColumnCodec> = {
     decode: (raw) => (isText(raw) && isUuid(raw) ? raw.toLowerCase() : fail('is not a UUID')),
   }),
   'uuid-binary': () => ({
-    encode: (value) =>
-      isText(value) && isUuid(value) ? uuidToBytes(value) : fail('is not a UUID'),
+    encode: (value) => (isText(value) ? readUuid(value) : undefined) ?? fail('is not a UUID'),
     decode: (raw) =>
       raw instanceof Uint8Array && raw.length === 16 ? uuidFromBytes(raw) : fail('is not 16 bytes'),
   }),
@@ -82,7 +81,8 @@ const codecs: Record<StoredAs, (shape: ColumnShape) => ColumnCodec> = {
       isValidDate(value) && value.getUTCFullYear() >= 1000 && value.getUTCFullYear() <= 9999
         ? value
         : fail('is not a valid Date of the years 1000 to 9999, which a DATETIME holds'),
-    decode: (raw) => (isValidDate(raw) ? raw : fail('is not a date that exists')),
+    // A copy: readers of one key in one tick are given the same raw row.
+    decode: (raw) => (isValidDate(raw) ? new Date(raw) : fail('is not a date that exists')),
   }),
   json: () => ({
     encode: (value) => JSON.stringify(value) ?? fail('is not JSON'),
@@ -103,7 +103,7 @@ const codecs: Record<StoredAs, (shape: ColumnShape) => ColumnCodec> = {
       }
       return value;
     },
-    decode: (raw) => (raw instanceof Uint8Array ? raw : fail('is not bytes')),
+    decode: (raw) => (raw instanceof Uint8Array ? Buffer.from(raw) : fail('is not bytes')),
   }),
 };
 

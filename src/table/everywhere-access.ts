@@ -50,6 +50,7 @@ export class EverywhereAccess {
   ): AsyncGenerator<QueryRow, void, undefined> {
     assertRead(sql);
     assertLimits(options);
+    assertMergeable(sql);
     const { topology, executor, calls, table } = this.#runtime;
     const decode = decoderOf(options);
     const { shards } = keyspaceOf(topology.current, table.keyspace);
@@ -84,4 +85,12 @@ function assertLimits({ merge, maxRows }: Options): void {
         : [{ path, message: 'must be a whole number, 0 or more' }],
   );
   if (problems.length > 0) throw new ConfigError('Bad call options', problems);
+}
+
+/** Each shard would skip rows of its own, which are not those that the whole would skip. */
+function assertMergeable(sql: string): void {
+  if (!/\bOFFSET\b|\bLIMIT\s+(?:\d+|\?)\s*,/i.test(sql)) return;
+  throw new MergeError(
+    'An OFFSET skips rows on each shard, not of the whole. Ask for the rows after the last key of the page before.',
+  );
 }

@@ -59,9 +59,12 @@ export function openTable<Schema extends RowSchema>(
   shape: TableShape,
   { topology, executor, calls, redis, namespace, observe }: SharedParts,
 ): TableRuntime<Schema> {
-  const { table } = plan;
+  const { table, columns } = plan;
   const codec = new RowCodec(plan, shape);
-  const equality = keyEquality(shape.columns.get(table.primaryKey));
+  const equality = keyEquality(
+    shape.columns.get(table.primaryKey),
+    columns.get(table.primaryKey)?.kind === 'uuid',
+  );
   const keysPerStatement = equality === 'collation' ? 1 : maxKeysPerStatement;
   const statements = tableStatements({
     table: table.name,
@@ -72,7 +75,7 @@ export function openTable<Schema extends RowSchema>(
   const source = {
     table: table.name,
     selectByKeys: statements.selectByKeys,
-    keyOf: codec.keyTextOf.bind(codec),
+    keyOf: codec.identityOf.bind(codec),
     keysPerStatement,
   };
   return {
@@ -92,10 +95,14 @@ export function openTable<Schema extends RowSchema>(
  * How SQL compares the key. `exact`: as JavaScript does. `padded`: but for spaces at the end.
  * `collation`: `ada` and `ADA` may be one.
  */
-function keyEquality(column: ColumnShape | undefined): 'exact' | 'padded' | 'collation' {
+function keyEquality(
+  column: ColumnShape | undefined,
+  isUuid: boolean,
+): 'exact' | 'padded' | 'collation' {
   const collation = column?.collation;
   if (collation === undefined || collation === 'binary') return 'exact';
-  if (!collation.endsWith('_bin')) return 'collation';
+  // A UUID is one key in either letter case, which is what such a collation says too.
+  if (!collation.endsWith('_bin')) return isUuid ? 'exact' : 'collation';
   return collation.includes('nopad') || collation.includes('0900') ? 'exact' : 'padded';
 }
 

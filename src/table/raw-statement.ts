@@ -7,7 +7,7 @@ const quoted =
 const executable = /\/\*M?!/;
 
 const reads = new Set(['SELECT', 'WITH', 'SHOW', 'EXPLAIN', 'DESCRIBE', 'DESC', 'VALUES', 'TABLE']);
-const writes = new Set(['INSERT', 'UPDATE', 'DELETE', 'REPLACE', 'WITH', 'CALL']);
+const writes = new Set(['INSERT', 'UPDATE', 'DELETE', 'REPLACE', 'WITH']);
 const definitions = new Set([
   'CREATE',
   'ALTER',
@@ -21,7 +21,14 @@ const definitions = new Set([
 const changing = /(?<!\bFOR\s+)\bUPDATE\b|\bDELETE\b/i;
 // EXPLAIN ANALYZE runs what it explains.
 const analyze = /\bEXPLAIN\s+ANALYZE\b/i;
+// Outlives the statement on its connection, or writes where no schema looks.
+const lasting =
+  /\b(?:GET_LOCK|RELEASE_LOCK|RELEASE_ALL_LOCKS)\s*\(|:=|\bINTO\s+(?:@|OUTFILE\b|DUMPFILE\b)/i;
 const temporary = /^\s*\w+\s+(?:OR\s+REPLACE\s+)?TEMPORARY\b/i;
+
+/** Texts that were found to be reads: a service runs few, again and again. */
+const knownReads = new Set<string>();
+const mostKnown = 1_000;
 
 /** What kind of statement a raw text is: its first word, in upper case. */
 function firstWord(sql: string): string {
@@ -34,10 +41,16 @@ function firstWord(sql: string): string {
  * @throws {RoutingError} for anything else.
  */
 export function assertRead(sql: string): void {
+  if (knownReads.has(sql)) return;
   const word = firstWord(sql);
   const bare = sql.replace(quoted, ' ');
   const mayChange = word === 'WITH' || analyze.test(bare) || executable.test(bare);
-  if (reads.has(word) && !(mayChange && changing.test(bare))) return;
+  assertNothingLasts(bare);
+  if (reads.has(word) && !(mayChange && changing.test(bare))) {
+    if (knownReads.size >= mostKnown) knownReads.clear();
+    knownReads.add(sql);
+    return;
+  }
   throw new RoutingError(
     `query() runs reads; '${word || 'this text'}' is none. Use execute(), which is never sent twice.`,
   );
@@ -52,6 +65,7 @@ export function assertRead(sql: string): void {
  */
 export function assertWrite(sql: string, insideTransaction: boolean): void {
   const word = firstWord(sql);
+  assertNothingLasts(sql.replace(quoted, ' '));
   if (writes.has(word)) return;
   if (definitions.has(word) && !temporary.test(sql.replace(quoted, ' '))) {
     if (!insideTransaction) return;
@@ -59,10 +73,24 @@ export function assertWrite(sql: string, insideTransaction: boolean): void {
       `'${word}' would commit the transaction; run it outside with at(key).execute().`,
     );
   }
+  if (word === 'CALL') {
+    throw new RoutingError(
+      'A procedure may begin, commit or half apply work without saying so, so its outcome could not be told. ' +
+        'Run its statements in a transaction().',
+    );
+  }
   throw new RoutingError(
     reads.has(word)
       ? `execute() runs changes; '${word}' is a read. Use query().`
       : `'${word || 'This text'}' would change the connection for whoever uses it next. ` +
           'Use transaction() for BEGIN and COMMIT; session settings are not offered.',
+  );
+}
+
+function assertNothingLasts(bare: string): void {
+  const [found] = lasting.exec(bare) ?? [];
+  if (found === undefined) return;
+  throw new RoutingError(
+    `'${found.trim()}' leaves a lock, a variable or a file behind, which whoever uses the connection next would meet.`,
   );
 }

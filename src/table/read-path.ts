@@ -63,7 +63,7 @@ export class ReadPath<Schema extends RowSchema> {
       const wanted = keys.map((key) => this.#want(key));
       if (cache === undefined || options?.consistency !== undefined) {
         const rows = await this.#readMany(wanted, options?.consistency ?? 'primary', deadline);
-        return wanted.map(({ key }) => rows.get(key.text) ?? null);
+        return wanted.map(({ key }) => rows.get(key.identity) ?? null);
       }
       const byText = new Map(wanted.map((one) => [one.key.text, one]));
       return cache.getMany(
@@ -71,7 +71,7 @@ export class ReadPath<Schema extends RowSchema> {
         async (missing, load) => {
           const lacking = missing.flatMap((text) => byText.get(text) ?? []);
           const rows = await this.#readMany(lacking, 'primary', load);
-          return missing.map((text) => rows.get(text) ?? null);
+          return missing.map((text) => rows.get(byText.get(text)?.key.identity ?? '') ?? null);
         },
         deadline,
       );
@@ -95,7 +95,7 @@ export class ReadPath<Schema extends RowSchema> {
       lane: consistency === 'primary' ? route.shard.name : `${route.shard.name}?`,
       endpoints: endpointOrder(route.shard, consistency, this.#turn++),
       shard: route.shard.name,
-      key: key.text,
+      key: key.identity,
       param: key.param,
       deadline,
     };
@@ -114,7 +114,7 @@ export class ReadPath<Schema extends RowSchema> {
     for (const { key, route } of wanted) {
       const group = groups.get(route.shard.name) ?? { route, keys: new Map() };
       groups.set(route.shard.name, group);
-      group.keys.set(key.text, key);
+      group.keys.set(key.identity, key);
     }
     const rows = new Map<string, RowOf<Schema>>();
     const reads = [...groups.values()].flatMap(({ route, keys }) =>
@@ -122,7 +122,7 @@ export class ReadPath<Schema extends RowSchema> {
         const endpoints = endpointOrder(route.shard, consistency, this.#turn++);
         const statement = statements.selectByKeys(chunk.map(({ param }) => param));
         const result = await executor.runStatement(endpoints, statement, 'read', deadline);
-        for (const raw of result.rows) rows.set(codec.keyTextOf(raw), codec.decode(raw));
+        for (const raw of result.rows) rows.set(codec.identityOf(raw), codec.decode(raw));
       }),
     );
     // Every part is waited for, so that none goes on behind the caller's back.

@@ -9,10 +9,12 @@ import { CodecFailure, type ColumnCodec, columnCodec } from './column-codec.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import type { TablePlan } from './table-plan.ts';
 
-/** The key of a row in its two forms. */
+/** The key of a row in the forms that are asked for. */
 export interface RowKey {
-  /** One text a key, for routing, caching and telling rows apart. */
+  /** One text a key, for routing and caching. */
   readonly text: string;
+  /** What tells it from the other keys in a result: equal to that of its row. */
+  readonly identity: string;
   readonly param: SqlValue;
 }
 
@@ -136,7 +138,7 @@ export class RowCodec<Schema extends RowSchema> {
     const param = this.#encode(this.#key, value, problems);
     const [problem] = problems;
     if (problem === undefined && value !== undefined && value !== null) {
-      return { text: this.#textOf(value), param };
+      return { text: this.#textOf(value), identity: this.#identity(param), param };
     }
     throw new RoutingError(
       `This can't be the '${this.#key.name}' of a row of '${this.#plan.table.name}': it ${problem?.message ?? 'is missing'}.`,
@@ -144,9 +146,14 @@ export class RowCodec<Schema extends RowSchema> {
     );
   }
 
-  /** The text of a raw row's key. */
-  keyTextOf(raw: RawRow): string {
-    return this.#textOf(this.#key.codec.decode(raw[this.#key.name]));
+  /** What tells a raw row's key from others: equal to that of its RowKey. */
+  identityOf(raw: RawRow): string {
+    return this.#identity(raw[this.#key.name]);
+  }
+
+  /** Cheaper than decoding, since it is asked of every row. */
+  #identity(value: unknown): string {
+    return Buffer.isBuffer(value) ? value.toString('latin1') : this.#textOf(value);
   }
 
   /** A UUID is one key whatever the case of its letters; any other text is what it is. */

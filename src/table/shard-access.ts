@@ -1,4 +1,3 @@
-import { isMeridianError } from '../errors/meridian-error.ts';
 import type { CallOptions } from '../execution/calls.ts';
 import { runTransaction } from '../execution/transaction.ts';
 import type { SqlValue } from '../mysql/sql.ts';
@@ -8,9 +7,10 @@ import type { Route } from '../routing/route.ts';
 import type { RowSchema } from './define-table.ts';
 import { assertRead, assertWrite } from './raw-statement.ts';
 import { decoderOf } from './result-codec.ts';
-import type { TableRegistry } from './table-registry.ts';
+import type { TableRegistry, TouchedKeys } from './table-registry.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import type { QueryOptions, QueryRow, Tables, Touches } from './table-types.ts';
+import { thenForget } from './then-forget.ts';
 import { writeToken } from './token.ts';
 import { TransactionAccess } from './transaction-access.ts';
 import type { WriteResult } from './write-path.ts';
@@ -55,21 +55,13 @@ export class ShardAccess {
     const { shard } = this.#route;
     const { executor, calls } = this.#runtime;
     return calls.run(options, async (deadline) => {
-      try {
-        const statement = { sql, params };
-        const { affected, gtid } = await executor.runStatement(
-          [shard.primary],
-          statement,
-          'write',
-          deadline,
-        );
-        const invalidation = await this.#registry.forget(touched);
-        return { affected, token: writeToken(shard.name, gtid), invalidation };
-      } catch (error) {
-        if (isMeridianError(error) && error.outcome === 'unknown')
-          await this.#registry.forget(touched);
-        throw error;
-      }
+      const write = executor.runStatement([shard.primary], { sql, params }, 'write', deadline);
+      const { result, invalidation } = await this.#andForget(write, () => touched);
+      return {
+        affected: result.affected,
+        token: writeToken(shard.name, result.gtid),
+        invalidation,
+      };
     });
   }
 
@@ -78,20 +70,22 @@ export class ShardAccess {
     const { shard } = this.#route;
     return calls.run(options, async (deadline) => {
       let access: TransactionAccess | undefined;
-      try {
-        const { value } = await runTransaction(executor, shard.primary, deadline, (scope) => {
-          access = new TransactionAccess(scope, this.#registry, this.#route);
-          return body(access.handle());
-        });
-        await this.#registry.forget(access?.touched ?? new Map());
-        return value;
-      } catch (error) {
-        // Rolled back, nothing changed; unknown, anything may have.
-        const unknown = isMeridianError(error) && error.outcome === 'unknown';
-        if (unknown && access !== undefined) await this.#registry.forget(access.touched);
-        throw error;
-      }
+      const write = runTransaction(executor, shard.primary, deadline, (scope) => {
+        access = new TransactionAccess(scope, this.#registry, this.#route);
+        return body(access.handle());
+      });
+      const { result } = await this.#andForget(write, () => access?.touched ?? new Map());
+      return result.value;
     });
+  }
+
+  #andForget<T>(write: Promise<T>, touched: () => TouchedKeys) {
+    const { executor } = this.#runtime;
+    return thenForget(
+      write,
+      () => this.#registry.forget(touched()),
+      () => executor.quiet(this.#route.shard.primary),
+    );
   }
 
   async *stream(

@@ -59,7 +59,13 @@ function isTable(value: unknown): boolean {
 function planColumns(table: Table, report: Report): Map<string, PlannedColumn> {
   const planned = new Map<string, PlannedColumn>();
   const { shape } = table.schema;
-  const { catchall } = table.schema.def;
+  const { catchall, checks = [] } = table.schema.def;
+  if (checks.length > 0) {
+    report(
+      'schema',
+      'has a rule for the whole row, which an update of some columns could not check; check it in your service',
+    );
+  }
   if (catchall !== undefined && !(catchall instanceof z.ZodNever)) {
     report('schema', 'is a loose object; name every column');
   }

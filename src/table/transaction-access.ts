@@ -75,7 +75,7 @@ export class TransactionAccess {
         const key = codec.key(value);
         this.#assertSameSlot(routePrimaryKey(topology.current, table, value));
         const { rows } = await this.#scope.run(statements.selectByKeys([key.param]));
-        const raw = rows.find((row) => codec.keyTextOf(row) === key.text);
+        const raw = rows.find((row) => codec.identityOf(row) === key.identity);
         return raw === undefined ? null : codec.decode(raw);
       },
       insert: async (input: Input) => {

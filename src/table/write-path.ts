@@ -1,3 +1,4 @@
+import { AbortedError, TimeoutError } from '../errors/call-error.ts';
 import { UnknownOutcomeError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import { PartialWriteError, type ShardResult } from '../errors/scatter-error.ts';
@@ -5,9 +6,10 @@ import type { CallOptions } from '../execution/calls.ts';
 import { runTransaction } from '../execution/transaction.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
-import type { Shard } from '../topology/topology.ts';
+import type { Endpoint, Shard } from '../topology/topology.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import type { TableRuntime } from './table-runtime.ts';
+import { thenForget } from './then-forget.ts';
 import { writeToken } from './token.ts';
 import {
   insertBatches,
@@ -49,7 +51,7 @@ export class WritePath<Schema extends RowSchema> {
       const statement = statements.insert([planned.values]);
       try {
         const write = executor.runStatement([primary], statement, 'write', deadline);
-        await this.#andForget(write, forgettable([planned]));
+        await this.#andForget(write, primary, forgettable([planned]));
         return planned.row;
       } catch (error) {
         throw this.#withId(error, planned);
@@ -84,7 +86,9 @@ export class WritePath<Schema extends RowSchema> {
     return calls.run(options, async (deadline) => {
       const { route, key, statement } = plan();
       const write = executor.runStatement([route.shard.primary], statement, 'write', deadline);
-      const { result, invalidation } = await this.#andForget(write, [key.text]);
+      const { result, invalidation } = await this.#andForget(write, route.shard.primary, [
+        key.text,
+      ]);
       return {
         affected: result.affected,
         token: writeToken(route.shard.name, result.gtid),
@@ -121,9 +125,12 @@ export class WritePath<Schema extends RowSchema> {
 
   /** Whoever must read the row back needs the id that was made for it. */
   #withId(error: unknown, { key, isFresh }: PlannedRow<Schema>): unknown {
-    if (!(error instanceof UnknownOutcomeError) || !isFresh) return error;
-    const { message, context, cause } = error;
-    return new UnknownOutcomeError(message, { context: { ...context, id: key.text }, cause });
+    if (!isMeridianError(error) || error.outcome !== 'unknown' || !isFresh) return error;
+    const { message, outcome, cause } = error;
+    const options = { outcome, cause, context: { ...error.context, id: key.text } };
+    if (error instanceof TimeoutError) return new TimeoutError(message, options);
+    if (error instanceof AbortedError) return new AbortedError(message, options);
+    return new UnknownOutcomeError(message, options);
   }
 
   #assertComplete(results: readonly ShardResult[]): void {
@@ -135,15 +142,13 @@ export class WritePath<Schema extends RowSchema> {
     throw new PartialWriteError(this.#runtime.table.name, results);
   }
 
-  /** Invalidates after a write, also after one of which nobody knows whether it was applied. */
-  async #andForget<T>(write: Promise<T>, keys: readonly string[]) {
-    try {
-      const result = await write;
-      return { result, invalidation: await this.#forget(keys) };
-    } catch (error) {
-      if (isMeridianError(error) && error.outcome === 'unknown') await this.#forget(keys);
-      throw error;
-    }
+  #andForget<T>(write: Promise<T>, primary: Endpoint, keys: readonly string[]) {
+    const { executor } = this.#runtime;
+    return thenForget(
+      write,
+      () => this.#forget(keys),
+      () => executor.quiet(primary),
+    );
   }
 
   async #forget(keys: readonly string[]): Promise<'done' | 'pending'> {
