@@ -18,7 +18,7 @@ import { tableAccess } from './table/table-access.ts';
 import type { TablePlan } from './table/table-plan.ts';
 import { TableRegistry } from './table/table-registry.ts';
 import type { TableHandle, Tables } from './table/table-types.ts';
-import type { Topology } from './topology/topology.ts';
+import type { Shard, Topology } from './topology/topology.ts';
 import { TopologyStore } from './topology/topology-store.ts';
 
 interface DataLayerMembers {
@@ -122,9 +122,11 @@ async function inspectShards(
       { topology, executor, deadline, systemTables, observe },
       problems,
     );
+    const keyspaces = new Set(plans.map(({ table }) => table.keyspace));
+    const holdsTables = ({ keyspace }: Shard) => keyspaces.has(keyspace);
     const shapes = new Map(
       await Promise.all(
-        [...topology.shards.values()].map(
+        [...topology.shards.values()].filter(holdsTables).map(
           async ({ name, primary }) =>
             [
               name,

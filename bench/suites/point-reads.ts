@@ -5,6 +5,9 @@ import type { Result, Suite } from '../result.ts';
 
 const sql = 'SELECT `id`, `country`, `name` FROM `users` WHERE `id` = ?';
 
+/** Many short turns: a machine's slow moments then fall on all contenders alike. */
+const rounds = { rounds: 25, ms: 300 };
+
 /** Point reads by primary key, uncached, against the same statement on a raw pool of the same size. */
 export const suite: Suite = {
   name: 'Point reads against a raw mysql2 pool (same server, same pool size, interleaved)',
@@ -23,11 +26,14 @@ export const suite: Suite = {
     try {
       const results: Result[] = [];
       for (const concurrency of [1, 32]) {
-        const measured = await compare({
-          raw: closedLoop(concurrency, rawRead),
-          get: closedLoop(concurrency, read),
-          query: closedLoop(concurrency, query),
-        });
+        const measured = await compare(
+          {
+            raw: closedLoop(concurrency, rawRead),
+            get: closedLoop(concurrency, read),
+            query: closedLoop(concurrency, query),
+          },
+          rounds,
+        );
         const get = { concurrency, target: concurrency === 1 ? 0.9 : 3, tails: concurrency > 1 };
         results.push(ratio('get', measured, get));
         results.push(ratio('query', measured, { concurrency, target: 0.9, tails: false }));

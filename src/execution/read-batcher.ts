@@ -39,6 +39,8 @@ interface Batch {
   /** Ends when the last caller's deadline does, or when every caller has left. */
   timeoutMs: number;
   callers: number;
+  /** The deadline of the only caller, which then is that of the batch. */
+  only: Deadline | undefined;
   left: boolean;
   cancel: (reason: Error) => void;
 }
@@ -115,8 +117,8 @@ export class ReadBatcher {
   async #run(batch: Batch): Promise<void> {
     if (batch.callers === 0) return;
     const { endpoints, shard } = batch.first;
-    const deadline = new Deadline(batch.timeoutMs);
-    batch.cancel = (reason) => deadline.cancel(reason);
+    const deadline = batch.only ?? new Deadline(batch.timeoutMs);
+    if (batch.only === undefined) batch.cancel = (reason) => deadline.cancel(reason);
     this.#observe({
       type: 'read-batch',
       table: this.#source.table,
@@ -141,7 +143,7 @@ export class ReadBatcher {
         reject(error);
       }
     } finally {
-      deadline.end();
+      if (batch.only === undefined) deadline.end();
     }
   }
 }
@@ -153,6 +155,7 @@ function newBatch(first: PointRead): Batch {
     waiting: new Map(),
     timeoutMs: 0,
     callers: 0,
+    only: first.deadline,
     left: false,
     cancel: () => {},
   };
@@ -161,6 +164,7 @@ function newBatch(first: PointRead): Batch {
 function join(batch: Batch, { key, param, deadline }: PointRead): Promise<RawRow | null> {
   return new Promise((resolve, reject) => {
     batch.callers++;
+    if (deadline !== batch.only) batch.only = undefined;
     batch.timeoutMs = Math.max(batch.timeoutMs, deadline.remainingMs, 1);
     const stopListening = deadline.onCancel((reason) => {
       reject(reason);

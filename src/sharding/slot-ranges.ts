@@ -65,11 +65,14 @@ export function formatSlotRanges(map: SlotMap): Record<string, string> {
 
 /** The slots of one shard in the form of {@link formatSlotRanges}. O(slots). */
 export function slotRangesOf(map: SlotMap, shard: string): string {
-  return joinRanges(slotsOf(map, shard));
-}
-
-function* slotsOf(map: SlotMap, shard: string): Generator<number> {
-  for (let slot = 0; slot < map.slots; slot++) if (map.shardOf(slot) === shard) yield slot;
+  const ranges: SlotRange[] = [];
+  let first = 0;
+  for (let slot = 0; slot <= map.slots; slot++) {
+    if (slot < map.slots && map.shardOf(slot) === shard) continue;
+    if (first < slot) ranges.push({ first, last: slot - 1 });
+    first = slot + 1;
+  }
+  return writeRanges(ranges);
 }
 
 function pieces(text: string): string[] {
@@ -108,13 +111,17 @@ function nameSlots(ascending: readonly number[]): string {
   return `${ascending.length === 1 ? 'slot' : 'slots'} ${joinRanges(ascending)}`;
 }
 
-function joinRanges(ascending: Iterable<number>): string {
+function joinRanges(ascending: readonly number[]): string {
   const ranges: { first: number; last: number }[] = [];
   for (const slot of ascending) {
     const open = ranges.at(-1);
     if (open?.last === slot - 1) open.last = slot;
     else ranges.push({ first: slot, last: slot });
   }
+  return writeRanges(ranges);
+}
+
+function writeRanges(ranges: readonly SlotRange[]): string {
   return ranges
     .map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`))
     .join(',');
