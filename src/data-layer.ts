@@ -22,7 +22,10 @@ import type { Shard, Topology } from './topology/topology.ts';
 import { TopologyStore } from './topology/topology-store.ts';
 
 interface DataLayerMembers {
-  /** A guard round a dependency of yours: bulkhead, breaker, timeout, retry and fallback. */
+  /**
+   * A guard round a dependency of yours: bulkhead, breaker, timeout, retry and fallback. The same
+   * name gives the same guard, with the options of its first call.
+   */
   guard(name: string, options?: Omit<GuardOptions, 'observer'>): Guard;
   /**
    * Admits nothing more, finishes what is under way, then closes every connection. What has not
@@ -89,8 +92,13 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
       region: config.region,
       durationMs: performance.now() - startedAt,
     });
+    const guards = new Map<string, Guard>();
     const members: DataLayerMembers = {
-      guard: (name, limits) => createGuard(name, { ...limits, observer: observe }),
+      guard(name, limits) {
+        const guard = guards.get(name) ?? createGuard(name, { ...limits, observer: observe });
+        guards.set(name, guard);
+        return guard;
+      },
       close: once(async ({ timeoutMs = 10_000 }: { readonly timeoutMs?: number } = {}) => {
         const closingAt = performance.now();
         const cut = await calls.drain(timeoutMs);

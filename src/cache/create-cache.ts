@@ -1,5 +1,7 @@
+import { didYouMean } from '../config/did-you-mean.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import type { Observer } from '../observability/events.ts';
+import { fanOut } from '../observability/fan-out.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import { handOut } from './memory-store.ts';
 import { type LoadMany, ReadThrough } from './read-through.ts';
@@ -75,7 +77,7 @@ export interface Cache<V> {
  */
 export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
   checkOptions(options);
-  const observe = options.observer ?? (() => {});
+  const observe = fanOut(options.observer === undefined ? [] : [options.observer]);
   const { redis, ttlMs, commandTimeoutMs = 100 } = options;
   const client =
     typeof redis === 'string'
@@ -155,6 +157,11 @@ function checkOptions<V>(options: CacheOptions<V>): void {
     maxEntries: 1,
     commandTimeoutMs: 1,
   };
+  const known = [...Object.keys(least), 'redis', 'namespace', 'decode', 'observer'];
+  for (const path of Object.keys(options)) {
+    if (known.includes(path)) continue;
+    problems.push({ path, message: `unknown key${didYouMean(path, known)}` });
+  }
   for (const [path, minimum] of Object.entries(least)) {
     const value: unknown = Reflect.get(options, path);
     const given = path === 'ttlMs' || value !== undefined;

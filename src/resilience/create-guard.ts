@@ -1,5 +1,7 @@
+import { didYouMean } from '../config/did-you-mean.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import type { Observer } from '../observability/events.ts';
+import { fanOut } from '../observability/fan-out.ts';
 import { backoffMs } from './backoff.ts';
 import { classifyError } from './classify.ts';
 import { Deadline } from './deadline.ts';
@@ -67,7 +69,7 @@ export function createGuard(name: string, options: GuardOptions = {}): Guard {
   const { observer, ...limits } = options;
   const config = { ...defaults, ...limits };
   checkLimits(config);
-  const inner = new AdmissionGuard(name, config, observer ?? (() => {}));
+  const inner = new AdmissionGuard(name, config, fanOut(observer === undefined ? [] : [observer]));
 
   async function attempt<T>(
     work: (call: { signal: AbortSignal }) => Promise<T>,
@@ -104,13 +106,21 @@ export function createGuard(name: string, options: GuardOptions = {}): Guard {
   };
 }
 
-function checkLimits(config: typeof defaults): void {
+/** The least of each limit; the most is what a timer can hold. */
+const least = { concurrency: 1, queue: 0, failures: 1, openMs: 1, timeoutMs: 1, retries: 0 };
+const most = 2 ** 31 - 1;
+
+function checkLimits(config: Readonly<Record<string, unknown>>): void {
   const problems: Problem[] = [];
-  const least = { concurrency: 1, queue: 0, failures: 1, openMs: 1, timeoutMs: 1, retries: 0 };
+  for (const path of Object.keys(config)) {
+    if (path in least) continue;
+    problems.push({ path, message: `unknown key${didYouMean(path, Object.keys(least))}` });
+  }
   for (const [path, minimum] of Object.entries(least)) {
-    const value: unknown = Reflect.get(config, path);
-    if (typeof value === 'number' && Number.isInteger(value) && value >= minimum) continue;
-    problems.push({ path, message: `must be a whole number of at least ${minimum}` });
+    const value = config[path];
+    const fits = typeof value === 'number' && Number.isInteger(value);
+    if (fits && value >= minimum && value <= most) continue;
+    problems.push({ path, message: `must be a whole number from ${minimum} to ${most}` });
   }
   if (problems.length > 0) throw new ConfigError('Bad guard options', problems);
 }

@@ -88,7 +88,13 @@ export interface ShardHandle<T extends Table, All extends Tables> {
 
 /** Reads over all shards of a keyspace. */
 export interface EverywhereHandle {
-  /** One statement on every shard, merged. Give it ORDER BY and LIMIT like `merge` has. */
+  /**
+   * One statement on every shard, merged. Give it ORDER BY and LIMIT like `merge` has. Aggregates
+   * come once from each shard.
+   *
+   * @throws {MergeError} when the order can't be reproduced, an OFFSET would skip rows on each
+   * shard, or there are more than `maxRows`.
+   */
   query<Schema extends RowSchema | undefined = undefined>(
     sql: string,
     params?: readonly SqlValue[],
