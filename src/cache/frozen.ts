@@ -17,18 +17,41 @@ export function freezeDeep(
   return { needsCopy };
 }
 
-/** A copy in which everything that can't be frozen is the caller's own; the rest is shared. */
-export function copyUnfreezable<T>(value: T): T;
-export function copyUnfreezable(value: unknown): unknown {
+/** A copy in which everything that can't be frozen is the caller's own; what holds it is frozen. */
+export function copyUnfreezable<T>(value: T, copies?: Map<object, object>): T;
+export function copyUnfreezable(value: unknown, copies = new Map<object, object>()): unknown {
   if (typeof value !== 'object' || value === null) return value;
+  const known = copies.get(value);
+  if (known !== undefined) return known;
   if (value instanceof Date) return new Date(value);
-  if (value instanceof Uint8Array)
+  if (value instanceof Uint8Array) {
     return Buffer.isBuffer(value) ? Buffer.from(value) : value.slice();
-  if (value instanceof Map) return new Map([...value].map(copyUnfreezable));
-  if (value instanceof Set) return new Set([...value].map(copyUnfreezable));
-  if (Array.isArray(value)) return Object.freeze(value.map(copyUnfreezable));
-  const copy = Object.entries(value).map(([key, item]) => [key, copyUnfreezable(item)]);
-  return Object.freeze(Object.fromEntries(copy));
+  }
+  const keep = <C extends object>(copy: C): C => {
+    copies.set(value, copy);
+    return copy;
+  };
+  const inner = (item: unknown) => copyUnfreezable(item, copies);
+  if (value instanceof Map) {
+    const copy = keep(new Map<unknown, unknown>());
+    for (const [key, item] of value) copy.set(inner(key), inner(item));
+    return copy;
+  }
+  if (value instanceof Set) {
+    const copy = keep(new Set<unknown>());
+    for (const item of value) copy.add(inner(item));
+    return copy;
+  }
+  if (Array.isArray(value)) {
+    const copy = keep<unknown[]>([]);
+    for (const item of value) copy.push(inner(item));
+    return Object.freeze(copy);
+  }
+  const copy = keep<Record<string, unknown>>({});
+  for (const [key, item] of Object.entries(value)) {
+    Object.defineProperty(copy, key, { value: inner(item), enumerable: true });
+  }
+  return Object.freeze(copy);
 }
 
 function isUnfreezable(value: object): boolean {

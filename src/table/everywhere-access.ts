@@ -6,7 +6,7 @@ import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import { keyspaceOf } from '../routing/router.ts';
 import type { RowSchema } from './define-table.ts';
-import { assertRead } from './raw-statement.ts';
+import { assertRead, quoted } from './raw-statement.ts';
 import { decoderOf } from './result-codec.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import type { QueryRow, ScatterOptions } from './table-types.ts';
@@ -87,9 +87,11 @@ function assertLimits({ merge, maxRows }: Options): void {
   if (problems.length > 0) throw new ConfigError('Bad call options', problems);
 }
 
+const skipping = /\bLIMIT\s+(?:\d+|\?)\s*(?:,|OFFSET\b)|\bOFFSET\s+(?:\d+|\?)\s+ROWS?\b/i;
+
 /** Each shard would skip rows of its own, which are not those that the whole would skip. */
 function assertMergeable(sql: string): void {
-  if (!/\bOFFSET\b|\bLIMIT\s+(?:\d+|\?)\s*,/i.test(sql)) return;
+  if (!skipping.test(sql.replace(quoted, ' '))) return;
   throw new MergeError(
     'An OFFSET skips rows on each shard, not of the whole. Ask for the rows after the last key of the page before.',
   );

@@ -2,7 +2,8 @@ import { RoutingError } from '../errors/routing-error.ts';
 
 // `/*! … */` and `/*M! … */` are no comments: the server runs what is in them.
 const leading = /^(?:\s+|\/\*(?!M?!)[\s\S]*?\*\/|--(?=\s)[^\n]*\n|#[^\n]*\n|\()*/;
-const quoted =
+/** Strings, names in backticks, and comments that are none to the server. */
+export const quoted =
   /(?:--(?=\s)|#)[^\n]*|'(?:[^'\\]|''|\\[\s\S])*'|"(?:[^"\\]|""|\\[\s\S])*"|`[^`]*`|\/\*(?!M?!)[\s\S]*?\*\//g;
 const executable = /\/\*M?!/;
 
@@ -23,12 +24,19 @@ const changing = /(?<!\bFOR\s+)\bUPDATE\b|\bDELETE\b/i;
 const analyze = /\bEXPLAIN\s+ANALYZE\b/i;
 // Outlives the statement on its connection, or writes where no schema looks.
 const lasting =
-  /\b(?:GET_LOCK|RELEASE_LOCK|RELEASE_ALL_LOCKS)\s*\(|:=|\bINTO\s+(?:@|OUTFILE\b|DUMPFILE\b)/i;
+  /\b(?:GET_LOCK|RELEASE_LOCK|RELEASE_ALL_LOCKS)\s*\(|:=|\bINTO(?:\s*@|\s+(?:OUTFILE|DUMPFILE)\b)/i;
 const temporary = /^\s*\w+\s+(?:OR\s+REPLACE\s+)?TEMPORARY\b/i;
 
 /** Texts that were found to be reads: a service runs few, again and again. */
 const knownReads = new Set<string>();
 const mostKnown = 1_000;
+
+/** The text without strings, comments and names in backticks, but for names that are called. */
+function unquoted(sql: string): string {
+  return sql
+    .replace(quoted, (found) => (found.startsWith('`') ? found : ' '))
+    .replace(/`([^`]*)`(\s*\()?/g, (_, name: string, call?: string) => (call ? `${name}(` : ' '));
+}
 
 /** What kind of statement a raw text is: its first word, in upper case. */
 function firstWord(sql: string): string {
@@ -45,7 +53,7 @@ export function assertRead(sql: string): void {
   const word = firstWord(sql);
   const bare = sql.replace(quoted, ' ');
   const mayChange = word === 'WITH' || analyze.test(bare) || executable.test(bare);
-  assertNothingLasts(bare);
+  assertNothingLasts(sql);
   if (reads.has(word) && !(mayChange && changing.test(bare))) {
     if (knownReads.size >= mostKnown) knownReads.clear();
     knownReads.add(sql);
@@ -65,7 +73,7 @@ export function assertRead(sql: string): void {
  */
 export function assertWrite(sql: string, insideTransaction: boolean): void {
   const word = firstWord(sql);
-  assertNothingLasts(sql.replace(quoted, ' '));
+  assertNothingLasts(sql);
   if (writes.has(word)) return;
   if (definitions.has(word) && !temporary.test(sql.replace(quoted, ' '))) {
     if (!insideTransaction) return;
@@ -87,8 +95,8 @@ export function assertWrite(sql: string, insideTransaction: boolean): void {
   );
 }
 
-function assertNothingLasts(bare: string): void {
-  const [found] = lasting.exec(bare) ?? [];
+function assertNothingLasts(sql: string): void {
+  const [found] = lasting.exec(unquoted(sql)) ?? [];
   if (found === undefined) return;
   throw new RoutingError(
     `'${found.trim()}' leaves a lock, a variable or a file behind, which whoever uses the connection next would meet.`,
