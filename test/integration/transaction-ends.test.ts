@@ -1,6 +1,6 @@
 import { ClosedError, TimeoutError } from 'meridian';
 import type { ChaosProxy } from 'meridian/testing';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { accountOn, failureOf, type Opened, TestCluster } from '../support/cluster.ts';
 import type { tables } from '../support/tables.ts';
 
@@ -22,6 +22,8 @@ beforeAll(async () => {
 });
 
 afterAll(() => cluster.stop());
+
+afterEach(() => proxy.heal());
 
 beforeEach(() => cluster.sql('tx-1', 'DELETE FROM transactions').then(() => undefined));
 
