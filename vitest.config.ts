@@ -25,7 +25,8 @@ export default defineConfig({
           name: 'integration',
           include: ['test/{integration,chaos,contract}/**/*.test.ts'],
           testTimeout: 30_000,
-          hookTimeout: 60_000,
+          // An engine may take its time to remove containers while others start.
+          hookTimeout: process.env.MERIDIAN_TEST_PROVIDER === 'container' ? 180_000 : 60_000,
         },
       },
       {
