@@ -86,8 +86,10 @@ export async function startChaosProxy(options: ChaosProxyOptions): Promise<Chaos
   const faults = new ChaosFaults(() => {
     for (const connection of connections) connection.pump();
   });
+  let closing = false;
   const server = createServer({ allowHalfOpen: true }, (client) => {
-    if (faults.settings.refuse) {
+    // One that the kernel had accepted before the proxy was closed would keep it open for ever.
+    if (closing || faults.settings.refuse) {
       client.resetAndDestroy();
       return;
     }
@@ -100,6 +102,7 @@ export async function startChaosProxy(options: ChaosProxyOptions): Promise<Chaos
   server.unref();
 
   const close = async () => {
+    closing = true;
     const closed = [...connections].map((connection) => connection.closed);
     const stopped = new Promise((resolve) => server.close(resolve));
     faults.abandonDrops('The proxy was closed before a statement matched.');
