@@ -19,6 +19,8 @@ const level = {
     'routing',
     'topology',
     'sharding',
+    'mysql',
+    'resilience',
   ],
 };
 

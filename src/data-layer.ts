@@ -6,6 +6,7 @@ import { ConfigError, type Problem } from './errors/config-error.ts';
 import { Calls } from './execution/calls.ts';
 import { Endpoints } from './execution/endpoints.ts';
 import { Executor } from './execution/executor.ts';
+import { ensureSystemTables } from './execution/system-tables.ts';
 import { verifyShards } from './execution/verify-shards.ts';
 import { readTableShapes } from './mysql/table-shape.ts';
 import type { Observer } from './observability/events.ts';
@@ -14,6 +15,7 @@ import { defaultLogger, pinoObserver } from './observability/pino-observer.ts';
 import { createGuard, type Guard, type GuardOptions } from './resilience/create-guard.ts';
 import { Deadline } from './resilience/deadline.ts';
 import { checkAllColumns, openTable } from './table/open-tables.ts';
+import { systemTableNeeds } from './table/system-table-needs.ts';
 import { tableAccess } from './table/table-access.ts';
 import type { TablePlan } from './table/table-plan.ts';
 import { TableRegistry } from './table/table-registry.ts';
@@ -130,6 +132,10 @@ async function inspectShards(
       { topology, executor, deadline, systemTables, observe },
       problems,
     );
+    if (problems.length === 0) {
+      const needs = systemTableNeeds(topology, plans);
+      await ensureSystemTables({ executor, deadline, systemTables }, needs, problems);
+    }
     const keyspaces = new Set(plans.map(({ table }) => table.keyspace));
     const holdsTables = ({ keyspace }: Shard) => keyspaces.has(keyspace);
     const shapes = new Map(

@@ -10,6 +10,11 @@ import type { Executor } from './executor.ts';
 
 const rollbackTimeoutMs = 2_000;
 
+export interface TransactionOptions {
+  /** Default: what the server is set to. */
+  readonly isolation?: 'repeatable-read';
+}
+
 /** The statements of one open transaction. Refuses to run once the transaction has ended. */
 export interface TransactionScope {
   run(statement: Statement): Promise<StatementResult>;
@@ -32,13 +37,14 @@ export async function runTransaction<T>(
   primary: Endpoint,
   deadline: Deadline,
   body: (scope: TransactionScope) => Promise<T>,
+  options: TransactionOptions = {},
 ): Promise<Committed<T>> {
   // What the caller's own code throws says nothing about the endpoint, so it travels as a value
   // past the guard, whose breaker counts what is thrown.
   const settled = await executor.run([primary], {
     access: 'transaction',
     deadline,
-    run: (session) => attempt(session, primary, deadline, body),
+    run: (session) => attempt(session, primary, deadline, body, options),
   });
   if ('committed' in settled) return settled.committed;
   throw settled.failure;
@@ -51,6 +57,7 @@ async function attempt<T>(
   primary: Endpoint,
   deadline: Deadline,
   body: (scope: TransactionScope) => Promise<T>,
+  { isolation }: TransactionOptions,
 ): Promise<Settled<T>> {
   const told = (error: unknown) =>
     callerError(error, {
@@ -59,6 +66,9 @@ async function attempt<T>(
       endpoint: primary.name,
       shard: primary.shard,
     });
+  if (isolation === 'repeatable-read') {
+    await session.control('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ', deadline);
+  }
   await session.control('BEGIN', deadline);
   let ended = false;
   // The server rolled back, or the connection is gone: what came after would be half of the work.

@@ -52,6 +52,23 @@ export interface TableDefinition<
   readonly cache?: CachePolicy;
 }
 
+/** A table whose rows belong to the rows of another, and live where their owner lives. */
+export interface MemberDefinition<
+  Name extends string,
+  Owner extends Table,
+  Schema extends RowSchema,
+  PrimaryKey extends ColumnOf<Schema>,
+  OwnerKey extends ColumnOf<Schema>,
+> extends Pick<
+    TableDefinition<Name, string, Schema, PrimaryKey, OwnerKey>,
+    'name' | 'schema' | 'primaryKey' | 'columns' | 'cache'
+  > {
+  /** The table of the owners: `users` owns `addresses`. It is itself no member of a group. */
+  readonly group: Owner;
+  /** The column that holds the owner's primary key. The table needs an index that begins with it. */
+  readonly ownerKey: OwnerKey;
+}
+
 /** A defined table; give it to `createDataLayer`. */
 export interface Table<
   Name extends string = string,
@@ -65,6 +82,8 @@ export interface Table<
   readonly schema: Schema;
   readonly primaryKey: PrimaryKey;
   readonly shardKey: ShardKey;
+  /** The table of the owners, where this one is a member of a group. */
+  readonly group?: Table;
   // A method, so that a table of one row type is still a `Table` of rows in general.
   place?(row: RowOf<Schema>): Place;
   readonly columns: Readonly<Record<string, ColumnCodecName | undefined>>;
@@ -82,6 +101,12 @@ export interface Table<
  *   schema: z.object({ id: z.uuid(), country: z.string().length(2), name: z.string() }),
  *   columns: { id: 'uuid-binary' },
  *   cache: { ttlMs: 60_000 },
+ * });
+ *
+ * @example
+ * const addresses = defineTable({
+ *   name: 'addresses', group: users, ownerKey: 'user_id', primaryKey: 'id',
+ *   schema: z.object({ id: z.uuid(), user_id: z.uuid(), city: z.string() }),
  * });
  */
 export function defineTable<
@@ -105,17 +130,38 @@ export function defineTable<
     shardKey: ShardKey;
   },
 ): Table<Name, KeyspaceName, Schema, PrimaryKey, ShardKey>;
+export function defineTable<
+  const Name extends string,
+  const Owner extends Table,
+  Schema extends RowSchema,
+  const PrimaryKey extends ColumnOf<Schema>,
+  const OwnerKey extends ColumnOf<Schema>,
+>(
+  definition: MemberDefinition<Name, Owner, Schema, PrimaryKey, OwnerKey>,
+): Table<Name, Owner['keyspace'], Schema, PrimaryKey, OwnerKey>;
 export function defineTable<Schema extends RowSchema>(
-  definition: TableDefinition<string, string, Schema, ColumnOf<Schema>, ColumnOf<Schema>>,
+  definition:
+    | TableDefinition<string, string, Schema, ColumnOf<Schema>, ColumnOf<Schema>>
+    | MemberDefinition<string, Table, Schema, ColumnOf<Schema>, ColumnOf<Schema>>,
 ): Table<string, string, Schema> {
-  const { place, name, keyspace, schema, primaryKey, shardKey = primaryKey, cache } = definition;
+  const { name, schema, primaryKey, cache } = definition;
+  const placement =
+    'group' in definition
+      ? {
+          keyspace: definition.group.keyspace,
+          shardKey: definition.ownerKey,
+          group: definition.group,
+        }
+      : {
+          keyspace: definition.keyspace,
+          shardKey: definition.shardKey ?? primaryKey,
+          ...(definition.place !== undefined && { place: definition.place }),
+        };
   return Object.freeze({
     name,
-    keyspace,
     schema,
     primaryKey,
-    shardKey,
-    ...(place !== undefined && { place }),
+    ...placement,
     columns: { ...definition.columns },
     cache,
   });

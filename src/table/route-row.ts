@@ -50,6 +50,12 @@ export function routeNewRow<Schema extends RowSchema>(
   }
   if (table.shardKey === table.primaryKey) {
     if (ownId !== undefined) return { route: routeKey(topology, table.keyspace, ownId), id: ownId };
+    if (table.group !== undefined) {
+      throw new RoutingError(
+        `'${table.primaryKey}' names the owner in '${table.group.name}', so it can't be made here. Give it.`,
+        { table: table.name },
+      );
+    }
     return make(within ?? routeAnySlot(topology, table.keyspace, Math.random()));
   }
   const shardKey: unknown = Reflect.get(row, table.shardKey);

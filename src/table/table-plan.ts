@@ -165,7 +165,9 @@ function checkPlacement(
   }
   const ownKey = table.shardKey === table.primaryKey;
   const idKind = columns.get(table.primaryKey)?.kind;
-  if (keyspace.strategy === 'geo') {
+  if (table.group !== undefined) {
+    checkGroup(table, table.group, columns, report);
+  } else if (keyspace.strategy === 'geo') {
     if (table.place === undefined) {
       report(
         'place',
@@ -185,6 +187,26 @@ function checkPlacement(
   } else if (idType !== undefined && !z.safeParse(idType, sampleId).success) {
     report('primaryKey', 'refuses UUIDs of version 7, which ids are; use z.uuid() or z.uuidv7()');
   }
+}
+
+/** A member finds its owner's slot by the owner's key, so that key must be stored alike in both. */
+function checkGroup(
+  table: Table,
+  owners: Table,
+  columns: ReadonlyMap<string, PlannedColumn>,
+  report: Report,
+): void {
+  if (owners.group !== undefined) {
+    report('group', `'${owners.name}' is a member of a group itself; name '${owners.group.name}'`);
+  }
+  const ownerType = owners.schema.shape[owners.primaryKey];
+  const owner = ownerType === undefined ? undefined : columnKind(ownerType);
+  const member = columns.get(table.shardKey);
+  if (member === undefined || typeof owner !== 'object' || owner.kind === member.kind) return;
+  report(
+    'ownerKey',
+    `'${table.shardKey}' holds ${member.kind} values, the '${owners.primaryKey}' of '${owners.name}' ${owner.kind}`,
+  );
 }
 
 function checkCache(policy: CachePolicy | undefined, report: Report): void {

@@ -1,0 +1,93 @@
+import type { Cancellation } from './cancellation.ts';
+import type { Session } from './session.ts';
+
+/**
+ * Meridian's own tables beside the identity, each where it is needed:
+ *
+ * - `settlement`, where rows are written in step with another shard: how that work ended, under a
+ *   unique token. Whoever inserts the token first decides.
+ * - `directory`: which row holds a unique value that carries no slot.
+ * - `moves`, `forward`, on geographic shards: which owners leave or have left the shard, and where
+ *   each of their rows is now.
+ */
+export type SystemTable = 'settlement' | 'directory' | 'moves' | 'forward';
+
+export const settlementTable = 'meridian_settlement';
+export const directoryTable = 'meridian_directory';
+export const movesTable = 'meridian_moves';
+export const forwardTable = 'meridian_forward';
+
+const options = 'ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin';
+const now = 'TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)';
+
+const ddl: Record<SystemTable, { readonly name: string; readonly columns: string }> = {
+  settlement: {
+    name: settlementTable,
+    columns: `token BINARY(16) NOT NULL PRIMARY KEY,
+  outcome ENUM('applied', 'aborted') NOT NULL,
+  settled_at ${now},
+  KEY (settled_at)`,
+  },
+  directory: {
+    name: directoryTable,
+    columns: `lookup VARCHAR(129) NOT NULL,
+  value VARBINARY(255) NOT NULL,
+  row_key VARBINARY(255) NOT NULL,
+  locator SMALLINT UNSIGNED NOT NULL,
+  token BINARY(16) NOT NULL,
+  state ENUM('reserved', 'confirmed') NOT NULL,
+  changed_at ${now},
+  PRIMARY KEY (lookup, value),
+  KEY (state, changed_at)`,
+  },
+  moves: {
+    name: movesTable,
+    columns: `owner_table VARCHAR(64) NOT NULL,
+  owner BINARY(16) NOT NULL,
+  move_id BINARY(16) NOT NULL,
+  slot SMALLINT UNSIGNED NOT NULL,
+  to_locator SMALLINT UNSIGNED NOT NULL,
+  state ENUM('announced', 'reversing', 'moved') NOT NULL,
+  notified TINYINT NOT NULL DEFAULT 0,
+  changed_at ${now},
+  PRIMARY KEY (owner_table, owner),
+  KEY (state, slot)`,
+  },
+  forward: {
+    name: forwardTable,
+    columns: `row_table VARCHAR(64) NOT NULL,
+  row_id BINARY(16) NOT NULL,
+  locator SMALLINT UNSIGNED NOT NULL,
+  move_id BINARY(16) NOT NULL,
+  PRIMARY KEY (row_table, row_id),
+  KEY (move_id)`,
+  },
+};
+
+/** What creates a system table; printed for the user when the data layer may not. */
+export function systemTableDdl(table: SystemTable): string {
+  const { name, columns } = ddl[table];
+  return `CREATE TABLE IF NOT EXISTS ${name} (\n  ${columns}\n) ${options}`;
+}
+
+/** Which of the wanted system tables the session's database lacks. */
+export async function missingSystemTables(
+  session: Session,
+  wanted: readonly SystemTable[],
+  cancellation: Cancellation,
+): Promise<SystemTable[]> {
+  const sql = `SELECT table_name AS name FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_name LIKE 'meridian\\_%'`;
+  const { rows } = await session.run({ sql, params: [] }, cancellation);
+  const present = new Set(rows.map(({ name }) => String(name)));
+  return wanted.filter((table) => !present.has(ddl[table].name));
+}
+
+/** Creates a system table unless another process was first. */
+export async function createSystemTable(
+  session: Session,
+  table: SystemTable,
+  cancellation: Cancellation,
+): Promise<void> {
+  await session.control(systemTableDdl(table), cancellation);
+}

@@ -1,0 +1,27 @@
+import type { SystemTableNeed } from '../execution/system-tables.ts';
+import type { SystemTable } from '../mysql/system-tables.ts';
+import type { Topology } from '../topology/topology.ts';
+import type { TablePlan } from './table-plan.ts';
+
+/** Which system tables each shard needs for the tables that are used. */
+export function systemTableNeeds(
+  topology: Topology,
+  plans: readonly TablePlan[],
+): SystemTableNeed[] {
+  const needs = new Map<string, Set<SystemTable>>();
+  const need = (keyspace: string, ...tables: SystemTable[]) => {
+    const set = needs.get(keyspace) ?? new Set<SystemTable>();
+    needs.set(keyspace, set);
+    for (const table of tables) set.add(table);
+  };
+  for (const { table } of plans) {
+    // Owners of a geographic keyspace may be moved from one region to another.
+    if (topology.keyspaces.get(table.keyspace)?.strategy === 'geo') {
+      need(table.keyspace, 'moves', 'forward', 'settlement');
+    }
+  }
+  return [...topology.shards.values()].map((shard) => ({
+    shard,
+    tables: [...(needs.get(shard.keyspace) ?? [])],
+  }));
+}
