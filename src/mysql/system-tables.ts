@@ -49,6 +49,7 @@ const ddl: Record<SystemTable, { readonly name: string; readonly columns: string
   to_locator SMALLINT UNSIGNED NOT NULL,
   state ENUM('announced', 'reversing', 'moved') NOT NULL,
   notified TINYINT NOT NULL DEFAULT 0,
+  arriving BINARY(16),
   changed_at ${now},
   PRIMARY KEY (owner_table, owner),
   KEY (state, slot)`,

@@ -61,3 +61,14 @@ export async function readTableShapes(
   }
   return tables;
 }
+
+/** `table.column` for every column that an index of the session's database begins with. */
+export async function readLeadingColumns(
+  session: Session,
+  cancellation: Cancellation,
+): Promise<ReadonlySet<string>> {
+  const sql = `SELECT DISTINCT table_name AS tbl, column_name AS name FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND seq_in_index = 1`;
+  const { rows } = await session.run({ sql, params: [] }, cancellation);
+  return new Set(rows.map((row) => `${row.tbl}.${row.name}`));
+}

@@ -22,6 +22,7 @@ const words: Record<RouteReason, string> = {
   id: 'the id carries its slot',
   hash: 'murmur3 of the key gives the slot',
   place: 'the place gives the region',
+  forwarded: 'the owner has moved from where the id says',
 };
 
 /** Puts a route in words. No I/O. */

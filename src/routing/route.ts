@@ -7,7 +7,9 @@ export type RouteReason =
   /** The key was hashed to a slot. */
   | 'hash'
   /** The row's place gave the region. */
-  | 'place';
+  | 'place'
+  /** The row's owner has moved: the shard that the id names says where to. */
+  | 'forwarded';
 
 /** The router's answer for one key, made from one topology snapshot. */
 export interface Route {

@@ -62,6 +62,15 @@ export function routePlace(
   return routeLocator(topology, keyspace, locator, 'place');
 }
 
+/**
+ * Routes to a slot that a forwarding mark names.
+ *
+ * @throws {RoutingError} when this topology does not have the slot.
+ */
+export function routeForwarded(topology: Topology, keyspaceName: string, locator: number): Route {
+  return routeLocator(topology, keyspaceOf(topology, keyspaceName), locator, 'forwarded');
+}
+
 /** Routes a new row of a hash keyspace that is its own owner: chance gives the slot. */
 export function routeAnySlot(topology: Topology, keyspaceName: string, random: number): Route {
   const keyspace = keyspaceOf(topology, keyspaceName);

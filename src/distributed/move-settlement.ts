@@ -1,0 +1,110 @@
+import type { Executor } from '../execution/executor.ts';
+import { runTransaction } from '../execution/transaction.ts';
+import {
+  bytesOf,
+  cancelArrival,
+  forgetArrival,
+  forgetDeparture,
+  type Move,
+  moveNotified,
+  readForwarded,
+  readMove,
+  recordedMove,
+  refuseArrival,
+  removeReversedMove,
+  reverseMove,
+  undoArrival,
+} from '../mysql/moves-table.ts';
+import { deleteOwned, forgetForwards } from '../mysql/row-copy.ts';
+import type { Statement, StatementResult } from '../mysql/sql.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import type { Route } from '../routing/route.ts';
+import { routeForwarded } from '../routing/router.ts';
+import { uuidFromBytes } from '../sharding/uuid.ts';
+import type { Shard } from '../topology/topology.ts';
+import type { TopologyStore } from '../topology/topology-store.ts';
+import type { Forwardable } from './forwarding.ts';
+import { copiedTables, type Group, ownerParam } from './moving-group.ts';
+
+/** How a move ended. `gone`: somebody else has settled it. */
+export type MoveEnding = 'moved' | 'reversed' | 'gone';
+
+/** Makes the caches forget rows. */
+export type ForgetRows = (rows: readonly Forwardable[]) => Promise<'done' | 'pending'>;
+
+/**
+ * Ends moves, one's own or those of a mover that died: whatever was interrupted where, each step may
+ * be repeated, and two who settle the same move do not disturb each other.
+ */
+export class MoveSettlement {
+  readonly #topology: TopologyStore;
+  readonly #executor: Executor;
+  readonly #forget: ForgetRows;
+
+  constructor(topology: TopologyStore, executor: Executor, forget: ForgetRows) {
+    this.#topology = topology;
+    this.#executor = executor;
+    this.#forget = forget;
+  }
+
+  /** Reverses a move unless it has flipped. Waits for a flip that is under way. */
+  async settle(move: Move, from: Route, group: Group, deadline: Deadline): Promise<MoveEnding> {
+    const { affected } = await this.#write(from.shard, reverseMove(move), deadline);
+    if (affected === 0) return this.#endingOf(move, from, deadline);
+    const to = this.#target(move, from);
+    const tables = await copiedTables(group, from.shard, to.shard, this.#executor, deadline);
+    await runTransaction(this.#executor, to.shard.primary, deadline, async (target) => {
+      await target.run(refuseArrival(move));
+      // The rows on this side are copies: nobody was sent here, and what left the other side is there.
+      await target.run(cancelArrival(move));
+      const { affected: undone } = await target.run(undoArrival(move));
+      if (undone === 0) return;
+      for (const table of tables.toReversed()) {
+        await target.run(deleteOwned(table, ownerParam(table, move.owner)));
+      }
+    });
+    await this.#write(from.shard, removeReversedMove(move), deadline);
+    return 'reversed';
+  }
+
+  /** After the flip: the caches forget the rows, and the new place that the owner had ever left. */
+  async finish(
+    move: Move,
+    from: Route,
+    group: Group,
+    deadline: Deadline,
+  ): Promise<'done' | 'pending'> {
+    const to = this.#target(move, from);
+    const { rows } = await this.#read(from.shard, readForwarded(move.moveId), deadline);
+    const invalidation = await this.#forget(
+      rows.map(({ tbl, id }) => ({ table: String(tbl), id: uuidFromBytes(bytesOf(id)) })),
+    );
+    const tables = await copiedTables(group, from.shard, to.shard, this.#executor, deadline);
+    for (const table of tables) {
+      await this.#write(to.shard, forgetForwards(table, ownerParam(table, move.owner)), deadline);
+    }
+    await this.#write(to.shard, forgetDeparture(move), deadline);
+    await this.#write(to.shard, forgetArrival(move), deadline);
+    await this.#write(from.shard, moveNotified(move), deadline);
+    return invalidation;
+  }
+
+  #target({ toLocator }: Move, from: Route): Route {
+    return routeForwarded(this.#topology.current, from.keyspace, toLocator);
+  }
+
+  async #endingOf({ table, owner, moveId }: Move, from: Route, deadline: Deadline) {
+    const { rows } = await this.#read(from.shard, readMove(table, owner), deadline);
+    const recorded = rows[0] === undefined ? undefined : recordedMove(rows[0]);
+    if (recorded === undefined || !recorded.moveId.equals(moveId)) return 'gone';
+    return recorded.state === 'moved' ? 'moved' : 'reversed';
+  }
+
+  #read(shard: Shard, statement: Statement, deadline: Deadline): Promise<StatementResult> {
+    return this.#executor.runStatement([shard.primary], statement, 'read', deadline);
+  }
+
+  #write(shard: Shard, statement: Statement, deadline: Deadline): Promise<StatementResult> {
+    return this.#executor.runStatement([shard.primary], statement, 'write', deadline);
+  }
+}

@@ -1,0 +1,105 @@
+import { RelocationError } from '../errors/relocation-error.ts';
+import type { Executor } from '../execution/executor.ts';
+import {
+  type CopiedTable,
+  isBinaryId,
+  storedColumns,
+  uncopyableColumns,
+} from '../mysql/row-copy.ts';
+import type { SqlValue } from '../mysql/sql.ts';
+import { readLeadingColumns, readTableShapes, type TableShape } from '../mysql/table-shape.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import { uuidFromBytes } from '../sharding/uuid.ts';
+import type { Shard } from '../topology/topology.ts';
+
+/** One table of a group by its names. */
+export interface GroupTable {
+  readonly table: string;
+  readonly primaryKey: string;
+  /** The column that holds the owner's id: in the owners' own table the primary key. */
+  readonly ownerColumn: string;
+}
+
+/** Tables whose rows live and move together: the owners' first. */
+export type Group = readonly [GroupTable, ...GroupTable[]];
+
+interface ShardShape {
+  readonly shapes: ReadonlyMap<string, TableShape>;
+  /** `table.column` of every column that an index begins with. */
+  readonly leading: ReadonlySet<string>;
+}
+
+/**
+ * What has to be copied of each table: every column that both shards store, whether the schema knows
+ * it or not.
+ *
+ * @throws {RelocationError} when the shards differ, or a column or an index stands in the way.
+ */
+export async function copiedTables(
+  group: Group,
+  from: Shard,
+  to: Shard,
+  executor: Executor,
+  deadline: Deadline,
+): Promise<CopiedTable[]> {
+  const [source, target] = await Promise.all(
+    [from, to].map((shard) => readShape(shard, executor, deadline)),
+  );
+  return group.map((entry) => {
+    const here = source?.shapes.get(entry.table);
+    const there = target?.shapes.get(entry.table);
+    if (here === undefined || there === undefined) {
+      throw unfit(entry.table, `is missing on ${here === undefined ? from.name : to.name}`);
+    }
+    const columns = storedColumns(here);
+    const signature = (shape: TableShape) =>
+      storedColumns(shape)
+        .map(({ name, columnType }) => `${name} ${columnType}`)
+        .sort()
+        .join(', ');
+    if (signature(here) !== signature(there)) {
+      throw unfit(
+        entry.table,
+        `has other columns on ${from.name} than on ${to.name}; make them the same`,
+      );
+    }
+    const [odd] = uncopyableColumns(columns);
+    if (odd !== undefined)
+      throw unfit(entry.table, `has column '${odd}' of a type that can't be copied`);
+    const primaryKey = here.columns.get(entry.primaryKey);
+    const ownerColumn = here.columns.get(entry.ownerColumn);
+    if (primaryKey === undefined || ownerColumn === undefined) {
+      throw unfit(entry.table, 'lacks its key columns');
+    }
+    if (!source?.leading.has(`${entry.table}.${entry.ownerColumn}`)) {
+      throw unfit(
+        entry.table,
+        `has no index on '${entry.ownerColumn}', so the rows of all owners would be locked; ` +
+          `run: ALTER TABLE ${entry.table} ADD INDEX (${entry.ownerColumn})`,
+      );
+    }
+    return { table: entry.table, primaryKey, ownerColumn, columns };
+  });
+}
+
+/** An owner's id in the form in which a table holds it. */
+export function ownerParam({ ownerColumn }: CopiedTable, owner: Buffer): SqlValue {
+  return isBinaryId(ownerColumn) ? owner : uuidFromBytes(owner);
+}
+
+function readShape(shard: Shard, executor: Executor, deadline: Deadline): Promise<ShardShape> {
+  return executor.run([shard.primary], {
+    access: 'read',
+    deadline,
+    run: async (session) => ({
+      shapes: await readTableShapes(session, deadline),
+      leading: await readLeadingColumns(session, deadline),
+    }),
+  });
+}
+
+function unfit(table: string, what: string): RelocationError {
+  return new RelocationError('unfit', `Nothing was moved: table '${table}' ${what}.`, {
+    context: { table },
+  });
+}

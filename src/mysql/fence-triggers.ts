@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto';
+import { arrivingVariable } from './moves-table.ts';
+import { quoteName, type Statement } from './sql.ts';
+import { movesTable } from './system-tables.ts';
+
+/** The SQLSTATE with which a shard refuses a row of an owner who has left it. */
+export const ownerMovedState = '45MRD';
+
+/** A table of a group, as far as a fence needs to know it. */
+export interface FencedTable {
+  readonly table: string;
+  /** The table of the owners, the same for all of a group. */
+  readonly ownerTable: string;
+  /** The column that holds the owner's id. */
+  readonly ownerColumn: string;
+  /** BINARY(16), else text. */
+  readonly ownerIsBinary: boolean;
+}
+
+export interface FenceTrigger {
+  readonly name: string;
+  readonly ddl: string;
+}
+
+/**
+ * What refuses a row that is put, by whomever, where its owner is no more.
+ *
+ * AFTER, not before: by then the row is locked, so a mover either waits for it or has flipped before
+ * the check. The check locks, because in REPEATABLE READ a plain read would see the past.
+ */
+export function fenceTriggers(fenced: FencedTable): FenceTrigger[] {
+  const { table, ownerTable, ownerColumn } = fenced;
+  const column = quoteName(ownerColumn);
+  const owner = fenced.ownerIsBinary ? `NEW.${column}` : `UNHEX(REPLACE(NEW.${column}, '-', ''))`;
+  const moved =
+    `EXISTS (SELECT 1 FROM ${movesTable} WHERE owner_table = '${ownerTable.replaceAll("'", "''")}' ` +
+    `AND owner = ${owner} AND state = 'moved' AND COALESCE(arriving <> ${arrivingVariable}, 1) LOCK IN SHARE MODE)`;
+  const refuse = `SIGNAL SQLSTATE '${ownerMovedState}' SET MESSAGE_TEXT = 'meridian: the owner of this row has moved to another shard'`;
+  // Table names may take all 64 characters that a trigger's name may have.
+  const tag = createHash('sha256').update(`${table}\0${ownerColumn}`).digest('hex').slice(0, 12);
+  const trigger = (event: 'INSERT' | 'UPDATE', condition: string): FenceTrigger => {
+    const name = `meridian_fence_${event.toLowerCase()}_${tag}`;
+    return {
+      name,
+      ddl:
+        `CREATE TRIGGER ${name} AFTER ${event} ON ${quoteName(table)} FOR EACH ROW ` +
+        `IF ${condition} THEN ${refuse}; END IF`,
+    };
+  };
+  return [
+    trigger('INSERT', moved),
+    trigger('UPDATE', `NOT (NEW.${column} <=> OLD.${column}) AND ${moved}`),
+  ];
+}
+
+export const readTriggerNames: Statement = {
+  sql: `SELECT trigger_name AS name FROM information_schema.triggers
+    WHERE trigger_schema = DATABASE() AND trigger_name LIKE 'meridian\\_fence\\_%'`,
+  params: [],
+};
+
+/** Another process was first. */
+export const triggerExists = 1359;

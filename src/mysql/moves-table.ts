@@ -1,0 +1,186 @@
+import type { Statement } from './sql.ts';
+import { forwardTable, movesTable, settlementTable } from './system-tables.ts';
+
+/** An owner on the way from one shard to another. Recorded on the shard it leaves. */
+export interface Move {
+  /** The table of the owners. */
+  readonly table: string;
+  /** The owner's id. */
+  readonly owner: Buffer;
+  readonly moveId: Buffer;
+  /** The slot that is left, as the shard that is left knows it. */
+  readonly fromLocator: number;
+  readonly toLocator: number;
+}
+
+/** The variable in which a mover's session names its move. */
+export const arrivingVariable = '@meridian_arriving';
+
+/** How far a recorded move has come. */
+export type MoveState = 'announced' | 'reversing' | 'moved';
+
+export const announceMove = ({
+  table,
+  owner,
+  moveId,
+  fromLocator,
+  toLocator,
+}: Move): Statement => ({
+  sql: `INSERT INTO ${movesTable} (owner_table, owner, move_id, slot, to_locator, state) VALUES (?, ?, ?, ?, ?, 'announced')`,
+  params: [table, owner, moveId, fromLocator, toLocator],
+});
+
+/** The lock that decides: who holds it with state `announced` is the only one who can flip. */
+export const lockMove = ({ table, owner, moveId }: Move): Statement => ({
+  sql: `SELECT state FROM ${movesTable} WHERE owner_table = ? AND owner = ? AND move_id = ? AND state = 'announced' FOR UPDATE`,
+  params: [table, owner, moveId],
+});
+
+export const flipMove = ({ table, owner, moveId }: Move): Statement => ({
+  sql: `UPDATE ${movesTable} SET state = 'moved', changed_at = CURRENT_TIMESTAMP(6) WHERE owner_table = ? AND owner = ? AND move_id = ?`,
+  params: [table, owner, moveId],
+});
+
+/** From here on the move can't flip any more. Waits for a flip that is under way. */
+export const reverseMove = ({ table, owner, moveId }: Move): Statement => ({
+  sql: `UPDATE ${movesTable} SET state = 'reversing', changed_at = CURRENT_TIMESTAMP(6) WHERE owner_table = ? AND owner = ? AND move_id = ? AND state IN ('announced', 'reversing')`,
+  params: [table, owner, moveId],
+});
+
+export const removeReversedMove = ({ table, owner, moveId }: Move): Statement => ({
+  sql: `DELETE FROM ${movesTable} WHERE owner_table = ? AND owner = ? AND move_id = ? AND state = 'reversing'`,
+  params: [table, owner, moveId],
+});
+
+export const moveNotified = ({ table, owner, moveId }: Move): Statement => ({
+  sql: `UPDATE ${movesTable} SET notified = 1 WHERE owner_table = ? AND owner = ? AND move_id = ?`,
+  params: [table, owner, moveId],
+});
+
+/**
+ * An owner who once left the shard comes back with this move. Until the move has flipped the shard
+ * goes on refusing rows of this owner from everybody but the mover, who names the move in a variable
+ * of its session.
+ */
+export const expectArrival = ({ table, owner, moveId }: Move): Statement => ({
+  sql: `UPDATE ${movesTable} SET arriving = ?, changed_at = changed_at WHERE owner_table = ? AND owner = ? AND state = 'moved'`,
+  params: [moveId, table, owner],
+});
+
+export const nameArrival = (moveId: Buffer | null): Statement => ({
+  sql: `SET ${arrivingVariable} = ?`,
+  params: [moveId],
+});
+
+/** The owner did not come. */
+export const cancelArrival = ({ table, owner, moveId }: Move): Statement => ({
+  sql: `UPDATE ${movesTable} SET arriving = NULL, changed_at = changed_at WHERE owner_table = ? AND owner = ? AND arriving = ?`,
+  params: [table, owner, moveId],
+});
+
+/** The owner is back: the shard forgets that it had left. */
+export const forgetDeparture = ({ table, owner, moveId }: Move): Statement => ({
+  sql: `DELETE FROM ${movesTable} WHERE owner_table = ? AND owner = ? AND arriving = ?`,
+  params: [table, owner, moveId],
+});
+
+const moveColumns = `owner_table AS tbl, owner, move_id AS moveId, slot, to_locator AS toLocator, state, notified, arriving,
+  CAST(TIMESTAMPDIFF(MICROSECOND, changed_at, CURRENT_TIMESTAMP(6)) / 1000 AS SIGNED) AS ageMs`;
+
+/** The move of one owner, if the shard has one on record. */
+export const readMove = (table: string, owner: Buffer): Statement => ({
+  sql: `SELECT ${moveColumns} FROM ${movesTable} WHERE owner_table = ? AND owner = ?`,
+  params: [table, owner],
+});
+
+/** Moves whose mover has not finished: all of them, for nobody keeps a finished one unnotified. */
+export const readUnfinishedMoves: Statement = {
+  sql: `SELECT ${moveColumns} FROM ${movesTable} WHERE state <> 'moved' OR notified = 0`,
+  params: [],
+};
+
+/** The slots that some owner has left, and the moves that have not ended. */
+export const readMovements: Statement = {
+  sql: `SELECT slot, 'moved' AS state, 0 AS ageMs FROM ${movesTable} WHERE state = 'moved' GROUP BY slot
+    UNION ALL SELECT slot, state, CAST(TIMESTAMPDIFF(MICROSECOND, changed_at, CURRENT_TIMESTAMP(6)) / 1000 AS SIGNED)
+    FROM ${movesTable} WHERE state IN ('announced', 'reversing')`,
+  params: [],
+};
+
+export interface RecordedMove extends Move {
+  readonly state: MoveState;
+  readonly notified: boolean;
+  /** The later move by which the owner came back, where that has not been tidied up. */
+  readonly arriving: Buffer | undefined;
+  /** Milliseconds since its state changed, by the server's clock. */
+  readonly ageMs: number;
+}
+
+export function recordedMove(row: Readonly<Record<string, unknown>>): RecordedMove {
+  return {
+    table: String(row.tbl),
+    owner: bytesOf(row.owner),
+    moveId: bytesOf(row.moveId),
+    fromLocator: Number(row.slot),
+    toLocator: Number(row.toLocator),
+    state: moveState(row.state),
+    notified: Number(row.notified) === 1,
+    arriving: row.arriving === null ? undefined : bytesOf(row.arriving),
+    ageMs: Number(row.ageMs),
+  };
+}
+
+export function moveState(value: unknown): MoveState {
+  return value === 'announced' || value === 'reversing' ? value : 'moved';
+}
+
+/** Where a row went that was here. */
+export const readForward = (table: string, id: Uint8Array): Statement => ({
+  sql: `SELECT locator FROM ${forwardTable} WHERE row_table = ? AND row_id = ?`,
+  params: [table, id],
+});
+
+export const writeForward = (
+  table: string,
+  id: Uint8Array,
+  locator: number,
+  moveId: Uint8Array,
+): Statement => ({
+  sql: `INSERT INTO ${forwardTable} (row_table, row_id, locator, move_id) VALUES (?, ?, ?, ?)
+    ON DUPLICATE KEY UPDATE locator = VALUES(locator), move_id = VALUES(move_id)`,
+  params: [table, id, locator, moveId],
+});
+
+/** The rows that left with a move. */
+export const readForwarded = (moveId: Uint8Array): Statement => ({
+  sql: `SELECT row_table AS tbl, row_id AS id FROM ${forwardTable} WHERE move_id = ?`,
+  params: [moveId],
+});
+
+export function bytesOf(value: unknown): Buffer {
+  if (Buffer.isBuffer(value)) return value;
+  throw new TypeError('a binary column came back as something else');
+}
+
+/** Part of the transaction that brings the rows: its outcome is then on record where they are. */
+export const recordArrival = ({ moveId }: Move): Statement => ({
+  sql: `INSERT INTO ${settlementTable} (token, outcome) VALUES (?, 'applied')`,
+  params: [moveId],
+});
+
+/** Rules an arrival out, unless it is on record. Waits for one that is under way. */
+export const refuseArrival = ({ moveId }: Move): Statement => ({
+  sql: `INSERT INTO ${settlementTable} (token, outcome) VALUES (?, 'aborted') ON DUPLICATE KEY UPDATE token = token`,
+  params: [moveId],
+});
+
+/** Undoes a recorded arrival, together with the rows. */
+export const undoArrival = ({ moveId }: Move): Statement => ({
+  sql: `UPDATE ${settlementTable} SET outcome = 'aborted' WHERE token = ? AND outcome = 'applied'`,
+  params: [moveId],
+});
+
+export const forgetArrival = ({ moveId }: Move): Statement => ({
+  sql: `DELETE FROM ${settlementTable} WHERE token = ? AND outcome = 'applied'`,
+  params: [moveId],
+});
