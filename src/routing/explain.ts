@@ -13,7 +13,12 @@ export interface Explanation {
   readonly reason: RouteReason;
   /** The reason in words. */
   readonly because: string;
-  readonly endpoints: readonly { name: string; role: 'primary' | 'replica'; region: string; address: string }[];
+  readonly endpoints: readonly {
+    name: string;
+    role: 'primary' | 'replica';
+    region: string;
+    address: string;
+  }[];
   /** The topology that this follows from. */
   readonly epoch: number;
 }

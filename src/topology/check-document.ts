@@ -72,9 +72,7 @@ function checkShards({ shards, names }: ParsedTopology, report: Report): void {
     }
     for (const [path, address] of [
       [`shards.${name}.primary`, shard.primary] as const,
-      ...shard.replicas.map(
-        ({ url }, index) => [`shards.${name}.replicas.${index}`, url] as const,
-      ),
+      ...shard.replicas.map(({ url }, index) => [`shards.${name}.replicas.${index}`, url] as const),
     ]) {
       const label = endpointLabel(address);
       const other = addresses.get(label);
