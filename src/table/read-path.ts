@@ -87,9 +87,10 @@ export class ReadPath<Schema extends RowSchema> {
         const found = await this.#readMany(wanted, options?.consistency ?? 'primary', deadline);
         return wanted.map(({ key }) => found.get(key.identity)?.row ?? null);
       }
-      const keepable = wanted.filter(({ route }) => this.#mayKeep(route.shard));
-      if (keepable.length === wanted.length) return this.#throughCache(cache, wanted, deadline);
-      const others = wanted.filter(({ route }) => !this.#mayKeep(route.shard));
+      const isKeepable = ({ route }: Wanted) => this.#mayKeep(route.shard);
+      if (wanted.every(isKeepable)) return this.#throughCache(cache, wanted, deadline);
+      const keepable = wanted.filter(isKeepable);
+      const others = wanted.filter((one) => !isKeepable(one));
       cache.passBy(others.length);
       const [kept, found] = await allEnded([
         this.#throughCache(cache, keepable, deadline),
