@@ -1,4 +1,4 @@
-import type { RedisClient } from './cache/redis-client.ts';
+import { type GivenRedis, isPerRegion } from './cache/redis-regions.ts';
 import {
   type BreakerOptions,
   type CacheTierOptions,
@@ -26,12 +26,20 @@ import { fileTopology, staticTopology, type TopologySource } from './topology/to
 export interface DataLayerOptions<T extends Tables> {
   /** A JSON file's path, a document, or a source such as `fileTopology('topology.json')`. */
   topology: string | TopologyDocument | TopologySource;
-  /** The region this process runs in; logs and events name it. */
+  /**
+   * The region this process runs in, and its Redis if there is one for all. Must be given where rows
+   * of a strict region are cached, or Redis is given per region.
+   */
   region?: string;
+  /** Who is named in the audit trail. Default: `hostname:pid`. */
+  service?: string;
   /** The tables, by the name under which the data layer offers them. */
   tables: T & { readonly [Name in ReservedName]?: never };
-  /** A `redis://` URL, an ioredis client of yours, or `false`: the cache is memory only. */
-  redis: string | RedisClient | false;
+  /**
+   * A `redis://` URL, an ioredis client of yours, either of them for each region by name, or `false`:
+   * the cache is memory only.
+   */
+  redis: GivenRedis;
   /**
    * `create` lets the data layer record in each shard's database which shard it is; `verify` only
    * reads it, and the error prints the DDL. Default `verify`.
@@ -75,15 +83,9 @@ export async function readOptions(options: DataLayerOptions<Tables>): Promise<Re
     return planTable(label, table, topology, problems) ?? [];
   });
   reportRepeats(plans, problems);
-  if (
-    topology !== undefined &&
-    config?.region !== undefined &&
-    !topology.regions.has(config.region)
-  ) {
-    problems.push({
-      path: 'region',
-      message: `the topology has no region '${config.region}'${didYouMean(config.region, topology.regions.keys())}`,
-    });
+  if (topology !== undefined && config !== undefined) {
+    checkProcessRegion(config.region, topology, plans, problems);
+    checkRedisRegions(options.redis, config.region, topology, problems);
   }
   if (problems.length > 0 || config === undefined || topology === undefined) {
     throw new ConfigError('The data layer can not start', problems);
@@ -101,6 +103,57 @@ function reportRepeats(plans: readonly TablePlan[], problems: Problem[]): void {
     else {
       problems.push({ path: `tables.${label}`, message: `is the same table as tables.${other}` });
     }
+  }
+}
+
+function checkProcessRegion(
+  region: string | undefined,
+  topology: Topology,
+  plans: readonly TablePlan[],
+  problems: Problem[],
+): void {
+  if (region !== undefined) {
+    if (topology.regions.has(region)) return;
+    const known = didYouMean(region, topology.regions.keys());
+    problems.push({ path: 'region', message: `the topology has no region '${region}'${known}` });
+    return;
+  }
+  for (const { label, table } of plans) {
+    const shards = topology.keyspaces.get(table.keyspace)?.shards ?? [];
+    const strict = shards.find((shard) => shard.region.residency === 'strict')?.region;
+    if (table.cache === undefined || strict === undefined) continue;
+    problems.push({
+      path: 'region',
+      message:
+        `is missing: tables.${label} is cached, and rows of region '${strict.name}' may be kept only where ` +
+        'it says. Name the region in which this process runs',
+    });
+    return;
+  }
+}
+
+function checkRedisRegions(
+  redis: GivenRedis,
+  region: string | undefined,
+  topology: Topology,
+  problems: Problem[],
+): void {
+  if (!isPerRegion(redis)) return;
+  for (const name of Object.keys(redis)) {
+    if (topology.regions.has(name)) continue;
+    const known = didYouMean(name, topology.regions.keys());
+    problems.push({
+      path: `redis.${name}`,
+      message: `the topology has no region '${name}'${known}`,
+    });
+  }
+  if (region === undefined) {
+    problems.push({
+      path: 'region',
+      message: 'is missing: with a Redis for each region, say in which one this process runs',
+    });
+  } else if (!Object.hasOwn(redis, region)) {
+    problems.push({ path: 'redis', message: `has none for '${region}', where this process runs` });
   }
 }
 

@@ -1,5 +1,5 @@
-import { openRedis, type RedisClient, redisReady } from './cache/redis-client.ts';
-import { RedisStore } from './cache/redis-store.ts';
+import { hostname } from 'node:os';
+import { RedisRegions } from './cache/redis-regions.ts';
 import type { DataLayerConfig } from './config/data-layer-options.ts';
 import { type DataLayerOptions, readOptions } from './data-layer-options.ts';
 import { ConfigError, type Problem } from './errors/config-error.ts';
@@ -14,6 +14,7 @@ import { fanOut } from './observability/fan-out.ts';
 import { defaultLogger, pinoObserver } from './observability/pino-observer.ts';
 import { createGuard, type Guard, type GuardOptions } from './resilience/create-guard.ts';
 import { Deadline } from './resilience/deadline.ts';
+import { reportUnlawfulReplicas, type Who } from './table/audited.ts';
 import { checkAllColumns, openTable } from './table/open-tables.ts';
 import { systemTableNeeds } from './table/system-table-needs.ts';
 import { tableAccess } from './table/table-access.ts';
@@ -64,20 +65,27 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
   const endpoints = new Endpoints({ ...config.pool, breaker: config.breaker }, observe);
   const executor = new Executor(endpoints, config.retry, observe);
   const calls = new Calls(config.timeoutMs);
-  const client = openRedisClient(redis, observe);
+  const { region, service = `${hostname()}:${process.pid}` } = config;
+  const who: Who = { service, processRegion: region };
+  const redisRegions = new RedisRegions(redis, { region, ...config.cache }, observe);
   const close = async () => {
     await endpoints.close();
-    if (client !== undefined && typeof redis === 'string') client.disconnect();
+    redisRegions.close();
   };
   try {
     const { shapes, system } = await inspectShards(config, topology, plans, executor, observe);
-    if (client !== undefined) await awaitRedis(client, config.cache.commandTimeoutMs, observe);
-    const { commandTimeoutMs } = config.cache;
+    await redisRegions.ready();
     // Two systems may share one Redis, and even names and keys; their rows must not mix.
     const namespace = `${config.cache.namespace}:${system.slice(0, 8)}`;
-    const redisStore =
-      client && new RedisStore(client, { commandTimeoutMs, leaseMs: 10_000 }, observe);
-    const shared = { topology: store, executor, calls, redis: redisStore, namespace, observe };
+    const shared = {
+      topology: store,
+      executor,
+      calls,
+      redis: redisRegions.stores,
+      who,
+      namespace,
+      observe,
+    };
     const registry = new TableRegistry();
     const tables = plans.map((plan) => {
       const [shard] = topology.keyspaces.get(plan.table.keyspace)?.shards ?? [];
@@ -87,11 +95,12 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
       registry.add(plan.label, runtime);
       return [plan.label, tableAccess(runtime, registry, observe)];
     });
+    reportUnlawfulReplicas(topology, who, observe);
     observe({
       type: 'started',
       epoch: topology.epoch,
       shards: topology.shards.size,
-      region: config.region,
+      region,
       durationMs: performance.now() - startedAt,
     });
     const guards = new Map<string, Guard>();
@@ -161,31 +170,6 @@ async function inspectShards(
   } finally {
     deadline.end();
   }
-}
-
-function openRedisClient(
-  redis: string | RedisClient | false,
-  observe: Observer,
-): RedisClient | undefined {
-  if (redis === false) return undefined;
-  if (typeof redis !== 'string') return redis;
-  return openRedis(redis, ({ message }) =>
-    observe({ type: 'cache-fault', operation: 'connection', message }),
-  );
-}
-
-/** A cache that is down must not keep the service from starting; it is told, and goes on without. */
-async function awaitRedis(
-  client: RedisClient,
-  commandTimeoutMs: number,
-  observe: Observer,
-): Promise<void> {
-  if (await redisReady(client, 10 * commandTimeoutMs)) return;
-  observe({
-    type: 'cache-fault',
-    operation: 'connection',
-    message: 'Redis is not ready; starting without it',
-  });
 }
 
 /** The first call decides; later ones share its result. */

@@ -6,6 +6,7 @@
 export type {
   KeyspaceDocument,
   RegionDocument,
+  ReplicaDocument,
   ShardDocument,
   TopologyDocument,
 } from './config/topology-document.ts';
@@ -32,7 +33,8 @@ export {
   MeridianError,
   type Outcome,
 } from './errors/meridian-error.ts';
-export { ResidencyError, RoutingError } from './errors/routing-error.ts';
+export { ResidencyError, type ResidencyFacts } from './errors/residency-error.ts';
+export { RoutingError } from './errors/routing-error.ts';
 export { RowError, RowUnreadableError } from './errors/row-error.ts';
 export { MergeError, PartialWriteError, type ShardResult } from './errors/scatter-error.ts';
 export type { SqlValue } from './mysql/sql.ts';

@@ -86,7 +86,7 @@ export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
         )
       : redis;
   const store = client
-    ? new RedisStore(client, { commandTimeoutMs, leaseMs: 10_000 }, observe)
+    ? new RedisStore(client, { name: 'redis', commandTimeoutMs, leaseMs: 10_000 }, observe)
     : undefined;
   const readThrough = new ReadThrough<V>(
     {
@@ -101,7 +101,7 @@ export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
       memoryTtlMs: options.memoryTtlMs ?? (client ? Math.min(ttlMs, 1_000) : ttlMs),
       maxEntries: options.maxEntries ?? 10_000,
     },
-    store,
+    store && { own: store, others: [] },
     observe,
   );
 
@@ -125,7 +125,8 @@ export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
         ([value]) => value ?? null,
       );
     },
-    getMany: (keys, loadMany, call = {}) => getMany(keys, loadMany, call),
+    getMany: (keys, loadMany, call = {}) =>
+      getMany(keys, (missing, deadline) => loadMany(missing, deadline), call),
     peek(key) {
       const entry = readThrough.peek(key);
       return entry === undefined ? undefined : handOut(entry);

@@ -3,7 +3,7 @@ import type { MeridianEvent, Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import { Flight } from './flight.ts';
 import { handOut, type MemoryEntry, MemoryStore } from './memory-store.ts';
-import type { RedisStore } from './redis-store.ts';
+import type { RedisStores } from './redis-regions.ts';
 import { type Dated, RedisTier, type RedisTierConfig } from './redis-tier.ts';
 
 export interface CacheConfig<V> extends RedisTierConfig<V> {
@@ -17,10 +17,14 @@ export interface CacheConfig<V> extends RedisTierConfig<V> {
   readonly maxEntries: number;
 }
 
+/** Said during a load: what it brings under this key, a value or its absence, must not be stored. */
+export type KeepOut = (key: string) => void;
+
 /** Loads the values of keys, in their order; null where the source has none. */
 export type LoadMany<V> = (
   keys: readonly string[],
   call: Deadline,
+  keepOut: KeepOut,
 ) => Promise<readonly (V | null)[]>;
 
 const refreshTimeoutMs = 10_000;
@@ -38,7 +42,7 @@ export class ReadThrough<V> {
   readonly #refreshes = new Map<string, Flight>();
   readonly #memoryHit: MeridianEvent;
 
-  constructor(config: CacheConfig<V>, redis: RedisStore | undefined, observe: Observer) {
+  constructor(config: CacheConfig<V>, redis: RedisStores | undefined, observe: Observer) {
     this.#config = config;
     this.#memory = new MemoryStore(config.maxEntries);
     this.#redis = redis && new RedisTier(config, redis, observe);
@@ -88,6 +92,11 @@ export class ReadThrough<V> {
     }
     if (this.#redis === undefined || keys.length === 0) return 'done';
     return this.#redis.invalidate(keys);
+  }
+
+  /** Reports reads that may not use this cache. */
+  passBy(keys: number): void {
+    this.#report('bypass', keys);
   }
 
   async close(): Promise<void> {
@@ -188,9 +197,14 @@ export class ReadThrough<V> {
     const leases = (await this.#redis?.lease(keys)) ?? new Map<string, string>();
     // Its life is counted from before the load, whose answer may be as old as that.
     const storedAtMs = Date.now();
+    // An older value would else be served, past its time, in place of the one that may not be kept.
+    const keepOut = (key: string) => {
+      flight.fence(key);
+      this.#memory.delete(key);
+    };
     let values: readonly (V | null)[];
     try {
-      values = await load(keys, flight.deadline);
+      values = await load(keys, flight.deadline, keepOut);
     } catch (error) {
       this.#redis?.release(leases);
       throw error;
@@ -237,7 +251,7 @@ export class ReadThrough<V> {
     return this.#memory.set(key, entry);
   }
 
-  #report(result: 'redis' | 'miss' | 'stale', keys: number): void {
+  #report(result: 'redis' | 'miss' | 'stale' | 'bypass', keys: number): void {
     this.#observe({ type: 'cache', table: this.#config.name, result, keys });
   }
 }

@@ -7,6 +7,8 @@ import type { RedisClient } from './redis-client.ts';
 import { redisKeys } from './redis-keys.ts';
 
 export interface RedisStoreConfig {
+  /** What events call it. */
+  readonly name: string;
   /** Milliseconds a command may take; past it the cache goes on without Redis. */
   readonly commandTimeoutMs: number;
   /** Milliseconds within which the holder of a lease may fill. */
@@ -46,7 +48,7 @@ export class RedisStore {
     this.#observe = observe;
     // Commands share one connection and pipeline, so only the breaker guards, not the bulkhead.
     const limits = { concurrency: 100_000, queue: 0, failures: 5, openMs: 500 };
-    this.#guard = new Guard('redis', limits, observe);
+    this.#guard = new Guard(config.name, limits, observe);
   }
 
   /** The text under each key, or null; undefined when Redis can't tell. One MGET a tick. */

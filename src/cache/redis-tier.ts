@@ -1,6 +1,7 @@
 import type { Observer } from '../observability/events.ts';
 import { decodeStored, encodeStored } from './codec.ts';
 import { InvalidationQueue } from './invalidation-queue.ts';
+import type { RedisStores } from './redis-regions.ts';
 import type { Fill, RedisStore } from './redis-store.ts';
 
 export interface RedisTierConfig<V> {
@@ -25,24 +26,26 @@ export type Leases = ReadonlyMap<string, string>;
 
 /**
  * One cache's part of Redis. While an invalidation is not confirmed it does not believe what Redis
- * says about that key, and fills nothing under it.
+ * says about that key, and fills nothing under it. The Redis of other regions are only told what to
+ * forget: all of them, since an id says where its row was born, not where copies of it are.
  */
 export class RedisTier<V> {
   readonly #config: RedisTierConfig<V>;
   readonly #store: RedisStore;
   readonly #queue: InvalidationQueue;
+  readonly #elsewhere: readonly InvalidationQueue[];
   readonly #observe: Observer;
   /** What Redis is being told without anybody waiting for it. */
   readonly #asides = new Set<Promise<void>>();
 
-  constructor(config: RedisTierConfig<V>, store: RedisStore, observe: Observer) {
+  constructor(config: RedisTierConfig<V>, { own, others }: RedisStores, observe: Observer) {
     this.#config = config;
-    this.#store = store;
+    this.#store = own;
     this.#observe = observe;
-    this.#queue = new InvalidationQueue(
-      (keys) => store.invalidate(config.namespace, keys),
-      observe,
-    );
+    const queueOf = (store: RedisStore) =>
+      new InvalidationQueue((keys) => store.invalidate(config.namespace, keys), observe);
+    this.#queue = queueOf(own);
+    this.#elsewhere = others.map(queueOf);
   }
 
   /** What Redis holds under these keys. Empty when it can't tell. */
@@ -90,14 +93,17 @@ export class RedisTier<V> {
     if (leases.size > 0) this.#aside(this.#store.release(this.#config.namespace, leases));
   }
 
-  /** `pending` when Redis did not confirm; it is told again until it does. */
-  invalidate(keys: readonly string[]): Promise<'done' | 'pending'> {
-    return this.#queue.invalidate(keys);
+  /** `pending` when one Redis did not confirm; it is told again until it does. */
+  async invalidate(keys: readonly string[]): Promise<'done' | 'pending'> {
+    if (this.#elsewhere.length === 0) return this.#queue.invalidate(keys);
+    const queues = [this.#queue, ...this.#elsewhere];
+    const results = await Promise.all(queues.map((queue) => queue.invalidate(keys)));
+    return results.includes('pending') ? 'pending' : 'done';
   }
 
   async close(): Promise<void> {
     await Promise.all(this.#asides);
-    await this.#queue.close();
+    await Promise.all([this.#queue, ...this.#elsewhere].map((queue) => queue.close()));
   }
 
   #encode({ value, storedAtMs }: Dated<V>): string | undefined {

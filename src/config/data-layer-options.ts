@@ -32,6 +32,11 @@ export interface CacheTierOptions {
   namespace?: string;
   /** Milliseconds a Redis command may take before the read goes on without it. Default 100. */
   commandTimeoutMs?: number;
+  /**
+   * With a Redis for each region: milliseconds that the Redis of another region may take to confirm
+   * an invalidation. Default 1,000.
+   */
+  farTimeoutMs?: number;
 }
 
 const milliseconds = z
@@ -42,6 +47,10 @@ const count = z.int().min(1);
 
 const settings = strictObject({
   region: z.string().optional(),
+  service: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,128}$/, 'has 1 to 128 visible ASCII characters, and no space')
+    .optional(),
   systemTables: z.enum(['create', 'verify']).default('verify'),
   timeoutMs: milliseconds.default(5_000),
   startupTimeoutMs: milliseconds.default(30_000),
@@ -65,6 +74,7 @@ const settings = strictObject({
       .regex(/^[\w.-]{1,64}$/, 'has 1 to 64 letters, digits, _ . or -')
       .default('meridian'),
     commandTimeoutMs: milliseconds.default(100),
+    farTimeoutMs: milliseconds.default(1_000),
   }).prefault({}),
   redis: z.unknown().optional(),
   topology: z.unknown().optional(),
@@ -98,13 +108,37 @@ function checkRedis(options: unknown, problems: Problem[]): void {
   const redis: unknown =
     typeof options === 'object' && options !== null ? Reflect.get(options, 'redis') : undefined;
   if (redis === false) return;
-  if (typeof redis === 'string') {
-    if (URL.canParse(redis) && /^rediss?:$/.test(new URL(redis).protocol)) return;
-    problems.push({ path: 'redis', message: 'is not a URL such as redis://host:6379' });
-  } else if (typeof redis !== 'object' || redis === null || !('mget' in redis)) {
+  if (typeof redis !== 'object' || redis === null || Array.isArray(redis) || isClient(redis)) {
+    checkOneRedis(redis, 'redis', problems);
+    return;
+  }
+  const owners = new Map<unknown, string>();
+  for (const [region, one] of Object.entries(redis)) {
+    const path = `redis.${region}`;
+    const owner = owners.get(one);
+    if (owner === undefined) owners.set(one, path);
+    else problems.push({ path, message: `is the same as ${owner}; a Redis is in one region` });
+    checkOneRedis(one, path, problems);
+  }
+}
+
+function checkOneRedis(redis: unknown, path: string, problems: Problem[]): void {
+  if (isClient(redis)) return;
+  if (typeof redis !== 'string') {
     problems.push({
-      path: 'redis',
+      path,
       message: `is ${redis === undefined ? 'undefined' : 'no Redis'}; give a redis:// URL, an ioredis client, or false for memory only`,
     });
+  } else if (!URL.canParse(redis) || !/^rediss?:$/.test(new URL(redis).protocol)) {
+    problems.push({ path, message: 'is not a URL such as redis://host:6379' });
   }
+}
+
+function isClient(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'mget' in value &&
+    typeof value.mget === 'function'
+  );
 }

@@ -22,6 +22,11 @@ export interface RegionDocument {
   countries?: string[];
   /** `strict`: rows of these countries may not leave the region. Default `open`. */
   residency?: 'open' | 'strict';
+  /**
+   * Of a strict region: other regions whose replicas, Redis and processes may hold copies of its
+   * rows. Default: none.
+   */
+  allow?: string[];
   /** Takes places that no region serves. At most one region. Default `false`. */
   default?: boolean;
 }
@@ -30,10 +35,18 @@ export interface ShardDocument {
   region: string;
   /** `mysql://user:${PASSWORD}@host:3306/database`; `${NAME}` is read from the environment. */
   primary: string;
-  /** Read replicas, same form. Default: none. */
-  replicas?: string[];
+  /** Read replicas: a URL of the same form, with its region where it is another. Default: none. */
+  replicas?: (string | ReplicaDocument)[];
   /** Share of the slots relative to the other shards. Default 1. */
   weight?: number;
+}
+
+/** A read replica that may be in another region than its shard. */
+export interface ReplicaDocument {
+  /** Same form as `primary`. */
+  url: string;
+  /** Default: the shard's. */
+  region?: string;
 }
 
 export interface KeyspaceDocument {
@@ -53,8 +66,14 @@ export interface KeyspaceDocument {
 export interface ParsedShard {
   readonly region: string;
   readonly primary: EndpointAddress;
-  readonly replicas: readonly EndpointAddress[];
+  readonly replicas: readonly ParsedReplica[];
   readonly weight: number;
+}
+
+interface ParsedReplica {
+  readonly url: EndpointAddress;
+  /** Undefined: the shard's. */
+  readonly region?: string | undefined;
 }
 
 type ParsedRegion = z.output<typeof region>;
@@ -82,6 +101,7 @@ const region = strictObject({
     .array(z.string().regex(/^[A-Z]{2}$/, "an ISO 3166-1 alpha-2 code such as 'DE'"))
     .default([]),
   residency: z.enum(['open', 'strict']).default('open'),
+  allow: z.array(z.string()).default([]),
   default: z.boolean().default(false),
 });
 
@@ -96,10 +116,23 @@ const address = z.string().transform((text, context): EndpointAddress => {
   return typeof read === 'string' ? fail(read) : read;
 });
 
+const located = strictObject({ url: address, region: z.string().optional() });
+const bare = address.transform((url) => ({ url }));
+
+// A union would report "invalid input" and not what is wrong with the form that was meant.
+const replica = z.unknown().transform((value, context): ParsedReplica => {
+  const { data, error } = (typeof value === 'string' ? bare : located).safeParse(value);
+  if (data !== undefined) return data;
+  for (const { message, path } of error.issues) {
+    context.addIssue({ code: 'custom', message, path: [...path] });
+  }
+  return z.NEVER;
+});
+
 const shard = strictObject({
   region: z.string(),
   primary: address,
-  replicas: z.array(address).default([]),
+  replicas: z.array(replica).default([]),
   weight: z
     .number()
     .positive('must be over 0; remove the shard from its keyspace to empty it')

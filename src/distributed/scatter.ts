@@ -16,6 +16,8 @@ export interface ScatterRequest {
   readonly shards: readonly Shard[];
   readonly statement: Parameters<Executor['stream']>[1];
   readonly consistency: Consistency;
+  /** Where the process runs: replicas there come first. */
+  readonly here: string | undefined;
   /** Of each shard's stream; `whole` is ended when enough was read or a shard failed. */
   readonly limits: StreamLimits;
   readonly merge: Merge;
@@ -27,12 +29,12 @@ export interface ScatterRequest {
  */
 export async function* scatter(
   executor: Executor,
-  { shards, statement, consistency, limits, merge }: ScatterRequest,
+  { shards, statement, consistency, here, limits, merge }: ScatterRequest,
 ): AsyncGenerator<Readonly<Record<string, unknown>>, void, undefined> {
   const { orderBy, limit = Number.POSITIVE_INFINITY } = merge;
   const sources = shards.map((shard): MergeSource => {
     let columns: readonly OrderedColumn[] = [];
-    const endpoints = endpointOrder(shard, consistency, 0);
+    const endpoints = endpointOrder(shard, consistency, 0, here);
     return {
       shard: shard.name,
       columns: () => columns,

@@ -11,14 +11,3 @@ export class RoutingError extends MeridianError {
     super(message, { code: 'MERIDIAN_ROUTING', ...(context && { context }) });
   }
 }
-
-/**
- * A row of a region with `residency: 'strict'` was about to be stored, read or cached elsewhere.
- *
- * Code `MERIDIAN_RESIDENCY`; not retryable; nothing was applied.
- */
-export class ResidencyError extends MeridianError {
-  constructor(message: string, context?: ErrorContext) {
-    super(message, { code: 'MERIDIAN_RESIDENCY', ...(context && { context }) });
-  }
-}

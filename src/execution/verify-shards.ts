@@ -87,10 +87,10 @@ async function askReplicas(
   shards: readonly Shard[],
 ): Promise<ShardFinding[]> {
   const asked = shards.flatMap((shard) =>
-    shard.replicas.map(async (endpoint, replica): Promise<ShardFinding> => {
+    shard.replicas.map(async (replica): Promise<ShardFinding> => {
       const patience = new Deadline(Math.max(1, Math.min(replicaTimeoutMs, deadline.remainingMs)));
       try {
-        const recorded = await executor.run([endpoint], {
+        const recorded = await executor.run([replica], {
           access: 'read',
           deadline: patience,
           run: (session) => readIdentity(session, patience),
@@ -98,7 +98,7 @@ async function askReplicas(
         return { shard, replica, recorded };
       } catch (error) {
         if (!isMeridianError(error)) throw error;
-        observe({ type: 'endpoint-fault', endpoint: endpoint.name, message: error.message });
+        observe({ type: 'endpoint-fault', endpoint: replica.name, message: error.message });
         return { shard, replica, recorded: undefined };
       } finally {
         patience.end();

@@ -50,7 +50,27 @@ export type MeridianEvent =
       readonly state: 'pending' | 'recovered';
       readonly keys: number;
     }
-  | { readonly type: 'identity-recorded'; readonly shard: string; readonly keyspace: string };
+  | { readonly type: 'identity-recorded'; readonly shard: string; readonly keyspace: string }
+  /** The audit trail: what was refused because rows of strict regions may not be in `region`. */
+  | {
+      readonly type: 'residency';
+      readonly action: ResidencyAction;
+      /** The option `service`, and the region of its process. */
+      readonly service: string;
+      readonly processRegion: string | undefined;
+      /** Undefined where it concerns every table of a shard. */
+      readonly table: string | undefined;
+      readonly strictRegions: readonly string[];
+      readonly region: string | undefined;
+      /** Of action `replica`: the one that is left out. */
+      readonly endpoint?: string;
+    };
+
+/**
+ * What the law of a strict region refused: a row placed elsewhere, a change that would move one, a
+ * read over all its shards, a replica elsewhere.
+ */
+export type ResidencyAction = 'insert' | 'update' | 'scatter' | 'replica';
 
 /** Is told of every event, synchronously; it must be quick and must not throw. */
 export type Observer = (event: MeridianEvent) => void;

@@ -27,6 +27,7 @@ const levels: Record<MeridianEvent['type'], 'debug' | 'info' | 'warn'> = {
   'endpoint-fault': 'warn',
   'cache-fault': 'warn',
   'cache-invalidation': 'warn',
+  residency: 'warn',
   retry: 'debug',
   scatter: 'debug',
   'read-batch': 'debug',
@@ -38,7 +39,7 @@ const quietMs = 1_000;
 /**
  * Writes events to a logger. Credentials in a message, such as those of a driver's URL, are struck
  * out. The same warning comes at most once a second, with the number of those left out: a dependency
- * that is down must not drown the log.
+ * that is down must not drown the log. Only the audit trail is written event by event.
  */
 export function pinoObserver(logger: Logger): Observer {
   const warned = new Map<string, { untilMs: number; suppressed: number }>();
@@ -48,7 +49,7 @@ export function pinoObserver(logger: Logger): Observer {
     const { type, ...fields } = event;
     const level = levels[type];
     if ('message' in fields) fields.message = strikeOut(fields.message);
-    if (level !== 'warn') return logger[level](fields, `meridian: ${type}`);
+    if (level !== 'warn' || type === 'residency') return logger[level](fields, `meridian: ${type}`);
     const key = JSON.stringify([type, fields]);
     const now = performance.now();
     const last = warned.get(key);

@@ -10,13 +10,14 @@ import type { Endpoint, Shard } from '../topology/topology.ts';
 export type Consistency = 'primary' | 'replica';
 
 /**
- * The endpoints of a shard in the order they are tried. Replicas take turns (`turn` counts the
- * calls) and the primary comes last, as their stand-in.
+ * The endpoints of a shard in the order they are tried: replicas in region `here`, then the others,
+ * each group in turns (`turn` counts the calls), and last the primary, as their stand-in.
  */
 export function endpointOrder(
   { primary, replicas }: Shard,
   consistency: Consistency,
   turn: number,
+  here?: string,
 ): readonly Endpoint[] {
   if (consistency !== 'primary' && consistency !== 'replica') {
     throw new ConfigError('Bad call options', [
@@ -24,6 +25,13 @@ export function endpointOrder(
     ]);
   }
   if (consistency === 'primary' || replicas.length === 0) return [primary];
-  const start = turn % replicas.length;
-  return [...replicas.slice(start), ...replicas.slice(0, start), primary];
+  const near = replicas.filter(({ region }) => region === here);
+  const far = replicas.filter(({ region }) => region !== here);
+  return [...inTurn(near, turn), ...inTurn(far, turn), primary];
+}
+
+function inTurn(endpoints: readonly Endpoint[], turn: number): readonly Endpoint[] {
+  if (endpoints.length < 2) return endpoints;
+  const start = turn % endpoints.length;
+  return [...endpoints.slice(start), ...endpoints.slice(0, start)];
 }

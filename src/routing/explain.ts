@@ -13,7 +13,12 @@ export interface Explanation {
   readonly reason: RouteReason;
   /** The reason in words. */
   readonly because: string;
-  readonly endpoints: readonly { name: string; role: 'primary' | 'replica'; address: string }[];
+  readonly endpoints: readonly {
+    name: string;
+    role: 'primary' | 'replica';
+    region: string;
+    address: string;
+  }[];
   /** The topology that this follows from. */
   readonly epoch: number;
 }
@@ -38,9 +43,10 @@ export function explainRoute(table: string, route: Route): Explanation {
     locator: route.locator,
     reason: route.reason,
     because: `${words[route.reason]}: slot ${route.slot} is on ${shard.name} in ${shard.region.name}`,
-    endpoints: [shard.primary, ...shard.replicas].map(({ name, role, address }) => ({
+    endpoints: [shard.primary, ...shard.replicas].map(({ name, role, region, address }) => ({
       name,
       role,
+      region,
       address: endpointLabel(address),
     })),
     epoch: route.epoch,

@@ -57,7 +57,7 @@ export function routePlace(
   if (keyspace.strategy !== 'geo') {
     throw new RoutingError(`Keyspace '${keyspaceName}' places rows by hash, not by place.`);
   }
-  const region = regionOfPlace(place, keyspace.regions);
+  const region = regionOfPlace(place, keyspace.regions, keyspace.strictElsewhere);
   const locator = geoLocator(region.code, Math.floor(random * GEO_SLOTS));
   return routeLocator(topology, keyspace, locator, 'place');
 }

@@ -1,4 +1,5 @@
-import { ResidencyError, RoutingError } from '../errors/routing-error.ts';
+import { ResidencyError } from '../errors/residency-error.ts';
+import { RoutingError } from '../errors/routing-error.ts';
 import { nearestRegion, type Region } from './region.ts';
 
 /**
@@ -27,20 +28,36 @@ const countryForm = /^[A-Z]{2}$/;
  * The region of a place. As soon as one of the regions is strict, a place must yield a country:
  * the nearest region is not the lawful one.
  *
- * @throws {RoutingError} when no region serves the place; {@link ResidencyError} when it names
- * another region than the strict one of its country.
+ * @param strictElsewhere the strict regions of the topology that are not among `regions`.
+ * @throws {RoutingError} when no region serves the place; {@link ResidencyError} when the row would
+ * be placed in another region than the strict one of its country.
  */
-export function regionOfPlace<R extends PlacingRegion>(place: Place, regions: readonly R[]): R {
+export function regionOfPlace<R extends PlacingRegion>(
+  place: Place,
+  regions: readonly R[],
+  strictElsewhere: readonly PlacingRegion[] = [],
+): R {
   const { region: name, country, location } = place;
   if (country !== undefined && !countryForm.test(country)) {
     throw new RoutingError("A place's country must be an ISO 3166-1 alpha-2 code such as 'DE'.");
   }
-  if (country === undefined && regions.some(({ residency }) => residency === 'strict')) {
+  const hasStrict =
+    strictElsewhere.length > 0 || regions.some(({ residency }) => residency === 'strict');
+  if (country === undefined && hasStrict) {
     throw new RoutingError(
-      'A keyspace with a strict region needs a country to place a row; return { country } from place().',
+      'Beside a strict region a row needs a country to be placed; return { country } from place().',
     );
   }
-  const serving = regions.find(({ countries }) => country !== undefined && countries.has(country));
+  const serves = ({ countries }: PlacingRegion) => country !== undefined && countries.has(country);
+  // The country itself is the row's, so no error of this kind names it.
+  const lawful = strictElsewhere.find(serves);
+  if (lawful !== undefined) {
+    throw new ResidencyError(
+      `Rows of this country must stay in region '${lawful.name}', where their keyspace has no shards. Add one there.`,
+      { strictRegions: [lawful.name], region: name },
+    );
+  }
+  const serving = regions.find(serves);
   if (name !== undefined) {
     const named = regions.find((region) => region.name === name);
     if (named === undefined) {
@@ -49,8 +66,8 @@ export function regionOfPlace<R extends PlacingRegion>(place: Place, regions: re
     }
     if (serving?.residency === 'strict' && serving !== named) {
       throw new ResidencyError(
-        `Rows of ${country} must stay in region '${serving.name}'; they may not be placed in '${name}'.`,
-        { country, region: name, strictRegion: serving.name },
+        `Rows of this country must stay in region '${serving.name}'; they may not be placed in '${name}'. Leave region out of place().`,
+        { strictRegions: [serving.name], region: name },
       );
     }
     return named;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ReadThrough } from '../cache/read-through.ts';
-import type { RedisStore } from '../cache/redis-store.ts';
+import type { RedisStores } from '../cache/redis-regions.ts';
 import type { Problem } from '../errors/config-error.ts';
 import type { Calls } from '../execution/calls.ts';
 import type { Executor } from '../execution/executor.ts';
@@ -10,6 +10,7 @@ import type { ColumnShape, TableShape } from '../mysql/table-shape.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
+import { auditedFor, type Who } from './audited.ts';
 import { checkAgreement, checkColumns } from './check-columns.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import { RowCodec } from './row-codec.ts';
@@ -21,7 +22,8 @@ export interface SharedParts {
   readonly topology: TopologyStore;
   readonly executor: Executor;
   readonly calls: Calls;
-  readonly redis: RedisStore | undefined;
+  readonly redis: RedisStores | undefined;
+  readonly who: Who;
   /** First part of every cache key. */
   readonly namespace: string;
   readonly observe: Observer;
@@ -57,7 +59,7 @@ export function checkAllColumns(
 export function openTable<Schema extends RowSchema>(
   plan: TablePlan<Schema>,
   shape: TableShape,
-  { topology, executor, calls, redis, namespace, observe }: SharedParts,
+  { topology, executor, calls, redis, who, namespace, observe }: SharedParts,
 ): TableRuntime<Schema> {
   const { table, columns } = plan;
   const codec = new RowCodec(plan, shape);
@@ -86,6 +88,8 @@ export function openTable<Schema extends RowSchema>(
     batcher: new ReadBatcher(source, executor, observe),
     keysPerStatement,
     topology,
+    region: who.processRegion,
+    audited: auditedFor(table.name, who, observe),
     executor,
     calls,
   };
@@ -110,7 +114,7 @@ function cacheOf<Schema extends RowSchema>(
   { table, columns }: TablePlan<Schema>,
   codec: RowCodec<Schema>,
   namespace: string,
-  redis: RedisStore | undefined,
+  redis: RedisStores | undefined,
   observe: Observer,
 ): ReadThrough<RowOf<Schema>> | undefined {
   const policy = table.cache;

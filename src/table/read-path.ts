@@ -1,10 +1,13 @@
 import { handOut } from '../cache/memory-store.ts';
+import type { ReadThrough } from '../cache/read-through.ts';
 import type { CallOptions } from '../execution/calls.ts';
 import type { PointRead } from '../execution/read-batcher.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import { type Consistency, endpointOrder } from '../routing/endpoint-order.ts';
 import type { Route } from '../routing/route.ts';
+import { mayHold } from '../sharding/residency.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
+import type { Shard } from '../topology/topology.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import { routePrimaryKey } from './route-row.ts';
 import type { RowKey } from './row-codec.ts';
@@ -23,6 +26,12 @@ interface Wanted {
   readonly route: Route;
 }
 
+/** A row, or its absence, and where that was found: the law of that region decides who may keep it. */
+interface Found<Schema extends RowSchema> {
+  readonly row: RowOf<Schema> | null;
+  readonly shard: Shard;
+}
+
 /** How rows are read by primary key: memory, Redis, then the shards, each asked once. */
 export class ReadPath<Schema extends RowSchema> {
   readonly #runtime: TableRuntime<Schema>;
@@ -35,18 +44,31 @@ export class ReadPath<Schema extends RowSchema> {
   get(key: ShardKey, options: ReadOptions | undefined): Promise<RowOf<Schema> | null> {
     const { cache, calls } = this.#runtime;
     if (cache === undefined || options?.consistency !== undefined) {
-      return calls.run(options, (deadline) =>
-        this.#readOne(this.#want(key), options?.consistency ?? 'primary', deadline),
-      );
+      return calls.run(options, async (deadline) => {
+        const found = await this.#readOne(
+          this.#want(key),
+          options?.consistency ?? 'primary',
+          deadline,
+        );
+        return found.row;
+      });
     }
     // The one path that costs less than a microsecond: no deadline, no promise but the answer.
     const entry = typeof key === 'string' ? cache.peek(key) : undefined;
     if (entry !== undefined) return Promise.resolve(handOut(entry));
     return calls.run(options, async (deadline) => {
       const wanted = this.#want(key);
+      if (!this.#mayKeep(wanted.route.shard)) {
+        cache.passBy(1);
+        return (await this.#readOne(wanted, 'primary', deadline)).row;
+      }
       const [row] = await cache.getMany(
         [wanted.key.text],
-        async (_, load) => [await this.#readOne(wanted, 'primary', load)],
+        async (_, load, keepOut) => {
+          const { row, shard } = await this.#readOne(wanted, 'primary', load);
+          if (!this.#mayKeep(shard)) keepOut(wanted.key.text);
+          return [row];
+        },
         deadline,
       );
       return row ?? null;
@@ -62,20 +84,50 @@ export class ReadPath<Schema extends RowSchema> {
     return calls.run(options, async (deadline) => {
       const wanted = keys.map((key) => this.#want(key));
       if (cache === undefined || options?.consistency !== undefined) {
-        const rows = await this.#readMany(wanted, options?.consistency ?? 'primary', deadline);
-        return wanted.map(({ key }) => rows.get(key.identity) ?? null);
+        const found = await this.#readMany(wanted, options?.consistency ?? 'primary', deadline);
+        return wanted.map(({ key }) => found.get(key.identity)?.row ?? null);
       }
-      const byText = new Map(wanted.map((one) => [one.key.text, one]));
-      return cache.getMany(
-        wanted.map(({ key }) => key.text),
-        async (missing, load) => {
-          const lacking = missing.flatMap((text) => byText.get(text) ?? []);
-          const rows = await this.#readMany(lacking, 'primary', load);
-          return missing.map((text) => rows.get(byText.get(text)?.key.identity ?? '') ?? null);
-        },
-        deadline,
+      const isKeepable = ({ route }: Wanted) => this.#mayKeep(route.shard);
+      if (wanted.every(isKeepable)) return this.#throughCache(cache, wanted, deadline);
+      const keepable = wanted.filter(isKeepable);
+      const others = wanted.filter((one) => !isKeepable(one));
+      cache.passBy(others.length);
+      const [kept, found] = await allEnded([
+        this.#throughCache(cache, keepable, deadline),
+        this.#readMany(others, 'primary', deadline),
+      ]);
+      const rows = new Map(keepable.map(({ key }, index) => [key.identity, kept[index] ?? null]));
+      return wanted.map(
+        ({ key }) => rows.get(key.identity) ?? found.get(key.identity)?.row ?? null,
       );
     });
+  }
+
+  /** The rows of keys, in their order. What is found where it may not be kept is handed out only. */
+  #throughCache(
+    cache: ReadThrough<RowOf<Schema>>,
+    wanted: readonly Wanted[],
+    deadline: Deadline,
+  ): Promise<(RowOf<Schema> | null)[]> {
+    const byText = new Map(wanted.map((one) => [one.key.text, one]));
+    return cache.getMany(
+      wanted.map(({ key }) => key.text),
+      async (missing, load, keepOut) => {
+        const lacking = missing.flatMap((text) => byText.get(text) ?? []);
+        const found = await this.#readMany(lacking, 'primary', load);
+        return missing.map((text) => {
+          const answer = found.get(byText.get(text)?.key.identity ?? '');
+          if (answer !== undefined && !this.#mayKeep(answer.shard)) keepOut(text);
+          return answer?.row ?? null;
+        });
+      },
+      deadline,
+    );
+  }
+
+  /** Whether this process and its Redis may keep what was found on a shard. */
+  #mayKeep({ region }: Shard): boolean {
+    return mayHold(this.#runtime.region, region);
   }
 
   #want(value: ShardKey): Wanted {
@@ -89,18 +141,18 @@ export class ReadPath<Schema extends RowSchema> {
     { key, route }: Wanted,
     consistency: Consistency,
     deadline: Deadline,
-  ): Promise<RowOf<Schema> | null> {
-    const { batcher, codec } = this.#runtime;
+  ): Promise<Found<Schema>> {
+    const { batcher, codec, region } = this.#runtime;
     const read: PointRead = {
       lane: consistency === 'primary' ? route.shard.name : `${route.shard.name}?`,
-      endpoints: endpointOrder(route.shard, consistency, this.#turn++),
+      endpoints: endpointOrder(route.shard, consistency, this.#turn++, region),
       shard: route.shard.name,
       key: key.identity,
       param: key.param,
       deadline,
     };
     const raw = await batcher.read(read);
-    return raw === null ? null : codec.decode(raw);
+    return { row: raw === null ? null : codec.decode(raw), shard: route.shard };
   }
 
   /** One statement a shard, or one for every 256 keys of a shard; all shards at once. */
@@ -108,29 +160,36 @@ export class ReadPath<Schema extends RowSchema> {
     wanted: readonly Wanted[],
     consistency: Consistency,
     deadline: Deadline,
-  ): Promise<Map<string, RowOf<Schema>>> {
-    const { executor, statements, codec, keysPerStatement } = this.#runtime;
-    const groups = new Map<string, { route: Route; keys: Map<string, RowKey> }>();
+  ): Promise<Map<string, Found<Schema>>> {
+    const { executor, statements, codec, keysPerStatement, region } = this.#runtime;
+    const found = new Map<string, Found<Schema>>();
+    const groups = new Map<string, { shard: Shard; keys: Map<string, RowKey> }>();
     for (const { key, route } of wanted) {
-      const group = groups.get(route.shard.name) ?? { route, keys: new Map() };
-      groups.set(route.shard.name, group);
+      const { shard } = route;
+      const group = groups.get(shard.name) ?? { shard, keys: new Map() };
+      groups.set(shard.name, group);
       group.keys.set(key.identity, key);
+      found.set(key.identity, { row: null, shard });
     }
-    const rows = new Map<string, RowOf<Schema>>();
-    const reads = [...groups.values()].flatMap(({ route, keys }) =>
+    const reads = [...groups.values()].flatMap(({ shard, keys }) =>
       inChunks([...keys.values()], keysPerStatement).map(async (chunk) => {
-        const endpoints = endpointOrder(route.shard, consistency, this.#turn++);
+        const endpoints = endpointOrder(shard, consistency, this.#turn++, region);
         const statement = statements.selectByKeys(chunk.map(({ param }) => param));
         const result = await executor.runStatement(endpoints, statement, 'read', deadline);
-        for (const raw of result.rows) rows.set(codec.identityOf(raw), codec.decode(raw));
+        for (const raw of result.rows) {
+          found.set(codec.identityOf(raw), { row: codec.decode(raw), shard });
+        }
       }),
     );
-    // Every part is waited for, so that none goes on behind the caller's back.
-    for (const read of await Promise.allSettled(reads)) {
-      if (read.status === 'rejected') throw read.reason;
-    }
-    return rows;
+    await allEnded(reads);
+    return found;
   }
+}
+
+/** Every part is waited for, so that none goes on behind the caller's back. */
+async function allEnded<const T extends readonly Promise<unknown>[]>(parts: T) {
+  await Promise.allSettled(parts);
+  return Promise.all(parts);
 }
 
 function inChunks<T>(items: readonly T[], size: number): T[][] {

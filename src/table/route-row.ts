@@ -1,3 +1,4 @@
+import { ResidencyError } from '../errors/residency-error.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import type { Route } from '../routing/route.ts';
 import { routeAnySlot, routeId, routeKey, routePlace } from '../routing/router.ts';
@@ -18,7 +19,8 @@ export function routePrimaryKey(topology: Topology, table: Table, key: ShardKey)
 /**
  * Where a new row goes, and its id: its own if it brings one, else a new one that carries the slot.
  *
- * @throws {RoutingError} when the row's id names another slot than its shard key or place.
+ * @throws {RoutingError} when the row's id names another slot than its shard key or place;
+ * {@link ResidencyError} when it would so leave its strict region.
  */
 export function routeNewRow<Schema extends RowSchema>(
   topology: Topology,
@@ -37,10 +39,19 @@ export function routeNewRow<Schema extends RowSchema>(
     }
     const route = routeId(topology, table.keyspace, ownId);
     if (keyspace?.strategy === 'geo') {
-      const region = regionOfPlace(place, keyspace.regions);
-      if (region.name !== route.shard.region.name) {
+      const region = regionOfPlace(place, keyspace.regions, keyspace.strictElsewhere);
+      const { region: named } = route.shard;
+      if (region.name !== named.name && region.residency === 'strict') {
+        throw new ResidencyError(
+          `The row must stay in region '${region.name}', but its id names '${named.name}'. ` +
+            'Leave the id out and insert makes one.',
+          { strictRegions: [region.name], region: named.name },
+          { table: table.name },
+        );
+      }
+      if (region.name !== named.name) {
         throw new RoutingError(
-          `The row's id names region '${route.shard.region.name}', its place region '${region.name}'. ` +
+          `The row's id names region '${named.name}', its place region '${region.name}'. ` +
             'Leave the id out and insert makes one.',
           { table: table.name },
         );
@@ -73,7 +84,8 @@ export function routeNewRow<Schema extends RowSchema>(
 /**
  * Refuses a patch that would move the row: the id would then name a place where it is not.
  *
- * @throws {RoutingError} when the patch changes a key, or a column that places the row.
+ * @throws {RoutingError} when the patch changes a key, or a column that places the row;
+ * {@link ResidencyError} when the row would leave a strict region, or should be in one.
  */
 export function assertStays(
   topology: Topology,
@@ -116,13 +128,23 @@ export function assertStays(
     );
   }
   if (place === undefined) throw failure;
-  const region = regionOfPlace(place, keyspace.regions);
-  if (region.name === route.shard.region.name) return;
-  throw new RoutingError(
-    `The patch would move the row from region '${route.shard.region.name}' to '${region.name}', and its id would ` +
-      'go on naming the old one. Insert it there and delete it here.',
-    { table: table.name },
-  );
+  const from = route.shard.region;
+  const to = regionOfPlace(place, keyspace.regions, keyspace.strictElsewhere);
+  if (to.name === from.name) return;
+  const move = `The patch would move the row from region '${from.name}' to '${to.name}'`;
+  const cure = 'Insert it there and delete it here.';
+  const strict = [from, to].filter(({ residency }) => residency === 'strict');
+  if (strict.length > 0) {
+    const strictRegions = strict.map(({ name }) => name);
+    throw new ResidencyError(
+      `${move}, and rows of ${strictRegions.join(' and ')} must stay in their region. ${cure}`,
+      { strictRegions, region: from.residency === 'strict' ? to.name : from.name },
+      { table: table.name },
+    );
+  }
+  throw new RoutingError(`${move}, and its id would go on naming the old one. ${cure}`, {
+    table: table.name,
+  });
 }
 
 function asKey(value: unknown): ShardKey {

@@ -36,9 +36,9 @@ export class ShardAccess {
     options: RawQueryOptions = {},
   ): Promise<QueryRow[]> {
     assertRead(sql);
-    const { executor, calls } = this.#runtime;
+    const { executor, calls, region } = this.#runtime;
     const decode = decoderOf(options);
-    const endpoints = endpointOrder(this.#route.shard, options.consistency ?? 'primary', 0);
+    const endpoints = endpointOrder(this.#route.shard, options.consistency ?? 'primary', 0, region);
     const { rows } = await calls.run(options, (deadline) =>
       executor.runStatement(endpoints, { sql, params }, 'read', deadline),
     );
@@ -94,9 +94,9 @@ export class ShardAccess {
     options: RawQueryOptions = {},
   ): AsyncGenerator<QueryRow, void, undefined> {
     assertRead(sql);
-    const { executor, calls } = this.#runtime;
+    const { executor, calls, region } = this.#runtime;
     const decode = decoderOf(options);
-    const endpoints = endpointOrder(this.#route.shard, options.consistency ?? 'primary', 0);
+    const endpoints = endpointOrder(this.#route.shard, options.consistency ?? 'primary', 0, region);
     const leave = calls.enter();
     try {
       const whole = new Deadline(options.timeoutMs ?? Number.POSITIVE_INFINITY, options.signal);

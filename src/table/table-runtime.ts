@@ -4,6 +4,7 @@ import type { Executor } from '../execution/executor.ts';
 import type { ReadBatcher } from '../execution/read-batcher.ts';
 import type { TableStatements } from '../mysql/statements.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
+import type { Audited } from './audited.ts';
 import type { RowOf, RowSchema, Table } from './define-table.ts';
 import type { RowCodec } from './row-codec.ts';
 
@@ -17,6 +18,9 @@ export interface TableRuntime<Schema extends RowSchema = RowSchema> {
   /** 1 where SQL may call different keys equal, so that they can't be asked for together. */
   readonly keysPerStatement: number;
   readonly topology: TopologyStore;
+  /** Where this process runs. */
+  readonly region: string | undefined;
+  readonly audited: Audited;
   readonly executor: Executor;
   readonly calls: Calls;
 }

@@ -41,6 +41,8 @@ export type QueryResult<Schema> = Schema extends RowSchema ? Readonly<z.output<S
 
 export interface ScatterOptions<Schema extends RowSchema | undefined = undefined>
   extends QueryOptions<Schema> {
+  /** Asks only the shards of these regions. Default: all. */
+  readonly regions?: readonly string[];
   readonly merge?: Merge;
   /** Rows that `query` collects at most before it refuses. Default 100,000. */
   readonly maxRows?: number;
@@ -93,7 +95,8 @@ export interface EverywhereHandle {
    * come once from each shard.
    *
    * @throws {MergeError} when the order can't be reproduced, an OFFSET would skip rows on each
-   * shard, or there are more than `maxRows`.
+   * shard, or there are more than `maxRows`; {@link ResidencyError} when it would ask shards of a
+   * strict region whose rows this process may not hold: see `regions`.
    */
   query<Schema extends RowSchema | undefined = undefined>(
     sql: string,
@@ -148,8 +151,9 @@ export interface TableHandle<T extends Table, All extends Tables> {
   /**
    * Stores a row and returns it as stored.
    *
-   * @throws {RowError} when it breaks the schema; {@link DuplicateKeyError};
-   * {@link UnknownOutcomeError} when the reply was lost.
+   * @throws {RowError} when it breaks the schema; {@link ResidencyError} when it may not be placed
+   * where its place says; {@link DuplicateKeyError}; {@link UnknownOutcomeError} when the reply was
+   * lost.
    */
   insert(row: NewRow<T>, options?: CallOptions): Promise<Row<T>>;
   /**
@@ -158,7 +162,12 @@ export interface TableHandle<T extends Table, All extends Tables> {
    * @throws {PartialWriteError} when some shards took their rows and others did not.
    */
   insertMany(rows: readonly NewRow<T>[], options?: CallOptions): Promise<Row<T>[]>;
-  /** Changes columns of a row. `affected` is 0 when there is no such row. */
+  /**
+   * Changes columns of a row. `affected` is 0 when there is no such row.
+   *
+   * @throws {RoutingError} when the row would have to move; {@link ResidencyError} when a strict
+   * region forbids that.
+   */
   update(key: Key<T>, patch: Patch<T>, options?: CallOptions): Promise<WriteResult>;
   delete(key: Key<T>, options?: CallOptions): Promise<WriteResult>;
   /** The shard where a key lives. @throws {RoutingError} */

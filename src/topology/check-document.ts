@@ -7,6 +7,7 @@ import type { Problem } from '../errors/config-error.ts';
 export function checkDocument(document: ParsedTopology, problems: Problem[]): void {
   const report = (path: string, message: string) => problems.push({ path, message });
   checkRegions(document, report);
+  checkResidency(document, report);
   checkShards(document, report);
   checkKeyspaces(document, report);
 }
@@ -17,12 +18,17 @@ function checkRegions({ regions, shards, names }: ParsedTopology, report: Report
   reportRepeats(regions, 'regions', ({ code }) => code, 'code', report);
   const served = new Map<string, string>();
   const defaults: string[] = [];
-  const populated = new Set([...shards.values()].map(({ region }) => region));
+  const populated = new Set(
+    [...shards.values()].flatMap(({ region, replicas }) => [
+      region,
+      ...replicas.map((replica) => replica.region),
+    ]),
+  );
   for (const [name, region] of regions) {
     if (region.default) defaults.push(name);
     // A shard that is itself malformed may be the one of this region: one mistake, one message.
     if (!populated.has(name) && shards.size === names.shards.size) {
-      report(`regions.${name}`, 'has no shards; add one or remove the region');
+      report(`regions.${name}`, 'has no shards and no replicas; add one or remove the region');
     }
     for (const country of region.countries) {
       const other = served.get(country);
@@ -35,6 +41,19 @@ function checkRegions({ regions, shards, names }: ParsedTopology, report: Report
   }
 }
 
+function checkResidency({ regions, names }: ParsedTopology, report: Report): void {
+  for (const [name, { residency, allow }] of regions) {
+    const path = `regions.${name}.allow`;
+    if (allow.length > 0 && residency === 'open') {
+      report(path, "means nothing beside residency 'open'; make the region strict or remove it");
+    }
+    for (const other of allow) {
+      if (names.regions.has(other)) continue;
+      report(path, `unknown region '${other}'${didYouMean(other, names.regions)}`);
+    }
+  }
+}
+
 function checkShards({ shards, names }: ParsedTopology, report: Report): void {
   const addresses = new Map<string, string>();
   for (const [name, shard] of shards) {
@@ -44,11 +63,16 @@ function checkShards({ shards, names }: ParsedTopology, report: Report): void {
         `unknown region '${shard.region}'${didYouMean(shard.region, names.regions)}`,
       );
     }
+    for (const [index, { region }] of shard.replicas.entries()) {
+      if (region === undefined || names.regions.has(region)) continue;
+      report(
+        `shards.${name}.replicas.${index}.region`,
+        `unknown region '${region}'${didYouMean(region, names.regions)}`,
+      );
+    }
     for (const [path, address] of [
       [`shards.${name}.primary`, shard.primary] as const,
-      ...shard.replicas.map(
-        (replica, index) => [`shards.${name}.replicas.${index}`, replica] as const,
-      ),
+      ...shard.replicas.map(({ url }, index) => [`shards.${name}.replicas.${index}`, url] as const),
     ]) {
       const label = endpointLabel(address);
       const other = addresses.get(label);

@@ -8,6 +8,7 @@ import type { Problem } from '../errors/config-error.ts';
 import { createSlotMap } from '../sharding/consistent-hash.ts';
 import { GEO_SLOTS } from '../sharding/geo-strategy.ts';
 import { HASH_SLOTS } from '../sharding/hash-strategy.ts';
+import { mayHold } from '../sharding/residency.ts';
 import { slotFingerprint } from '../sharding/slot-fingerprint.ts';
 import type { SlotMap } from '../sharding/slot-map.ts';
 import { readSlotRanges, type SlotRanges } from '../sharding/slot-ranges.ts';
@@ -36,7 +37,7 @@ export function createTopology(document: unknown, problems: Problem[]): Topology
   const regions = new Map<string, TopologyRegion>();
   for (const [
     name,
-    { code, location, countries, residency, default: isDefault },
+    { code, location, countries, residency, allow, default: isDefault },
   ] of parsed.regions) {
     regions.set(name, {
       name,
@@ -44,6 +45,7 @@ export function createTopology(document: unknown, problems: Problem[]): Topology
       location,
       countries: new Set(countries),
       residency,
+      allow: new Set(allow),
       isDefault,
     });
   }
@@ -79,7 +81,16 @@ export function createTopology(document: unknown, problems: Problem[]): Topology
           : [];
       });
       const regionByCode = new Map(geoRegions.map((region) => [region.code, region]));
-      keyspaces.set(name, { ...base, strategy: 'geo', regions: geoRegions, regionByCode });
+      const strictElsewhere = [...regions.values()].filter(
+        ({ code, residency }) => residency === 'strict' && !regionByCode.has(code),
+      );
+      keyspaces.set(name, {
+        ...base,
+        strategy: 'geo',
+        regions: geoRegions,
+        regionByCode,
+        strictElsewhere,
+      });
     }
   }
   return { epoch: parsed.epoch, regions, shards, keyspaces };
@@ -180,25 +191,31 @@ function buildShard(
   region: TopologyRegion,
   fingerprint: string,
 ): Shard {
-  const endpoint = (
-    suffix: string,
-    role: Endpoint['role'],
-    address: Endpoint['address'],
-  ): Endpoint => ({
-    name: `${name}/${suffix}`,
-    shard: name,
-    role,
-    region: region.name,
-    address,
-  });
+  const replicas = parsed.replicas.map(
+    ({ url, region: own }, index): Endpoint => ({
+      name: `${name}/replica-${index + 1}`,
+      path: `shards.${name}.replicas.${index}`,
+      shard: name,
+      role: 'replica',
+      region: own ?? region.name,
+      address: url,
+    }),
+  );
+  const isLawful = (replica: Endpoint) => mayHold(replica.region, region);
   return {
     name,
     region,
     keyspace,
-    primary: endpoint('primary', 'primary', parsed.primary),
-    replicas: parsed.replicas.map((replica, index) =>
-      endpoint(`replica-${index + 1}`, 'replica', replica),
-    ),
+    primary: {
+      name: `${name}/primary`,
+      path: `shards.${name}.primary`,
+      shard: name,
+      role: 'primary',
+      region: region.name,
+      address: parsed.primary,
+    },
+    replicas: replicas.filter(isLawful),
+    unlawfulReplicas: replicas.filter((replica) => !isLawful(replica)),
     slotFingerprint: fingerprint,
   };
 }

@@ -1,5 +1,5 @@
 import type { Problem } from '../errors/config-error.ts';
-import type { Shard } from './topology.ts';
+import type { Endpoint, Shard } from './topology.ts';
 
 /** Who a shard's database says it is. */
 interface RecordedIdentity {
@@ -12,8 +12,8 @@ interface RecordedIdentity {
 /** What one shard's database was found to hold. */
 export interface ShardFinding {
   readonly shard: Shard;
-  /** Which of the shard's replicas was asked, from 0; undefined: its primary. */
-  readonly replica?: number;
+  /** Which of the shard's replicas was asked; undefined: its primary. */
+  readonly replica?: Endpoint;
   /** Undefined at first use, and on a replica that does not have it yet. */
   readonly recorded: RecordedIdentity | undefined;
 }
@@ -37,7 +37,7 @@ export function judgeIdentities(
   const remapped: { shard: Shard; recordedSlots: string }[] = [];
   const systems = new Map<string, { readonly name: string; readonly path: string }>();
   for (const { shard, replica, recorded } of findings) {
-    const path = `shards.${shard.name}.${replica === undefined ? 'primary' : `replicas.${replica}`}`;
+    const { path } = replica ?? shard.primary;
     if (recorded === undefined) {
       if (replica === undefined) unclaimed.push(shard);
       continue;

@@ -1,14 +1,17 @@
 import type { EndpointAddress } from '../config/endpoint-url.ts';
 import type { PlacingRegion } from '../sharding/place.ts';
+import type { ResidencyRegion } from '../sharding/residency.ts';
 import type { SlotMap } from '../sharding/slot-map.ts';
 
 /** A geographic area that holds shards. */
-export type TopologyRegion = PlacingRegion;
+export interface TopologyRegion extends PlacingRegion, ResidencyRegion {}
 
 /** One server address of a shard. */
 export interface Endpoint {
   /** `eu-1/primary`, `eu-1/replica-1`: what logs, errors and `explain` show. */
   readonly name: string;
+  /** Where the document names it: `shards.eu-1.replicas.0`. */
+  readonly path: string;
   readonly shard: string;
   readonly role: 'primary' | 'replica';
   readonly region: string;
@@ -22,6 +25,8 @@ export interface Shard {
   readonly keyspace: string;
   readonly primary: Endpoint;
   readonly replicas: readonly Endpoint[];
+  /** Replicas in regions that may not hold its rows: they are never asked anything. */
+  readonly unlawfulReplicas: readonly Endpoint[];
   /** Fingerprint of the slots it owns; its database records the same. */
   readonly slotFingerprint: string;
 }
@@ -48,6 +53,8 @@ export interface GeoKeyspace extends KeyspaceBase {
   readonly regions: readonly GeoRegion[];
   /** By region code. */
   readonly regionByCode: ReadonlyMap<number, GeoRegion>;
+  /** Strict regions where it has no shards: rows of their countries have no place in it. */
+  readonly strictElsewhere: readonly TopologyRegion[];
 }
 
 export interface GeoRegion extends TopologyRegion {

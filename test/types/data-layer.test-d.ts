@@ -1,10 +1,20 @@
-import { createDataLayer, type DataLayer, type DataLayerOptions, type WriteResult } from 'meridian';
+import {
+  createDataLayer,
+  type DataLayer,
+  type DataLayerOptions,
+  type MeridianEvent,
+  type TopologyDocument,
+  type WriteResult,
+} from 'meridian';
+import type { RedisClient } from 'meridian/cache';
 import { describe, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
 import { tables } from '../support/tables.ts';
 
 declare const data: DataLayer<typeof tables>;
 declare const options: DataLayerOptions<typeof tables>;
+declare const client: RedisClient;
+declare const topology: TopologyDocument;
 
 describe('reading', () => {
   test('gives readonly rows, or null', async () => {
@@ -97,6 +107,9 @@ describe('a raw query', () => {
     for await (const row of data.users.at('id').stream('', [], { schema })) {
       expectTypeOf(row.n).toEqualTypeOf<number>();
     }
+    data.users.everywhere.query('', [], { regions: ['eu'] });
+    // @ts-expect-error regions are a list
+    data.users.everywhere.stream('', [], { regions: 'eu' });
     // @ts-expect-error there is no such direction
     data.users.everywhere.query('', [], { merge: { orderBy: [['n', 'down']] } });
   });
@@ -112,6 +125,28 @@ describe('the options', () => {
     createDataLayer({ ...options, redis: false });
   });
 
+  test('take a Redis for each region', () => {
+    createDataLayer({ ...options, region: 'eu', redis: { eu: 'redis://eu', us: client } });
+    // @ts-expect-error undefined would leave a region without its Redis unnoticed
+    createDataLayer({ ...options, redis: { eu: undefined } });
+    // @ts-expect-error a Redis is a URL or a client
+    createDataLayer({ ...options, redis: { eu: 6379 } });
+    // @ts-expect-error a name is text
+    createDataLayer({ ...options, service: 7 });
+  });
+
+  test('say of a strict region who else may hold its rows', () => {
+    const { regions } = topology;
+    expectTypeOf(regions.eu?.allow).toEqualTypeOf<string[] | undefined>();
+    topology.shards['eu-1'] = {
+      region: 'eu',
+      primary: 'mysql://eu-1',
+      replicas: ['mysql://one', { url: 'mysql://two', region: 'us' }],
+    };
+    // @ts-expect-error a replica has a url
+    topology.shards['eu-2'] = { region: 'eu', primary: '', replicas: [{ region: 'us' }] };
+  });
+
   test('refuse names that the data layer has for itself', () => {
     const { users } = tables;
     // @ts-expect-error close() is the data layer's own
@@ -121,4 +156,18 @@ describe('the options', () => {
     // @ts-expect-error guard() is the data layer's own
     createDataLayer({ ...options, tables: { guard: users } });
   });
+});
+
+test('the audit trail has names of regions, tables and services, and nothing of rows', () => {
+  type Refusal = Extract<MeridianEvent, { type: 'residency' }>;
+  expectTypeOf<keyof Refusal>().toEqualTypeOf<
+    | 'type'
+    | 'action'
+    | 'service'
+    | 'processRegion'
+    | 'table'
+    | 'strictRegions'
+    | 'region'
+    | 'endpoint'
+  >();
 });

@@ -27,6 +27,13 @@ const mistakes: [at: string, to: unknown, path: string, message: RegExp][] = [
   ['redis', null, 'redis', /no Redis/],
   ['redis', 'localhost', 'redis', /redis:\/\//],
   ['redis', 'http://:hunter2@h', 'redis', /redis:\/\//],
+  ['redis', {}, 'region', /is missing: with a Redis for each region/],
+  ['redis', [], 'redis', /no Redis/],
+  ['redis', { ue: 'redis://h' }, 'redis.ue', /has no region 'ue'/],
+  ['redis', { eu: 'http://:hunter2@h' }, 'redis.eu', /redis:\/\//],
+  ['redis', { eu: undefined }, 'redis.eu', /undefined/],
+  ['redis', { eu: 'redis://h', us: 'redis://h' }, 'redis.us', /same as redis.eu/],
+  ['service', 'a b', 'service', /no space/],
   ['region', 'usa', 'region', /did you mean 'us'/],
   ['topology', undefined, 'topology', /is missing/],
   ['tables', undefined, 'tables', /is missing/],
@@ -62,6 +69,24 @@ it.each(['close', 'guard', 'then', 'session', 'toJSON', 'query', 'execute', 'con
     expect(problems.map(({ path }) => path)).toContain(`tables.${label}`);
   },
 );
+
+it('a process that reads a Redis of its region must have one there', async () => {
+  const { problems } = await refused.refusal(
+    refused.spoilt({ redis: { eu: 'redis://h' }, region: 'us' }),
+  );
+  expect(problems).toEqual([
+    { path: 'redis', message: expect.stringMatching(/none for 'us', where this process runs/) },
+  ]);
+});
+
+it('where rows of a strict region are cached, a process must say where it runs', async () => {
+  const strict = { 'topology/regions/eu/residency': 'strict' };
+  const cached = { ...strict, [`${table}/cache`]: { ttlMs: 1_000 } };
+  const { problems } = await refused.refusal(refused.spoilt(cached));
+  expect(problems).toEqual([
+    { path: 'region', message: expect.stringMatching(/tables.transactions is cached.*'eu'/) },
+  ]);
+});
 
 it('one table can not have two names: they would not hear of each other’s writes', async () => {
   const options = refused.good();

@@ -16,6 +16,16 @@ it('replicas take turns, and the primary stands in for them', () => {
   expect(endpointOrder(alone, 'replica', 1)).toEqual([primary]);
 });
 
+it('replicas in the region of the process come first, each group in turns', () => {
+  const at = (name: string, region: string) => ({ name, region }) as Endpoint;
+  const [a, b, c, d] = [at('a', 'us'), at('b', 'eu'), at('c', 'eu'), at('d', 'us')];
+  const mixed = { primary, replicas: [a, b, c, d] } as unknown as Shard;
+  expect(endpointOrder(mixed, 'replica', 0, 'eu')).toEqual([b, c, a, d, primary]);
+  expect(endpointOrder(mixed, 'replica', 1, 'eu')).toEqual([c, b, d, a, primary]);
+  expect(endpointOrder(mixed, 'replica', 1, 'ap')).toEqual([b, c, d, a, primary]);
+  expect(endpointOrder(mixed, 'primary', 1, 'eu')).toEqual([primary]);
+});
+
 it.each(['Primary', 'REPLICA', 'session', 'strong', ''])(
   'there is no consistency "%s", with replicas or without',
   (consistency) => {

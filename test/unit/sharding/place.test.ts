@@ -37,6 +37,27 @@ it('rows of a strict country are placed nowhere else', () => {
   );
 });
 
+it('a refusal names regions, and nothing of the row', () => {
+  let refusal: unknown;
+  try {
+    regionOfPlace({ region: 'us', country: 'DE' }, [strictEu, us]);
+  } catch (error) {
+    refusal = error;
+  }
+  expect(refusal).toMatchObject({
+    code: 'MERIDIAN_RESIDENCY',
+    context: { strictRegions: ['eu'], region: 'us' },
+  });
+  expect(JSON.stringify(refusal)).not.toMatch(/\bDE\b/);
+});
+
+it('a strict region that has no shards in the keyspace still keeps its countries', () => {
+  const place = () => regionOfPlace({ country: 'DE' }, [defaultUs], [strictEu]);
+  expect(place).toThrow(ResidencyError);
+  expect(() => regionOfPlace({ location: [50, 8] }, [defaultUs], [strictEu])).toThrow(RoutingError);
+  expect(regionOfPlace({ country: 'BR' }, [defaultUs], [strictEu])).toBe(defaultUs);
+});
+
 it('beside a strict region the nearest is not lawful: a place must name its country', () => {
   expect(() => regionOfPlace({ location: [40, -75] }, [strictEu, us])).toThrow(RoutingError);
   expect(() => regionOfPlace({ region: 'us' }, [strictEu, us])).toThrow(RoutingError);
