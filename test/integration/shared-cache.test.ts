@@ -4,7 +4,9 @@ import { type Cache, type CacheOptions, createCache } from 'meridian/cache';
 import { type LocalCluster, startLocalCluster } from 'meridian/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { encodeStored } from '../../src/cache/codec.ts';
+import { ReadThrough } from '../../src/cache/read-through.ts';
 import { redisKeys } from '../../src/cache/redis-keys.ts';
+import { RedisRegions } from '../../src/cache/redis-regions.ts';
 
 let cluster: LocalCluster;
 let redis: Redis;
@@ -104,6 +106,27 @@ it('a load that fails gives its lease back, so that the next reader fills', asyn
   expect(await next.get('ada', async () => 2)).toBe(2);
   await vi.waitFor(async () => expect(await stored('ada')).not.toBeNull());
   expect(await leases()).toEqual([]);
+  expect(faults()).toEqual([]);
+});
+
+it('what a load keeps out leaves no entry and no lease', async () => {
+  const limits = { region: undefined, commandTimeoutMs: 2_000, farTimeoutMs: 2_000 };
+  const { stores } = new RedisRegions(redis, limits, (event) => events.push(event));
+  const life = { ttlMs: 60_000, staleMs: 0, negativeTtlMs: 60_000, memoryTtlMs: 60_000 };
+  const shape = { name: 'test', namespace: 'test', schema: '', decode: Number, maxEntries: 10 };
+  const cache = new ReadThrough<number>({ ...shape, ...life }, stores, () => {});
+  const loaded = await cache.getMany(
+    ['kept', 'out', 'absent'],
+    async (_, __, keepOut) => {
+      keepOut('out');
+      keepOut('absent');
+      return [1, 2, null];
+    },
+    undefined,
+  );
+  expect(loaded).toEqual([1, 2, null]);
+  await cache.close();
+  expect(await redis.keys('*')).toEqual([redisKeys('test', 'kept').value]);
   expect(faults()).toEqual([]);
 });
 
