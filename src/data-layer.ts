@@ -2,8 +2,10 @@ import { hostname } from 'node:os';
 import { RedisRegions } from './cache/redis-regions.ts';
 import type { DataLayerConfig } from './config/data-layer-options.ts';
 import { type DataLayerOptions, readOptions } from './data-layer-options.ts';
+import { Forwarding } from './distributed/forwarding.ts';
+import type { SweptMoves } from './distributed/move-sweeper.ts';
 import { ConfigError, type Problem } from './errors/config-error.ts';
-import { Calls } from './execution/calls.ts';
+import { type CallOptions, Calls } from './execution/calls.ts';
 import { Endpoints } from './execution/endpoints.ts';
 import { Executor } from './execution/executor.ts';
 import { ensureSystemTables } from './execution/system-tables.ts';
@@ -15,6 +17,7 @@ import { defaultLogger, pinoObserver } from './observability/pino-observer.ts';
 import { createGuard, type Guard, type GuardOptions } from './resilience/create-guard.ts';
 import { Deadline } from './resilience/deadline.ts';
 import { reportUnlawfulReplicas, type Who } from './table/audited.ts';
+import { Moves } from './table/moves.ts';
 import { checkAllColumns, openTable } from './table/open-tables.ts';
 import { systemTableNeeds } from './table/system-table-needs.ts';
 import { tableAccess } from './table/table-access.ts';
@@ -30,6 +33,13 @@ interface DataLayerMembers {
    * name gives the same guard, with the options of its first call.
    */
   guard(name: string, options?: Omit<GuardOptions, 'observer'>): Guard;
+  readonly relocations: {
+    /**
+     * Ends relocations whose process died: forward when the owner had changed sides, else back.
+     * Every process does so now and then by itself.
+     */
+    sweep(options?: CallOptions): Promise<SweptMoves>;
+  };
   /**
    * Admits nothing more, finishes what is under way, then closes every connection. What has not
    * ended after `timeoutMs` (default 10,000), a stream that nobody reads say, is cut off.
@@ -83,17 +93,19 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
       calls,
       redis: redisRegions.stores,
       who,
+      forwarding: new Forwarding(store, executor),
       namespace,
       observe,
     };
     const registry = new TableRegistry();
+    const moves = new Moves({ topology: store, executor, calls, registry, observe });
     const tables = plans.map((plan) => {
       const [shard] = topology.keyspaces.get(plan.table.keyspace)?.shards ?? [];
       const shape = shapes.get(shard?.name ?? '')?.get(plan.table.name);
       if (shape === undefined) throw new TypeError('the shape of every table was checked');
       const runtime = openTable(plan, shape, shared);
       registry.add(plan.label, runtime);
-      return [plan.label, tableAccess(runtime, registry, observe)];
+      return [plan.label, tableAccess(runtime, registry, moves, observe)];
     });
     reportUnlawfulReplicas(topology, who, observe);
     observe({
@@ -103,8 +115,10 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
       region,
       durationMs: performance.now() - startedAt,
     });
+    moves.watch();
     const guards = new Map<string, Guard>();
     const members: DataLayerMembers = {
+      relocations: { sweep: (options) => moves.sweep(options) },
       guard(name, limits) {
         const guard = guards.get(name) ?? createGuard(name, { ...limits, observer: observe });
         guards.set(name, guard);
@@ -113,6 +127,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
       close: once(async ({ timeoutMs = 10_000 }: { readonly timeoutMs?: number } = {}) => {
         const closingAt = performance.now();
         const cut = await calls.drain(timeoutMs);
+        await moves.close();
         await registry.close();
         await close();
         observe({ type: 'closed', durationMs: performance.now() - closingAt, cut });

@@ -1,8 +1,8 @@
 import { UnavailableError } from '../errors/database-error.ts';
+import { ownerMovedState } from '../errors/driver-fault.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import { ownerMovedState } from '../mysql/fence-triggers.ts';
-import { readForward } from '../mysql/moves-table.ts';
+import { readForward, writeForward } from '../mysql/moves-table.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import { routeForwarded } from '../routing/router.ts';
@@ -12,13 +12,14 @@ import type { TopologyStore } from '../topology/topology-store.ts';
 import { ShardMovements } from './shard-movements.ts';
 
 /** More hops than any owner takes between two looks; more would be a circle. */
-const mostHops = 64;
+const mostHops = 32;
 const mostHints = 10_000;
-const pollMs = 20;
 
 /** What names a row, or an owner, wherever it lives. */
 export interface Forwardable {
   readonly table: string;
+  /** The table of the owners of its group; its own where it has none. */
+  readonly owners: string;
   /** UUID text, lower case. */
   readonly id: string;
 }
@@ -44,13 +45,13 @@ export class Forwarding {
   start(row: Forwardable, home: Route): Route {
     if (this.#hints.size === 0) return home;
     const locator = this.#hints.get(keyOf(row))?.at(-1);
-    if (locator === undefined) return home;
+    if (locator === undefined || locator === home.locator) return home;
     return routeForwarded(this.#topology.current, home.keyspace, locator);
   }
 
-  /** The slots that ids of an owner's rows may name, as far as this process has seen them. */
-  locatorsOf(row: Forwardable, home: Route): readonly number[] {
-    return [home.locator, ...(this.#hints.get(keyOf(row)) ?? [])];
+  /** The slots that the ids of an owner's rows may name, as far as this process has seen them. */
+  locatorsOf(owner: Forwardable, home: Route): readonly number[] {
+    return [home.locator, ...(this.#hints.get(keyOf(owner)) ?? [])];
   }
 
   /**
@@ -58,7 +59,7 @@ export class Forwarding {
    * `route` answered. I/O only where it may have.
    */
   async next(row: Forwardable, route: Route, deadline: Deadline): Promise<Route | undefined> {
-    const movements = this.#of(route.shard);
+    const movements = this.movementsOf(route.shard);
     if (movements.isSettled(route.locator)) return undefined;
     await movements.refresh(deadline);
     if (movements.isSettled(route.locator)) return undefined;
@@ -67,64 +68,84 @@ export class Forwarding {
 
   /** Where an owner is now, as far as can be told: its marks are followed to their end. */
   async resolve(owner: Forwardable, home: Route, deadline: Deadline): Promise<Route> {
-    let route = this.start(owner, home);
-    for (let hop = 0; hop < mostHops; hop++) {
-      const next = await this.next(owner, route, deadline);
-      if (next === undefined) return route;
-      route = next;
-    }
-    throw lost();
+    return this.check(owner, home, deadline, async (route) => route);
   }
 
   /**
-   * Runs `work` where an owner is, and again where it has gone if it left before `work` was done.
-   * `work` must be a read, or a change of which `isVoid` says that it did nothing.
+   * Runs work where a row is, and again where it has gone, for as long as it does nothing there.
+   *
+   * @param isVoid whether the work found or changed nothing, so that it may be run elsewhere.
    */
-  async run<T>(
-    owner: Forwardable,
+  async follow<T>(
+    row: Forwardable,
     home: Route,
     deadline: Deadline,
     work: (route: Route) => Promise<T>,
-    isVoid: (result: T) => boolean = () => true,
+    isVoid: (result: T) => boolean,
   ): Promise<T> {
-    let route = this.start(owner, home);
+    let route = this.start(row, home);
     for (let hop = 0; hop < mostHops; hop++) {
-      this.#prepare(route, deadline);
       let next: Route | undefined;
       try {
         const result = await work(route);
         if (!isVoid(result)) return result;
-        next = await this.next(owner, route, deadline);
+        next = await this.next(row, route, deadline);
         if (next === undefined) return result;
       } catch (error) {
         if (!isOwnerMoved(error)) throw error;
-        next = await this.#follow(owner, route, deadline);
+        next = await this.#follow(row, route, deadline);
         if (next === undefined) throw error;
       }
       route = next;
     }
-    throw lost();
+    throw new UnavailableError(
+      'This row is being moved just now and could not be caught up with. Try again in a moment.',
+    );
   }
 
-  /**
-   * Monotonic time up to which no owner leaves any of the shards. Waits while some are on their way.
-   */
-  async quietUntil(shards: readonly Shard[], deadline: Deadline): Promise<number> {
-    for (;;) {
-      const all = shards.map((shard) => this.#of(shard));
-      const until = Math.min(...all.map(({ quietUntil }) => quietUntil));
-      if (performance.now() < until) return until;
-      const stale = all.filter(({ quietUntil }) => quietUntil <= performance.now());
-      await Promise.all(stale.map((movements) => movements.ask(deadline)));
-      if (Math.min(...all.map(({ quietUntil }) => quietUntil)) <= performance.now()) {
-        await deadline.pause(pollMs);
-      }
+  /** Runs a read where an owner is, and again where it has gone if it left before the answer. */
+  check<T>(
+    owner: Forwardable,
+    home: Route,
+    deadline: Deadline,
+    read: (route: Route) => Promise<T>,
+  ): Promise<T> {
+    return this.follow(
+      owner,
+      home,
+      deadline,
+      (route) => {
+        this.#prepare(route, deadline);
+        return read(route);
+      },
+      () => true,
+    );
+  }
+
+  /** Marks on the shard that a row's id names that the row is in another slot from its first day. */
+  async mark(
+    { table, id }: Forwardable,
+    home: Route,
+    to: Route,
+    deadline: Deadline,
+  ): Promise<void> {
+    if (home.locator === to.locator) return;
+    const statement = writeForward(table, uuidToBytes(id), to.locator, Buffer.alloc(16));
+    await this.#executor.runStatement([home.shard.primary], statement, 'write', deadline);
+  }
+
+  movementsOf(shard: Shard): ShardMovements {
+    let movements = this.#shards.get(shard.name);
+    if (movements === undefined) {
+      movements = new ShardMovements(shard, this.#executor);
+      this.#shards.set(shard.name, movements);
     }
+    return movements;
   }
 
   /** Asks for what will be needed at the end, while the work itself is under way. */
   #prepare({ shard, locator }: Route, deadline: Deadline): void {
-    const movements = this.#of(shard);
+    const movements = this.movementsOf(shard);
     if (movements.isSettled(locator)) return;
     // If it fails, whoever needs the answer asks again and hears of it.
     movements.refresh(deadline).catch(() => undefined);
@@ -132,7 +153,7 @@ export class Forwarding {
 
   async #follow(row: Forwardable, route: Route, deadline: Deadline): Promise<Route | undefined> {
     const endpoints = [route.shard.primary];
-    const statement = readForward(row.table, uuidToBytes(row.id));
+    const statement = readForward(row.table, row.owners, uuidToBytes(row.id));
     const { rows } = await this.#executor.runStatement(endpoints, statement, 'read', deadline);
     if (rows[0] === undefined) return undefined;
     const next = routeForwarded(this.#topology.current, route.keyspace, Number(rows[0].locator));
@@ -149,15 +170,6 @@ export class Forwarding {
     const [oldest] = this.#hints.keys();
     if (oldest !== undefined) this.#hints.delete(oldest);
   }
-
-  #of(shard: Shard): ShardMovements {
-    let movements = this.#shards.get(shard.name);
-    if (movements === undefined) {
-      movements = new ShardMovements(shard, this.#executor);
-      this.#shards.set(shard.name, movements);
-    }
-    return movements;
-  }
 }
 
 /** Whether a shard refused a row because its owner has moved away. */
@@ -165,12 +177,6 @@ export function isOwnerMoved(error: unknown): boolean {
   return isMeridianError(error) && error.context.sqlState === ownerMovedState;
 }
 
-function keyOf({ table, id }: Forwardable): string {
-  return `${table}:${id}`;
-}
-
-function lost(): UnavailableError {
-  return new UnavailableError(
-    'This row is being moved again and again and could not be caught up with. Try again.',
-  );
+function keyOf({ owners, id }: Forwardable): string {
+  return `${owners}:${id}`;
 }

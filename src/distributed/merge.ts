@@ -29,9 +29,11 @@ interface Head {
 export async function* mergeRows(
   sources: readonly MergeSource[],
   orderBy: OrderBy | undefined,
+  onOpen?: () => Promise<void>,
 ): AsyncGenerator<Row, void, undefined> {
   // All shards begin to work at once, whichever is read first.
   const first = await Promise.all(sources.map(({ rows }) => rows.next()));
+  await onOpen?.();
   const heads = sources.flatMap((source, position): Head[] => {
     const result = first[position];
     return result === undefined || result.done ? [] : [{ source, position, row: result.value }];

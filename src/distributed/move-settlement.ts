@@ -29,8 +29,14 @@ import { copiedTables, type Group, ownerParam } from './moving-group.ts';
 /** How a move ended. `gone`: somebody else has settled it. */
 export type MoveEnding = 'moved' | 'reversed' | 'gone';
 
-/** Makes the caches forget rows. */
-export type ForgetRows = (rows: readonly Forwardable[]) => Promise<'done' | 'pending'>;
+/** A row that was moved. */
+export type MovedRow = Pick<Forwardable, 'table' | 'id'>;
+
+/** Makes the caches forget rows of a keyspace. */
+export type ForgetRows = (
+  keyspace: string,
+  rows: readonly MovedRow[],
+) => Promise<'done' | 'pending'>;
 
 /**
  * Ends moves, one's own or those of a mover that died: whatever was interrupted where, each step may
@@ -77,6 +83,7 @@ export class MoveSettlement {
     const to = this.#target(move, from);
     const { rows } = await this.#read(from.shard, readForwarded(move.moveId), deadline);
     const invalidation = await this.#forget(
+      from.keyspace,
       rows.map(({ tbl, id }) => ({ table: String(tbl), id: uuidFromBytes(bytesOf(id)) })),
     );
     const tables = await copiedTables(group, from.shard, to.shard, this.#executor, deadline);

@@ -4,9 +4,11 @@ import type { Deadline } from '../resilience/deadline.ts';
 import { routeForwarded } from '../routing/router.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
-import type { MoveSettlement } from './move-settlement.ts';
+import type { MoveEnding, MoveSettlement } from './move-settlement.ts';
 import type { Group } from './moving-group.ts';
-import { moverLifeMs } from './relocation.ts';
+
+/** How long a mover may take before others take it for dead. */
+export const moverLifeMs = 15_000;
 
 /** What has flipped, or is being reversed, is finished in a moment by who did it. */
 const finishingMs = 3_000;
@@ -48,22 +50,29 @@ export class MoveSweeper {
       'read',
       deadline,
     );
-    let finished = 0;
-    let reversed = 0;
-    for (const move of rows.map(recordedMove)) {
-      const group = this.#groups.get(move.table);
-      if (group === undefined || move.ageMs < patienceOf(move)) continue;
-      const from = routeForwarded(this.#topology.current, shard.keyspace, move.fromLocator);
-      const ending =
-        move.state === 'moved'
-          ? 'moved'
-          : await this.#settlement.settle(move, from, group, deadline);
-      if (ending === 'reversed') reversed++;
-      if (ending !== 'moved') continue;
-      await this.#settlement.finish(move, from, group, deadline);
-      finished++;
-    }
-    return { finished, reversed };
+    const endings = await Promise.allSettled(
+      rows.map(recordedMove).map((move) => this.#end(move, shard, deadline)),
+    );
+    // Each move is ended by itself; one that can't be must not keep the others.
+    const failed = endings.find(({ status }) => status === 'rejected');
+    const count = (ending: MoveEnding) =>
+      endings.filter((one) => one.status === 'fulfilled' && one.value === ending).length;
+    if (failed?.status === 'rejected') throw failed.reason;
+    return { finished: count('moved'), reversed: count('reversed') };
+  }
+
+  async #end(
+    move: RecordedMove,
+    shard: Shard,
+    deadline: Deadline,
+  ): Promise<MoveEnding | undefined> {
+    const group = this.#groups.get(move.table);
+    if (group === undefined || move.ageMs < patienceOf(move)) return undefined;
+    const from = routeForwarded(this.#topology.current, shard.keyspace, move.fromLocator);
+    const ending =
+      move.state === 'moved' ? 'moved' : await this.#settlement.settle(move, from, group, deadline);
+    if (ending === 'moved') await this.#settlement.finish(move, from, group, deadline);
+    return ending;
   }
 }
 

@@ -24,11 +24,9 @@ import { uuidToBytes } from '../sharding/uuid.ts';
 import { copyRows, verifyRows } from './copy-rows.ts';
 import { installFence } from './fence.ts';
 import type { MoveEnding, MoveSettlement } from './move-settlement.ts';
+import { moverLifeMs } from './move-sweeper.ts';
 import { copiedTables, type Group, ownerParam } from './moving-group.ts';
 import { knowledgeMs } from './shard-movements.ts';
-
-/** How long a mover may take before others take it for dead. */
-export const moverLifeMs = 15_000;
 
 /** Clocks of two processes may run a little differently. */
 const clockMarginMs = 50;
@@ -139,7 +137,7 @@ export class Relocation {
       } catch (error) {
         if (!(error instanceof DuplicateKeyError)) throw error;
       }
-      const earlier = await this.#earlier(flightKey(move), from, deadline);
+      const earlier = await this.#earlier(move, from, deadline);
       if (earlier !== undefined) await this.#clear(earlier, from, group, deadline);
     }
   }
@@ -154,7 +152,7 @@ export class Relocation {
   }
 
   async #earlier(
-    { table, owner }: Pick<Move, 'table' | 'owner'>,
+    { table, owner }: Move,
     from: Route,
     deadline: Deadline,
   ): Promise<RecordedMove | undefined> {
@@ -245,10 +243,6 @@ export class Relocation {
       patience.end();
     }
   }
-}
-
-function flightKey({ table, owner }: Move): Pick<Move, 'table' | 'owner'> {
-  return { table, owner };
 }
 
 export function unknownOwner(table: string): RelocationError {

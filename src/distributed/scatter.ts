@@ -20,6 +20,8 @@ export interface ScatterRequest {
   readonly here: string | undefined;
   /** Of each shard's stream; `whole` is ended when enough was read or a shard failed. */
   readonly limits: StreamLimits;
+  /** Awaited when every shard has begun to answer, before the first row is handed out. */
+  readonly onOpen?: () => Promise<void>;
   readonly merge: Merge;
 }
 
@@ -29,7 +31,7 @@ export interface ScatterRequest {
  */
 export async function* scatter(
   executor: Executor,
-  { shards, statement, consistency, here, limits, merge }: ScatterRequest,
+  { shards, statement, consistency, here, limits, merge, onOpen }: ScatterRequest,
 ): AsyncGenerator<Readonly<Record<string, unknown>>, void, undefined> {
   const { orderBy, limit = Number.POSITIVE_INFINITY } = merge;
   const sources = shards.map((shard): MergeSource => {
@@ -46,7 +48,7 @@ export async function* scatter(
   let taken = 0;
   try {
     if (limit === 0) return;
-    for await (const row of mergeRows(sources, orderBy)) {
+    for await (const row of mergeRows(sources, orderBy, onOpen)) {
       yield row;
       if (++taken >= limit) return;
     }

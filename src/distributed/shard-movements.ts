@@ -16,22 +16,34 @@ interface Knowledge {
   readonly slots: ReadonlySet<number>;
   /** Monotonic. Until then no owner leaves a slot that is not among them. */
   readonly validUntil: number;
-  /** Monotonic. Until then no owner at all leaves the shard. */
+  /** Monotonic. Until then no owner at all leaves the shard, and no copies of one are elsewhere. */
   readonly quietUntil: number;
+  /** Changes with every owner who leaves. */
+  readonly lastFlip: string;
+  /** Milliseconds since the oldest move that has not ended was announced. */
+  readonly oldestMs: number;
 }
+
+const nothing: Knowledge = {
+  slots: new Set(),
+  validUntil: 0,
+  quietUntil: 0,
+  lastFlip: '',
+  oldestMs: 0,
+};
 
 /**
  * What this process knows of owners who leave one shard. Costs a query only when it is asked for and
  * the last answer is over half a second old.
  */
 export class ShardMovements {
-  readonly #shard: Shard;
+  readonly shard: Shard;
   readonly #executor: Executor;
-  #known: Knowledge | undefined;
-  #refreshing: Promise<void> | undefined;
+  #known = nothing;
+  #asking: Promise<void> | undefined;
 
   constructor(shard: Shard, executor: Executor) {
-    this.#shard = shard;
+    this.shard = shard;
     this.#executor = executor;
   }
 
@@ -40,51 +52,84 @@ export class ShardMovements {
    * gave before now was then right. No I/O.
    */
   isSettled(slot: number): boolean {
-    const known = this.#known;
-    return known !== undefined && performance.now() < known.validUntil && !known.slots.has(slot);
+    const { validUntil, slots } = this.#known;
+    return performance.now() < validUntil && !slots.has(slot);
   }
 
-  /** Monotonic time up to which no owner leaves the shard; in the past when that is not certain. */
   get quietUntil(): number {
-    return this.#known?.quietUntil ?? 0;
+    return this.#known.quietUntil;
   }
 
-  /** Asks the shard again, unless somebody does already. */
+  get lastFlip(): string {
+    return this.#known.lastFlip;
+  }
+
+  get oldestMs(): number {
+    return this.#known.oldestMs;
+  }
+
+  /** Asks the shard if what is known does not hold any more. */
   async refresh(deadline: Deadline): Promise<void> {
-    if (this.#known !== undefined && performance.now() < this.#known.validUntil) return;
-    await this.ask(deadline);
+    if (performance.now() >= this.#known.validUntil) await this.#ask(deadline);
   }
 
-  /** Asks the shard, even if what is known still holds. */
+  /** Asks the shard: what is known afterwards is newer than this call. */
   async ask(deadline: Deadline): Promise<void> {
-    this.#refreshing ??= this.#read().finally(() => {
-      this.#refreshing = undefined;
+    // A question that is under way may have been answered before this call.
+    if (this.#asking !== undefined) await deadline.race(this.#asking.catch(() => undefined));
+    await this.#ask(deadline);
+  }
+
+  #ask(deadline: Deadline): Promise<void> {
+    this.#asking ??= this.#read().finally(() => {
+      this.#asking = undefined;
     });
-    await deadline.race(this.#refreshing);
+    return deadline.race(this.#asking);
   }
 
   /** Under a deadline of its own: several callers wait for it. */
   async #read(): Promise<void> {
     const deadline = new Deadline(readTimeoutMs);
+    const askedAt = performance.now();
     try {
-      this.#known = await this.#query(deadline);
+      const endpoints = [this.shard.primary];
+      const { rows } = await this.#executor.runStatement(
+        endpoints,
+        readMovements,
+        'read',
+        deadline,
+      );
+      this.#known = understand(rows, askedAt);
     } finally {
       deadline.end();
     }
   }
+}
 
-  async #query(deadline: Deadline): Promise<Knowledge> {
-    const askedAt = performance.now();
-    const endpoints = [this.#shard.primary];
-    const { rows } = await this.#executor.runStatement(endpoints, readMovements, 'read', deadline);
-    const slots = new Set<number>();
-    let quietMs = knowledgeMs;
-    for (const row of rows) {
-      slots.add(Number(row.slot));
-      const state = moveState(row.state);
-      if (state === 'announced') quietMs = Math.min(quietMs, knowledgeMs - Number(row.ageMs));
-      if (state === 'reversing') quietMs = 0;
+function understand(
+  rows: readonly Readonly<Record<string, unknown>>[],
+  askedAt: number,
+): Knowledge {
+  const slots = new Set<number>();
+  let quietMs = knowledgeMs;
+  let oldestMs = 0;
+  let lastFlip = '';
+  for (const { slot, state, ageMs, flippedAt } of rows) {
+    if (slot === null) {
+      lastFlip = String(flippedAt);
+      continue;
     }
-    return { slots, validUntil: askedAt + knowledgeMs, quietUntil: askedAt + Math.max(0, quietMs) };
+    slots.add(Number(slot));
+    const kind = moveState(state);
+    if (kind === 'announced') quietMs = Math.min(quietMs, knowledgeMs - Number(ageMs));
+    if (kind === 'reversing') quietMs = 0;
+    oldestMs = Math.max(oldestMs, Number(ageMs));
   }
+  return {
+    slots,
+    validUntil: askedAt + knowledgeMs,
+    quietUntil: askedAt + Math.max(0, quietMs),
+    lastFlip,
+    oldestMs,
+  };
 }

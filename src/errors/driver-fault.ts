@@ -43,3 +43,6 @@ export class DriverFault extends Error implements DriverFaultFields {
     this.key = fields.key;
   }
 }
+
+/** The SQLSTATE with which a shard refuses a row whose owner has left it: Meridian's own triggers. */
+export const ownerMovedState = '45MRD';

@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto';
+import { ownerMovedState } from '../errors/driver-fault.ts';
 import { arrivingVariable } from './moves-table.ts';
 import { quoteName, type Statement } from './sql.ts';
 import { movesTable } from './system-tables.ts';
-
-/** The SQLSTATE with which a shard refuses a row of an owner who has left it. */
-export const ownerMovedState = '45MRD';
 
 /** A table of a group, as far as a fence needs to know it. */
 export interface FencedTable {

@@ -99,11 +99,14 @@ export const readUnfinishedMoves: Statement = {
   params: [],
 };
 
-/** The slots that some owner has left, and the moves that have not ended. */
+/** The slots that some owner has left, the moves that have not ended, and when the last one ended. */
 export const readMovements: Statement = {
-  sql: `SELECT slot, 'moved' AS state, 0 AS ageMs FROM ${movesTable} WHERE state = 'moved' GROUP BY slot
-    UNION ALL SELECT slot, state, CAST(TIMESTAMPDIFF(MICROSECOND, changed_at, CURRENT_TIMESTAMP(6)) / 1000 AS SIGNED)
-    FROM ${movesTable} WHERE state IN ('announced', 'reversing')`,
+  sql: `SELECT slot, 'moved' AS state, 0 AS ageMs, NULL AS flippedAt FROM ${movesTable} WHERE state = 'moved' GROUP BY slot
+    UNION ALL SELECT slot, state, CAST(TIMESTAMPDIFF(MICROSECOND, changed_at, CURRENT_TIMESTAMP(6)) / 1000 AS SIGNED), NULL
+    FROM ${movesTable} WHERE state IN ('announced', 'reversing')
+    UNION ALL SELECT NULL, NULL, 0, CONCAT_WS('/',
+      (SELECT MAX(changed_at) FROM ${movesTable} WHERE state = 'moved'),
+      (SELECT MAX(settled_at) FROM ${settlementTable} WHERE outcome = 'aborted'))`,
   params: [],
 };
 
@@ -134,10 +137,10 @@ export function moveState(value: unknown): MoveState {
   return value === 'announced' || value === 'reversing' ? value : 'moved';
 }
 
-/** Where a row went that was here. */
-export const readForward = (table: string, id: Uint8Array): Statement => ({
-  sql: `SELECT locator FROM ${forwardTable} WHERE row_table = ? AND row_id = ?`,
-  params: [table, id],
+/** Where a row went that was here: one of a table, or the owner of its group. */
+export const readForward = (table: string, owners: string, id: Uint8Array): Statement => ({
+  sql: `SELECT locator FROM ${forwardTable} WHERE row_table IN (?, ?) AND row_id = ? LIMIT 1`,
+  params: [table, owners, id],
 });
 
 export const writeForward = (
@@ -176,7 +179,7 @@ export const refuseArrival = ({ moveId }: Move): Statement => ({
 
 /** Undoes a recorded arrival, together with the rows. */
 export const undoArrival = ({ moveId }: Move): Statement => ({
-  sql: `UPDATE ${settlementTable} SET outcome = 'aborted' WHERE token = ? AND outcome = 'applied'`,
+  sql: `UPDATE ${settlementTable} SET outcome = 'aborted', settled_at = CURRENT_TIMESTAMP(6) WHERE token = ? AND outcome = 'applied'`,
   params: [moveId],
 });
 

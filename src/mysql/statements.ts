@@ -7,12 +7,16 @@ export interface TableSource {
   readonly key: string;
   /** False when the key's collation calls different keys equal, `ada` and `ADA` for one. */
   readonly exactKey: boolean;
+  readonly shardKey: string;
+  readonly exactShardKey: boolean;
 }
 
 /** Texts of one table, built once: a statement that never changes its text stays prepared. */
 export interface TableStatements {
   /** `keys` is padded to the next power of two, so that few texts serve all sizes. */
   selectByKeys(keys: readonly SqlValue[]): Statement;
+  /** Rows of one shard key in the order of their keys, after the key `after`. */
+  selectOwned(shardKey: SqlValue, after: SqlValue | undefined, limit: number): Statement;
   insert(rows: readonly (readonly SqlValue[])[]): Statement;
   update(columns: readonly string[], values: readonly SqlValue[], key: SqlValue): Statement;
   remove(key: SqlValue): Statement;
@@ -22,7 +26,14 @@ export interface TableStatements {
 export const maxKeysPerStatement = 256;
 export const maxRowsPerInsert = 256;
 
-export function tableStatements({ table, columns, key, exactKey }: TableSource): TableStatements {
+export function tableStatements({
+  table,
+  columns,
+  key,
+  exactKey,
+  shardKey,
+  exactShardKey,
+}: TableSource): TableStatements {
   const name = quoteName(table);
   const keyName = quoteName(key);
   const columnList = columns.map(quoteName).join(', ');
@@ -30,11 +41,9 @@ export function tableStatements({ table, columns, key, exactKey }: TableSource):
   const insertHead = `INSERT INTO ${name} (${columnList}) VALUES `;
   const insertRow = `(${columns.map(() => '?').join(', ')})`;
   const selectBySize = new Map<number, string>();
-  // The first comparison can use the index, the second makes SQL's idea of equality JavaScript's.
-  const keyIs = exactKey
-    ? `${keyName} = ?`
-    : `${keyName} = ? AND CAST(CONVERT(${keyName} USING utf8mb4) AS BINARY) = CAST(CONVERT(? USING utf8mb4) AS BINARY)`;
+  const keyIs = isEqual(keyName, exactKey);
   const keyParams = (value: SqlValue) => (exactKey ? [value] : [value, value]);
+  const ownedBy = isEqual(quoteName(shardKey), exactShardKey);
 
   return {
     selectByKeys(keys) {
@@ -49,6 +58,18 @@ export function tableStatements({ table, columns, key, exactKey }: TableSource):
       while (params.length < size) params.push(last);
       return { sql, params };
     },
+    selectOwned: (owner, after, limit) => ({
+      sql:
+        `SELECT ${columnList} FROM ${name} WHERE ${ownedBy}` +
+        `${after === undefined ? '' : ` AND ${keyName} > ?`} ORDER BY ${keyName} LIMIT ?`,
+      params: [
+        owner,
+        ...(exactShardKey ? [] : [owner]),
+        ...(after === undefined ? [] : [after]),
+        // As an integer: a double is no limit to the server.
+        BigInt(limit),
+      ],
+    }),
     insert: (rows) => ({
       sql: insertHead + Array(rows.length).fill(insertRow).join(', '),
       params: rows.flat(),
@@ -63,4 +84,10 @@ export function tableStatements({ table, columns, key, exactKey }: TableSource):
       params: keyParams(keyValue),
     }),
   };
+}
+
+/** The first comparison can use the index, the second makes SQL's idea of equality JavaScript's. */
+function isEqual(column: string, exact: boolean): string {
+  if (exact) return `${column} = ?`;
+  return `${column} = ? AND CAST(CONVERT(${column} USING utf8mb4) AS BINARY) = CAST(CONVERT(? USING utf8mb4) AS BINARY)`;
 }

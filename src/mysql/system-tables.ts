@@ -52,7 +52,8 @@ const ddl: Record<SystemTable, { readonly name: string; readonly columns: string
   arriving BINARY(16),
   changed_at ${now},
   PRIMARY KEY (owner_table, owner),
-  KEY (state, slot)`,
+  KEY (state, slot),
+  KEY (state, changed_at)`,
   },
   forward: {
     name: forwardTable,

@@ -37,6 +37,25 @@ export type MeridianEvent =
       readonly keys: number;
     }
   | { readonly type: 'scatter'; readonly keyspace: string; readonly shards: number }
+  | {
+      /** An owner was moved with its group. */
+      readonly type: 'relocation';
+      readonly table: string;
+      /** Regions. */
+      readonly from: string;
+      readonly to: string;
+      readonly rows: number;
+      /** How long writers of this owner had to wait. */
+      readonly pausedMs: number;
+      readonly durationMs: number;
+    }
+  | {
+      /** What movers that died had left behind was settled. */
+      readonly type: 'moves-settled';
+      readonly shard: string;
+      readonly finished: number;
+      readonly reversed: number;
+    }
   | { readonly type: 'endpoint-fault'; readonly endpoint: string; readonly message: string }
   | {
       readonly type: 'cache';
@@ -70,7 +89,7 @@ export type MeridianEvent =
  * What the law of a strict region refused: a row placed elsewhere, a change that would move one, a
  * read over all its shards, a replica elsewhere.
  */
-export type ResidencyAction = 'insert' | 'update' | 'scatter' | 'replica';
+export type ResidencyAction = 'insert' | 'update' | 'relocate' | 'scatter' | 'replica';
 
 /** Is told of every event, synchronously; it must be quick and must not throw. */
 export type Observer = (event: MeridianEvent) => void;

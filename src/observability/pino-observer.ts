@@ -23,6 +23,8 @@ const levels: Record<MeridianEvent['type'], 'debug' | 'info' | 'warn'> = {
   started: 'info',
   closed: 'info',
   'identity-recorded': 'info',
+  relocation: 'info',
+  'moves-settled': 'warn',
   breaker: 'warn',
   'endpoint-fault': 'warn',
   'cache-fault': 'warn',

@@ -1,4 +1,4 @@
-import type { Phase } from '../errors/driver-fault.ts';
+import { ownerMovedState, type Phase } from '../errors/driver-fault.ts';
 import { isMeridianError, type Outcome } from '../errors/meridian-error.ts';
 
 /**
@@ -62,7 +62,12 @@ export function classifyError(error: unknown, { phase }: { phase?: Phase } = {})
   if (isMeridianError(error)) return classifyMeridianError(error);
   const at = phase ?? phaseOf(error);
   const errno = property(error, 'errno');
-  const known = typeof errno === 'number' ? byErrno.get(errno) : undefined;
+  const known =
+    property(error, 'sqlState') === ownerMovedState
+      ? 'statement-rolled-back'
+      : typeof errno === 'number'
+        ? byErrno.get(errno)
+        : undefined;
   if (known !== undefined) return describe(known);
   if (at === 'connecting' || at === 'queued') {
     return describe(typeof errno === 'number' && errno > 0 ? 'permanent' : 'not-sent');

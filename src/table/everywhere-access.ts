@@ -1,5 +1,6 @@
 import { didYouMean } from '../config/did-you-mean.ts';
-import { type ScatterRequest, scatter } from '../distributed/scatter.ts';
+import { scatterInQuiet } from '../distributed/quiet.ts';
+import { scatter } from '../distributed/scatter.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import { ResidencyError } from '../errors/residency-error.ts';
 import { RoutingError } from '../errors/routing-error.ts';
@@ -56,24 +57,26 @@ export class EverywhereAccess {
     assertRead(sql);
     assertLimits(options);
     assertMergeable(sql);
-    const { topology, executor, calls, table, region, audited } = this.#runtime;
+    const { topology, executor, calls, table, region, audited, forwarding } = this.#runtime;
     const decode = decoderOf(options);
     const shards = shardsIn(keyspaceOf(topology.current, table.keyspace), options.regions);
     audited('scatter', () => assertLawful(table.keyspace, shards, region));
     const leave = calls.enter();
     try {
       const whole = new Deadline(options.timeoutMs ?? Number.POSITIVE_INFINITY, options.signal);
-      const request: ScatterRequest = {
+      this.#observe({ type: 'scatter', keyspace: table.keyspace, shards: shards.length });
+      const request = {
         shards,
         statement: { sql, params },
         consistency: options.consistency ?? 'primary',
         here: region,
-        limits: { openTimeoutMs: calls.timeoutMs, whole },
         merge: options.merge ?? {},
       };
-      this.#observe({ type: 'scatter', keyspace: table.keyspace, shards: shards.length });
       try {
-        for await (const row of scatter(executor, request)) yield decode(row);
+        const rows = forwarding
+          ? scatterInQuiet(forwarding, executor, request, { openTimeoutMs: calls.timeoutMs, whole })
+          : scatter(executor, { ...request, limits: { openTimeoutMs: calls.timeoutMs, whole } });
+        for await (const row of rows) yield decode(row);
       } finally {
         whole.end();
       }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ReadThrough } from '../cache/read-through.ts';
 import type { RedisStores } from '../cache/redis-regions.ts';
+import type { Forwarding } from '../distributed/forwarding.ts';
 import type { Problem } from '../errors/config-error.ts';
 import type { Calls } from '../execution/calls.ts';
 import type { Executor } from '../execution/executor.ts';
@@ -12,7 +13,7 @@ import type { Topology } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import { auditedFor, type Who } from './audited.ts';
 import { checkAgreement, checkColumns } from './check-columns.ts';
-import type { RowOf, RowSchema } from './define-table.ts';
+import type { RowOf, RowSchema, Table } from './define-table.ts';
 import { RowCodec } from './row-codec.ts';
 import type { TablePlan } from './table-plan.ts';
 import type { TableRuntime } from './table-runtime.ts';
@@ -24,6 +25,7 @@ export interface SharedParts {
   readonly calls: Calls;
   readonly redis: RedisStores | undefined;
   readonly who: Who;
+  readonly forwarding: Forwarding;
   /** First part of every cache key. */
   readonly namespace: string;
   readonly observe: Observer;
@@ -59,20 +61,21 @@ export function checkAllColumns(
 export function openTable<Schema extends RowSchema>(
   plan: TablePlan<Schema>,
   shape: TableShape,
-  { topology, executor, calls, redis, who, namespace, observe }: SharedParts,
+  { topology, executor, calls, redis, who, forwarding, namespace, observe }: SharedParts,
 ): TableRuntime<Schema> {
   const { table, columns } = plan;
   const codec = new RowCodec(plan, shape);
-  const equality = keyEquality(
-    shape.columns.get(table.primaryKey),
-    columns.get(table.primaryKey)?.kind === 'uuid',
-  );
+  const equalityOf = (column: string) =>
+    keyEquality(shape.columns.get(column), columns.get(column)?.kind === 'uuid');
+  const equality = equalityOf(table.primaryKey);
   const keysPerStatement = equality === 'collation' ? 1 : maxKeysPerStatement;
   const statements = tableStatements({
     table: table.name,
     columns: codec.columns,
     key: table.primaryKey,
     exactKey: equality === 'exact',
+    shardKey: table.shardKey,
+    exactShardKey: equalityOf(table.shardKey) === 'exact',
   });
   const source = {
     table: table.name,
@@ -90,9 +93,14 @@ export function openTable<Schema extends RowSchema>(
     topology,
     region: who.processRegion,
     audited: auditedFor(table.name, who, observe),
+    forwarding: isGeographic(table, topology.current) ? forwarding : undefined,
     executor,
     calls,
   };
+}
+
+function isGeographic({ keyspace }: Table, topology: Topology): boolean {
+  return topology.keyspaces.get(keyspace)?.strategy === 'geo';
 }
 
 /**

@@ -1,5 +1,6 @@
 import { handOut } from '../cache/memory-store.ts';
 import type { ReadThrough } from '../cache/read-through.ts';
+import type { Forwarding } from '../distributed/forwarding.ts';
 import type { CallOptions } from '../execution/calls.ts';
 import type { PointRead } from '../execution/read-batcher.ts';
 import type { Deadline } from '../resilience/deadline.ts';
@@ -9,6 +10,7 @@ import { mayHold } from '../sharding/residency.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
+import { forwardable } from './forwardable.ts';
 import { routePrimaryKey } from './route-row.ts';
 import type { RowKey } from './row-codec.ts';
 import type { TableRuntime } from './table-runtime.ts';
@@ -27,9 +29,9 @@ interface Wanted {
 }
 
 /** A row, or its absence, and where that was found: the law of that region decides who may keep it. */
-interface Found<Schema extends RowSchema> {
+export interface Found<Schema extends RowSchema> {
   readonly row: RowOf<Schema> | null;
-  readonly shard: Shard;
+  readonly route: Route;
 }
 
 /** How rows are read by primary key: memory, Redis, then the shards, each asked once. */
@@ -65,8 +67,8 @@ export class ReadPath<Schema extends RowSchema> {
       const [row] = await cache.getMany(
         [wanted.key.text],
         async (_, load, keepOut) => {
-          const { row, shard } = await this.#readOne(wanted, 'primary', load);
-          if (!this.#mayKeep(shard)) keepOut(wanted.key.text);
+          const { row, route } = await this.#readOne(wanted, 'primary', load);
+          if (!this.#mayKeep(route.shard)) keepOut(wanted.key.text);
           return [row];
         },
         deadline,
@@ -103,6 +105,11 @@ export class ReadPath<Schema extends RowSchema> {
     });
   }
 
+  /** A row as the database has it, and where. */
+  async locate(key: ShardKey, deadline: Deadline): Promise<Found<Schema>> {
+    return this.#readOne(this.#want(key), 'primary', deadline);
+  }
+
   /** The rows of keys, in their order. What is found where it may not be kept is handed out only. */
   #throughCache(
     cache: ReadThrough<RowOf<Schema>>,
@@ -117,7 +124,7 @@ export class ReadPath<Schema extends RowSchema> {
         const found = await this.#readMany(lacking, 'primary', load);
         return missing.map((text) => {
           const answer = found.get(byText.get(text)?.key.identity ?? '');
-          if (answer !== undefined && !this.#mayKeep(answer.shard)) keepOut(text);
+          if (answer !== undefined && !this.#mayKeep(answer.route.shard)) keepOut(text);
           return answer?.row ?? null;
         });
       },
@@ -131,13 +138,29 @@ export class ReadPath<Schema extends RowSchema> {
   }
 
   #want(value: ShardKey): Wanted {
-    const { codec, topology, table } = this.#runtime;
+    const { codec, topology, table, forwarding } = this.#runtime;
     const key = codec.key(value);
-    return { key, route: routePrimaryKey(topology.current, table, value) };
+    const home = routePrimaryKey(topology.current, table, value);
+    return { key, route: forwarding?.start(forwardable(table, key), home) ?? home };
+  }
+
+  /** The row where it is, or was forwarded to. */
+  #readOne(wanted: Wanted, consistency: Consistency, deadline: Deadline): Promise<Found<Schema>> {
+    const { table, forwarding } = this.#runtime;
+    if (forwarding === undefined) return this.#readAt(wanted, consistency, deadline);
+    const { key, route: first } = wanted;
+    return forwarding.follow(
+      forwardable(table, key),
+      first,
+      deadline,
+      // A replica of where it went may not have heard of it yet.
+      (route) => this.#readAt({ key, route }, route === first ? consistency : 'primary', deadline),
+      ({ row }) => row === null,
+    );
   }
 
   /** Travels with the other point reads of this tick. */
-  async #readOne(
+  async #readAt(
     { key, route }: Wanted,
     consistency: Consistency,
     deadline: Deadline,
@@ -152,7 +175,7 @@ export class ReadPath<Schema extends RowSchema> {
       deadline,
     };
     const raw = await batcher.read(read);
-    return { row: raw === null ? null : codec.decode(raw), shard: route.shard };
+    return { row: raw === null ? null : codec.decode(raw), route };
   }
 
   /** One statement a shard, or one for every 256 keys of a shard; all shards at once. */
@@ -161,15 +184,17 @@ export class ReadPath<Schema extends RowSchema> {
     consistency: Consistency,
     deadline: Deadline,
   ): Promise<Map<string, Found<Schema>>> {
-    const { executor, statements, codec, keysPerStatement, region } = this.#runtime;
+    const { executor, statements, codec, keysPerStatement, region, forwarding } = this.#runtime;
     const found = new Map<string, Found<Schema>>();
     const groups = new Map<string, { shard: Shard; keys: Map<string, RowKey> }>();
+    const routes = new Map<string, Route>();
     for (const { key, route } of wanted) {
       const { shard } = route;
       const group = groups.get(shard.name) ?? { shard, keys: new Map() };
       groups.set(shard.name, group);
       group.keys.set(key.identity, key);
-      found.set(key.identity, { row: null, shard });
+      routes.set(key.identity, route);
+      found.set(key.identity, { row: null, route });
     }
     const reads = [...groups.values()].flatMap(({ shard, keys }) =>
       inChunks([...keys.values()], keysPerStatement).map(async (chunk) => {
@@ -177,12 +202,33 @@ export class ReadPath<Schema extends RowSchema> {
         const statement = statements.selectByKeys(chunk.map(({ param }) => param));
         const result = await executor.runStatement(endpoints, statement, 'read', deadline);
         for (const raw of result.rows) {
-          found.set(codec.identityOf(raw), { row: codec.decode(raw), shard });
+          const identity = codec.identityOf(raw);
+          const route = routes.get(identity);
+          if (route !== undefined) found.set(identity, { row: codec.decode(raw), route });
         }
       }),
     );
     await allEnded(reads);
+    if (forwarding !== undefined) await this.#readForwarded(forwarding, wanted, found, deadline);
     return found;
+  }
+
+  /** Looks for what was not found where its id says, if its owner may have moved. */
+  async #readForwarded(
+    forwarding: Forwarding,
+    wanted: readonly Wanted[],
+    found: Map<string, Found<Schema>>,
+    deadline: Deadline,
+  ): Promise<void> {
+    const missing = wanted.filter(({ key }) => found.get(key.identity)?.row === null);
+    await allEnded(
+      missing.map(async ({ key, route }) => {
+        const row = forwardable(this.#runtime.table, key);
+        const next = await forwarding.next(row, route, deadline);
+        if (next === undefined) return;
+        found.set(key.identity, await this.#readOne({ key, route: next }, 'primary', deadline));
+      }),
+    );
   }
 }
 

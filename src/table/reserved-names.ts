@@ -11,6 +11,7 @@ export const reservedNames = [
   'off',
   'placement',
   'relocate',
+  'relocations',
   'session',
   'then',
   'toJSON',

@@ -81,10 +81,21 @@ export function routeNewRow<Schema extends RowSchema>(
   return { route, id: ownId };
 }
 
+/** Refuses a patch that changes a key. @throws {RoutingError} */
+export function assertKeysStay(table: Table, patch: Readonly<Record<string, unknown>>): void {
+  for (const column of [table.primaryKey, table.shardKey]) {
+    if (!(column in patch)) continue;
+    throw new RoutingError(
+      `'${column}' places the row, so it can't be changed. Insert a new row and delete this one.`,
+      { table: table.name, column },
+    );
+  }
+}
+
 /**
- * Refuses a patch that would move the row: the id would then name a place where it is not.
+ * Refuses a patch that would move the row from where it is.
  *
- * @throws {RoutingError} when the patch changes a key, or a column that places the row;
+ * @throws {RoutingError} when the patch changes a column that places the row;
  * {@link ResidencyError} when the row would leave a strict region, or should be in one.
  */
 export function assertStays(
@@ -93,46 +104,22 @@ export function assertStays(
   route: Route,
   patch: Readonly<Record<string, unknown>>,
 ): void {
-  for (const column of [table.primaryKey, table.shardKey]) {
-    if (!(column in patch)) continue;
-    throw new RoutingError(
-      `'${column}' places the row, so it can't be changed. Insert a new row and delete this one.`,
-      { table: table.name, column },
-    );
-  }
   const keyspace = topology.keyspaces.get(table.keyspace);
   if (table.place === undefined || keyspace?.strategy !== 'geo') return;
-  const missing = new Set<string>();
-  let asked = false;
-  const watched = new Proxy(patch, {
-    get(target, column) {
-      if (typeof column !== 'string') return undefined;
-      if (column in target) asked = true;
-      else missing.add(column);
-      return target[column];
-    },
-  });
-  let place: Place | undefined;
-  let failure: unknown;
-  try {
-    place = table.place(watched);
-  } catch (error) {
-    // place() may well fail on a row of which it sees a part; that matters only if it saw a change.
-    failure = error;
-  }
-  if (!asked) return;
-  if (missing.size > 0) {
+  const probe = probePlace(table.place, patch);
+  if (!probe.isAsked) return;
+  if (probe.missing.size > 0) {
     throw new RoutingError(
-      `The patch changes part of what places the row; give ${[...missing].join(', ')} as well, so that its region can be told.`,
+      `The patch changes part of what places the row; give ${[...probe.missing].join(', ')} as well, so that its region can be told.`,
       { table: table.name },
     );
   }
-  if (place === undefined) throw failure;
+  if (probe.place === undefined) throw probe.failure;
   const from = route.shard.region;
-  const to = regionOfPlace(place, keyspace.regions, keyspace.strictElsewhere);
+  const to = regionOfPlace(probe.place, keyspace.regions, keyspace.strictElsewhere);
   if (to.name === from.name) return;
   const move = `The patch would move the row from region '${from.name}' to '${to.name}'`;
-  const cure = 'Insert it there and delete it here.';
+  const cure = 'Use relocate(id, place).';
   const strict = [from, to].filter(({ residency }) => residency === 'strict');
   if (strict.length > 0) {
     const strictRegions = strict.map(({ name }) => name);
@@ -145,6 +132,43 @@ export function assertStays(
   throw new RoutingError(`${move}, and its id would go on naming the old one. ${cure}`, {
     table: table.name,
   });
+}
+
+/** Whether a patch changes what places its row, so that it matters where the row is. */
+export function touchesPlace(table: Table, patch: Readonly<Record<string, unknown>>): boolean {
+  return table.place !== undefined && probePlace(table.place, patch).isAsked;
+}
+
+interface PlaceProbe {
+  /** Whether place() looked at a column of the patch. */
+  readonly isAsked: boolean;
+  /** Columns that it looked for beside the patch. */
+  readonly missing: ReadonlySet<string>;
+  readonly place: Place | undefined;
+  /** What place() threw, which it may well do on a part of a row. */
+  readonly failure: unknown;
+}
+
+/** Asks place() about a part of a row, and watches what it looks at. */
+function probePlace(
+  placeOf: (row: Readonly<Record<string, unknown>>) => Place,
+  patch: Readonly<Record<string, unknown>>,
+): PlaceProbe {
+  const missing = new Set<string>();
+  let isAsked = false;
+  const watched = new Proxy(patch, {
+    get(target, column) {
+      if (typeof column !== 'string') return undefined;
+      if (column in target) isAsked = true;
+      else missing.add(column);
+      return target[column];
+    },
+  });
+  try {
+    return { place: placeOf(watched), isAsked, missing, failure: undefined };
+  } catch (failure) {
+    return { place: undefined, isAsked, missing, failure };
+  }
 }
 
 function asKey(value: unknown): ShardKey {

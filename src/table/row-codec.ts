@@ -146,6 +146,18 @@ export class RowCodec<Schema extends RowSchema> {
     );
   }
 
+  /** A value of one column as it is bound. @throws {RoutingError} when the column can't hold it. */
+  param(name: string, value: unknown): SqlValue {
+    const column = this.#byName.get(name);
+    const problems: Problem[] = [];
+    const param = column === undefined ? null : this.#encode(column, value, problems);
+    if (problems.length === 0 && param !== null) return param;
+    throw new RoutingError(
+      `This can't be the '${name}' of a row of '${this.#plan.table.name}': it ${problems[0]?.message ?? 'is missing'}.`,
+      { table: this.#plan.table.name, column: name },
+    );
+  }
+
   /** What tells a raw row's key from others: equal to that of its RowKey. */
   identityOf(raw: RawRow): string {
     return this.#identity(raw[this.#key.name]);

@@ -1,11 +1,18 @@
+import type { Forwardable } from '../distributed/forwarding.ts';
+import { RolledBackError } from '../errors/database-error.ts';
 import type { CallOptions } from '../execution/calls.ts';
-import { runTransaction } from '../execution/transaction.ts';
-import type { SqlValue } from '../mysql/sql.ts';
+import { runTransaction, type TransactionScope } from '../execution/transaction.ts';
+import type { SqlValue, StatementResult } from '../mysql/sql.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import { endpointOrder } from '../routing/endpoint-order.ts';
 import type { Route } from '../routing/route.ts';
+import { routeKey } from '../routing/router.ts';
+import type { ShardKey } from '../sharding/shard-key.ts';
 import type { RowSchema } from './define-table.ts';
+import { forwardableKey } from './forwardable.ts';
+import { type OwnedListOptions, OwnedRows } from './owned-rows.ts';
 import { assertRead, assertWrite } from './raw-statement.ts';
+import type { ReadOptions, ReadPath } from './read-path.ts';
 import { decoderOf } from './result-codec.ts';
 import type { TableRegistry, TouchedKeys } from './table-registry.ts';
 import type { TableRuntime } from './table-runtime.ts';
@@ -18,16 +25,41 @@ import type { WriteResult } from './write-path.ts';
 type Params = readonly SqlValue[];
 type RawQueryOptions = QueryOptions<RowSchema | undefined>;
 
-/** Raw statements, streams and transactions on the shard of one key. */
+/** Rows of one key, raw statements, streams and transactions on the shard where the key is. */
 export class ShardAccess {
   readonly #runtime: TableRuntime;
   readonly #registry: TableRegistry;
-  readonly #route: Route;
+  readonly #owned: OwnedRows;
+  readonly #home: Route;
+  /** Undefined where nobody moves. */
+  readonly #owner: Forwardable | undefined;
 
-  constructor(runtime: TableRuntime, registry: TableRegistry, route: Route) {
+  constructor(
+    runtime: TableRuntime,
+    registry: TableRegistry,
+    reads: ReadPath<RowSchema>,
+    key: ShardKey,
+  ) {
+    const { table, topology, forwarding } = runtime;
     this.#runtime = runtime;
     this.#registry = registry;
-    this.#route = route;
+    this.#home = routeKey(topology.current, table.keyspace, key);
+    this.#owner = forwarding && forwardableKey(table, key);
+    this.#owned = new OwnedRows(runtime, reads, key);
+  }
+
+  get(key: ShardKey, options?: ReadOptions) {
+    return this.#owned.get(key, options);
+  }
+
+  getMany(keys: readonly ShardKey[], options?: ReadOptions) {
+    return this.#owned.getMany(keys, options);
+  }
+
+  list(options: OwnedListOptions = {}) {
+    return this.#owned.list(options, (statement, deadline) =>
+      this.#read(statement.sql, statement.params, options, deadline),
+    );
   }
 
   async query(
@@ -36,11 +68,9 @@ export class ShardAccess {
     options: RawQueryOptions = {},
   ): Promise<QueryRow[]> {
     assertRead(sql);
-    const { executor, calls, region } = this.#runtime;
     const decode = decoderOf(options);
-    const endpoints = endpointOrder(this.#route.shard, options.consistency ?? 'primary', 0, region);
-    const { rows } = await calls.run(options, (deadline) =>
-      executor.runStatement(endpoints, { sql, params }, 'read', deadline),
+    const { rows } = await this.#runtime.calls.run(options, (deadline) =>
+      this.#read(sql, params, options, deadline),
     );
     return rows.map(decode);
   }
@@ -51,12 +81,23 @@ export class ShardAccess {
     options: CallOptions & { touches?: Touches<Tables> } = {},
   ): Promise<WriteResult> {
     assertWrite(sql, false);
-    const touched = this.#registry.touched(this.#route.keyspace, options.touches);
-    const { shard } = this.#route;
-    const { executor, calls } = this.#runtime;
+    const touched = this.#registry.touched(this.#home.keyspace, options.touches);
+    const { executor, calls, forwarding } = this.#runtime;
     return calls.run(options, async (deadline) => {
-      const write = executor.runStatement([shard.primary], { sql, params }, 'write', deadline);
-      const { result, invalidation } = await this.#andForget(write, () => touched);
+      let { shard } = this.#home;
+      const run = (route: Route) => {
+        shard = route.shard;
+        return executor.runStatement([shard.primary], { sql, params }, 'write', deadline);
+      };
+      const write =
+        forwarding === undefined || this.#owner === undefined
+          ? run(this.#home)
+          : forwarding.follow(this.#owner, this.#home, deadline, run, didNothing);
+      const { result, invalidation } = await thenForget(
+        write,
+        () => this.#registry.forget(touched),
+        () => executor.quiet(shard.primary),
+      );
       return {
         affected: result.affected,
         token: writeToken(shard.name, result.gtid),
@@ -67,25 +108,21 @@ export class ShardAccess {
 
   transaction<R>(body: (trx: object) => Promise<R>, options: CallOptions = {}): Promise<R> {
     const { executor, calls } = this.#runtime;
-    const { shard } = this.#route;
     return calls.run(options, async (deadline) => {
-      let access: TransactionAccess | undefined;
-      const write = runTransaction(executor, shard.primary, deadline, (scope) => {
-        access = new TransactionAccess(scope, this.#registry, this.#route);
-        return body(access.handle());
+      const route = await this.#place(deadline);
+      let touched: TouchedKeys = new Map();
+      const write = runTransaction(executor, route.shard.primary, deadline, async (scope) => {
+        const access = this.#accessTo(scope, route);
+        touched = access.touched;
+        return this.#unlessMoved(route, deadline, body(access.handle()));
       });
-      const { result } = await this.#andForget(write, () => access?.touched ?? new Map());
+      const { result } = await thenForget(
+        write,
+        () => this.#registry.forget(touched),
+        () => executor.quiet(route.shard.primary),
+      );
       return result.value;
     });
-  }
-
-  #andForget<T>(write: Promise<T>, touched: () => TouchedKeys) {
-    const { executor } = this.#runtime;
-    return thenForget(
-      write,
-      () => this.#registry.forget(touched()),
-      () => executor.quiet(this.#route.shard.primary),
-    );
   }
 
   async *stream(
@@ -94,15 +131,22 @@ export class ShardAccess {
     options: RawQueryOptions = {},
   ): AsyncGenerator<QueryRow, void, undefined> {
     assertRead(sql);
-    const { executor, calls, region } = this.#runtime;
+    const { executor, calls } = this.#runtime;
     const decode = decoderOf(options);
-    const endpoints = endpointOrder(this.#route.shard, options.consistency ?? 'primary', 0, region);
     const leave = calls.enter();
     try {
       const whole = new Deadline(options.timeoutMs ?? Number.POSITIVE_INFINITY, options.signal);
       try {
         const limits = { openTimeoutMs: calls.timeoutMs, whole };
-        const rows = executor.stream(endpoints, { sql, params }, limits, () => {});
+        const open = async (route: Route) => {
+          const endpoints = this.#endpoints(route, options);
+          const rows = executor.stream(endpoints, { sql, params }, limits, () => {});
+          // With its first row a statement has taken its view of the data.
+          return { rows, first: await rows.next() };
+        };
+        const { rows, first } = await this.#checked(whole, open);
+        if (first.done) return;
+        yield decode(first.value);
         for await (const row of rows) yield decode(row);
       } finally {
         whole.end();
@@ -111,4 +155,60 @@ export class ShardAccess {
       leave();
     }
   }
+
+  #read(
+    sql: string,
+    params: Params,
+    options: ReadOptions,
+    deadline: Deadline,
+  ): Promise<StatementResult> {
+    const { executor } = this.#runtime;
+    return this.#checked(deadline, (route) =>
+      executor.runStatement(this.#endpoints(route, options), { sql, params }, 'read', deadline),
+    );
+  }
+
+  #endpoints({ shard }: Route, { consistency = 'primary' }: ReadOptions) {
+    return endpointOrder(shard, consistency, 0, this.#runtime.region);
+  }
+
+  /** Runs a read where the key is, and again where it has gone if it left before the answer. */
+  #checked<T>(deadline: Deadline, read: (route: Route) => Promise<T>): Promise<T> {
+    const { forwarding } = this.#runtime;
+    if (forwarding === undefined || this.#owner === undefined) return read(this.#home);
+    return forwarding.check(this.#owner, this.#home, deadline, read);
+  }
+
+  #place(deadline: Deadline): Promise<Route> {
+    return this.#checked(deadline, async (route) => route);
+  }
+
+  #accessTo(scope: TransactionScope, route: Route): TransactionAccess {
+    const { forwarding } = this.#runtime;
+    const known =
+      forwarding === undefined || this.#owner === undefined
+        ? []
+        : forwarding.locatorsOf(this.#owner, this.#home);
+    return new TransactionAccess(scope, this.#registry, route, [route.locator, ...known]);
+  }
+
+  /** What a transaction saw of an owner who had left is not true, whether it liked it or not. */
+  async #unlessMoved<R>(route: Route, deadline: Deadline, work: Promise<R>): Promise<R> {
+    const { forwarding } = this.#runtime;
+    const [result] = await Promise.allSettled([work]);
+    if (forwarding !== undefined && this.#owner !== undefined && deadline.reason === undefined) {
+      if ((await forwarding.next(this.#owner, route, deadline)) !== undefined) {
+        throw new RolledBackError(
+          'The owner of these rows has moved to another shard meanwhile, so all was rolled back. Run the whole of it again.',
+          { context: { shard: route.shard.name } },
+        );
+      }
+    }
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
+  }
+}
+
+function didNothing({ affected }: StatementResult): boolean {
+  return affected === 0;
 }

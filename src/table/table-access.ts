@@ -2,9 +2,13 @@ import type { CallOptions } from '../execution/calls.ts';
 import type { Observer } from '../observability/events.ts';
 import { type Explanation, explainRoute } from '../routing/explain.ts';
 import { routeKey } from '../routing/router.ts';
+import type { Place } from '../sharding/place.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import { EverywhereAccess } from './everywhere-access.ts';
+import { forwardableKey } from './forwardable.ts';
+import type { Moves } from './moves.ts';
 import { type ReadOptions, ReadPath } from './read-path.ts';
+import { type RelocateOptions, RelocateOwner } from './relocate-owner.ts';
 import { ShardAccess } from './shard-access.ts';
 import type { TableRegistry } from './table-registry.ts';
 import type { TableRuntime } from './table-runtime.ts';
@@ -16,11 +20,27 @@ type Input = Readonly<Record<string, unknown>>;
  * The handle of one table: hands each call to the path that serves it. An object of functions, so
  * that `ids.map(data.users.explain)` works.
  */
-export function tableAccess(runtime: TableRuntime, registry: TableRegistry, observe: Observer) {
+export function tableAccess(
+  runtime: TableRuntime,
+  registry: TableRegistry,
+  moves: Moves,
+  observe: Observer,
+) {
   const reads = new ReadPath(runtime);
   const writes = new WritePath(runtime);
-  const { topology, table } = runtime;
-  const route = (key: ShardKey) => routeKey(topology.current, table.keyspace, key);
+  const { topology, table, forwarding } = runtime;
+  const owners = new RelocateOwner(
+    runtime,
+    reads,
+    moves.relocation,
+    () => registry.groupOf(runtime),
+    observe,
+  );
+  const explain = (key: ShardKey): Explanation => {
+    const home = routeKey(topology.current, table.keyspace, key);
+    const route = forwarding?.start(forwardableKey(table, key), home) ?? home;
+    return explainRoute(table.name, route);
+  };
   return Object.freeze({
     get: (key: ShardKey, options?: ReadOptions) => reads.get(key, options),
     getMany: (keys: readonly ShardKey[], options?: ReadOptions) => reads.getMany(keys, options),
@@ -29,8 +49,10 @@ export function tableAccess(runtime: TableRuntime, registry: TableRegistry, obse
     update: (key: ShardKey, patch: Input, options?: CallOptions) =>
       writes.update(key, patch, options),
     delete: (key: ShardKey, options?: CallOptions) => writes.delete(key, options),
-    at: (key: ShardKey) => new ShardAccess(runtime, registry, route(key)),
+    relocate: (key: ShardKey, place: Place, options?: RelocateOptions) =>
+      owners.relocate(key, place, options),
+    at: (key: ShardKey) => new ShardAccess(runtime, registry, reads, key),
     everywhere: new EverywhereAccess(runtime, observe),
-    explain: (key: ShardKey): Explanation => explainRoute(table.name, route(key)),
+    explain,
   });
 }

@@ -1,4 +1,6 @@
 import { didYouMean } from '../config/did-you-mean.ts';
+import type { MovedRow } from '../distributed/move-settlement.ts';
+import type { Group } from '../distributed/moving-group.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import type { Tables, Touches } from './table-types.ts';
@@ -57,6 +59,43 @@ export class TableRegistry {
       [...touched].map(([{ cache }, keys]) => cache?.invalidate(keys) ?? 'done'),
     );
     return results.includes('pending') ? 'pending' : 'done';
+  }
+
+  /** The tables that move with an owner of this one: itself first. */
+  groupOf({ table: owners }: TableRuntime): Group {
+    const members = this.in(owners.keyspace)
+      .map(([, { table }]) => table)
+      .filter(({ group }) => group?.name === owners.name);
+    const [first, ...rest] = [owners, ...members].map(({ name, primaryKey, shardKey }) => ({
+      table: name,
+      primaryKey,
+      ownerColumn: shardKey,
+    }));
+    if (first === undefined) throw new TypeError('a list that begins with one has one');
+    return [first, ...rest];
+  }
+
+  /** The groups whose owners may move, by the owners' table. */
+  groups(): ReadonlyMap<string, Group> {
+    const owners = [...this.#tables.values()].filter(
+      ({ table, forwarding }) => table.group === undefined && forwarding !== undefined,
+    );
+    return new Map(owners.map((runtime) => [runtime.table.name, this.groupOf(runtime)]));
+  }
+
+  /** The keyspaces of tables whose owners may move. */
+  movingKeyspaces(): string[] {
+    const moving = [...this.#tables.values()].filter(({ forwarding }) => forwarding !== undefined);
+    return [...new Set(moving.map(({ table }) => table.keyspace))];
+  }
+
+  /** Makes the caches forget rows that were moved. */
+  forgetMoved(keyspace: string, rows: readonly MovedRow[]): Promise<'done' | 'pending'> {
+    const touched = this.in(keyspace).map(([, runtime]): [TableRuntime, string[]] => [
+      runtime,
+      rows.filter(({ table }) => table === runtime.table.name).map(({ id }) => id),
+    ]);
+    return this.forget(new Map(touched.filter(([, ids]) => ids.length > 0)));
   }
 
   /** Stops the caches, after a last attempt at what Redis was not told yet. */

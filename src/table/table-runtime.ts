@@ -1,4 +1,5 @@
 import type { ReadThrough } from '../cache/read-through.ts';
+import type { Forwarding } from '../distributed/forwarding.ts';
 import type { Calls } from '../execution/calls.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { ReadBatcher } from '../execution/read-batcher.ts';
@@ -21,6 +22,8 @@ export interface TableRuntime<Schema extends RowSchema = RowSchema> {
   /** Where this process runs. */
   readonly region: string | undefined;
   readonly audited: Audited;
+  /** Finds rows whose owner was moved; undefined where owners never move: in hash keyspaces. */
+  readonly forwarding: Forwarding | undefined;
   readonly executor: Executor;
   readonly calls: Calls;
 }

@@ -3,8 +3,10 @@ import type { Merge } from '../distributed/scatter.ts';
 import type { CallOptions } from '../execution/calls.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import type { Explanation } from '../routing/explain.ts';
+import type { Place } from '../sharding/place.ts';
 import type { RowOf, RowSchema, Table } from './define-table.ts';
 import type { ReadOptions } from './read-path.ts';
+import type { RelocateOptions, RelocationResult } from './relocate-owner.ts';
 import type { WriteResult } from './write-path.ts';
 
 /** The tables of a data layer, by the name under which it offers them. */
@@ -58,8 +60,14 @@ export interface ExecuteOptions<All extends Tables> extends CallOptions {
   readonly touches?: Touches<All>;
 }
 
-/** Statements on the one shard where a key lives. */
+/** The rows of one key, and statements on the one shard where it lives. */
 export interface ShardHandle<T extends Table, All extends Tables> {
+  /** The row with this primary key, if it belongs to the key; else null. Cached like `get`. */
+  get(key: Key<T>, options?: ReadOptions): Promise<Row<T> | null>;
+  /** Rows in the order of `keys`, null where there is none or it belongs to somebody else. */
+  getMany(keys: readonly Key<T>[], options?: ReadOptions): Promise<(Row<T> | null)[]>;
+  /** Rows that belong to the key, in the order of their primary keys, page by page. Not cached. */
+  list(options?: ListOptions<T>): Promise<Row<T>[]>;
   /** Runs a read. Its parameters are bound on the server, never written into the text. */
   query<Schema extends RowSchema | undefined = undefined>(
     sql: string,
@@ -86,6 +94,13 @@ export interface ShardHandle<T extends Table, All extends Tables> {
     params?: readonly SqlValue[],
     options?: QueryOptions<Schema>,
   ): AsyncGenerator<QueryResult<Schema>, void, undefined>;
+}
+
+export interface ListOptions<T extends Table> extends ReadOptions {
+  /** Rows at most, 1 to 10,000. Default 100. */
+  readonly limit?: number;
+  /** The primary key of the last row of the page before. Default: from the start. */
+  readonly after?: Key<T>;
 }
 
 /** Reads over all shards of a keyspace. */
@@ -170,6 +185,21 @@ export interface TableHandle<T extends Table, All extends Tables> {
    */
   update(key: Key<T>, patch: Patch<T>, options?: CallOptions): Promise<WriteResult>;
   delete(key: Key<T>, options?: CallOptions): Promise<WriteResult>;
+  /**
+   * Moves an owner to another region with its whole group (the tables that name this one as their
+   * `group`), while reads and writes go on. Its id does not change. Writers of this owner wait for
+   * at most `pauseMs`; when it can't be done in that time, nothing has changed.
+   *
+   * @param place where to; as `place()` of the table gives it.
+   * @throws {RelocationError} when the owner is there already, is not known, or is being moved;
+   * {@link ResidencyError}; {@link UnknownOutcomeError} when a shard went away in the last moment: it
+   * settles by itself, and reads and writes find the owner meanwhile.
+   */
+  relocate(
+    key: Key<T>,
+    place: Place,
+    options?: RelocateOptions<Patch<T>>,
+  ): Promise<RelocationResult>;
   /** The shard where a key lives. @throws {RoutingError} */
   at(key: LocatingKey<T>): ShardHandle<T, All>;
   /** All shards of the table's keyspace. */

@@ -1,16 +1,24 @@
 import { RoutingError } from '../errors/routing-error.ts';
 import type { TransactionScope } from '../execution/transaction.ts';
 import type { SqlValue } from '../mysql/sql.ts';
+import { Deadline } from '../resilience/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { RowSchema } from './define-table.ts';
+import { forwardable } from './forwardable.ts';
 import { assertRead, assertWrite } from './raw-statement.ts';
 import { decoderOf } from './result-codec.ts';
 import { routePrimaryKey } from './route-row.ts';
 import type { TableRegistry, TouchedKeys } from './table-registry.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import type { Tables, Touches } from './table-types.ts';
-import { type PlannedChange, planDelete, planInsert, planUpdate } from './write-plan.ts';
+import {
+  type PlannedChange,
+  type PlannedRow,
+  planDelete,
+  planInsert,
+  planUpdate,
+} from './write-plan.ts';
 
 type Input = Readonly<Record<string, unknown>>;
 
@@ -19,12 +27,20 @@ export class TransactionAccess {
   readonly #scope: TransactionScope;
   readonly #registry: TableRegistry;
   readonly #route: Route;
+  readonly #locators: readonly number[];
   readonly #touched = new Map<TableRuntime, string[]>();
 
-  constructor(scope: TransactionScope, registry: TableRegistry, route: Route) {
+  /** @param locators the slots that ids of the owner's rows may name: those it has lived in. */
+  constructor(
+    scope: TransactionScope,
+    registry: TableRegistry,
+    route: Route,
+    locators: readonly number[],
+  ) {
     this.#scope = scope;
     this.#registry = registry;
     this.#route = route;
+    this.#locators = locators;
   }
 
   get touched(): TouchedKeys {
@@ -64,8 +80,9 @@ export class TransactionAccess {
 
   #table(runtime: TableRuntime) {
     const { codec, statements, table, topology } = runtime;
-    const change = async ({ route, key, statement }: PlannedChange) => {
-      this.#assertSameSlot(route);
+    const change = async ({ home, key, statementAt }: PlannedChange) => {
+      this.#assertSameSlot(home);
+      const statement = statementAt(this.#route);
       this.#touch(runtime, [key.text]);
       const { affected } = await this.#scope.run(statement);
       return { affected };
@@ -79,8 +96,10 @@ export class TransactionAccess {
         return raw === undefined ? null : codec.decode(raw);
       },
       insert: async (input: Input) => {
-        const { route, key, row, values } = planInsert(runtime, input, this.#route);
-        this.#assertSameSlot(route);
+        const planned = planInsert(runtime, input, this.#route);
+        this.#assertSameSlot(planned.route);
+        await this.#markOwnId(runtime, planned);
+        const { key, row, values } = planned.at(this.#route);
         this.#touch(runtime, [key.text]);
         await this.#scope.run(statements.insert([values]));
         return row;
@@ -90,6 +109,18 @@ export class TransactionAccess {
     };
   }
 
+  /** Not part of the transaction: a mark of a row that is not there harms nobody. */
+  async #markOwnId(runtime: TableRuntime, planned: PlannedRow<RowSchema>): Promise<void> {
+    const { forwarding, table, calls } = runtime;
+    if (forwarding === undefined || planned.isFresh) return;
+    const deadline = new Deadline(calls.timeoutMs);
+    try {
+      await forwarding.mark(forwardable(table, planned.key), planned.route, this.#route, deadline);
+    } finally {
+      deadline.end();
+    }
+  }
+
   #touch(runtime: TableRuntime, keys: readonly string[]): void {
     if (runtime.cache === undefined) return;
     this.#touched.set(runtime, [...(this.#touched.get(runtime) ?? []), ...keys]);
@@ -97,7 +128,7 @@ export class TransactionAccess {
 
   /** Two slots on one shard today may be on two tomorrow; such a transaction would then break. */
   #assertSameSlot(route: Route): void {
-    if (route.keyspace === this.#route.keyspace && route.locator === this.#route.locator) return;
+    if (route.keyspace === this.#route.keyspace && this.#locators.includes(route.locator)) return;
     throw new RoutingError(
       `This row lives in slot ${route.locator}, the transaction in slot ${this.#route.locator}. ` +
         'A transaction covers the rows of one shard key; give rows that change together the same one.',

@@ -1,13 +1,17 @@
+import { type Forwardable, type Forwarding, isOwnerMoved } from '../distributed/forwarding.ts';
 import { AbortedError, TimeoutError } from '../errors/call-error.ts';
 import { UnknownOutcomeError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import { PartialWriteError, type ShardResult } from '../errors/scatter-error.ts';
 import type { CallOptions } from '../execution/calls.ts';
 import { runTransaction } from '../execution/transaction.ts';
+import type { StatementResult } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/deadline.ts';
+import type { Route } from '../routing/route.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { Endpoint, Shard } from '../topology/topology.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
+import { forwardable, ownerOf } from './forwardable.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import { thenForget } from './then-forget.ts';
 import { writeToken } from './token.ts';
@@ -35,6 +39,9 @@ export interface WriteResult {
 
 type Input = Readonly<Record<string, unknown>>;
 
+/** How often rows are sent after owners who move before they arrive. */
+const mostHops = 8;
+
 /** How rows are written: one statement on the primary, then the cache forgets what it held. */
 export class WritePath<Schema extends RowSchema> {
   readonly #runtime: TableRuntime<Schema>;
@@ -44,32 +51,55 @@ export class WritePath<Schema extends RowSchema> {
   }
 
   insert(input: Input, options: CallOptions | undefined): Promise<RowOf<Schema>> {
-    const { calls, executor, statements } = this.#runtime;
+    const { calls, forwarding, table } = this.#runtime;
     return calls.run(options, async (deadline) => {
       const planned = planInsert(this.#runtime, input);
-      const { primary } = planned.route.shard;
-      const statement = statements.insert([planned.values]);
-      try {
-        const write = executor.runStatement([primary], statement, 'write', deadline);
-        await this.#andForget(write, primary, forgettable([planned]));
-        return planned.row;
-      } catch (error) {
-        throw this.#withId(error, planned);
+      // A new owner has not moved yet.
+      if (forwarding === undefined || (planned.isFresh && table.group === undefined)) {
+        return this.#insertOne(planned, deadline);
       }
+      return forwarding.follow(
+        ownerOf(table, planned.row),
+        planned.route,
+        deadline,
+        async (route) => {
+          await this.#markOwnId(forwarding, planned, route, deadline);
+          return this.#insertOne(planned.at(route), deadline);
+        },
+        () => false,
+      );
     });
   }
 
   insertMany(inputs: readonly Input[], options: CallOptions | undefined): Promise<RowOf<Schema>[]> {
     return this.#runtime.calls.run(options, async (deadline) => {
-      const planned = inputs.map((input) => planInsert(this.#runtime, input));
-      const results = await Promise.all(
-        [...groupByShard(planned)].map(([shard, rows]) =>
-          this.#insertOnShard(shard, rows, deadline),
-        ),
-      );
-      await this.#forget(forgettable(planned));
+      const rows = inputs.map((input) => planInsert(this.#runtime, input));
+      const results: ShardResult[] = [];
+      let waiting = rows.map((planned, index) => ({ planned, index }));
+      for (let hop = 0; waiting.length > 0; hop++) {
+        const groups = groupByShard(waiting.map(({ planned }) => planned));
+        const refused = new Set<PlannedRow<Schema>>();
+        await Promise.all(
+          [...groups].map(async ([shard, group]) => {
+            const result = await this.#insertOnShard(shard, group, deadline);
+            if (isOwnerMoved(result.error) && hop < mostHops)
+              for (const row of group) refused.add(row);
+            else results.push(result);
+          }),
+        );
+        waiting = await Promise.all(
+          waiting
+            .filter(({ planned }) => refused.has(planned))
+            .map(async ({ planned, index }) => ({
+              planned: await this.#whereOwnerWent(planned, deadline),
+              index,
+            })),
+        );
+        for (const { planned, index } of waiting) rows[index] = planned;
+      }
+      await this.#forget(forgettable(rows));
       this.#assertComplete(results);
-      return planned.map(({ row }) => row);
+      return rows.map(({ row }) => row);
     });
   }
 
@@ -81,20 +111,78 @@ export class WritePath<Schema extends RowSchema> {
     return this.#change(options, () => planDelete(this.#runtime, key));
   }
 
+  async #insertOne(planned: PlannedRow<Schema>, deadline: Deadline): Promise<RowOf<Schema>> {
+    const { executor, statements } = this.#runtime;
+    const { primary } = planned.route.shard;
+    const statement = statements.insert([planned.values]);
+    try {
+      const write = executor.runStatement([primary], statement, 'write', deadline);
+      await this.#andForget(write, primary, forgettable([planned]));
+      return planned.row;
+    } catch (error) {
+      throw this.#withId(error, planned);
+    }
+  }
+
+  /** An id that was given names the slot of its first place: what is stored elsewhere is marked there. */
+  async #markOwnId(
+    forwarding: Forwarding,
+    { isFresh, key, route: home }: PlannedRow<Schema>,
+    to: Route,
+    deadline: Deadline,
+  ): Promise<void> {
+    if (isFresh) return;
+    await forwarding.mark(forwardable(this.#runtime.table, key), home, to, deadline);
+  }
+
+  async #whereOwnerWent(
+    planned: PlannedRow<Schema>,
+    deadline: Deadline,
+  ): Promise<PlannedRow<Schema>> {
+    const { forwarding, table } = this.#runtime;
+    if (forwarding === undefined) return planned;
+    const owner = ownerOf(table, planned.row);
+    const route = await forwarding.resolve(owner, planned.route, deadline);
+    await this.#markOwnId(forwarding, planned, route, deadline);
+    return planned.at(route);
+  }
+
   #change(options: CallOptions | undefined, plan: () => PlannedChange): Promise<WriteResult> {
-    const { calls, executor } = this.#runtime;
+    const { calls, executor, forwarding, table } = this.#runtime;
     return calls.run(options, async (deadline) => {
-      const { route, key, statement } = plan();
-      const write = executor.runStatement([route.shard.primary], statement, 'write', deadline);
-      const { result, invalidation } = await this.#andForget(write, route.shard.primary, [
-        key.text,
-      ]);
+      const { home, key, statementAt, touchesPlace } = plan();
+      let at = home;
+      const run = (route: Route) => {
+        at = route;
+        const statement = statementAt(route);
+        return executor.runStatement([route.shard.primary], statement, 'write', deadline);
+      };
+      const { result, invalidation } = await thenForget(
+        forwarding === undefined
+          ? run(home)
+          : this.#follow(forwarding, forwardable(table, key), home, touchesPlace, deadline, run),
+        () => this.#forget([key.text]),
+        () => executor.quiet(at.shard.primary),
+      );
       return {
         affected: result.affected,
-        token: writeToken(route.shard.name, result.gtid),
+        token: writeToken(at.shard.name, result.gtid),
         invalidation,
       };
     });
+  }
+
+  /** Changes a row where it is, or was forwarded to. */
+  async #follow(
+    forwarding: Forwarding,
+    row: Forwardable,
+    home: Route,
+    touchesPlace: boolean,
+    deadline: Deadline,
+    run: (route: Route) => Promise<StatementResult>,
+  ): Promise<StatementResult> {
+    const start = touchesPlace ? await forwarding.resolve(row, home, deadline) : home;
+    return forwarding.follow(row, start, deadline, run, ({ affected }) => affected === 0);
   }
 
   /** All rows of one shard or none: one statement, or one transaction round several. */

@@ -1,9 +1,17 @@
 import type { SqlValue, Statement } from '../mysql/sql.ts';
 import { maxRowsPerInsert } from '../mysql/statements.ts';
 import type { Route } from '../routing/route.ts';
+import { keyspaceOf } from '../routing/router.ts';
+import { newId } from '../sharding/id.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
-import { assertStays, routeNewRow, routePrimaryKey } from './route-row.ts';
+import {
+  assertKeysStay,
+  assertStays,
+  routeNewRow,
+  routePrimaryKey,
+  touchesPlace,
+} from './route-row.ts';
 import type { RowKey } from './row-codec.ts';
 import { sampleId } from './table-plan.ts';
 import type { TableRuntime } from './table-runtime.ts';
@@ -17,13 +25,19 @@ export interface PlannedRow<Schema extends RowSchema> {
   readonly values: readonly SqlValue[];
   /** The id was made just now, so nobody can have cached that there is no such row. */
   readonly isFresh: boolean;
+  /** The same row in another slot: where its owner was moved to. A fresh id then names that slot. */
+  at(route: Route): PlannedRow<Schema>;
 }
 
 /** A change of one stored row. */
 export interface PlannedChange {
-  readonly route: Route;
+  /** Where the row's id says that it is. */
+  readonly home: Route;
   readonly key: RowKey;
-  readonly statement: Statement;
+  /** Whether the change may or may not be made depends on where the row is. */
+  readonly touchesPlace: boolean;
+  /** @throws {RoutingError} or {@link ResidencyError} when it would move the row from there. */
+  statementAt(route: Route): Statement;
 }
 
 const maxInsertBytes = 4 * 1024 * 1024;
@@ -35,10 +49,11 @@ type Input = Readonly<Record<string, unknown>>;
  * that is its own owner is given a slot there, since any slot would do.
  */
 export function planInsert<Schema extends RowSchema>(
-  { table, codec, topology, audited }: TableRuntime<Schema>,
+  runtime: TableRuntime<Schema>,
   input: Input,
   within?: Route,
 ): PlannedRow<Schema> {
+  const { table, codec, topology, audited } = runtime;
   const given = input[table.primaryKey];
   const parsed = codec.parse(
     given === undefined ? { ...input, [table.primaryKey]: sampleId } : input,
@@ -50,13 +65,30 @@ export function planInsert<Schema extends RowSchema>(
   );
   // A key of its own is stored as the schema gives it, z.string().trim() say: so it was routed.
   const complete = given === undefined ? { ...parsed, [table.primaryKey]: id } : parsed;
-  const values = codec.encode(complete);
+  return plannedRow(runtime, complete, route, given === undefined);
+}
+
+function plannedRow<Schema extends RowSchema>(
+  runtime: TableRuntime<Schema>,
+  row: Input,
+  route: Route,
+  isFresh: boolean,
+): PlannedRow<Schema> {
+  const { table, codec, topology } = runtime;
+  const values = codec.encode(row);
   return {
     route,
-    key: codec.key(complete[table.primaryKey]),
+    key: codec.key(row[table.primaryKey]),
     row: codec.stored(values),
-    isFresh: given === undefined,
+    isFresh,
     values,
+    at(elsewhere) {
+      if (elsewhere.locator === route.locator) return this;
+      if (!isFresh) return plannedRow(runtime, row, elsewhere, false);
+      const { code } = keyspaceOf(topology.current, table.keyspace);
+      const id = newId(code, elsewhere.locator);
+      return plannedRow(runtime, { ...row, [table.primaryKey]: id }, elsewhere, true);
+    },
   };
 }
 
@@ -66,10 +98,19 @@ export function planUpdate<Schema extends RowSchema>(
   patch: Input,
 ): PlannedChange {
   const key = codec.key(value);
-  const route = routePrimaryKey(topology.current, table, value);
-  audited('update', () => assertStays(topology.current, table, route, patch));
+  const home = routePrimaryKey(topology.current, table, value);
+  assertKeysStay(table, patch);
   const { columns, values } = codec.encodePatch(patch);
-  return { route, key, statement: statements.update(columns, values, key.param) };
+  const statement = statements.update(columns, values, key.param);
+  return {
+    home,
+    key,
+    touchesPlace: touchesPlace(table, patch),
+    statementAt(route) {
+      audited('update', () => assertStays(topology.current, table, route, patch));
+      return statement;
+    },
+  };
 }
 
 export function planDelete<Schema extends RowSchema>(
@@ -77,8 +118,9 @@ export function planDelete<Schema extends RowSchema>(
   value: ShardKey,
 ): PlannedChange {
   const key = codec.key(value);
-  const route = routePrimaryKey(topology.current, table, value);
-  return { route, key, statement: statements.remove(key.param) };
+  const home = routePrimaryKey(topology.current, table, value);
+  const statement = statements.remove(key.param);
+  return { home, key, touchesPlace: false, statementAt: () => statement };
 }
 
 /** Cuts rows into statements of at most 256 rows and about 4 MB. */

@@ -2,7 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { quoteName } from '../../../src/mysql/sql.ts';
 import { tableStatements } from '../../../src/mysql/statements.ts';
 
-const source = { table: 'us`ers', columns: ['id', 'na`me'], key: 'id', exactKey: true };
+const source = {
+  table: 'us`ers',
+  columns: ['id', 'na`me'],
+  key: 'id',
+  exactKey: true,
+  shardKey: 'id',
+  exactShardKey: true,
+};
 const exact = tableStatements(source);
 const loose = tableStatements({ ...source, exactKey: false });
 

@@ -1,0 +1,89 @@
+import { UnavailableError } from '../errors/database-error.ts';
+import type { Executor, StreamLimits } from '../execution/executor.ts';
+import { Deadline } from '../resilience/deadline.ts';
+import type { Shard } from '../topology/topology.ts';
+import type { Forwarding } from './forwarding.ts';
+import { type ScatterRequest, scatter } from './scatter.ts';
+
+const pollMs = 20;
+const patienceMs = 2_000;
+
+/** Somebody left a shard while it was being asked. */
+class Disturbed extends Error {}
+
+/**
+ * A scatter in which no owner goes from one of the shards to another between two answers: its rows
+ * would be there twice, or not at all. When one does, all shards are asked again, before the first
+ * row is handed out.
+ *
+ * @throws {UnavailableError} when there is no such time for two seconds.
+ */
+export async function* scatterInQuiet(
+  forwarding: Forwarding,
+  executor: Executor,
+  request: Omit<ScatterRequest, 'limits' | 'onOpen'>,
+  { openTimeoutMs, whole }: StreamLimits,
+): AsyncGenerator<Readonly<Record<string, unknown>>, void, undefined> {
+  const { shards } = request;
+  const givingUpAt = performance.now() + patienceMs;
+  for (;;) {
+    const quiet = await awaitQuiet(forwarding, shards, whole, givingUpAt);
+    // A scatter ends what it runs under; the caller's deadline must outlive the first attempt.
+    const attempt = new Deadline(Number.POSITIVE_INFINITY);
+    const stopListening = whole.onCancel((reason) => attempt.cancel(reason));
+    const onOpen = async () => {
+      if (!(await quiet.lasted(whole))) throw new Disturbed();
+    };
+    try {
+      yield* scatter(executor, { ...request, limits: { openTimeoutMs, whole: attempt }, onOpen });
+      return;
+    } catch (error) {
+      if (!(error instanceof Disturbed)) throw error;
+      if (performance.now() >= givingUpAt) throw restless();
+    } finally {
+      stopListening();
+    }
+  }
+}
+
+/** A time in which no owner goes from one of some shards to another. */
+interface Quiet {
+  /**
+   * Whether nobody has left any of the shards since, so that what all of them have begun to answer
+   * by now holds no row twice and lacks none.
+   */
+  lasted(deadline: Deadline): Promise<boolean>;
+}
+
+async function awaitQuiet(
+  forwarding: Forwarding,
+  shards: readonly Shard[],
+  deadline: Deadline,
+  givingUpAt: number,
+): Promise<Quiet> {
+  const all = shards.map((shard) => forwarding.movementsOf(shard));
+  const until = () => Math.min(...all.map(({ quietUntil }) => quietUntil));
+  while (performance.now() >= until()) {
+    const due = all.filter(({ quietUntil }) => quietUntil <= performance.now());
+    await Promise.all(due.map((movements) => movements.ask(deadline)));
+    if (performance.now() < until()) break;
+    if (performance.now() >= givingUpAt) throw restless();
+    await deadline.pause(pollMs);
+  }
+  const quietUntil = until();
+  const flips = all.map(({ lastFlip }) => lastFlip);
+  return {
+    async lasted(whole) {
+      if (performance.now() < quietUntil) return true;
+      await Promise.all(all.map((movements) => movements.ask(whole)));
+      const unchanged = all.every(({ lastFlip }, index) => lastFlip === flips[index]);
+      return unchanged && performance.now() < until();
+    },
+  };
+}
+
+function restless(): UnavailableError {
+  return new UnavailableError(
+    'Owners are being moved between these shards just now, so that rows could be there twice. Try again in a moment.',
+  );
+}

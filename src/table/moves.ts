@@ -1,0 +1,101 @@
+import { MoveSettlement } from '../distributed/move-settlement.ts';
+import { MoveSweeper, type SweptMoves } from '../distributed/move-sweeper.ts';
+import { Relocation } from '../distributed/relocation.ts';
+import { ClosedError } from '../errors/call-error.ts';
+import { isMeridianError } from '../errors/meridian-error.ts';
+import type { CallOptions, Calls } from '../execution/calls.ts';
+import type { Executor } from '../execution/executor.ts';
+import type { Observer } from '../observability/events.ts';
+import { Deadline } from '../resilience/deadline.ts';
+import type { Shard } from '../topology/topology.ts';
+import type { TopologyStore } from '../topology/topology-store.ts';
+import type { TableRegistry } from './table-registry.ts';
+
+const sweepMs = 30_000;
+const sweepTimeoutMs = 20_000;
+
+interface MovesParts {
+  readonly topology: TopologyStore;
+  readonly executor: Executor;
+  readonly calls: Calls;
+  readonly registry: TableRegistry;
+  readonly observe: Observer;
+}
+
+/** Owners on the way from one region to another: who moves them, and who ends what was interrupted. */
+export class Moves {
+  readonly relocation: Relocation;
+  readonly #parts: MovesParts;
+  readonly #settlement: MoveSettlement;
+  #timer: NodeJS.Timeout | undefined;
+  #sweeping: Promise<unknown> = Promise.resolve();
+  #patience: Deadline | undefined;
+
+  constructor(parts: MovesParts) {
+    const { topology, executor, registry } = parts;
+    this.#parts = parts;
+    this.#settlement = new MoveSettlement(topology, executor, (keyspace, rows) =>
+      registry.forgetMoved(keyspace, rows),
+    );
+    this.relocation = new Relocation(executor, this.#settlement);
+  }
+
+  /** Looks for movers that died now and then, at times that differ from process to process. */
+  watch(): void {
+    if (this.#shards().length === 0) return;
+    this.#timer = setTimeout(
+      () => {
+        this.#sweeping = this.#sweepQuietly().finally(() => this.watch());
+      },
+      sweepMs * (0.5 + Math.random()),
+    );
+    this.#timer.unref();
+  }
+
+  /** Ends every move whose mover died, on all shards. */
+  sweep(options: CallOptions = {}): Promise<SweptMoves> {
+    return this.#parts.calls.run(options, (deadline) => this.#sweep(deadline));
+  }
+
+  async close(): Promise<void> {
+    this.#patience?.cancel(new ClosedError('The data layer is closing.'));
+    await this.#sweeping;
+    clearTimeout(this.#timer);
+  }
+
+  async #sweep(deadline: Deadline): Promise<SweptMoves> {
+    const { topology, executor, registry, observe } = this.#parts;
+    const sweeper = new MoveSweeper(topology, executor, this.#settlement, registry.groups());
+    let finished = 0;
+    let reversed = 0;
+    for (const shard of this.#shards()) {
+      const swept = await sweeper.sweep(shard, deadline);
+      finished += swept.finished;
+      reversed += swept.reversed;
+      if (swept.finished + swept.reversed > 0) {
+        observe({ type: 'moves-settled', shard: shard.name, ...swept });
+      }
+    }
+    return { finished, reversed };
+  }
+
+  async #sweepQuietly(): Promise<void> {
+    const deadline = new Deadline(sweepTimeoutMs);
+    this.#patience = deadline;
+    try {
+      await this.#sweep(deadline);
+    } catch (error) {
+      // A shard that is down is reported where it is missed; the next sweep tries again.
+      if (!isMeridianError(error)) throw error;
+    } finally {
+      deadline.end();
+    }
+  }
+
+  #shards(): readonly Shard[] {
+    const { topology, registry } = this.#parts;
+    return registry
+      .movingKeyspaces()
+      .flatMap((keyspace) => topology.current.keyspaces.get(keyspace)?.shards ?? []);
+  }
+}

@@ -1,0 +1,155 @@
+import type { Group } from '../distributed/moving-group.ts';
+import { type Relocation, unknownOwner } from '../distributed/relocation.ts';
+import { RelocationError } from '../errors/relocation-error.ts';
+import { ResidencyError } from '../errors/residency-error.ts';
+import { RoutingError } from '../errors/routing-error.ts';
+import type { CallOptions } from '../execution/calls.ts';
+import type { Observer } from '../observability/events.ts';
+import type { Route } from '../routing/route.ts';
+import { routeForwarded } from '../routing/router.ts';
+import { geoLocator, splitGeoLocator } from '../sharding/geo-strategy.ts';
+import { type Place, regionOfPlace } from '../sharding/place.ts';
+import type { ShardKey } from '../sharding/shard-key.ts';
+import type { GeoKeyspace, GeoRegion } from '../topology/topology.ts';
+import type { RowOf, RowSchema } from './define-table.ts';
+import { placeColumns } from './place-columns.ts';
+import type { ReadPath } from './read-path.ts';
+import type { TableRuntime } from './table-runtime.ts';
+
+const defaultPauseMs = 1_500;
+
+export interface RelocateOptions<Patch = Readonly<Record<string, unknown>>> extends CallOptions {
+  /**
+   * Columns of the owner's row that change with its place. Columns that `place()` hands on as they
+   * are, `country` say, follow the new place by themselves.
+   */
+  readonly set?: Patch;
+  /**
+   * Milliseconds for which writers of this owner may have to wait; past it the move is given up and
+   * nothing has changed. Default 1,500.
+   */
+  readonly pauseMs?: number;
+}
+
+/** What a relocation did. */
+export interface RelocationResult {
+  /** Regions. */
+  readonly from: string;
+  readonly to: string;
+  /** Rows that were moved, in all tables of the group. */
+  readonly rows: number;
+  /** Milliseconds for which writers of this owner had to wait. */
+  readonly pausedMs: number;
+  /** `pending`: a cache has not confirmed that it forgot the rows. It is told again. */
+  readonly invalidation: 'done' | 'pending';
+}
+
+/** Moves owners of one table, with their groups. */
+export class RelocateOwner {
+  readonly #runtime: TableRuntime;
+  readonly #reads: ReadPath<RowSchema>;
+  readonly #relocation: Relocation;
+  readonly #group: () => Group;
+  readonly #observe: Observer;
+
+  constructor(
+    runtime: TableRuntime,
+    reads: ReadPath<RowSchema>,
+    relocation: Relocation,
+    group: () => Group,
+    observe: Observer,
+  ) {
+    this.#runtime = runtime;
+    this.#reads = reads;
+    this.#relocation = relocation;
+    this.#group = group;
+    this.#observe = observe;
+  }
+
+  relocate(key: ShardKey, place: Place, options: RelocateOptions = {}): Promise<RelocationResult> {
+    const { calls, table, codec } = this.#runtime;
+    return calls.run(options, async (deadline) => {
+      const startedAt = performance.now();
+      const keyspace = this.#keyspace();
+      const { row, route: from } = await this.#reads.locate(key, deadline);
+      if (row === null) throw unknownOwner(table.name);
+      const patch = { ...placeColumns(table, row, place), ...options.set };
+      const to = this.#destination(keyspace, { ...row, ...patch }, place, from);
+      const { columns, values } =
+        Object.keys(patch).length > 0 ? codec.encodePatch(patch) : { columns: [], values: [] };
+      const moved = await this.#relocation.relocate(
+        {
+          group: this.#group(),
+          owner: codec.key(key).text,
+          from,
+          to,
+          patch: new Map(columns.map((column, index) => [column, values[index] ?? null])),
+          pauseMs: options.pauseMs ?? defaultPauseMs,
+        },
+        deadline,
+      );
+      const regions = { from: from.shard.region.name, to: to.shard.region.name };
+      const { rows, pausedMs } = moved;
+      const durationMs = performance.now() - startedAt;
+      this.#observe({
+        type: 'relocation',
+        table: table.name,
+        ...regions,
+        rows,
+        pausedMs,
+        durationMs,
+      });
+      return { ...regions, ...moved };
+    });
+  }
+
+  #keyspace(): GeoKeyspace {
+    const { table, topology } = this.#runtime;
+    if (table.group !== undefined) {
+      throw new RoutingError(
+        `Rows of '${table.name}' move with their owner: relocate the row of '${table.group.name}'.`,
+        { table: table.name },
+      );
+    }
+    const keyspace = topology.current.keyspaces.get(table.keyspace);
+    if (keyspace?.strategy === 'geo') return keyspace;
+    throw new RoutingError(
+      `Keyspace '${table.keyspace}' places rows by hash, so its rows have no place to move to.`,
+      { table: table.name },
+    );
+  }
+
+  /** The slot in the region of the new place; the same one of its region that it had in the old. */
+  #destination(keyspace: GeoKeyspace, row: RowOf<RowSchema>, place: Place, from: Route): Route {
+    const { table, topology, audited } = this.#runtime;
+    const region = audited('relocate', () => {
+      // What the row itself says counts too: a strict country is not left by naming a region.
+      const whole = { ...table.place?.(row), ...place };
+      const named = regionOfPlace(whole, keyspace.regions, keyspace.strictElsewhere);
+      this.#assertConsistent(keyspace, row, named);
+      return named;
+    });
+    const here = from.shard.region.name;
+    if (region.name === here) {
+      throw new RelocationError('same-region', `The owner is in region '${here}' already.`, {
+        context: { table: table.name, region: here },
+      });
+    }
+    const { slot } = splitGeoLocator(from.locator);
+    return routeForwarded(topology.current, keyspace.name, geoLocator(region.code, slot));
+  }
+
+  /** Afterwards the row must not say of itself that it belongs to a strict region elsewhere. */
+  #assertConsistent(keyspace: GeoKeyspace, row: RowOf<RowSchema>, to: GeoRegion): void {
+    const { table } = this.#runtime;
+    if (table.place === undefined) return;
+    const own = regionOfPlace(table.place(row), keyspace.regions, keyspace.strictElsewhere);
+    if (own.name === to.name || own.residency === 'open') return;
+    throw new ResidencyError(
+      `The row would be in region '${to.name}', but its own columns place it in '${own.name}', which is strict. ` +
+        'Give the columns that place it in { set }.',
+      { strictRegions: [own.name], region: to.name },
+      { table: table.name },
+    );
+  }
+}
