@@ -66,9 +66,20 @@ export class Forwarding {
     return this.#follow(row, route, deadline);
   }
 
-  /** Where an owner is now, as far as can be told: its marks are followed to their end. */
-  async resolve(owner: Forwardable, home: Route, deadline: Deadline): Promise<Route> {
-    return this.check(owner, home, deadline, async (route) => route);
+  /** Where an owner is now, as far as can be told. */
+  resolve(owner: Forwardable, home: Route, deadline: Deadline): Promise<Route> {
+    return this.end(owner, this.start(owner, home), deadline);
+  }
+
+  /** Follows an owner's marks from a place where it has been to their end. */
+  async end(owner: Forwardable, from: Route, deadline: Deadline): Promise<Route> {
+    let route = from;
+    for (let hop = 0; hop < mostHops; hop++) {
+      const next = await this.next(owner, route, deadline);
+      if (next === undefined) return route;
+      route = next;
+    }
+    throw lost();
   }
 
   /**
@@ -98,9 +109,7 @@ export class Forwarding {
       }
       route = next;
     }
-    throw new UnavailableError(
-      'This row is being moved just now and could not be caught up with. Try again in a moment.',
-    );
+    throw lost();
   }
 
   /** Runs a read where an owner is, and again where it has gone if it left before the answer. */
@@ -175,6 +184,12 @@ export class Forwarding {
 /** Whether a shard refused a row because its owner has moved away. */
 export function isOwnerMoved(error: unknown): boolean {
   return isMeridianError(error) && error.context.sqlState === ownerMovedState;
+}
+
+function lost(): UnavailableError {
+  return new UnavailableError(
+    'This row is being moved just now and could not be caught up with. Try again in a moment.',
+  );
 }
 
 function keyOf({ owners, id }: Forwardable): string {

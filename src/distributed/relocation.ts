@@ -179,9 +179,6 @@ export class Relocation {
         order.from.shard.primary,
         pause,
         async (source) => {
-          const { rows: held } = await source.run(lockMove(move));
-          if (held.length === 0)
-            throw busy(order.from, move.table, 'The move was given up for dead');
           const { value } = await runTransaction(
             this.#executor,
             order.to.shard.primary,
@@ -224,6 +221,9 @@ export class Relocation {
       await target.run(setColumns(owners, ownerParam(owners, move.owner), order.patch));
     }
     await target.run(nameArrival(null));
+    // After the rows: a writer holds a row of its own when it comes to ask about the move.
+    const { rows: held } = await source.run(lockMove(move));
+    if (held.length === 0) throw busy(order.from, move.table, 'The move was given up for dead');
     return rows;
   }
 

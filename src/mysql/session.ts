@@ -9,6 +9,8 @@ import type { RawRow, ResultColumn, Statement, StatementResult } from './sql.ts'
 /** The server answers with these and then closes the connection: shutdown, killed, read and write errors. */
 const closing = new Set([1053, 1158, 1159, 1160, 1161, 1927, 4031]);
 
+const noSuchTable = 1146;
+
 /** Where a session's connection comes from and goes back to. */
 export interface ConnectionOwner {
   /** Takes it back, or closes it when it is not to be trusted any more. */
@@ -37,8 +39,11 @@ export class Session {
   /** Runs a prepared statement. Rejects with a DriverFault, or with the cancellation's reason. */
   run({ sql, params, once }: Statement, cancellation: Cancellation): Promise<StatementResult> {
     const bound = bindParameters(params);
-    const result = this.#send(cancellation, 'sent', (done) =>
-      this.#connection.execute(sql, bound, done),
+    const result = this.#send(
+      cancellation,
+      'sent',
+      (done) => this.#connection.execute(sql, bound, done),
+      sql,
     );
     return once ? result.finally(() => this.#forget(sql)) : result;
   }
@@ -60,6 +65,7 @@ export class Session {
     cancellation: Cancellation,
     phase: Phase,
     send: (done: (error: unknown, rows: unknown, columns: unknown) => void) => void,
+    prepared?: string,
   ): Promise<StatementResult> {
     return new Promise((resolve, reject) => {
       if (cancellation.reason !== undefined) return reject(cancellation.reason);
@@ -73,6 +79,8 @@ export class Session {
         if (!error) return resolve(readResult(rows, columns));
         const fault = driverFault(error, phase, this.#connection.threadId);
         this.phase = fault.phase;
+        // Prepared before a table or a trigger was there, it would fail the same way for ever.
+        if (fault.errno === noSuchTable && prepared !== undefined) this.#forget(prepared);
         if (fault.errno === undefined || closing.has(fault.errno)) this.#usable = false;
         reject(fault);
       });

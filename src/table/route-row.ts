@@ -18,6 +18,7 @@ export function routePrimaryKey(topology: Topology, table: Table, key: ShardKey)
 
 /**
  * Where a new row goes, and its id: its own if it brings one, else a new one that carries the slot.
+ * `named` is the place that the id names: of a row whose owner has moved perhaps another one.
  *
  * @throws {RoutingError} when the row's id names another slot than its shard key or place;
  * {@link ResidencyError} when it would so leave its strict region.
@@ -28,9 +29,13 @@ export function routeNewRow<Schema extends RowSchema>(
   row: RowOf<Schema>,
   ownId: ShardKey | undefined,
   within?: Route,
-): { readonly route: Route; readonly id: ShardKey } {
+): { readonly route: Route; readonly named: Route; readonly id: ShardKey } {
   const keyspace = topology.keyspaces.get(table.keyspace);
-  const make = (route: Route) => ({ route, id: newId(keyspace?.code ?? 0, route.locator) });
+  const make = (route: Route) => ({
+    route,
+    named: route,
+    id: newId(keyspace?.code ?? 0, route.locator),
+  });
   if (table.place !== undefined) {
     const place = table.place(row);
     if (ownId === undefined) {
@@ -57,10 +62,13 @@ export function routeNewRow<Schema extends RowSchema>(
         );
       }
     }
-    return { route, id: ownId };
+    return { route, named: route, id: ownId };
   }
   if (table.shardKey === table.primaryKey) {
-    if (ownId !== undefined) return { route: routeKey(topology, table.keyspace, ownId), id: ownId };
+    if (ownId !== undefined) {
+      const route = routeKey(topology, table.keyspace, ownId);
+      return { route, named: route, id: ownId };
+    }
     if (table.group !== undefined) {
       throw new RoutingError(
         `'${table.primaryKey}' names the owner in '${table.group.name}', so it can't be made here. Give it.`,
@@ -72,13 +80,20 @@ export function routeNewRow<Schema extends RowSchema>(
   const shardKey: unknown = Reflect.get(row, table.shardKey);
   const route = routeKey(topology, table.keyspace, asKey(shardKey));
   if (ownId === undefined) return make(route);
-  if (routeId(topology, table.keyspace, ownId).locator !== route.locator) {
-    throw new RoutingError(
-      `The row's id names another slot than its '${table.shardKey}'. Leave the id out and insert makes one.`,
-      { table: table.name },
-    );
+  const named = routeId(topology, table.keyspace, ownId);
+  // An owner that moves leaves ids behind that name its earlier places: see placeOwnId.
+  if (named.locator === route.locator || keyspace?.strategy === 'geo') {
+    return { route, named, id: ownId };
   }
-  return { route, id: ownId };
+  throw disagreement(table);
+}
+
+/** The refusal of a row whose id names a slot where its owner never was. */
+export function disagreement({ name, shardKey }: Table): RoutingError {
+  return new RoutingError(
+    `The row's id names another slot than its '${shardKey}'. Leave the id out and insert makes one.`,
+    { table: name },
+  );
 }
 
 /** Refuses a patch that changes a key. @throws {RoutingError} */

@@ -138,16 +138,21 @@ export class ShardAccess {
       const whole = new Deadline(options.timeoutMs ?? Number.POSITIVE_INFINITY, options.signal);
       try {
         const limits = { openTimeoutMs: calls.timeoutMs, whole };
+        let rows: AsyncGenerator<QueryRow, void, undefined> | undefined;
         const open = async (route: Route) => {
-          const endpoints = this.#endpoints(route, options);
-          const rows = executor.stream(endpoints, { sql, params }, limits, () => {});
+          await rows?.return();
+          rows = executor.stream(this.#endpoints(route, options), { sql, params }, limits, ignore);
           // With its first row a statement has taken its view of the data.
-          return { rows, first: await rows.next() };
+          return rows.next();
         };
-        const { rows, first } = await this.#checked(whole, open);
-        if (first.done) return;
-        yield decode(first.value);
-        for await (const row of rows) yield decode(row);
+        try {
+          const first = await this.#checked(whole, open);
+          if (first.done || rows === undefined) return;
+          yield decode(first.value);
+          for await (const row of rows) yield decode(row);
+        } finally {
+          await rows?.return();
+        }
       } finally {
         whole.end();
       }
@@ -208,6 +213,8 @@ export class ShardAccess {
     return result.value;
   }
 }
+
+function ignore(): void {}
 
 function didNothing({ affected }: StatementResult): boolean {
   return affected === 0;

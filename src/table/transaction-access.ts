@@ -5,7 +5,7 @@ import { Deadline } from '../resilience/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { RowSchema } from './define-table.ts';
-import { forwardable } from './forwardable.ts';
+import { placeOwnId } from './place-own-id.ts';
 import { assertRead, assertWrite } from './raw-statement.ts';
 import { decoderOf } from './result-codec.ts';
 import { routePrimaryKey } from './route-row.ts';
@@ -98,7 +98,7 @@ export class TransactionAccess {
       insert: async (input: Input) => {
         const planned = planInsert(runtime, input, this.#route);
         this.#assertSameSlot(planned.route);
-        await this.#markOwnId(runtime, planned);
+        await this.#placeOwnId(runtime, planned);
         const { key, row, values } = planned.at(this.#route);
         this.#touch(runtime, [key.text]);
         await this.#scope.run(statements.insert([values]));
@@ -109,13 +109,12 @@ export class TransactionAccess {
     };
   }
 
-  /** Not part of the transaction: a mark of a row that is not there harms nobody. */
-  async #markOwnId(runtime: TableRuntime, planned: PlannedRow<RowSchema>): Promise<void> {
-    const { forwarding, table, calls } = runtime;
-    if (forwarding === undefined || planned.isFresh) return;
-    const deadline = new Deadline(calls.timeoutMs);
+  /** Not part of the transaction: it may concern another shard. */
+  async #placeOwnId(runtime: TableRuntime, planned: PlannedRow<RowSchema>): Promise<void> {
+    if (planned.isFresh) return;
+    const deadline = new Deadline(runtime.calls.timeoutMs);
     try {
-      await forwarding.mark(forwardable(table, planned.key), planned.route, this.#route, deadline);
+      await placeOwnId(runtime, planned, this.#route, deadline);
     } finally {
       deadline.end();
     }

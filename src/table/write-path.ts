@@ -12,6 +12,7 @@ import type { ShardKey } from '../sharding/shard-key.ts';
 import type { Endpoint, Shard } from '../topology/topology.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import { forwardable, ownerOf } from './forwardable.ts';
+import { placeOwnId } from './place-own-id.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import { thenForget } from './then-forget.ts';
 import { writeToken } from './token.ts';
@@ -63,7 +64,7 @@ export class WritePath<Schema extends RowSchema> {
         planned.route,
         deadline,
         async (route) => {
-          await this.#markOwnId(forwarding, planned, route, deadline);
+          await placeOwnId(this.#runtime, planned, route, deadline);
           return this.#insertOne(planned.at(route), deadline);
         },
         () => false,
@@ -74,6 +75,7 @@ export class WritePath<Schema extends RowSchema> {
   insertMany(inputs: readonly Input[], options: CallOptions | undefined): Promise<RowOf<Schema>[]> {
     return this.#runtime.calls.run(options, async (deadline) => {
       const rows = inputs.map((input) => planInsert(this.#runtime, input));
+      for (const row of rows) await placeOwnId(this.#runtime, row, row.route, deadline);
       const results: ShardResult[] = [];
       let waiting = rows.map((planned, index) => ({ planned, index }));
       for (let hop = 0; waiting.length > 0; hop++) {
@@ -124,17 +126,6 @@ export class WritePath<Schema extends RowSchema> {
     }
   }
 
-  /** An id that was given names the slot of its first place: what is stored elsewhere is marked there. */
-  async #markOwnId(
-    forwarding: Forwarding,
-    { isFresh, key, route: home }: PlannedRow<Schema>,
-    to: Route,
-    deadline: Deadline,
-  ): Promise<void> {
-    if (isFresh) return;
-    await forwarding.mark(forwardable(this.#runtime.table, key), home, to, deadline);
-  }
-
   async #whereOwnerWent(
     planned: PlannedRow<Schema>,
     deadline: Deadline,
@@ -143,7 +134,7 @@ export class WritePath<Schema extends RowSchema> {
     if (forwarding === undefined) return planned;
     const owner = ownerOf(table, planned.row);
     const route = await forwarding.resolve(owner, planned.route, deadline);
-    await this.#markOwnId(forwarding, planned, route, deadline);
+    await placeOwnId(this.#runtime, planned, route, deadline);
     return planned.at(route);
   }
 

@@ -23,6 +23,8 @@ export interface PlannedRow<Schema extends RowSchema> {
   /** As the database will give it back. */
   readonly row: RowOf<Schema>;
   readonly values: readonly SqlValue[];
+  /** The place that an id names which was given; undefined for one that was made. */
+  readonly named: Route | undefined;
   /** The id was made just now, so nobody can have cached that there is no such row. */
   readonly isFresh: boolean;
   /** The same row in another slot: where its owner was moved to. A fresh id then names that slot. */
@@ -60,19 +62,19 @@ export function planInsert<Schema extends RowSchema>(
   );
   const ownId =
     given === undefined ? undefined : codec.key(Reflect.get(parsed, table.primaryKey)).text;
-  const { route, id } = audited('insert', () =>
+  const { route, named, id } = audited('insert', () =>
     routeNewRow(topology.current, table, parsed, ownId, within),
   );
   // A key of its own is stored as the schema gives it, z.string().trim() say: so it was routed.
   const complete = given === undefined ? { ...parsed, [table.primaryKey]: id } : parsed;
-  return plannedRow(runtime, complete, route, given === undefined);
+  return plannedRow(runtime, complete, route, given === undefined ? undefined : named);
 }
 
 function plannedRow<Schema extends RowSchema>(
   runtime: TableRuntime<Schema>,
   row: Input,
   route: Route,
-  isFresh: boolean,
+  named: Route | undefined,
 ): PlannedRow<Schema> {
   const { table, codec, topology } = runtime;
   const values = codec.encode(row);
@@ -80,14 +82,15 @@ function plannedRow<Schema extends RowSchema>(
     route,
     key: codec.key(row[table.primaryKey]),
     row: codec.stored(values),
-    isFresh,
+    named,
+    isFresh: named === undefined,
     values,
     at(elsewhere) {
       if (elsewhere.locator === route.locator) return this;
-      if (!isFresh) return plannedRow(runtime, row, elsewhere, false);
+      if (named !== undefined) return plannedRow(runtime, row, elsewhere, named);
       const { code } = keyspaceOf(topology.current, table.keyspace);
       const id = newId(code, elsewhere.locator);
-      return plannedRow(runtime, { ...row, [table.primaryKey]: id }, elsewhere, true);
+      return plannedRow(runtime, { ...row, [table.primaryKey]: id }, elsewhere, undefined);
     },
   };
 }

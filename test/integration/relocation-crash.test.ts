@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Opened, TestCluster } from '../support/cluster.ts';
+import { runChild } from '../support/crash/child.ts';
+import type { KillPoint } from '../support/crash/kill-at.ts';
+import { createGroupTables, group } from '../support/groups.ts';
+
+let cluster: TestCluster;
+let data: Opened<typeof group>['data'];
+
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+  await createGroupTables(cluster);
+  ({ data } = await cluster.openWith(group));
+});
+
+afterAll(() => cluster.stop());
+
+/** All of them take minutes; a sample that differs from the last statement to the first is enough daily. */
+const every = process.env.MERIDIAN_CRASH_POINTS === 'all' ? 1 : 4;
+const statements = 60;
+
+const points = Array.from(
+  { length: statements * 2 },
+  (_, index): KillPoint => ({
+    from: 'INSERT INTO meridian_moves',
+    statement: Math.floor(index / 2) + 1,
+    moment: index % 2 === 0 ? 'before' : 'after',
+  }),
+).filter((_, index) => index % every === (index >> 3) % every);
+
+const shards = ['eu-1', 'us-1'] as const;
+
+async function counts(id: string): Promise<number[][]> {
+  const bytes = Buffer.from(id.replaceAll('-', ''), 'hex');
+  return Promise.all(
+    shards.map(async (shard) => {
+      const [row] = await cluster.sql(
+        shard,
+        `SELECT (SELECT COUNT(*) FROM users WHERE id = ?) AS users,
+          (SELECT COUNT(*) FROM addresses WHERE user_id = ?) AS addresses,
+          (SELECT COUNT(*) FROM notes WHERE owner = ?) AS notes`,
+        [bytes, bytes, id],
+      );
+      return [Number(row?.users), Number(row?.addresses), Number(row?.notes)];
+    }),
+  );
+}
+
+/** Who looks later takes the mover for dead, without the test having to wait as long. */
+async function letTimePass(owner: string): Promise<void> {
+  for (const shard of shards) {
+    await cluster.sql(
+      shard,
+      `UPDATE meridian_moves SET changed_at = changed_at - INTERVAL 1 MINUTE
+        WHERE owner = ? AND (state <> 'moved' OR notified = 0)`,
+      [Buffer.from(owner.replaceAll('-', ''), 'hex')],
+    );
+  }
+}
+
+async function dieAndRecover(point: KillPoint): Promise<'killed' | 'done'> {
+  const user = await data.users.insert({ country: 'DE', name: 'Ada' });
+  const home = await data.addresses.insert({ user_id: user.id, city: 'Berlin' });
+  const work = await data.addresses.insert({ user_id: user.id, city: 'Ulm' });
+  const note = await data.notes.insert({ owner: user.id, text: 'hello', at: new Date(0) });
+  const end = await runChild('relocate-and-die.ts', {
+    topology: cluster.topology(),
+    redis: cluster.redisUrl,
+    owner: user.id,
+    country: 'US',
+    point,
+  });
+  const where = JSON.stringify({ point });
+
+  // Nobody has tidied up yet, and yet whoever reads or writes is right.
+  const primary = { consistency: 'primary' } as const;
+  const seen = await data.users.get(user.id, primary);
+  expect(seen, where).toMatchObject({ id: user.id, name: 'Ada' });
+  expect(await data.addresses.get(home.id, primary), where).toEqual(home);
+  expect(await data.addresses.at(user.id).list(), where).toEqual([home, work]);
+
+  await letTimePass(user.id);
+  await data.relocations.sweep();
+  const [eu, us] = await counts(user.id);
+  const moved = us?.[0] === 1;
+  expect([eu, us], where).toEqual(
+    moved
+      ? [
+          [0, 0, 0],
+          [1, 2, 1],
+        ]
+      : [
+          [1, 2, 1],
+          [0, 0, 0],
+        ],
+  );
+  if (end === 'done') expect(moved, where).toBe(true);
+  const country = moved ? 'US' : 'DE';
+  expect(await data.users.get(user.id), where).toEqual({ ...user, country });
+  expect((await data.users.update(user.id, { name: 'Ada L.' })).affected, where).toBe(1);
+  const later = await data.addresses.insert({ user_id: user.id, city: 'Later' });
+  expect(await data.addresses.at(user.id).list(), where).toEqual([home, work, later]);
+  const all = await data.addresses.everywhere.query(
+    'SELECT city FROM addresses WHERE user_id = ?',
+    [Buffer.from(user.id.replaceAll('-', ''), 'hex')],
+  );
+  expect(all, where).toHaveLength(3);
+
+  // What was interrupted stands in nobody's way.
+  const onward = await data.users.relocate(user.id, { country: moved ? 'FR' : 'US' });
+  expect(onward.rows, where).toBe(5);
+  expect(await data.notes.get(note.id), where).toEqual(note);
+  return end;
+}
+
+it('a mover that dies anywhere leaves its owner whole, in one place, and free to move', async () => {
+  const waiting = [...points];
+  const ends: string[] = [];
+  const worker = async () => {
+    for (let point = waiting.shift(); point !== undefined; point = waiting.shift()) {
+      ends.push(await dieAndRecover(point));
+    }
+  };
+  await Promise.all([worker(), worker(), worker()]);
+  expect(ends.filter((end) => end === 'killed').length).toBeGreaterThanOrEqual(20);
+  for (const shard of shards) {
+    const left = await cluster.sql(
+      shard,
+      `SELECT state FROM meridian_moves WHERE state <> 'moved' OR notified = 0`,
+    );
+    expect(left).toEqual([]);
+  }
+}, 600_000);
