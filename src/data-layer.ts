@@ -13,12 +13,19 @@ import { fanOut } from './observability/fan-out.ts';
 import { defaultLogger, pinoObserver } from './observability/pino-observer.ts';
 import { createGuard, type Guard, type GuardOptions } from './resilience/create-guard.ts';
 import { Deadline } from './resilience/deadline.ts';
-import { checkAllColumns, openTable } from './table/open-tables.ts';
+import {
+  checkAllColumns,
+  openReference,
+  openTable,
+  type SpreadPlan,
+  spreadPlans,
+} from './table/open-tables.ts';
+import { referenceAccess } from './table/reference-access.ts';
 import { tableAccess } from './table/table-access.ts';
-import type { TablePlan } from './table/table-plan.ts';
+import type { RowPlan } from './table/table-plan.ts';
 import { TableRegistry } from './table/table-registry.ts';
-import type { TableHandle, Tables } from './table/table-types.ts';
-import type { Shard, Topology } from './topology/topology.ts';
+import type { HandleOf, Tables } from './table/table-types.ts';
+import type { Topology } from './topology/topology.ts';
 import { TopologyStore } from './topology/topology-store.ts';
 
 interface DataLayerMembers {
@@ -36,7 +43,7 @@ interface DataLayerMembers {
 
 /** A running data layer: one handle for each table. */
 export type DataLayer<T extends Tables> = {
-  readonly [Name in keyof T]: TableHandle<T[Name], T>;
+  readonly [Name in keyof T]: HandleOf<T[Name], T>;
 } & DataLayerMembers;
 
 /**
@@ -52,12 +59,13 @@ export async function createDataLayer<T extends Tables>(
 ): Promise<DataLayer<T>>;
 export async function createDataLayer(options: DataLayerOptions<Tables>): Promise<object> {
   const startedAt = performance.now();
-  const { config, topology, plans } = await readOptions(options);
+  const { config, topology, plans, references } = await readOptions(options);
   const { logger, observers = [], redis } = options;
   const observe = fanOut([
     ...(logger === false ? [] : [pinoObserver(logger ?? defaultLogger())]),
     ...observers,
   ]);
+  const spread = spreadPlans(plans, references, topology);
   const store = new TopologyStore(topology);
   const endpoints = new Endpoints({ ...config.pool, breaker: config.breaker }, observe);
   const executor = new Executor(endpoints, config.retry, observe);
@@ -68,7 +76,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     if (client !== undefined && typeof redis === 'string') client.disconnect();
   };
   try {
-    const { shapes, system } = await inspectShards(config, topology, plans, executor, observe);
+    const { shapes, system } = await inspectShards(config, topology, spread, executor, observe);
     if (client !== undefined) await awaitRedis(client, config.cache.commandTimeoutMs, observe);
     const { commandTimeoutMs } = config.cache;
     // Two systems may share one Redis, and even names and keys; their rows must not mix.
@@ -77,13 +85,21 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
       client && new RedisStore(client, { commandTimeoutMs, leaseMs: 10_000 }, observe);
     const shared = { topology: store, executor, calls, redis: redisStore, namespace, observe };
     const registry = new TableRegistry();
-    const tables = plans.map((plan) => {
-      const [shard] = topology.keyspaces.get(plan.table.keyspace)?.shards ?? [];
+    const shapeOf = (plan: RowPlan) => {
+      const [shard] = spread.find((candidate) => candidate.plan === plan)?.shards ?? [];
       const shape = shapes.get(shard?.name ?? '')?.get(plan.table.name);
       if (shape === undefined) throw new TypeError('the shape of every table was checked');
-      const runtime = openTable(plan, shape, shared);
+      return shape;
+    };
+    const tables = plans.map((plan) => {
+      const runtime = openTable(plan, shapeOf(plan), shared);
       registry.add(plan.label, runtime);
       return [plan.label, tableAccess(runtime, registry, observe)];
+    });
+    const referenceTables = references.map((plan) => {
+      const runtime = openReference(plan, shapeOf(plan), config.region, shared);
+      registry.addReference(plan.label, runtime);
+      return [plan.label, referenceAccess(runtime)];
     });
     observe({
       type: 'started',
@@ -107,7 +123,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
         observe({ type: 'closed', durationMs: performance.now() - closingAt, cut });
       }),
     };
-    return Object.freeze({ ...Object.fromEntries(tables), ...members });
+    return Object.freeze({ ...Object.fromEntries([...tables, ...referenceTables]), ...members });
   } catch (error) {
     await close();
     throw error;
@@ -118,7 +134,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
 async function inspectShards(
   config: DataLayerConfig,
   topology: Topology,
-  plans: readonly TablePlan[],
+  plans: readonly SpreadPlan[],
   executor: Executor,
   observe: Observer,
 ) {
@@ -130,11 +146,10 @@ async function inspectShards(
       { topology, executor, deadline, systemTables, observe },
       problems,
     );
-    const keyspaces = new Set(plans.map(({ table }) => table.keyspace));
-    const holdsTables = ({ keyspace }: Shard) => keyspaces.has(keyspace);
+    const holding = new Set(plans.flatMap(({ shards }) => shards));
     const shapes = new Map(
       await Promise.all(
-        [...topology.shards.values()].filter(holdsTables).map(
+        [...holding].map(
           async ({ name, primary }) =>
             [
               name,
@@ -147,7 +162,7 @@ async function inspectShards(
         ),
       ),
     );
-    checkAllColumns(plans, topology, shapes, problems);
+    checkAllColumns(plans, shapes, problems);
     if (problems.length > 0 || system === undefined) {
       throw new ConfigError('The databases do not fit', problems);
     }

@@ -15,6 +15,9 @@ export interface TransactionScope {
   run(statement: Statement): Promise<StatementResult>;
 }
 
+/** The server's default holds where none is asked for. */
+export type Isolation = 'REPEATABLE READ';
+
 export interface Committed<T> {
   readonly value: T;
   readonly gtid: string | undefined;
@@ -32,13 +35,14 @@ export async function runTransaction<T>(
   primary: Endpoint,
   deadline: Deadline,
   body: (scope: TransactionScope) => Promise<T>,
+  isolation?: Isolation,
 ): Promise<Committed<T>> {
   // What the caller's own code throws says nothing about the endpoint, so it travels as a value
   // past the guard, whose breaker counts what is thrown.
   const settled = await executor.run([primary], {
     access: 'transaction',
     deadline,
-    run: (session) => attempt(session, primary, deadline, body),
+    run: (session) => attempt(session, primary, deadline, body, isolation),
   });
   if ('committed' in settled) return settled.committed;
   throw settled.failure;
@@ -51,6 +55,7 @@ async function attempt<T>(
   primary: Endpoint,
   deadline: Deadline,
   body: (scope: TransactionScope) => Promise<T>,
+  isolation: Isolation | undefined,
 ): Promise<Settled<T>> {
   const told = (error: unknown) =>
     callerError(error, {
@@ -59,6 +64,10 @@ async function attempt<T>(
       endpoint: primary.name,
       shard: primary.shard,
     });
+  if (isolation !== undefined) {
+    // For the next transaction only, so the connection's next user is not concerned.
+    await session.control(`SET TRANSACTION ISOLATION LEVEL ${isolation}`, deadline);
+  }
   await session.control('BEGIN', deadline);
   let ended = false;
   // The server rolled back, or the connection is gone: what came after would be half of the work.

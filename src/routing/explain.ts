@@ -1,5 +1,14 @@
 import { endpointLabel } from '../config/endpoint-url.ts';
+import type { Endpoint } from '../topology/topology.ts';
 import type { Route, RouteReason } from './route.ts';
+
+/** An endpoint without its credentials. */
+export interface ExplainedEndpoint {
+  readonly name: string;
+  readonly role: 'primary' | 'replica';
+  /** `host:port/database`. */
+  readonly address: string;
+}
 
 /** Where a key lives and why. Holds no key, no row and no credentials. */
 export interface Explanation {
@@ -13,7 +22,7 @@ export interface Explanation {
   readonly reason: RouteReason;
   /** The reason in words. */
   readonly because: string;
-  readonly endpoints: readonly { name: string; role: 'primary' | 'replica'; address: string }[];
+  readonly endpoints: readonly ExplainedEndpoint[];
   /** The topology that this follows from. */
   readonly epoch: number;
 }
@@ -37,11 +46,11 @@ export function explainRoute(table: string, route: Route): Explanation {
     locator: route.locator,
     reason: route.reason,
     because: `${words[route.reason]}: slot ${route.slot} is on ${shard.name} in ${shard.region.name}`,
-    endpoints: [shard.primary, ...shard.replicas].map(({ name, role, address }) => ({
-      name,
-      role,
-      address: endpointLabel(address),
-    })),
+    endpoints: [shard.primary, ...shard.replicas].map(explainEndpoint),
     epoch: route.epoch,
   };
+}
+
+export function explainEndpoint({ name, role, address }: Endpoint): ExplainedEndpoint {
+  return { name, role, address: endpointLabel(address) };
 }
