@@ -8,7 +8,10 @@ import type { Shard } from '../topology/topology.ts';
 export interface BroadcastWrite {
   readonly shards: readonly Shard[];
   readonly deadline: Parameters<typeof runTransaction>[2];
-  /** Makes the change inside a transaction, locks what it changes, and gives the rows changed. */
+  /**
+   * Makes the change inside a transaction, locks what it changes, and gives the rows changed. Made
+   * again where the transaction was rolled back.
+   */
   change(scope: TransactionScope): Promise<number>;
 }
 
@@ -33,7 +36,13 @@ export async function writeEverywhere(
   let elsewhere: Promise<ShardResult[]> = Promise.resolve([]);
   const own = await writeOn(first, async (scope) => {
     const rows = await change(scope);
-    elsewhere = Promise.all(others.map((shard) => writeOn(shard, change)));
+    elsewhere = Promise.all(
+      others.map(async (shard) => {
+        const result = await writeOn(shard, change);
+        // A deadlock, or a connection that died in the pool, need not leave the shards different.
+        return result.error?.code === 'MERIDIAN_ROLLED_BACK' ? writeOn(shard, change) : result;
+      }),
+    );
     const results = await elsewhere;
     const [refusal] = results;
     if (refusal?.error !== undefined && results.every(isNotApplied)) throw refusal.error;

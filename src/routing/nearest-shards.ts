@@ -61,17 +61,15 @@ export function explainNearest(
 ): ReferenceExplanation {
   const [nearest] = shards;
   if (nearest === undefined) throw new TypeError('a topology has at least one shard');
-  const home = nearest.region.name;
+  // Every region of a topology has shards, so the nearest one is always in the process's own.
   const why =
     region === undefined
-      ? `the process names no region, so any shard will do`
-      : region === home
-        ? `it is in the process's own region ${home}`
-        : `no shard is in the process's own region ${region}, and ${home} is the nearest`;
+      ? 'the process names no region, so any shard will do'
+      : `it is in the process's own region ${region}`;
   return {
     table,
     shard: nearest.name,
-    region: home,
+    region: nearest.region.name,
     reason: 'nearest',
     because: `reference table, nearest shard: every shard has all rows, and ${nearest.name} is read because ${why}`,
     endpoints: nearestEndpoints(shards, 'primary', 0).map(explainEndpoint),
