@@ -2,8 +2,10 @@ import { openRedis, type RedisClient, redisReady } from './cache/redis-client.ts
 import { RedisStore } from './cache/redis-store.ts';
 import type { DataLayerConfig } from './config/data-layer-options.ts';
 import { type DataLayerOptions, readOptions } from './data-layer-options.ts';
+import { readPlacement } from './distributed/placement.ts';
+import type { PlacementReport } from './distributed/placement-report.ts';
 import { ConfigError, type Problem } from './errors/config-error.ts';
-import { Calls } from './execution/calls.ts';
+import { type CallOptions, Calls } from './execution/calls.ts';
 import { Endpoints } from './execution/endpoints.ts';
 import { Executor } from './execution/executor.ts';
 import { verifyShards } from './execution/verify-shards.ts';
@@ -28,7 +30,22 @@ import type { HandleOf, Tables } from './table/table-types.ts';
 import type { Topology } from './topology/topology.ts';
 import { TopologyStore } from './topology/topology-store.ts';
 
+export interface PlacementOptions extends CallOptions {
+  /**
+   * Counts the rows with COUNT(*), one full scan a table: give it the time. Default: the servers'
+   * estimates, which cost nothing and may be off by half.
+   */
+  readonly exact?: boolean;
+}
+
 interface DataLayerMembers {
+  /**
+   * How slots, rows and bytes are spread over the shards, and how evenly. Asks every primary. A shard
+   * that does not answer in time has an `error` in the report, which then is not `complete`.
+   *
+   * @throws {AbortedError}, {@link ClosedError}
+   */
+  placement(options?: PlacementOptions): Promise<PlacementReport>;
   /**
    * A guard round a dependency of yours: bulkhead, breaker, timeout, retry and fallback. The same
    * name gives the same guard, with the options of its first call.
@@ -110,6 +127,10 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     });
     const guards = new Map<string, Guard>();
     const members: DataLayerMembers = {
+      placement: (options) =>
+        calls.run(options, (deadline) =>
+          readPlacement(executor, store.current, options?.exact ?? false, deadline),
+        ),
       guard(name, limits) {
         const guard = guards.get(name) ?? createGuard(name, { ...limits, observer: observe });
         guards.set(name, guard);

@@ -9,8 +9,15 @@ export type {
   ShardDocument,
   TopologyDocument,
 } from './config/topology-document.ts';
-export { createDataLayer, type DataLayer } from './data-layer.ts';
+export { createDataLayer, type DataLayer, type PlacementOptions } from './data-layer.ts';
 export type { DataLayerOptions } from './data-layer-options.ts';
+export { placementChart } from './distributed/placement-chart.ts';
+export type {
+  KeyspacePlacement,
+  PlacementReport,
+  PlacementSkew,
+  ShardPlacement,
+} from './distributed/placement-report.ts';
 export {
   AbortedError,
   CircuitOpenError,
