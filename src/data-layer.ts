@@ -24,7 +24,7 @@ import {
 } from './table/open-tables.ts';
 import { referenceAccess } from './table/reference-access.ts';
 import { tableAccess } from './table/table-access.ts';
-import type { RowPlan } from './table/table-plan.ts';
+import type { ReferencePlan, RowPlan } from './table/table-plan.ts';
 import { TableRegistry } from './table/table-registry.ts';
 import type { HandleOf, Tables } from './table/table-types.ts';
 import type { Topology } from './topology/topology.ts';
@@ -93,7 +93,13 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     if (client !== undefined && typeof redis === 'string') client.disconnect();
   };
   try {
-    const { shapes, system } = await inspectShards(config, topology, spread, executor, observe);
+    const { shapes, system } = await inspectShards(
+      config,
+      topology,
+      { spread, references },
+      executor,
+      observe,
+    );
     if (client !== undefined) await awaitRedis(client, config.cache.commandTimeoutMs, observe);
     const { commandTimeoutMs } = config.cache;
     // Two systems may share one Redis, and even names and keys; their rows must not mix.
@@ -155,7 +161,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
 async function inspectShards(
   config: DataLayerConfig,
   topology: Topology,
-  plans: readonly SpreadPlan[],
+  { spread, references }: { spread: readonly SpreadPlan[]; references: readonly ReferencePlan[] },
   executor: Executor,
   observe: Observer,
 ) {
@@ -164,10 +170,17 @@ async function inspectShards(
   try {
     const { systemTables } = config;
     const system = await verifyShards(
-      { topology, executor, deadline, systemTables, observe },
+      {
+        topology,
+        executor,
+        deadline,
+        systemTables,
+        referenceTables: new Set(references.map(({ table }) => table.name)),
+        observe,
+      },
       problems,
     );
-    const holding = new Set(plans.flatMap(({ shards }) => shards));
+    const holding = new Set(spread.flatMap(({ shards }) => shards));
     const shapes = new Map(
       await Promise.all(
         [...holding].map(
@@ -183,7 +196,7 @@ async function inspectShards(
         ),
       ),
     );
-    checkAllColumns(plans, shapes, problems);
+    checkAllColumns(spread, shapes, problems);
     if (problems.length > 0 || system === undefined) {
       throw new ConfigError('The databases do not fit', problems);
     }

@@ -3,8 +3,8 @@ import { countText, sizeText, skewText } from './placement-text.ts';
 
 const width = 960;
 const margin = 24;
-const labelWidth = 196;
-const valueWidth = 76;
+const labelWidth = 192;
+const valueWidth = 92;
 const panelWidth = (width - 2 * margin - labelWidth) / 3;
 const fullBar = panelWidth - valueWidth;
 const rowHeight = 24;

@@ -14,7 +14,8 @@ export interface ShardResult {
  * nothing; `results` says which took theirs, so that only the others are tried again. A write of a
  * reference table gives every shard the same row, so that one is repeated as a whole.
  *
- * Code `MERIDIAN_PARTIAL_WRITE`; retryable for reference tables only; outcome `applied` or `unknown`.
+ * Code `MERIDIAN_PARTIAL_WRITE`; retryable for reference tables only, unless a shard refused
+ * for good; outcome `applied` or `unknown`.
  */
 export class PartialWriteError extends MeridianError {
   readonly results: readonly ShardResult[];
@@ -27,11 +28,13 @@ export class PartialWriteError extends MeridianError {
       `${failed.length} of ${results.length} shards did not confirm their rows of '${table}': ` +
         `${failed.map(({ shard, outcome }) => `${shard} (${outcome})`).join(', ')}. ` +
         (repeatable
-          ? 'The shards may differ until the same call has succeeded: repeat it.'
+          ? 'See error.results. The shards may differ until the same call has succeeded: repeat it.'
           : 'See error.results: repeat only the rows of shards that say not-applied.'),
       {
         code: 'MERIDIAN_PARTIAL_WRITE',
-        retryable: repeatable,
+        retryable:
+          repeatable &&
+          failed.every(({ outcome, error }) => outcome === 'unknown' || error?.retryable === true),
         outcome: unknown ? 'unknown' : 'applied',
         context: { table, shards: failed.map(({ shard }) => shard) },
         cause: failed[0]?.error,

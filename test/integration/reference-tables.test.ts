@@ -134,6 +134,15 @@ describe('put', () => {
     expect(await onEveryShard()).toEqual([euro]);
   });
 
+  it('says when repeating alone does not help, since one shard differs', async () => {
+    await cluster.sql('tx-2', "INSERT INTO currencies VALUES ('XXX', 978, NULL)");
+    const error = await failureOf(data.currencies.put(euro));
+    expect(error).toMatchObject({ code: 'MERIDIAN_PARTIAL_WRITE', retryable: false });
+    await cluster.sql('tx-2', 'DELETE FROM currencies');
+    await data.currencies.put(euro);
+    expect(await onEveryShard()).toEqual([euro]);
+  });
+
   it('refuses a row that breaks its schema before anything is sent', async () => {
     const broken = { code: 'EUR', number: 1.5, name: null };
     expect(await failureOf(data.currencies.put(broken))).toMatchObject({
