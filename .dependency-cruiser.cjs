@@ -68,6 +68,13 @@ module.exports = {
       to: { path: '^src/(data-layer|data-layer-options|index)\\.ts$|^src/(table|testing)/' },
     },
     {
+      name: 'commands-are-not-imported',
+      comment: 'a command runs when it is loaded',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/cli/' },
+      to: { path: '^src/cli/' },
+    },
+    {
       name: 'testing-stands-beside',
       comment: 'the test kit uses the product from outside; the product never imports it',
       severity: 'error',

@@ -8,6 +8,7 @@ export default defineConfig({
     resilience: 'src/resilience/index.ts',
     scaling: 'src/scaling/index.ts',
     testing: 'src/testing/index.ts',
+    'meridian-placement': 'src/cli/placement.ts',
   },
   format: ['esm', 'cjs'],
   target: 'node20',

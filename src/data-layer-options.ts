@@ -12,12 +12,19 @@ import type { TopologyDocument } from './config/topology-document.ts';
 import { ConfigError, type Problem } from './errors/config-error.ts';
 import type { Observer } from './observability/events.ts';
 import type { Logger } from './observability/pino-observer.ts';
+import type { Table } from './table/define-table.ts';
+import type { ReferenceTable } from './table/reference-table.ts';
 import {
   type ReservedName,
   reservedInTransactions,
   reservedNames,
 } from './table/reserved-names.ts';
-import { planTable, type TablePlan } from './table/table-plan.ts';
+import {
+  planReference,
+  planTable,
+  type ReferencePlan,
+  type TablePlan,
+} from './table/table-plan.ts';
 import type { Tables } from './table/table-types.ts';
 import { createTopology } from './topology/create-topology.ts';
 import type { Topology } from './topology/topology.ts';
@@ -64,6 +71,7 @@ interface ReadOptionsResult {
   readonly config: DataLayerConfig;
   readonly topology: Topology;
   readonly plans: readonly TablePlan[];
+  readonly references: readonly ReferencePlan[];
 }
 
 /** Everything that can be checked without opening a connection, all problems in one error. */
@@ -73,6 +81,7 @@ export async function readOptions(options: DataLayerOptions<Tables>): Promise<Re
   const topology =
     options?.topology === undefined ? undefined : await loadTopology(options.topology, problems);
   const names: readonly string[] = [...reservedNames, ...reservedInTransactions];
+  const references: ReferencePlan[] = [];
   const plans = Object.entries(options?.tables ?? {}).flatMap(([label, table]) => {
     if (names.includes(label) || label in Object.prototype) {
       problems.push({
@@ -80,9 +89,13 @@ export async function readOptions(options: DataLayerOptions<Tables>): Promise<Re
         message: `'${label}' is a name of the data layer itself; offer the table under another one`,
       });
     }
+    if (isReference(table)) {
+      references.push(...[planReference(label, table, problems) ?? []].flat());
+      return [];
+    }
     return planTable(label, table, topology, problems) ?? [];
   });
-  reportRepeats(plans, problems);
+  reportRepeats(plans, references, problems);
   if (topology !== undefined && config !== undefined) {
     checkProcessRegion(config.region, topology, plans, problems);
     checkRedisRegions(options.redis, config.region, topology, problems);
@@ -90,12 +103,27 @@ export async function readOptions(options: DataLayerOptions<Tables>): Promise<Re
   if (problems.length > 0 || config === undefined || topology === undefined) {
     throw new ConfigError('The data layer can not start', problems);
   }
-  return { config, topology, plans };
+  return { config, topology, plans, references };
 }
 
 /** Two handles of one table would each keep a cache, and not hear of the other's writes. */
-function reportRepeats(plans: readonly TablePlan[], problems: Problem[]): void {
+function reportRepeats(
+  plans: readonly TablePlan[],
+  references: readonly ReferencePlan[],
+  problems: Problem[],
+): void {
   const labels = new Map<string, string>();
+  // A reference table is on every shard, so its name is taken in every keyspace.
+  for (const [index, { label, table }] of references.entries()) {
+    const same = [...references.slice(0, index), ...plans].find(
+      (other) => other.table.name === table.name,
+    );
+    if (same === undefined) continue;
+    problems.push({
+      path: `tables.${label}`,
+      message: `is the same table as tables.${same.label}`,
+    });
+  }
   for (const { label, table } of plans) {
     const where = JSON.stringify([table.keyspace, table.name]);
     const other = labels.get(where);
@@ -155,6 +183,11 @@ function checkRedisRegions(
   } else if (!Object.hasOwn(redis, region)) {
     problems.push({ path: 'redis', message: `has none for '${region}', where this process runs` });
   }
+}
+
+function isReference(table: Table | ReferenceTable): table is ReferenceTable {
+  // What is no table at all is reported by planTable.
+  return typeof table === 'object' && table !== null && 'reference' in table;
 }
 
 async function loadTopology(

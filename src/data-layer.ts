@@ -4,6 +4,8 @@ import type { DataLayerConfig } from './config/data-layer-options.ts';
 import { type DataLayerOptions, readOptions } from './data-layer-options.ts';
 import { Forwarding } from './distributed/forwarding.ts';
 import type { SweptMoves } from './distributed/move-sweeper.ts';
+import { readPlacement } from './distributed/placement.ts';
+import type { PlacementReport } from './distributed/placement-report.ts';
 import { ConfigError, type Problem } from './errors/config-error.ts';
 import { type CallOptions, Calls } from './execution/calls.ts';
 import { Endpoints } from './execution/endpoints.ts';
@@ -18,16 +20,38 @@ import { createGuard, type Guard, type GuardOptions } from './resilience/create-
 import { Deadline } from './resilience/deadline.ts';
 import { reportUnlawfulReplicas, type Who } from './table/audited.ts';
 import { Moves } from './table/moves.ts';
-import { checkAllColumns, openTable } from './table/open-tables.ts';
+import {
+  checkAllColumns,
+  openReference,
+  openTable,
+  type SpreadPlan,
+  spreadPlans,
+} from './table/open-tables.ts';
+import { referenceAccess } from './table/reference-access.ts';
 import { systemTableNeeds } from './table/system-table-needs.ts';
 import { tableAccess } from './table/table-access.ts';
-import type { TablePlan } from './table/table-plan.ts';
+import type { ReferencePlan, RowPlan, TablePlan } from './table/table-plan.ts';
 import { TableRegistry } from './table/table-registry.ts';
-import type { TableHandle, Tables } from './table/table-types.ts';
-import type { Shard, Topology } from './topology/topology.ts';
+import type { HandleOf, Tables } from './table/table-types.ts';
+import type { Topology } from './topology/topology.ts';
 import { TopologyStore } from './topology/topology-store.ts';
 
+export interface PlacementOptions extends CallOptions {
+  /**
+   * Counts the rows with COUNT(*), one full scan a table: give it the time. Default: the servers'
+   * estimates, which cost nothing and may be off by half.
+   */
+  readonly exact?: boolean;
+}
+
 interface DataLayerMembers {
+  /**
+   * How slots, rows and bytes are spread over the shards, and how evenly. Asks every primary. A shard
+   * that does not answer in time has an `error` in the report, which then is not `complete`.
+   *
+   * @throws {AbortedError}, {@link ClosedError}
+   */
+  placement(options?: PlacementOptions): Promise<PlacementReport>;
   /**
    * A guard round a dependency of yours: bulkhead, breaker, timeout, retry and fallback. The same
    * name gives the same guard, with the options of its first call.
@@ -49,7 +73,7 @@ interface DataLayerMembers {
 
 /** A running data layer: one handle for each table. */
 export type DataLayer<T extends Tables> = {
-  readonly [Name in keyof T]: TableHandle<T[Name], T>;
+  readonly [Name in keyof T]: HandleOf<T[Name], T>;
 } & DataLayerMembers;
 
 /**
@@ -65,12 +89,13 @@ export async function createDataLayer<T extends Tables>(
 ): Promise<DataLayer<T>>;
 export async function createDataLayer(options: DataLayerOptions<Tables>): Promise<object> {
   const startedAt = performance.now();
-  const { config, topology, plans } = await readOptions(options);
+  const { config, topology, plans, references } = await readOptions(options);
   const { logger, observers = [], redis } = options;
   const observe = fanOut([
     ...(logger === false ? [] : [pinoObserver(logger ?? defaultLogger())]),
     ...observers,
   ]);
+  const spread = spreadPlans(plans, references, topology);
   const store = new TopologyStore(topology);
   const endpoints = new Endpoints({ ...config.pool, breaker: config.breaker }, observe);
   const executor = new Executor(endpoints, config.retry, observe);
@@ -83,7 +108,13 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     redisRegions.close();
   };
   try {
-    const { shapes, system } = await inspectShards(config, topology, plans, executor, observe);
+    const { shapes, system } = await inspectShards(
+      config,
+      topology,
+      { plans, spread, references },
+      executor,
+      observe,
+    );
     await redisRegions.ready();
     // Two systems may share one Redis, and even names and keys; their rows must not mix.
     const namespace = `${config.cache.namespace}:${system.slice(0, 8)}`;
@@ -99,15 +130,23 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     };
     const registry = new TableRegistry();
     const moves = new Moves({ topology: store, executor, calls, registry, observe });
-    const tables = plans.map((plan) => {
-      const [shard] = topology.keyspaces.get(plan.table.keyspace)?.shards ?? [];
+    const shapeOf = (plan: RowPlan) => {
+      const [shard] = spread.find((candidate) => candidate.plan === plan)?.shards ?? [];
       const shape = shapes.get(shard?.name ?? '')?.get(plan.table.name);
       if (shape === undefined) throw new TypeError('the shape of every table was checked');
-      const runtime = openTable(plan, shape, shared);
+      return shape;
+    };
+    const tables = plans.map((plan) => {
+      const runtime = openTable(plan, shapeOf(plan), shared);
       registry.add(plan.label, runtime);
       return [plan.label, tableAccess(runtime, registry, moves, observe)];
     });
     reportUnlawfulReplicas(topology, who, observe);
+    const referenceTables = references.map((plan) => {
+      const runtime = openReference(plan, shapeOf(plan), config.region, shared);
+      registry.addReference(plan.label, runtime);
+      return [plan.label, referenceAccess(runtime)];
+    });
     observe({
       type: 'started',
       epoch: topology.epoch,
@@ -119,6 +158,10 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     const guards = new Map<string, Guard>();
     const members: DataLayerMembers = {
       relocations: { sweep: (options) => moves.sweep(options) },
+      placement: (options) =>
+        calls.run(options, (deadline) =>
+          readPlacement(executor, store.current, options?.exact ?? false, deadline),
+        ),
       guard(name, limits) {
         const guard = guards.get(name) ?? createGuard(name, { ...limits, observer: observe });
         guards.set(name, guard);
@@ -133,18 +176,24 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
         observe({ type: 'closed', durationMs: performance.now() - closingAt, cut });
       }),
     };
-    return Object.freeze({ ...Object.fromEntries(tables), ...members });
+    return Object.freeze({ ...Object.fromEntries([...tables, ...referenceTables]), ...members });
   } catch (error) {
     await close();
     throw error;
   }
 }
 
+interface Plans {
+  readonly plans: readonly TablePlan[];
+  readonly references: readonly ReferencePlan[];
+  readonly spread: readonly SpreadPlan[];
+}
+
 /** Asks every shard who it is and what its tables look like. */
 async function inspectShards(
   config: DataLayerConfig,
   topology: Topology,
-  plans: readonly TablePlan[],
+  { plans, spread, references }: Plans,
   executor: Executor,
   observe: Observer,
 ) {
@@ -153,18 +202,24 @@ async function inspectShards(
   try {
     const { systemTables } = config;
     const system = await verifyShards(
-      { topology, executor, deadline, systemTables, observe },
+      {
+        topology,
+        executor,
+        deadline,
+        systemTables,
+        referenceTables: new Set(references.map(({ table }) => table.name)),
+        observe,
+      },
       problems,
     );
     if (problems.length === 0) {
       const needs = systemTableNeeds(topology, plans);
       await ensureSystemTables({ executor, deadline, systemTables }, needs, problems);
     }
-    const keyspaces = new Set(plans.map(({ table }) => table.keyspace));
-    const holdsTables = ({ keyspace }: Shard) => keyspaces.has(keyspace);
+    const holding = new Set(spread.flatMap(({ shards }) => shards));
     const shapes = new Map(
       await Promise.all(
-        [...topology.shards.values()].filter(holdsTables).map(
+        [...holding].map(
           async ({ name, primary }) =>
             [
               name,
@@ -177,7 +232,7 @@ async function inspectShards(
         ),
       ),
     );
-    checkAllColumns(plans, topology, shapes, problems);
+    checkAllColumns(spread, shapes, problems);
     if (problems.length > 0 || system === undefined) {
       throw new ConfigError('The databases do not fit', problems);
     }

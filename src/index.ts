@@ -10,8 +10,15 @@ export type {
   ShardDocument,
   TopologyDocument,
 } from './config/topology-document.ts';
-export { createDataLayer, type DataLayer } from './data-layer.ts';
+export { createDataLayer, type DataLayer, type PlacementOptions } from './data-layer.ts';
 export type { DataLayerOptions } from './data-layer-options.ts';
+export { placementChart } from './distributed/placement-chart.ts';
+export type {
+  KeyspacePlacement,
+  PlacementReport,
+  PlacementSkew,
+  ShardPlacement,
+} from './distributed/placement-report.ts';
 export {
   AbortedError,
   CircuitOpenError,
@@ -42,6 +49,7 @@ export type { MeridianEvent, Observer } from './observability/events.ts';
 export type { Logger } from './observability/pino-observer.ts';
 export type { Guard, GuardOptions, GuardRunOptions } from './resilience/create-guard.ts';
 export type { Explanation } from './routing/explain.ts';
+export type { ReferenceExplanation } from './routing/nearest-shards.ts';
 export type { Place } from './sharding/place.ts';
 export { uuidFromBytes, uuidToBytes } from './sharding/uuid.ts';
 export {
@@ -51,6 +59,12 @@ export {
   type TableDefinition,
 } from './table/define-table.ts';
 export type { ReadOptions } from './table/read-path.ts';
+export type { ReferenceDefinition, ReferenceTable } from './table/reference-table.ts';
+export type {
+  AllOptions,
+  ReferenceHandle,
+  ReferenceWriteResult,
+} from './table/reference-types.ts';
 export type {
   EverywhereHandle,
   ExecuteOptions,

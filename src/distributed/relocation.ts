@@ -172,7 +172,7 @@ export class Relocation {
     const pausedAt = performance.now();
     const pause = new Deadline(Math.max(1, Math.min(order.pauseMs, deadline.remainingMs)));
     const stopListening = deadline.onCancel((reason) => pause.cancel(reason));
-    const isolation = 'repeatable-read';
+    const isolation = 'REPEATABLE READ';
     try {
       const { value: rows } = await runTransaction(
         this.#executor,
@@ -184,7 +184,7 @@ export class Relocation {
             order.to.shard.primary,
             pause,
             (target) => this.#copy(flight, source, target),
-            { isolation },
+            isolation,
           );
           for (const table of tables.toReversed()) {
             const owner = ownerParam(table, move.owner);
@@ -194,7 +194,7 @@ export class Relocation {
           await source.run(flipMove(move));
           return value;
         },
-        { isolation },
+        isolation,
       );
       return { rows, pausedMs: performance.now() - pausedAt };
     } finally {

@@ -10,15 +10,13 @@ import type { Executor } from './executor.ts';
 
 const rollbackTimeoutMs = 2_000;
 
-export interface TransactionOptions {
-  /** Default: what the server is set to. */
-  readonly isolation?: 'repeatable-read';
-}
-
 /** The statements of one open transaction. Refuses to run once the transaction has ended. */
 export interface TransactionScope {
   run(statement: Statement): Promise<StatementResult>;
 }
+
+/** The server's default holds where none is asked for. */
+export type Isolation = 'REPEATABLE READ';
 
 export interface Committed<T> {
   readonly value: T;
@@ -37,14 +35,14 @@ export async function runTransaction<T>(
   primary: Endpoint,
   deadline: Deadline,
   body: (scope: TransactionScope) => Promise<T>,
-  options: TransactionOptions = {},
+  isolation?: Isolation,
 ): Promise<Committed<T>> {
   // What the caller's own code throws says nothing about the endpoint, so it travels as a value
   // past the guard, whose breaker counts what is thrown.
   const settled = await executor.run([primary], {
     access: 'transaction',
     deadline,
-    run: (session) => attempt(session, primary, deadline, body, options),
+    run: (session) => attempt(session, primary, deadline, body, isolation),
   });
   if ('committed' in settled) return settled.committed;
   throw settled.failure;
@@ -57,7 +55,7 @@ async function attempt<T>(
   primary: Endpoint,
   deadline: Deadline,
   body: (scope: TransactionScope) => Promise<T>,
-  { isolation }: TransactionOptions,
+  isolation: Isolation | undefined,
 ): Promise<Settled<T>> {
   const told = (error: unknown) =>
     callerError(error, {
@@ -66,8 +64,9 @@ async function attempt<T>(
       endpoint: primary.name,
       shard: primary.shard,
     });
-  if (isolation === 'repeatable-read') {
-    await session.control('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ', deadline);
+  if (isolation !== undefined) {
+    // For the next transaction only, so the connection's next user is not concerned.
+    await session.control(`SET TRANSACTION ISOLATION LEVEL ${isolation}`, deadline);
   }
   await session.control('BEGIN', deadline);
   let ended = false;

@@ -24,6 +24,8 @@ interface Verification {
   readonly deadline: Deadline;
   /** Whether databases without an identity may be given one. */
   readonly systemTables: 'create' | 'verify';
+  /** Tables that every shard holds in full: their rows live in no slot. */
+  readonly referenceTables: ReadonlySet<string>;
   readonly observe: Observer;
 }
 
@@ -116,7 +118,13 @@ async function remap(
   problems: Problem[],
 ): Promise<void> {
   const shards = verification.topology.keyspaces.get(keyspace)?.shards ?? [];
-  const full = await Promise.all(shards.map((shard) => onPrimary(verification, shard, holdsRows)));
+  const full = await Promise.all(
+    shards.map((shard) =>
+      onPrimary(verification, shard, (session, deadline) =>
+        holdsRows(session, verification.referenceTables, deadline),
+      ),
+    ),
+  );
   const empty = !full.includes(true);
   const kept: string[] = [];
   for (const { shard, recordedSlots } of moved) {

@@ -77,8 +77,12 @@ export async function replaceSlots(
   return (await session.run({ sql, params: [to, from] }, cancellation)).affected === 1;
 }
 
-/** Whether any table but Meridian's own holds a row. */
-export async function holdsRows(session: Session, cancellation: Cancellation): Promise<boolean> {
+/** Whether any table but Meridian's own and those named in `except` holds a row. */
+export async function holdsRows(
+  session: Session,
+  except: ReadonlySet<string>,
+  cancellation: Cancellation,
+): Promise<boolean> {
   const listed = await session.run(
     {
       sql: `SELECT table_name AS name FROM information_schema.tables
@@ -88,6 +92,7 @@ export async function holdsRows(session: Session, cancellation: Cancellation): P
     cancellation,
   );
   for (const { name } of listed.rows) {
+    if (except.has(String(name))) continue;
     const sql = `SELECT 1 FROM ${quoteName(String(name))} LIMIT 1`;
     if ((await session.run({ sql, params: [] }, cancellation)).rows.length > 0) return true;
   }

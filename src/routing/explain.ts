@@ -1,5 +1,15 @@
 import { endpointLabel } from '../config/endpoint-url.ts';
+import type { Endpoint } from '../topology/topology.ts';
 import type { Route, RouteReason } from './route.ts';
+
+/** An endpoint without its credentials. */
+export interface ExplainedEndpoint {
+  readonly name: string;
+  readonly role: 'primary' | 'replica';
+  readonly region: string;
+  /** `host:port/database`. */
+  readonly address: string;
+}
 
 /** Where a key lives and why. Holds no key, no row and no credentials. */
 export interface Explanation {
@@ -13,12 +23,7 @@ export interface Explanation {
   readonly reason: RouteReason;
   /** The reason in words. */
   readonly because: string;
-  readonly endpoints: readonly {
-    name: string;
-    role: 'primary' | 'replica';
-    region: string;
-    address: string;
-  }[];
+  readonly endpoints: readonly ExplainedEndpoint[];
   /** The topology that this follows from. */
   readonly epoch: number;
 }
@@ -43,12 +48,11 @@ export function explainRoute(table: string, route: Route): Explanation {
     locator: route.locator,
     reason: route.reason,
     because: `${words[route.reason]}: slot ${route.slot} is on ${shard.name} in ${shard.region.name}`,
-    endpoints: [shard.primary, ...shard.replicas].map(({ name, role, region, address }) => ({
-      name,
-      role,
-      region,
-      address: endpointLabel(address),
-    })),
+    endpoints: [shard.primary, ...shard.replicas].map(explainEndpoint),
     epoch: route.epoch,
   };
+}
+
+export function explainEndpoint({ name, role, region, address }: Endpoint): ExplainedEndpoint {
+  return { name, role, region, address: endpointLabel(address) };
 }

@@ -40,6 +40,15 @@ export function nearestRegion<T extends Region>(location: LatLon, regions: reado
 }
 
 /**
+ * The regions in the order of their distance along the great circle, nearest first; of several
+ * equally near, the one with the lowest code first. O(regions log regions).
+ */
+export function regionsByDistance<T extends Region>(location: LatLon, regions: readonly T[]): T[] {
+  const away = new Map(regions.map((region) => [region, haversine(location, region.location)]));
+  return [...regions].sort((a, b) => (away.get(a) ?? 0) - (away.get(b) ?? 0) || a.code - b.code);
+}
+
+/**
  * The haversine of the angle between two places, 0 to 1. It grows with the distance along the great
  * circle, which is all that a comparison needs.
  */

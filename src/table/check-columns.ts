@@ -2,7 +2,7 @@ import { didYouMean } from '../config/did-you-mean.ts';
 import type { Problem } from '../errors/config-error.ts';
 import type { ColumnShape, TableShape } from '../mysql/table-shape.ts';
 import type { StoredAs } from './column-codec.ts';
-import type { PlannedColumn, TablePlan } from './table-plan.ts';
+import type { PlannedColumn, RowPlan } from './table-plan.ts';
 
 const integers = ['tinyint', 'smallint', 'mediumint', 'int', 'bigint'];
 const texts = ['char', 'varchar', 'tinytext', 'text', 'mediumtext', 'longtext'];
@@ -25,7 +25,7 @@ const fitting: Record<StoredAs, readonly string[]> = {
 
 /** Holds a table's plan against what a shard's database says its columns are. */
 export function checkColumns(
-  { label, table, columns }: TablePlan,
+  { label, table, columns }: RowPlan,
   shapes: ReadonlyMap<string, TableShape>,
   shard: string,
   problems: Problem[],
@@ -113,7 +113,7 @@ function misfitReason(storedAs: StoredAs, { dataType }: ColumnShape): string | u
 
 /** What the codecs and statements, built once, rely on: it must be the same on every shard. */
 export function checkAgreement(
-  { label, table, columns }: TablePlan,
+  { label, table, columns }: RowPlan,
   first: { readonly shard: string; readonly shape: TableShape | undefined },
   other: { readonly shard: string; readonly shape: TableShape | undefined },
   problems: Problem[],

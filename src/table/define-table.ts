@@ -1,32 +1,13 @@
-import type { z } from 'zod';
 import type { Place } from '../sharding/place.ts';
 import type { ColumnCodecName } from './column-codec.ts';
+import {
+  type ReferenceDefinition,
+  type ReferenceTable,
+  referenceTable,
+} from './reference-table.ts';
+import type { CachePolicy, ColumnOf, RowOf, RowSchema } from './row-schema.ts';
 
-/** A zod object whose fields are the table's columns. */
-export type RowSchema = z.ZodObject;
-
-export type RowOf<Schema extends RowSchema> = Readonly<z.output<Schema>>;
-export type ColumnOf<Schema extends RowSchema> = keyof z.output<Schema> & string;
-
-/** How rows of a table are cached. Default: not at all. */
-export interface CachePolicy {
-  /** Milliseconds a row is served without asking the database. */
-  readonly ttlMs: number;
-  /**
-   * Milliseconds past `ttlMs` in which the old row is served while a new one is loaded, and stands
-   * in while the database can't answer. Default 0.
-   */
-  readonly staleMs?: number;
-  /** Milliseconds that "no such row" is served. Default: the smaller of `ttlMs` and 1,000. */
-  readonly negativeTtlMs?: number;
-  /**
-   * Milliseconds this process serves from memory without asking Redis; so long may it miss what
-   * another process wrote. Default: the smaller of `ttlMs` and 1,000; `ttlMs` without Redis.
-   */
-  readonly memoryTtlMs?: number;
-  /** Rows in memory; those used least recently leave first. Default 10,000. */
-  readonly maxEntries?: number;
-}
+export type { CachePolicy, ColumnOf, RowOf, RowSchema } from './row-schema.ts';
 
 export interface TableDefinition<
   Name extends string,
@@ -50,6 +31,7 @@ export interface TableDefinition<
   /** Codecs for columns whose type does not follow from their zod type. */
   readonly columns?: { readonly [Column in ColumnOf<Schema>]?: ColumnCodecName };
   readonly cache?: CachePolicy;
+  readonly reference?: undefined;
 }
 
 /** A table whose rows belong to the rows of another, and live where their owner lives. */
@@ -111,6 +93,13 @@ export interface Table<
  */
 export function defineTable<
   const Name extends string,
+  Schema extends RowSchema,
+  const PrimaryKey extends ColumnOf<Schema>,
+>(
+  definition: ReferenceDefinition<Name, Schema, PrimaryKey>,
+): ReferenceTable<Name, Schema, PrimaryKey>;
+export function defineTable<
+  const Name extends string,
   const KeyspaceName extends string,
   Schema extends RowSchema,
   const PrimaryKey extends ColumnOf<Schema>,
@@ -142,8 +131,10 @@ export function defineTable<
 export function defineTable<Schema extends RowSchema>(
   definition:
     | TableDefinition<string, string, Schema, ColumnOf<Schema>, ColumnOf<Schema>>
-    | MemberDefinition<string, Table, Schema, ColumnOf<Schema>, ColumnOf<Schema>>,
-): Table<string, string, Schema> {
+    | MemberDefinition<string, Table, Schema, ColumnOf<Schema>, ColumnOf<Schema>>
+    | ReferenceDefinition<string, Schema, ColumnOf<Schema>>,
+): Table<string, string, Schema> | ReferenceTable<string, Schema> {
+  if ('reference' in definition && definition.reference) return referenceTable(definition);
   const { name, schema, primaryKey, cache } = definition;
   const placement =
     'group' in definition

@@ -6,16 +6,19 @@ import type { Problem } from '../errors/config-error.ts';
 import type { Calls } from '../execution/calls.ts';
 import type { Executor } from '../execution/executor.ts';
 import { ReadBatcher } from '../execution/read-batcher.ts';
+import { referenceStatements } from '../mysql/reference-statements.ts';
 import { maxKeysPerStatement, tableStatements } from '../mysql/statements.ts';
 import type { ColumnShape, TableShape } from '../mysql/table-shape.ts';
 import type { Observer } from '../observability/events.ts';
-import type { Topology } from '../topology/topology.ts';
+import type { Shard, Topology } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import { auditedFor, type Who } from './audited.ts';
 import { checkAgreement, checkColumns } from './check-columns.ts';
-import type { RowOf, RowSchema, Table } from './define-table.ts';
+import type { RowOf, RowSchema } from './define-table.ts';
+import type { ReferenceRuntime } from './reference-runtime.ts';
+import { Nearest } from './reference-runtime.ts';
 import { RowCodec } from './row-codec.ts';
-import type { TablePlan } from './table-plan.ts';
+import type { ReferencePlan, RowPlan, TablePlan } from './table-plan.ts';
 import type { TableRuntime } from './table-runtime.ts';
 
 /** What all tables of a data layer share. */
@@ -34,16 +37,36 @@ export interface SharedParts {
 /** The shapes of every shard's tables, by shard. */
 export type Shapes = ReadonlyMap<string, ReadonlyMap<string, TableShape>>;
 
-/** Checks every plan on every shard of its keyspace; each problem is reported once. */
-export function checkAllColumns(
+/** A plan and the shards that must hold its table. */
+export interface SpreadPlan {
+  readonly plan: RowPlan;
+  readonly shards: readonly Shard[];
+}
+
+/** Where the tables of all plans must be: on the shards of their keyspace, or on every shard. */
+export function spreadPlans(
   plans: readonly TablePlan[],
+  references: readonly ReferencePlan[],
   topology: Topology,
+): SpreadPlan[] {
+  const everyShard = [...topology.shards.values()];
+  return [
+    ...plans.map((plan) => ({
+      plan,
+      shards: topology.keyspaces.get(plan.table.keyspace)?.shards ?? [],
+    })),
+    ...references.map((plan) => ({ plan, shards: everyShard })),
+  ];
+}
+
+/** Checks every plan on every shard that must hold its table; each problem is reported once. */
+export function checkAllColumns(
+  plans: readonly SpreadPlan[],
   shapes: Shapes,
   problems: Problem[],
 ): void {
-  for (const plan of plans) {
+  for (const { plan, shards } of plans) {
     const found = new Map<string, Problem>();
-    const shards = topology.keyspaces.get(plan.table.keyspace)?.shards ?? [];
     const shapeOn = (shard: string) => ({ shard, shape: shapes.get(shard)?.get(plan.table.name) });
     const first = shapeOn(shards[0]?.name ?? '');
     for (const { name } of shards) {
@@ -61,8 +84,43 @@ export function checkAllColumns(
 export function openTable<Schema extends RowSchema>(
   plan: TablePlan<Schema>,
   shape: TableShape,
-  { topology, executor, calls, redis, who, forwarding, namespace, observe }: SharedParts,
+  shared: SharedParts,
 ): TableRuntime<Schema> {
+  const { table } = plan;
+  const { keyspace, shardKey } = table;
+  const isGeographic = shared.topology.current.keyspaces.get(keyspace)?.strategy === 'geo';
+  const forwarding = isGeographic ? shared.forwarding : undefined;
+  return { ...openRows(plan, shape, { keyspace, shardKey, forwarding }, shared), table };
+}
+
+/** Builds what a checked reference table works with. */
+export function openReference<Schema extends RowSchema>(
+  plan: ReferencePlan<Schema>,
+  shape: TableShape,
+  region: string | undefined,
+  shared: SharedParts,
+): ReferenceRuntime<Schema> {
+  const { table } = plan;
+  // No keyspace can have this name, so no cached row of another table is met under it.
+  const home = { keyspace: '@reference', shardKey: table.primaryKey, forwarding: undefined };
+  const rows = openRows(plan, shape, home, shared);
+  const broadcast = referenceStatements(table.name, rows.codec.columns, table.primaryKey);
+  return { ...rows, table, broadcast, nearest: new Nearest(region) };
+}
+
+/** Where the rows of a table are looked for. */
+interface RowsHome {
+  readonly keyspace: string;
+  readonly shardKey: string;
+  readonly forwarding: Forwarding | undefined;
+}
+
+function openRows<Schema extends RowSchema>(
+  plan: RowPlan<Schema>,
+  shape: TableShape,
+  { keyspace, shardKey, forwarding }: RowsHome,
+  { topology, executor, calls, redis, who, namespace, observe }: SharedParts,
+): Omit<TableRuntime<Schema>, 'table'> {
   const { table, columns } = plan;
   const codec = new RowCodec(plan, shape);
   const equalityOf = (column: string) =>
@@ -74,8 +132,8 @@ export function openTable<Schema extends RowSchema>(
     columns: codec.columns,
     key: table.primaryKey,
     exactKey: equality === 'exact',
-    shardKey: table.shardKey,
-    exactShardKey: equalityOf(table.shardKey) === 'exact',
+    shardKey,
+    exactShardKey: equalityOf(shardKey) === 'exact',
   });
   const source = {
     table: table.name,
@@ -84,23 +142,18 @@ export function openTable<Schema extends RowSchema>(
     keysPerStatement,
   };
   return {
-    table,
     codec,
     statements,
-    cache: cacheOf(plan, codec, `${namespace}:${table.keyspace}:${table.name}`, redis, observe),
+    cache: cacheOf(plan, codec, `${namespace}:${keyspace}:${table.name}`, redis, observe),
     batcher: new ReadBatcher(source, executor, observe),
     keysPerStatement,
     topology,
     region: who.processRegion,
     audited: auditedFor(table.name, who, observe),
-    forwarding: isGeographic(table, topology.current) ? forwarding : undefined,
+    forwarding,
     executor,
     calls,
   };
-}
-
-function isGeographic({ keyspace }: Table, topology: Topology): boolean {
-  return topology.keyspaces.get(keyspace)?.strategy === 'geo';
 }
 
 /**
@@ -119,7 +172,7 @@ function keyEquality(
 }
 
 function cacheOf<Schema extends RowSchema>(
-  { table, columns }: TablePlan<Schema>,
+  { table, columns }: RowPlan<Schema>,
   codec: RowCodec<Schema>,
   namespace: string,
   redis: RedisStores | undefined,

@@ -7,7 +7,7 @@ import type { RawRow, SqlValue } from '../mysql/sql.ts';
 import type { TableShape } from '../mysql/table-shape.ts';
 import { CodecFailure, type ColumnCodec, columnCodec } from './column-codec.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
-import type { TablePlan } from './table-plan.ts';
+import type { RowPlan } from './table-plan.ts';
 
 /** The key of a row in the forms that are asked for. */
 export interface RowKey {
@@ -30,13 +30,13 @@ interface Column {
 export class RowCodec<Schema extends RowSchema> {
   /** In the order of the statements' columns. */
   readonly columns: readonly string[];
-  readonly #plan: TablePlan<Schema>;
+  readonly #plan: RowPlan<Schema>;
   readonly #columns: readonly Column[];
   readonly #byName: ReadonlyMap<string, Column>;
   readonly #key: Column;
   readonly #keyIsUuid: boolean;
 
-  constructor(plan: TablePlan<Schema>, shape: TableShape) {
+  constructor(plan: RowPlan<Schema>, shape: TableShape) {
     this.#plan = plan;
     this.#columns = [...plan.columns].flatMap(([name, { storedAs, nullable, optional }]) => {
       const column = shape.columns.get(name);

@@ -5,17 +5,34 @@ import type { Topology } from '../topology/topology.ts';
 import type { StoredAs } from './column-codec.ts';
 import { type ColumnKind, columnKind } from './column-kind.ts';
 import type { CachePolicy, RowSchema, Table } from './define-table.ts';
+import type { ReferenceTable } from './reference-table.ts';
 
 export interface PlannedColumn extends ColumnKind {
   readonly storedAs: StoredAs;
 }
 
-/** A table whose definition was found consistent, with what every column holds. */
-export interface TablePlan<Schema extends RowSchema = RowSchema> {
+/** What a table's definition says of its rows, wherever they live. */
+export type RowTable<Schema extends RowSchema = RowSchema> = Omit<
+  ReferenceTable<string, Schema>,
+  'reference'
+>;
+
+/** A definition that was found consistent, with what every column holds. */
+export interface RowPlan<Schema extends RowSchema = RowSchema> {
   /** The name under which the data layer offers it. */
   readonly label: string;
-  readonly table: Table<string, string, Schema>;
+  readonly table: RowTable<Schema>;
   readonly columns: ReadonlyMap<string, PlannedColumn>;
+}
+
+/** The plan of a table whose rows live in a keyspace. */
+export interface TablePlan<Schema extends RowSchema = RowSchema> extends RowPlan<Schema> {
+  readonly table: Table<string, string, Schema>;
+}
+
+/** The plan of a table that every shard holds. */
+export interface ReferencePlan<Schema extends RowSchema = RowSchema> extends RowPlan<Schema> {
+  readonly table: ReferenceTable<string, Schema>;
 }
 
 /** Of the form of every id that `insert` makes. */
@@ -31,18 +48,43 @@ export function planTable<Schema extends RowSchema>(
   problems: Problem[],
 ): TablePlan<Schema> | undefined {
   const before = problems.length;
-  const report = (path: string, message: string) => {
+  const report = reporter(label, problems);
+  const columns = planRows(table, report);
+  if (columns !== undefined) checkPlacement(table, columns, topology, report);
+  return columns !== undefined && problems.length === before
+    ? { label, table, columns }
+    : undefined;
+}
+
+/** Checks a reference table by itself: there is no placement to check. */
+export function planReference<Schema extends RowSchema>(
+  label: string,
+  table: ReferenceTable<string, Schema>,
+  problems: Problem[],
+): ReferencePlan<Schema> | undefined {
+  const before = problems.length;
+  const columns = planRows(table, reporter(label, problems));
+  return columns !== undefined && problems.length === before
+    ? { label, table, columns }
+    : undefined;
+}
+
+function reporter(label: string, problems: Problem[]): Report {
+  return (path, message) => {
     problems.push({ path: ['tables', label, path].filter(Boolean).join('.'), message });
   };
+}
+
+/** What the columns hold; undefined when this is no table at all. */
+function planRows(table: RowTable, report: Report): Map<string, PlannedColumn> | undefined {
   if (!isTable(table)) {
     report('', 'is no table; make it with defineTable({ … })');
     return undefined;
   }
   const columns = planColumns(table, report);
   checkKeys(table, columns, report);
-  checkPlacement(table, columns, topology, report);
   checkCache(table.cache, report);
-  return problems.length === before ? { label, table, columns } : undefined;
+  return columns;
 }
 
 type Report = (path: string, message: string) => void;
@@ -56,7 +98,7 @@ function isTable(value: unknown): boolean {
   );
 }
 
-function planColumns(table: Table, report: Report): Map<string, PlannedColumn> {
+function planColumns(table: RowTable, report: Report): Map<string, PlannedColumn> {
   const planned = new Map<string, PlannedColumn>();
   const { shape } = table.schema;
   const { catchall, checks = [] } = table.schema.def;
@@ -121,13 +163,13 @@ function isStoredAs(name: string): name is StoredAs {
 }
 
 function checkKeys(
-  table: Table,
+  table: RowTable & { readonly shardKey?: string },
   columns: ReadonlyMap<string, PlannedColumn>,
   report: Report,
 ): void {
   for (const role of ['primaryKey', 'shardKey'] as const) {
     const name = table[role];
-    if (role === 'shardKey' && name === table.primaryKey) continue;
+    if (name === undefined || (role === 'shardKey' && name === table.primaryKey)) continue;
     if (!(name in table.schema.shape)) {
       report(
         role,

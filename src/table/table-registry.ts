@@ -2,6 +2,7 @@ import { didYouMean } from '../config/did-you-mean.ts';
 import type { MovedRow } from '../distributed/move-settlement.ts';
 import type { Group } from '../distributed/moving-group.ts';
 import { RoutingError } from '../errors/routing-error.ts';
+import type { ReferenceRuntime } from './reference-runtime.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import type { Tables, Touches } from './table-types.ts';
 
@@ -11,9 +12,14 @@ export type TouchedKeys = ReadonlyMap<TableRuntime, readonly string[]>;
 /** The tables of one data layer, for what concerns several of them: transactions and raw changes. */
 export class TableRegistry {
   readonly #tables = new Map<string, TableRuntime>();
+  readonly #references = new Map<string, ReferenceRuntime>();
 
   add(label: string, runtime: TableRuntime): void {
     this.#tables.set(label, runtime);
+  }
+
+  addReference(label: string, runtime: ReferenceRuntime): void {
+    this.#references.set(label, runtime);
   }
 
   /** The tables of a keyspace, by label. */
@@ -40,6 +46,12 @@ export class TableRegistry {
     const keys = new Map<TableRuntime, readonly string[]>();
     for (const [label, values] of Object.entries(touches)) {
       const runtime = this.#tables.get(label);
+      if (this.#references.has(label)) {
+        throw new RoutingError(
+          `touches names '${label}', a reference table: changed on one shard it would differ from the others. ` +
+            `Change it with ${label}.put() and ${label}.delete().`,
+        );
+      }
       if (runtime === undefined) {
         throw new RoutingError(
           `touches names '${label}', which is no table here${didYouMean(label, this.#tables.keys())}`,
@@ -100,6 +112,7 @@ export class TableRegistry {
 
   /** Stops the caches, after a last attempt at what Redis was not told yet. */
   async close(): Promise<void> {
-    await Promise.all([...this.#tables.values()].map(({ cache }) => cache?.close()));
+    const all = [...this.#tables.values(), ...this.#references.values()];
+    await Promise.all(all.map(({ cache }) => cache?.close()));
   }
 }

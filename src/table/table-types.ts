@@ -6,11 +6,13 @@ import type { Explanation } from '../routing/explain.ts';
 import type { Place } from '../sharding/place.ts';
 import type { RowOf, RowSchema, Table } from './define-table.ts';
 import type { ReadOptions } from './read-path.ts';
+import type { ReferenceTable } from './reference-table.ts';
+import type { ReferenceHandle } from './reference-types.ts';
 import type { RelocateOptions, RelocationResult } from './relocate-owner.ts';
 import type { WriteResult } from './write-path.ts';
 
 /** The tables of a data layer, by the name under which it offers them. */
-export type Tables = Readonly<Record<string, Table>>;
+export type Tables = Readonly<Record<string, Table | ReferenceTable>>;
 
 /** A row as it is stored. */
 export type Row<T extends Table> = RowOf<T['schema']>;
@@ -53,7 +55,11 @@ export interface ScatterOptions<Schema extends RowSchema | undefined = undefined
 /** The cached rows that a raw change may touch: their keys by table, or `'none'`. */
 export type Touches<All extends Tables> =
   | 'none'
-  | { readonly [Name in keyof All]?: readonly Key<All[Name]>[] };
+  | {
+      readonly [Name in keyof All as All[Name] extends ReferenceTable
+        ? never
+        : Name]?: readonly Key<Extract<All[Name], Table>>[];
+    };
 
 export interface ExecuteOptions<All extends Tables> extends CallOptions {
   /** Must be given where a table of the keyspace has a cache. */
@@ -136,9 +142,9 @@ export interface TransactionTable<T extends Table> {
 
 /** What a transaction's body is given: raw statements, and the tables of its keyspace by name. */
 export type Transaction<KeyspaceName extends string, All extends Tables> = {
-  readonly [Name in keyof All as All[Name]['keyspace'] extends KeyspaceName
+  readonly [Name in keyof All as All[Name] extends Table<string, KeyspaceName>
     ? Name
-    : never]: TransactionTable<All[Name]>;
+    : never]: All[Name] extends Table ? TransactionTable<All[Name]> : never;
 } & {
   query<Schema extends RowSchema | undefined = undefined>(
     sql: string,
@@ -151,6 +157,13 @@ export type Transaction<KeyspaceName extends string, All extends Tables> = {
     options?: { readonly touches?: Touches<All> },
   ): Promise<{ readonly affected: number }>;
 };
+
+/** What a running data layer offers a table by. */
+export type HandleOf<T extends Table | ReferenceTable, All extends Tables> = T extends Table
+  ? TableHandle<T, All>
+  : T extends ReferenceTable
+    ? ReferenceHandle<T>
+    : never;
 
 /** A table of a running data layer. */
 export interface TableHandle<T extends Table, All extends Tables> {

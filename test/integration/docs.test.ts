@@ -33,9 +33,15 @@ async function createTables(): Promise<void> {
     ({ page, language }) => page.endsWith('getting-started.md') && language === 'sql',
   );
   expect(ddl).toHaveLength(2);
+  // Other pages define what every shard holds.
+  const broadcast = blocks.filter(
+    ({ page, language, text }) =>
+      language === 'sql' && !page.endsWith('getting-started.md') && text.startsWith('CREATE TABLE'),
+  );
   for (const shard of shards) {
     const connection = await createConnection(cluster.shards[shard].primary.url);
     await connection.query(ddl[shard.startsWith('tx') ? 1 : 0]?.text ?? '');
+    for (const { text } of broadcast) await connection.query(text);
     await connection.end();
   }
 }

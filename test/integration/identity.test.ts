@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { ConfigError, createDataLayer, type TopologyDocument } from 'meridian';
+import { ConfigError, createDataLayer, defineTable, type TopologyDocument } from 'meridian';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { z } from 'zod';
 import { failureOf, shardNames, TestCluster } from '../support/cluster.ts';
 import { tables } from '../support/tables.ts';
 
@@ -93,6 +94,23 @@ it('a shard added to an empty keyspace is taken in', async () => {
   await start(smaller());
   await start();
   await start(cluster.topology(), 'verify');
+});
+
+it('rows of a reference table live in no slot, so a keyspace with nothing else is empty', async () => {
+  const units = defineTable({
+    name: 'units',
+    reference: true,
+    primaryKey: 'code',
+    schema: z.object({ code: z.string() }),
+  });
+  for (const shard of shardNames) {
+    await cluster.sql(shard, 'CREATE TABLE units (code VARCHAR(9) PRIMARY KEY)');
+    await cluster.sql(shard, "INSERT INTO units VALUES ('kg')");
+  }
+  await start(smaller());
+  expect(await refusal(cluster.topology())).toMatch(/keyspaces\.ledger: 'tx-1' holds rows/);
+  await cluster.openWith({ units });
+  for (const shard of shardNames) await cluster.sql(shard, 'DROP TABLE units');
 });
 
 it('a database of another system is refused', async () => {

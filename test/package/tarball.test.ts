@@ -76,6 +76,11 @@ describe('the packed package, installed elsewhere', () => {
     expect(version.trim()).toBe(manifest.version);
   });
 
+  it('offers its command', async () => {
+    const help = await exec(consumer, 'npx', ['--no', 'meridian-placement', '--', '--help']);
+    expect(help).toContain('Usage: meridian-placement TOPOLOGY.json');
+  });
+
   it('holds nothing but what is published on purpose', async () => {
     const folder = join(consumer, 'node_modules', manifest.name);
     const published = [...manifest.files, 'LICENSE', 'README.md', 'package.json'];

@@ -3,7 +3,7 @@ import {
   type DataLayer,
   type DataLayerOptions,
   type MeridianEvent,
-  type Table,
+  type Tables,
   type TopologyDocument,
 } from 'meridian';
 import {
@@ -19,7 +19,7 @@ export const shardNames = ['eu-1', 'us-1', 'tx-1', 'tx-2'] as const;
 export type ShardName = (typeof shardNames)[number];
 
 type Standard = typeof tables;
-type Given = Readonly<Record<string, Table>>;
+type Given = Tables;
 type Overrides<T extends Given> = Partial<DataLayerOptions<T>>;
 
 /** A running data layer and what it has reported so far. */

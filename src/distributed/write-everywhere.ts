@@ -1,0 +1,68 @@
+import { isMeridianError } from '../errors/meridian-error.ts';
+import type { ShardResult } from '../errors/scatter-error.ts';
+import type { Executor } from '../execution/executor.ts';
+import { runTransaction, type TransactionScope } from '../execution/transaction.ts';
+import type { Shard } from '../topology/topology.ts';
+
+/** One change that every shard is to take, the same on each. */
+export interface BroadcastWrite {
+  readonly shards: readonly Shard[];
+  readonly deadline: Parameters<typeof runTransaction>[2];
+  /**
+   * Makes the change inside a transaction, locks what it changes, and gives the rows changed. Made
+   * again where the transaction was rolled back.
+   */
+  change(scope: TransactionScope): Promise<number>;
+}
+
+/**
+ * Makes one change on every shard, so that two writers of one row leave all shards the same: who
+ * holds the row's lock on the first shard (by name) writes the others, then commits the first. The
+ * other writers wait there, and so come later everywhere.
+ *
+ * When the first shard can't be had, or none of the others took the change, it is nowhere.
+ *
+ * @returns what became of it on each shard that was asked, the first shard first.
+ */
+export async function writeEverywhere(
+  executor: Executor,
+  { shards, deadline, change }: BroadcastWrite,
+): Promise<ShardResult[]> {
+  const [first, ...others] = [...shards].sort((a, b) => (a.name < b.name ? -1 : 1));
+  if (first === undefined) return [];
+  const writeOn = (shard: Shard, body: (scope: TransactionScope) => Promise<number>) =>
+    // Without gap locks, deleting a row that is not there would lock nothing.
+    resultOf(shard, runTransaction(executor, shard.primary, deadline, body, 'REPEATABLE READ'));
+  let elsewhere: Promise<ShardResult[]> = Promise.resolve([]);
+  const own = await writeOn(first, async (scope) => {
+    const rows = await change(scope);
+    elsewhere = Promise.all(
+      others.map(async (shard) => {
+        const result = await writeOn(shard, change);
+        // A deadlock, or a connection that died in the pool, need not leave the shards different.
+        return result.error?.code === 'MERIDIAN_ROLLED_BACK' ? writeOn(shard, change) : result;
+      }),
+    );
+    const results = await elsewhere;
+    const [refusal] = results;
+    if (refusal?.error !== undefined && results.every(isNotApplied)) throw refusal.error;
+    return rows;
+  });
+  return [own, ...(await elsewhere)];
+}
+
+export function isNotApplied({ outcome }: ShardResult): boolean {
+  return outcome === 'not-applied';
+}
+
+async function resultOf(
+  { name: shard }: Shard,
+  write: Promise<{ readonly value: number }>,
+): Promise<ShardResult> {
+  try {
+    return { shard, outcome: 'applied', rows: (await write).value };
+  } catch (error) {
+    if (!isMeridianError(error)) throw error;
+    return { shard, outcome: error.outcome, rows: 0, error };
+  }
+}

@@ -1,0 +1,124 @@
+import { handOut } from '../cache/memory-store.ts';
+import { ConfigError } from '../errors/config-error.ts';
+import { MergeError } from '../errors/scatter-error.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import type { Consistency } from '../routing/endpoint-order.ts';
+import { nearestEndpoints } from '../routing/nearest-shards.ts';
+import type { ShardKey } from '../sharding/shard-key.ts';
+import type { ReadOptions } from './read-path.ts';
+import type { ReferenceRuntime } from './reference-runtime.ts';
+import type { AllOptions } from './reference-types.ts';
+import type { RowKey } from './row-codec.ts';
+import type { RowOf, RowSchema } from './row-schema.ts';
+
+const defaultMaxRows = 100_000;
+
+/** How a reference table is read: memory, Redis, then the nearest shard that answers. */
+export class ReferenceReads<Schema extends RowSchema> {
+  readonly #runtime: ReferenceRuntime<Schema>;
+  #turn = 0;
+
+  constructor(runtime: ReferenceRuntime<Schema>) {
+    this.#runtime = runtime;
+  }
+
+  async get(key: ShardKey, options: ReadOptions | undefined): Promise<RowOf<Schema> | null> {
+    // What memory holds needs no deadline and no promise but the answer.
+    if (options?.consistency === undefined && typeof key === 'string') {
+      const entry = this.#runtime.cache?.peek(key);
+      if (entry !== undefined) return handOut(entry);
+    }
+    const [row] = await this.getMany([key], options);
+    return row ?? null;
+  }
+
+  async getMany(
+    keys: readonly ShardKey[],
+    options: ReadOptions | undefined,
+  ): Promise<(RowOf<Schema> | null)[]> {
+    if (keys.length === 0) return [];
+    const { cache, calls, codec } = this.#runtime;
+    return calls.run(options, async (deadline) => {
+      const wanted = keys.map((key) => codec.key(key));
+      if (cache === undefined || options?.consistency !== undefined) {
+        return this.#read(wanted, options?.consistency ?? 'primary', deadline);
+      }
+      const byText = new Map(wanted.map((key) => [key.text, key]));
+      return cache.getMany(
+        wanted.map(({ text }) => text),
+        (missing, load) =>
+          this.#read(
+            missing.flatMap((text) => byText.get(text) ?? []),
+            'primary',
+            load,
+          ),
+        deadline,
+      );
+    });
+  }
+
+  all({ limit, maxRows = defaultMaxRows, ...options }: AllOptions): Promise<RowOf<Schema>[]> {
+    const { calls, executor, broadcast, codec, table } = this.#runtime;
+    return calls.run(options, async (deadline) => {
+      assertCounts({ limit, maxRows });
+      const statement = broadcast.firstRows(Math.min(limit ?? maxRows + 1, maxRows + 1));
+      const endpoints = this.#endpoints(options.consistency ?? 'primary');
+      const { rows } = await executor.runStatement(endpoints, statement, 'read', deadline);
+      if (rows.length > maxRows) {
+        throw new MergeError(
+          `Reference table '${table.name}' has more than ${maxRows} rows; give all() a limit or a higher maxRows. ` +
+            'Is it small enough to be on every shard?',
+        );
+      }
+      return rows.map((raw) => codec.decode(raw));
+    });
+  }
+
+  /** The reads of a tick travel together. The rows in the order of `keys`. */
+  async #read(
+    keys: readonly RowKey[],
+    consistency: Consistency,
+    deadline: Deadline,
+  ): Promise<(RowOf<Schema> | null)[]> {
+    const { batcher, codec, nearest, topology } = this.#runtime;
+    const endpoints = this.#endpoints(consistency);
+    const shard = nearest.shards(topology.current)[0]?.name ?? '';
+    const reads = await Promise.allSettled(
+      keys.map((key) =>
+        batcher.read({
+          lane: consistency,
+          endpoints,
+          shard,
+          key: key.identity,
+          param: key.param,
+          deadline,
+        }),
+      ),
+    );
+    // Every part was waited for, so that none goes on behind the caller's back.
+    return reads.map((read) => {
+      if (read.status === 'rejected') throw read.reason;
+      return read.value === null ? null : codec.decode(read.value);
+    });
+  }
+
+  #endpoints(consistency: Consistency) {
+    const { nearest, topology } = this.#runtime;
+    return nearestEndpoints(
+      nearest.shards(topology.current),
+      consistency,
+      this.#turn++,
+      nearest.region,
+    );
+  }
+}
+
+/** A limit that is no count would be ignored, or leave rows out, without a word. */
+function assertCounts(counts: Readonly<Record<string, number | undefined>>): void {
+  const problems = Object.entries(counts).flatMap(([path, value]) =>
+    value === undefined || (Number.isSafeInteger(value) && value >= 0)
+      ? []
+      : [{ path, message: 'must be a whole number, 0 or more' }],
+  );
+  if (problems.length > 0) throw new ConfigError('Bad call options', problems);
+}

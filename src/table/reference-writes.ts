@@ -1,0 +1,94 @@
+import { isNotApplied, writeEverywhere } from '../distributed/write-everywhere.ts';
+import { PartialWriteError, type ShardResult } from '../errors/scatter-error.ts';
+import type { CallOptions } from '../execution/calls.ts';
+import type { TransactionScope } from '../execution/transaction.ts';
+import type { SqlValue } from '../mysql/sql.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import type { ShardKey } from '../sharding/shard-key.ts';
+import type { ReferenceRuntime } from './reference-runtime.ts';
+import type { ReferenceWriteResult } from './reference-types.ts';
+import type { RowKey } from './row-codec.ts';
+import type { RowSchema } from './row-schema.ts';
+
+type Change = (scope: TransactionScope) => Promise<number>;
+
+/** How a reference table is written: on every shard, then the cache forgets what it held. */
+export class ReferenceWrites<Schema extends RowSchema> {
+  readonly #runtime: ReferenceRuntime<Schema>;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(runtime: ReferenceRuntime<Schema>) {
+    this.#runtime = runtime;
+  }
+
+  put(
+    input: Readonly<Record<string, unknown>>,
+    options: CallOptions | undefined,
+  ): Promise<ReferenceWriteResult> {
+    const { calls, codec, table } = this.#runtime;
+    return calls.run(options, async (deadline) => {
+      const row: Readonly<Record<string, unknown>> = codec.parse(input);
+      const values = codec.encode(row);
+      const key = codec.key(row[table.primaryKey]);
+      return this.#write(key, deadline, (scope) => this.#store(scope, key, values));
+    });
+  }
+
+  delete(value: ShardKey, options: CallOptions | undefined): Promise<ReferenceWriteResult> {
+    const { calls, codec, statements } = this.#runtime;
+    return calls.run(options, async (deadline) => {
+      const key = codec.key(value);
+      const statement = statements.remove(key.param);
+      return this.#write(key, deadline, async (scope) => (await scope.run(statement)).affected);
+    });
+  }
+
+  async #store(scope: TransactionScope, key: RowKey, values: readonly SqlValue[]): Promise<number> {
+    const { broadcast, codec, statements } = this.#runtime;
+    await scope.run(broadcast.claim(values));
+    const { affected } = await scope.run(statements.update(codec.columns, values, key.param));
+    // What was claimed is a row of another key, so the server says which unique key is taken.
+    if (affected === 0) await scope.run(statements.insert([values]));
+    return 1;
+  }
+
+  async #write(key: RowKey, deadline: Deadline, change: Change): Promise<ReferenceWriteResult> {
+    const { executor, topology, table } = this.#runtime;
+    const shards = [...topology.current.shards.values()];
+    const results = await this.#inTurn(deadline, () =>
+      writeEverywhere(executor, { shards, deadline, change }),
+    );
+    const refusal = results.find(({ error }) => error !== undefined)?.error;
+    if (refusal !== undefined && results.every(isNotApplied)) throw refusal;
+    const invalidation = await this.#forget(key, results);
+    if (refusal === undefined) return { results, invalidation };
+    throw results.length === 1 ? refusal : new PartialWriteError(table.name, results, true);
+  }
+
+  /**
+   * Writers of one process wait for each other here. On the first shard each would hold a
+   * connection while it waits, and soon there were none left for reads.
+   */
+  async #inTurn<T>(deadline: Deadline, work: () => Promise<T>): Promise<T> {
+    const before = this.#last;
+    const done = deadline.race(before).then(work);
+    // Who gives up does not let the next one past those who were before it.
+    this.#last = Promise.allSettled([before, done]).then(() => undefined);
+    return done;
+  }
+
+  /** A write of unknown outcome may land after the first invalidation, so there is a second. */
+  async #forget(key: RowKey, results: readonly ShardResult[]): Promise<'done' | 'pending'> {
+    const { cache, executor, topology } = this.#runtime;
+    if (cache === undefined) return 'done';
+    const doubtful = results.flatMap(({ shard, outcome }) =>
+      outcome === 'unknown' ? (topology.current.shards.get(shard) ?? []) : [],
+    );
+    if (doubtful.length > 0) {
+      void Promise.all(doubtful.map(({ primary }) => executor.quiet(primary))).then(() =>
+        cache.invalidate([key.text]),
+      );
+    }
+    return cache.invalidate([key.text]);
+  }
+}
