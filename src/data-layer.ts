@@ -53,7 +53,7 @@ export async function createDataLayer<T extends Tables>(
 export async function createDataLayer(options: DataLayerOptions<Tables>): Promise<object> {
   const startedAt = performance.now();
   const { config, topology, plans } = await readOptions(options);
-  const { logger, observers = [], redis } = options;
+  const { logger, observers = [], redis, locateIp } = options;
   const observe = fanOut([
     ...(logger === false ? [] : [pinoObserver(logger ?? defaultLogger())]),
     ...observers,
@@ -75,7 +75,15 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     const namespace = `${config.cache.namespace}:${system.slice(0, 8)}`;
     const redisStore =
       client && new RedisStore(client, { commandTimeoutMs, leaseMs: 10_000 }, observe);
-    const shared = { topology: store, executor, calls, redis: redisStore, namespace, observe };
+    const shared = {
+      topology: store,
+      locateIp,
+      executor,
+      calls,
+      redis: redisStore,
+      namespace,
+      observe,
+    };
     const registry = new TableRegistry();
     const tables = plans.map((plan) => {
       const [shard] = topology.keyspaces.get(plan.table.keyspace)?.shards ?? [];

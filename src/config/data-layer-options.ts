@@ -66,6 +66,12 @@ const settings = strictObject({
       .default('meridian'),
     commandTimeoutMs: milliseconds.default(100),
   }).prefault({}),
+  locateIp: z
+    .custom(
+      (value) => typeof value === 'function',
+      "must be a function of an address; of a maxmind reader, maxmindLocator of 'meridian/sharding' makes one",
+    )
+    .optional(),
   redis: z.unknown().optional(),
   topology: z.unknown().optional(),
   tables: z.unknown().optional(),

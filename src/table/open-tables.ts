@@ -8,6 +8,7 @@ import { ReadBatcher } from '../execution/read-batcher.ts';
 import { maxKeysPerStatement, tableStatements } from '../mysql/statements.ts';
 import type { ColumnShape, TableShape } from '../mysql/table-shape.ts';
 import type { Observer } from '../observability/events.ts';
+import type { IpLocator } from '../sharding/locate-place.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import { checkAgreement, checkColumns } from './check-columns.ts';
@@ -19,6 +20,7 @@ import type { TableRuntime } from './table-runtime.ts';
 /** What all tables of a data layer share. */
 export interface SharedParts {
   readonly topology: TopologyStore;
+  readonly locateIp: IpLocator | undefined;
   readonly executor: Executor;
   readonly calls: Calls;
   readonly redis: RedisStore | undefined;
@@ -57,7 +59,7 @@ export function checkAllColumns(
 export function openTable<Schema extends RowSchema>(
   plan: TablePlan<Schema>,
   shape: TableShape,
-  { topology, executor, calls, redis, namespace, observe }: SharedParts,
+  { topology, locateIp, executor, calls, redis, namespace, observe }: SharedParts,
 ): TableRuntime<Schema> {
   const { table, columns } = plan;
   const codec = new RowCodec(plan, shape);
@@ -86,6 +88,7 @@ export function openTable<Schema extends RowSchema>(
     batcher: new ReadBatcher(source, executor, observe),
     keysPerStatement,
     topology,
+    locateIp,
     executor,
     calls,
   };

@@ -1,11 +1,19 @@
 import { RoutingError } from '../errors/routing-error.ts';
 import type { Route } from '../routing/route.ts';
-import { routeAnySlot, routeId, routeKey, routePlace } from '../routing/router.ts';
+import { regionFor, routeAnySlot, routeId, routeKey, routePlace } from '../routing/router.ts';
 import { newId } from '../sharding/id.ts';
-import { type Place, regionOfPlace } from '../sharding/place.ts';
+import { type IpLocator, locatePlace } from '../sharding/locate-place.ts';
+import type { Place } from '../sharding/place.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { RowOf, RowSchema, Table } from './define-table.ts';
+
+/** What the placing of a table's rows depends on. */
+export interface Placing<Schema extends RowSchema = RowSchema> {
+  readonly topology: Topology;
+  readonly table: Table<string, string, Schema>;
+  readonly locateIp: IpLocator | undefined;
+}
 
 /** Where the row with this primary key lives. @throws {RoutingError} when the key can't tell. */
 export function routePrimaryKey(topology: Topology, table: Table, key: ShardKey): Route {
@@ -21,8 +29,7 @@ export function routePrimaryKey(topology: Topology, table: Table, key: ShardKey)
  * @throws {RoutingError} when the row's id names another slot than its shard key or place.
  */
 export function routeNewRow<Schema extends RowSchema>(
-  topology: Topology,
-  table: Table<string, string, Schema>,
+  { topology, table, locateIp }: Placing<Schema>,
   row: RowOf<Schema>,
   ownId: ShardKey | undefined,
   within?: Route,
@@ -30,14 +37,14 @@ export function routeNewRow<Schema extends RowSchema>(
   const keyspace = topology.keyspaces.get(table.keyspace);
   const make = (route: Route) => ({ route, id: newId(keyspace?.code ?? 0, route.locator) });
   if (table.place !== undefined) {
-    const place = table.place(row);
+    const place = locatePlace(table.place(row), locateIp);
     if (ownId === undefined) {
       const placed = routePlace(topology, table.keyspace, place, Math.random());
       return make(within?.shard.region.name === placed.shard.region.name ? within : placed);
     }
     const route = routeId(topology, table.keyspace, ownId);
     if (keyspace?.strategy === 'geo') {
-      const region = regionOfPlace(place, keyspace.regions);
+      const region = regionFor(topology, table.keyspace, place);
       if (region.name !== route.shard.region.name) {
         throw new RoutingError(
           `The row's id names region '${route.shard.region.name}', its place region '${region.name}'. ` +
@@ -70,8 +77,7 @@ export function routeNewRow<Schema extends RowSchema>(
  * @throws {RoutingError} when the patch changes a key, or a column that places the row.
  */
 export function assertStays(
-  topology: Topology,
-  table: Table,
+  { topology, table, locateIp }: Placing,
   route: Route,
   patch: Readonly<Record<string, unknown>>,
 ): void {
@@ -94,13 +100,12 @@ export function assertStays(
       return target[column];
     },
   });
-  let place: Place | undefined;
-  let failure: unknown;
+  let result: { readonly place: Place } | { readonly failure: unknown };
   try {
-    place = table.place(watched);
-  } catch (error) {
+    result = { place: table.place(watched) };
+  } catch (failure) {
     // place() may well fail on a row of which it sees a part; that matters only if it saw a change.
-    failure = error;
+    result = { failure };
   }
   if (!asked) return;
   if (missing.size > 0) {
@@ -109,8 +114,8 @@ export function assertStays(
       { table: table.name },
     );
   }
-  if (place === undefined) throw failure;
-  const region = regionOfPlace(place, keyspace.regions);
+  if ('failure' in result) throw result.failure;
+  const region = regionFor(topology, table.keyspace, locatePlace(result.place, locateIp));
   if (region.name === route.shard.region.name) return;
   throw new RoutingError(
     `The patch would move the row from region '${route.shard.region.name}' to '${region.name}', and its id would ` +

@@ -3,6 +3,7 @@ import type { Calls } from '../execution/calls.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { ReadBatcher } from '../execution/read-batcher.ts';
 import type { TableStatements } from '../mysql/statements.ts';
+import type { IpLocator } from '../sharding/locate-place.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import type { RowOf, RowSchema, Table } from './define-table.ts';
 import type { RowCodec } from './row-codec.ts';
@@ -17,6 +18,7 @@ export interface TableRuntime<Schema extends RowSchema = RowSchema> {
   /** 1 where SQL may call different keys equal, so that they can't be asked for together. */
   readonly keysPerStatement: number;
   readonly topology: TopologyStore;
+  readonly locateIp: IpLocator | undefined;
   readonly executor: Executor;
   readonly calls: Calls;
 }

@@ -35,7 +35,7 @@ type Input = Readonly<Record<string, unknown>>;
  * that is its own owner is given a slot there, since any slot would do.
  */
 export function planInsert<Schema extends RowSchema>(
-  { table, codec, topology }: TableRuntime<Schema>,
+  { table, codec, topology, locateIp }: TableRuntime<Schema>,
   input: Input,
   within?: Route,
 ): PlannedRow<Schema> {
@@ -45,7 +45,12 @@ export function planInsert<Schema extends RowSchema>(
   );
   const ownId =
     given === undefined ? undefined : codec.key(Reflect.get(parsed, table.primaryKey)).text;
-  const { route, id } = routeNewRow(topology.current, table, parsed, ownId, within);
+  const { route, id } = routeNewRow(
+    { topology: topology.current, table, locateIp },
+    parsed,
+    ownId,
+    within,
+  );
   // A key of its own is stored as the schema gives it, z.string().trim() say: so it was routed.
   const complete = given === undefined ? { ...parsed, [table.primaryKey]: id } : parsed;
   const values = codec.encode(complete);
@@ -59,13 +64,13 @@ export function planInsert<Schema extends RowSchema>(
 }
 
 export function planUpdate<Schema extends RowSchema>(
-  { table, codec, topology, statements }: TableRuntime<Schema>,
+  { table, codec, topology, locateIp, statements }: TableRuntime<Schema>,
   value: ShardKey,
   patch: Input,
 ): PlannedChange {
   const key = codec.key(value);
   const route = routePrimaryKey(topology.current, table, value);
-  assertStays(topology.current, table, route, patch);
+  assertStays({ topology: topology.current, table, locateIp }, route, patch);
   const { columns, values } = codec.encodePatch(patch);
   return { route, key, statement: statements.update(columns, values, key.param) };
 }

@@ -82,7 +82,8 @@ export function createTopology(document: unknown, problems: Problem[]): Topology
       keyspaces.set(name, { ...base, strategy: 'geo', regions: geoRegions, regionByCode });
     }
   }
-  return { epoch: parsed.epoch, regions, shards, keyspaces };
+  const { epoch, unlistedCountries } = parsed;
+  return { epoch, unlistedCountries, regions, shards, keyspaces };
 }
 
 /** The regions where a keyspace has shards, in a stable order. */

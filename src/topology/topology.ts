@@ -61,6 +61,8 @@ export type Keyspace = HashKeyspace | GeoKeyspace;
 export interface Topology {
   /** Grows with every change. */
   readonly epoch: number;
+  /** Where rows of a country go that no region of their keyspace lists. */
+  readonly unlistedCountries: 'refuse' | 'nearest';
   readonly regions: ReadonlyMap<string, TopologyRegion>;
   readonly shards: ReadonlyMap<string, Shard>;
   readonly keyspaces: ReadonlyMap<string, Keyspace>;
