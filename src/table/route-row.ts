@@ -43,17 +43,13 @@ export function routeNewRow<Schema extends RowSchema>(
       return make(within?.shard.region.name === placed.shard.region.name ? within : placed);
     }
     const route = routeId(topology, table.keyspace, ownId);
-    if (keyspace?.strategy === 'geo') {
-      const region = regionFor(topology, table.keyspace, place);
-      if (region.name !== route.shard.region.name) {
-        throw new RoutingError(
-          `The row's id names region '${route.shard.region.name}', its place region '${region.name}'. ` +
-            'Leave the id out and insert makes one.',
-          { table: table.name },
-        );
-      }
-    }
-    return { route, id: ownId };
+    const region = regionFor(topology, table.keyspace, place);
+    if (region.name === route.shard.region.name) return { route, id: ownId };
+    throw new RoutingError(
+      `The row's id names region '${route.shard.region.name}', its place region '${region.name}'. ` +
+        'Leave the id out and insert makes one.',
+      { table: table.name },
+    );
   }
   if (table.shardKey === table.primaryKey) {
     if (ownId !== undefined) return { route: routeKey(topology, table.keyspace, ownId), id: ownId };
