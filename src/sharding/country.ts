@@ -1,7 +1,8 @@
 import type { LatLon } from './region.ts';
 
 /**
- * The 249 countries of ISO 3166-1, each with latitude and longitude of its middle, to about one
+ * The 249 countries of ISO 3166-1, and XK, the code that ISO leaves to users and that MaxMind,
+ * GeoNames, the CLDR and the EU use for Kosovo, whose people live somewhere too. Each with latitude and longitude of its middle, to about one
  * degree: the geographic coordinates of the CIA World Factbook, which is in the public domain, or the
  * main settlement where it has none (AX, BQ, UM) or one far out at sea (PF). Good enough to tell
  * which region is nearest, and meant for nothing else.
@@ -57,6 +58,7 @@ UA 49 32        UG 1 32         UM 19.3 166.6   US 38 -97       UY -33 -56      
 VA 41.9 12.5    VC 13.2 -61.2   VE 8 -66        VG 18.4 -64.6   VI 18.3 -64.8   VN 16 107
 VU -16 167
 WF -13.3 -176.2 WS -13.6 -172.3
+XK 42.6 20.9
 YE 15 48        YT -12.8 45.2
 ZA -29 24       ZM -15 30       ZW -20 30`;
 
@@ -73,19 +75,19 @@ const mistaken: ReadonlyMap<string, string> = new Map([
   ['EL', 'GR'],
 ]);
 
-/** The ISO 3166-1 alpha-2 codes, in alphabetical order. */
+/** The codes of all countries, in alphabetical order. */
 export const countryCodes: readonly string[] = [...centroids.keys()];
 
 /**
  * Where the middle of a country is, to about one degree.
  *
- * @returns undefined when the code is not that of a country in ISO 3166-1 alpha-2, in upper case.
+ * @returns undefined when {@link isCountry} says that it is none.
  */
 export function countryCentroid(code: string): LatLon | undefined {
   return centroids.get(code);
 }
 
-/** Whether a text is the ISO 3166-1 alpha-2 code of a country, in upper case. */
+/** Whether a text is the ISO 3166-1 alpha-2 code of a country, or XK, in upper case. */
 export function isCountry(code: string): boolean {
   return centroids.has(code);
 }

@@ -21,7 +21,7 @@ export interface MaxmindReader {
  * Only `country` counts: where MaxMind believes the user to be. `registered_country` (where the
  * provider has registered the address) and `represented_country` (whose base or embassy it is) say
  * nothing about that, so anonymous and satellite networks, which have only these, have no country.
- * Nor has what ISO 3166-1 does not list, such as `XK`; a location counts all the same.
+ * Nor has what is no country, such as `EU` in old databases; a location counts all the same.
  *
  * @example
  * const reader = await maxmind.open<CityResponse>('GeoLite2-City.mmdb', { watchForUpdates: true });

@@ -20,7 +20,7 @@ import { assertOnEarth, type LatLon, nearestRegion, type Region } from './region
 export interface Place {
   /** A region's name. */
   readonly region?: string | undefined;
-  /** ISO 3166-1 alpha-2, in upper case: `GB`, not `UK`. */
+  /** ISO 3166-1 alpha-2, in upper case: `GB`, not `UK`. Also `XK`, for Kosovo. */
   readonly country?: string | undefined;
   /** `[latitude, longitude]` in degrees: the nearest region by great circle. */
   readonly location?: readonly [latitude: number, longitude: number] | undefined;
