@@ -12,6 +12,7 @@ import type { TopologyDocument } from './config/topology-document.ts';
 import { ConfigError, type Problem } from './errors/config-error.ts';
 import type { Observer } from './observability/events.ts';
 import type { Logger } from './observability/pino-observer.ts';
+import type { IpLocator } from './sharding/locate-place.ts';
 import type { Table } from './table/define-table.ts';
 import type { ReferenceTable } from './table/reference-table.ts';
 import {
@@ -47,6 +48,11 @@ export interface DataLayerOptions<T extends Tables> {
    * the cache is memory only.
    */
   redis: GivenRedis;
+  /**
+   * Tells where the address of a place (`{ ip }`) is: `maxmindLocator(reader)` of
+   * `meridian/sharding`, or a function of yours. Default: none, and a place with an `ip` is refused.
+   */
+  locateIp?: IpLocator;
   /**
    * `create` lets the data layer record in each shard's database which shard it is; `verify` only
    * reads it, and the error prints the DDL. Default `verify`.

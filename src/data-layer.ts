@@ -90,7 +90,7 @@ export async function createDataLayer<T extends Tables>(
 export async function createDataLayer(options: DataLayerOptions<Tables>): Promise<object> {
   const startedAt = performance.now();
   const { config, topology, plans, references } = await readOptions(options);
-  const { logger, observers = [], redis } = options;
+  const { logger, observers = [], redis, locateIp } = options;
   const observe = fanOut([
     ...(logger === false ? [] : [pinoObserver(logger ?? defaultLogger())]),
     ...observers,
@@ -120,6 +120,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     const namespace = `${config.cache.namespace}:${system.slice(0, 8)}`;
     const shared = {
       topology: store,
+      locateIp,
       executor,
       calls,
       redis: redisRegions.stores,

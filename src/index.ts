@@ -50,7 +50,8 @@ export type { Logger } from './observability/pino-observer.ts';
 export type { Guard, GuardOptions, GuardRunOptions } from './resilience/create-guard.ts';
 export type { Explanation } from './routing/explain.ts';
 export type { ReferenceExplanation } from './routing/nearest-shards.ts';
-export type { Place } from './sharding/place.ts';
+export type { IpLocator } from './sharding/locate-place.ts';
+export type { IpLocation, Place } from './sharding/place.ts';
 export { uuidFromBytes, uuidToBytes } from './sharding/uuid.ts';
 export {
   type CachePolicy,

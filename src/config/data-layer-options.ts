@@ -76,6 +76,12 @@ const settings = strictObject({
     commandTimeoutMs: milliseconds.default(100),
     farTimeoutMs: milliseconds.default(1_000),
   }).prefault({}),
+  locateIp: z
+    .custom(
+      (value) => typeof value === 'function',
+      "must be a function of an address; of a maxmind reader, maxmindLocator of 'meridian/sharding' makes one",
+    )
+    .optional(),
   redis: z.unknown().optional(),
   topology: z.unknown().optional(),
   tables: z.unknown().optional(),

@@ -8,6 +8,12 @@ import { parseInto, strictObject } from './strict-object.ts';
 export interface TopologyDocument {
   /** Grows with every change; starts at 1. */
   epoch: number;
+  /**
+   * `nearest`: rows of a country that no region of their keyspace lists go to the region nearest to
+   * the middle of the country, if their place has no location. `refuse`: they don't; they go to the
+   * default region or are refused. Default `refuse`.
+   */
+  unlistedCountries?: 'refuse' | 'nearest';
   regions: Record<string, RegionDocument>;
   shards: Record<string, ShardDocument>;
   keyspaces: Record<string, KeyspaceDocument>;
@@ -18,7 +24,7 @@ export interface RegionDocument {
   code: number;
   /** `[latitude, longitude]` in degrees. */
   location: [number, number];
-  /** ISO 3166-1 alpha-2 countries whose rows live here. Default: none. */
+  /** Countries whose rows live here, ISO 3166-1 alpha-2 in upper case. Default: none. */
   countries?: string[];
   /** `strict`: rows of these countries may not leave the region. Default `open`. */
   residency?: 'open' | 'strict';
@@ -82,6 +88,7 @@ export type ParsedKeyspace = z.output<typeof keyspace>;
 /** The entries of a document that are well formed, each by itself. */
 export interface ParsedTopology {
   readonly epoch: number;
+  readonly unlistedCountries: 'refuse' | 'nearest';
   readonly regions: ReadonlyMap<string, ParsedRegion>;
   readonly shards: ReadonlyMap<string, ParsedShard>;
   readonly keyspaces: ReadonlyMap<string, ParsedKeyspace>;
@@ -97,9 +104,7 @@ const code = z.int().min(0).max(63);
 const region = strictObject({
   code,
   location: z.tuple([z.number().min(-90).max(90), z.number().min(-180).max(180)]),
-  countries: z
-    .array(z.string().regex(/^[A-Z]{2}$/, "an ISO 3166-1 alpha-2 code such as 'DE'"))
-    .default([]),
+  countries: z.array(z.string()).default([]),
   residency: z.enum(['open', 'strict']).default('open'),
   allow: z.array(z.string()).default([]),
   default: z.boolean().default(false),
@@ -153,6 +158,7 @@ const keyspace = strictObject({
 
 const document = strictObject({
   epoch: z.int().min(1),
+  unlistedCountries: z.enum(['refuse', 'nearest']).default('refuse'),
   regions: z.record(z.string(), z.unknown()),
   shards: z.record(z.string(), z.unknown()),
   keyspaces: z.record(z.string(), z.unknown()),
@@ -183,6 +189,7 @@ export function parseTopologyDocument(
   };
   return {
     epoch: outer.epoch,
+    unlistedCountries: outer.unlistedCountries,
     regions: entries('regions', region),
     shards: entries('shards', shard),
     keyspaces: entries('keyspaces', keyspace),

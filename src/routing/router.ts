@@ -3,9 +3,15 @@ import { GEO_SLOTS, geoLocator } from '../sharding/geo-strategy.ts';
 import { HASH_SLOTS } from '../sharding/hash-strategy.ts';
 import { idLocator } from '../sharding/id-codec.ts';
 import { hashSlotFor } from '../sharding/locate-key.ts';
-import { type Place, regionOfPlace } from '../sharding/place.ts';
+import { type LocatedPlace, regionOfPlace } from '../sharding/place.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
-import type { GeoKeyspace, HashKeyspace, Keyspace, Topology } from '../topology/topology.ts';
+import type {
+  GeoKeyspace,
+  GeoRegion,
+  HashKeyspace,
+  Keyspace,
+  Topology,
+} from '../topology/topology.ts';
 import type { Route, RouteReason } from './route.ts';
 
 /**
@@ -50,16 +56,33 @@ export function routeId(topology: Topology, keyspaceName: string, id: ShardKey):
 export function routePlace(
   topology: Topology,
   keyspaceName: string,
-  place: Place,
+  place: LocatedPlace,
   random: number,
 ): Route {
+  const region = regionFor(topology, keyspaceName, place);
+  const locator = geoLocator(region.code, Math.floor(random * GEO_SLOTS));
+  return routeLocator(topology, keyspaceOf(topology, keyspaceName), locator, 'place');
+}
+
+/**
+ * The region of a geo keyspace that rows of a place live in. O(regions).
+ *
+ * @throws {RoutingError} or {@link ResidencyError} when no region may take them.
+ */
+export function regionFor(
+  topology: Topology,
+  keyspaceName: string,
+  place: LocatedPlace,
+): GeoRegion {
   const keyspace = keyspaceOf(topology, keyspaceName);
   if (keyspace.strategy !== 'geo') {
     throw new RoutingError(`Keyspace '${keyspaceName}' places rows by hash, not by place.`);
   }
-  const region = regionOfPlace(place, keyspace.regions, keyspace.strictElsewhere);
-  const locator = geoLocator(region.code, Math.floor(random * GEO_SLOTS));
-  return routeLocator(topology, keyspace, locator, 'place');
+  return regionOfPlace(place, {
+    regions: keyspace.regions,
+    allRegions: topology.regions.values(),
+    unlistedCountries: topology.unlistedCountries,
+  });
 }
 
 /**

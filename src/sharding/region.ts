@@ -23,7 +23,7 @@ const ROUNDING_NOISE = 1e-15;
  * @throws RoutingError when a coordinate is `NaN` or out of range, or there is no region.
  */
 export function nearestRegion<T extends Region>(location: LatLon, regions: readonly T[]): T {
-  assertOnEarth(location, 'the location');
+  assertOnEarth(location, 'a location');
   const distances = regions.map((region) => {
     assertOnEarth(region.location, `region '${region.name}'`);
     return { region, distance: haversine(location, region.location) };
@@ -62,9 +62,21 @@ function radians(degrees: number): number {
   return (degrees * Math.PI) / 180;
 }
 
-function assertOnEarth([latitude, longitude]: LatLon, whose: string): void {
+/** Whether a value is two coordinates in their ranges. */
+export function isOnEarth(value: unknown): value is LatLon {
+  if (!Array.isArray(value) || value.length !== 2) return false;
+  const [latitude, longitude]: unknown[] = value;
+  return isWithin(latitude, 90) && isWithin(longitude, 180);
+}
+
+function isWithin(degrees: unknown, limit: number): boolean {
   // Written so that NaN fails too.
-  if (Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180) return;
+  return typeof degrees === 'number' && Math.abs(degrees) <= limit;
+}
+
+/** @throws {RoutingError} when a location is not one. */
+export function assertOnEarth(location: LatLon, whose: string): void {
+  if (isOnEarth(location)) return;
   throw new RoutingError(
     `The coordinates of ${whose} are not [latitude −90…90, longitude −180…180] in degrees. ` +
       'Latitude comes first: are they swapped?',

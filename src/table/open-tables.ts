@@ -10,6 +10,7 @@ import { referenceStatements } from '../mysql/reference-statements.ts';
 import { maxKeysPerStatement, tableStatements } from '../mysql/statements.ts';
 import type { ColumnShape, TableShape } from '../mysql/table-shape.ts';
 import type { Observer } from '../observability/events.ts';
+import type { IpLocator } from '../sharding/locate-place.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import { auditedFor, type Who } from './audited.ts';
@@ -24,6 +25,7 @@ import type { TableRuntime } from './table-runtime.ts';
 /** What all tables of a data layer share. */
 export interface SharedParts {
   readonly topology: TopologyStore;
+  readonly locateIp: IpLocator | undefined;
   readonly executor: Executor;
   readonly calls: Calls;
   readonly redis: RedisStores | undefined;
@@ -119,7 +121,7 @@ function openRows<Schema extends RowSchema>(
   plan: RowPlan<Schema>,
   shape: TableShape,
   { keyspace, shardKey, forwarding }: RowsHome,
-  { topology, executor, calls, redis, who, namespace, observe }: SharedParts,
+  { topology, locateIp, executor, calls, redis, who, namespace, observe }: SharedParts,
 ): Omit<TableRuntime<Schema>, 'table'> {
   const { table, columns } = plan;
   const codec = new RowCodec(plan, shape);
@@ -151,6 +153,7 @@ function openRows<Schema extends RowSchema>(
     region: who.processRegion,
     audited: auditedFor(table.name, who, observe),
     forwarding,
+    locateIp,
     executor,
     calls,
   };

@@ -6,9 +6,10 @@ import { RoutingError } from '../errors/routing-error.ts';
 import type { CallOptions } from '../execution/calls.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Route } from '../routing/route.ts';
-import { routeForwarded } from '../routing/router.ts';
+import { regionFor, routeForwarded } from '../routing/router.ts';
 import { geoLocator, splitGeoLocator } from '../sharding/geo-strategy.ts';
-import { type Place, regionOfPlace } from '../sharding/place.ts';
+import { locatePlace } from '../sharding/locate-place.ts';
+import type { Place } from '../sharding/place.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { GeoKeyspace, GeoRegion } from '../topology/topology.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
@@ -121,12 +122,12 @@ export class RelocateOwner {
 
   /** The slot in the region of the new place; the same one of its region that it had in the old. */
   #destination(keyspace: GeoKeyspace, row: RowOf<RowSchema>, place: Place, from: Route): Route {
-    const { table, topology, audited } = this.#runtime;
+    const { table, topology, audited, locateIp } = this.#runtime;
     const region = audited('relocate', () => {
       // What the row itself says counts too: a strict country is not left by naming a region.
-      const whole = { ...table.place?.(row), ...place };
-      const named = regionOfPlace(whole, keyspace.regions, keyspace.strictElsewhere);
-      this.#assertConsistent(keyspace, row, named);
+      const whole = locatePlace({ ...table.place?.(row), ...place }, locateIp);
+      const named = regionFor(topology.current, table.keyspace, whole);
+      this.#assertConsistent(row, named);
       return named;
     });
     const here = from.shard.region.name;
@@ -140,10 +141,14 @@ export class RelocateOwner {
   }
 
   /** Afterwards the row must not say of itself that it belongs to a strict region elsewhere. */
-  #assertConsistent(keyspace: GeoKeyspace, row: RowOf<RowSchema>, to: GeoRegion): void {
-    const { table } = this.#runtime;
+  #assertConsistent(row: RowOf<RowSchema>, to: GeoRegion): void {
+    const { table, topology, locateIp } = this.#runtime;
     if (table.place === undefined) return;
-    const own = regionOfPlace(table.place(row), keyspace.regions, keyspace.strictElsewhere);
+    const own = regionFor(
+      topology.current,
+      table.keyspace,
+      locatePlace(table.place(row), locateIp),
+    );
     if (own.name === to.name || own.residency === 'open') return;
     throw new ResidencyError(
       `The row would be in region '${to.name}', but its own columns place it in '${own.name}', which is strict. ` +

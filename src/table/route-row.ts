@@ -1,12 +1,20 @@
 import { ResidencyError } from '../errors/residency-error.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import type { Route } from '../routing/route.ts';
-import { routeAnySlot, routeId, routeKey, routePlace } from '../routing/router.ts';
+import { regionFor, routeAnySlot, routeId, routeKey, routePlace } from '../routing/router.ts';
 import { newId } from '../sharding/id.ts';
-import { type Place, regionOfPlace } from '../sharding/place.ts';
+import { type IpLocator, locatePlace } from '../sharding/locate-place.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { RowOf, RowSchema, Table } from './define-table.ts';
+import { probePlace } from './probe-place.ts';
+
+/** What the placing of a table's rows depends on. */
+export interface Placing<Schema extends RowSchema = RowSchema> {
+  readonly topology: Topology;
+  readonly table: Table<string, string, Schema>;
+  readonly locateIp: IpLocator | undefined;
+}
 
 /** Where the row with this primary key lives. @throws {RoutingError} when the key can't tell. */
 export function routePrimaryKey(topology: Topology, table: Table, key: ShardKey): Route {
@@ -24,8 +32,7 @@ export function routePrimaryKey(topology: Topology, table: Table, key: ShardKey)
  * {@link ResidencyError} when it would so leave its strict region.
  */
 export function routeNewRow<Schema extends RowSchema>(
-  topology: Topology,
-  table: Table<string, string, Schema>,
+  { topology, table, locateIp }: Placing<Schema>,
   row: RowOf<Schema>,
   ownId: ShardKey | undefined,
   within?: Route,
@@ -37,32 +44,27 @@ export function routeNewRow<Schema extends RowSchema>(
     id: newId(keyspace?.code ?? 0, route.locator),
   });
   if (table.place !== undefined) {
-    const place = table.place(row);
+    const place = locatePlace(table.place(row), locateIp);
     if (ownId === undefined) {
       const placed = routePlace(topology, table.keyspace, place, Math.random());
       return make(within?.shard.region.name === placed.shard.region.name ? within : placed);
     }
     const route = routeId(topology, table.keyspace, ownId);
-    if (keyspace?.strategy === 'geo') {
-      const region = regionOfPlace(place, keyspace.regions, keyspace.strictElsewhere);
-      const { region: named } = route.shard;
-      if (region.name !== named.name && region.residency === 'strict') {
-        throw new ResidencyError(
-          `The row must stay in region '${region.name}', but its id names '${named.name}'. ` +
-            'Leave the id out and insert makes one.',
-          { strictRegions: [region.name], region: named.name },
-          { table: table.name },
-        );
-      }
-      if (region.name !== named.name) {
-        throw new RoutingError(
-          `The row's id names region '${named.name}', its place region '${region.name}'. ` +
-            'Leave the id out and insert makes one.',
-          { table: table.name },
-        );
-      }
+    const region = regionFor(topology, table.keyspace, place);
+    const { region: named } = route.shard;
+    if (region.name === named.name) return { route, named: route, id: ownId };
+    const cure = 'Leave the id out and insert makes one.';
+    if (region.residency === 'strict') {
+      throw new ResidencyError(
+        `The row must stay in region '${region.name}', but its id names '${named.name}'. ${cure}`,
+        { strictRegions: [region.name], region: named.name },
+        { table: table.name },
+      );
     }
-    return { route, named: route, id: ownId };
+    throw new RoutingError(
+      `The row's id names region '${named.name}', its place region '${region.name}'. ${cure}`,
+      { table: table.name },
+    );
   }
   if (table.shardKey === table.primaryKey) {
     if (ownId !== undefined) {
@@ -114,8 +116,7 @@ export function assertKeysStay(table: Table, patch: Readonly<Record<string, unkn
  * {@link ResidencyError} when the row would leave a strict region, or should be in one.
  */
 export function assertStays(
-  topology: Topology,
-  table: Table,
+  { topology, table, locateIp }: Placing,
   route: Route,
   patch: Readonly<Record<string, unknown>>,
 ): void {
@@ -129,9 +130,9 @@ export function assertStays(
       { table: table.name },
     );
   }
-  if (probe.place === undefined) throw probe.failure;
+  if ('failure' in probe) throw probe.failure;
   const from = route.shard.region;
-  const to = regionOfPlace(probe.place, keyspace.regions, keyspace.strictElsewhere);
+  const to = regionFor(topology, table.keyspace, locatePlace(probe.place, locateIp));
   if (to.name === from.name) return;
   const move = `The patch would move the row from region '${from.name}' to '${to.name}'`;
   const cure = 'Use relocate(id, place).';
@@ -152,38 +153,6 @@ export function assertStays(
 /** Whether a patch changes what places its row, so that it matters where the row is. */
 export function touchesPlace(table: Table, patch: Readonly<Record<string, unknown>>): boolean {
   return table.place !== undefined && probePlace(table.place, patch).isAsked;
-}
-
-interface PlaceProbe {
-  /** Whether place() looked at a column of the patch. */
-  readonly isAsked: boolean;
-  /** Columns that it looked for beside the patch. */
-  readonly missing: ReadonlySet<string>;
-  readonly place: Place | undefined;
-  /** What place() threw, which it may well do on a part of a row. */
-  readonly failure: unknown;
-}
-
-/** Asks place() about a part of a row, and watches what it looks at. */
-function probePlace(
-  placeOf: (row: Readonly<Record<string, unknown>>) => Place,
-  patch: Readonly<Record<string, unknown>>,
-): PlaceProbe {
-  const missing = new Set<string>();
-  let isAsked = false;
-  const watched = new Proxy(patch, {
-    get(target, column) {
-      if (typeof column !== 'string') return undefined;
-      if (column in target) isAsked = true;
-      else missing.add(column);
-      return target[column];
-    },
-  });
-  try {
-    return { place: placeOf(watched), isAsked, missing, failure: undefined };
-  } catch (failure) {
-    return { place: undefined, isAsked, missing, failure };
-  }
 }
 
 function asKey(value: unknown): ShardKey {

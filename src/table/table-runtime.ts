@@ -4,6 +4,7 @@ import type { Calls } from '../execution/calls.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { ReadBatcher } from '../execution/read-batcher.ts';
 import type { TableStatements } from '../mysql/statements.ts';
+import type { IpLocator } from '../sharding/locate-place.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import type { Audited } from './audited.ts';
 import type { RowOf, RowSchema, Table } from './define-table.ts';
@@ -24,6 +25,7 @@ export interface TableRuntime<Schema extends RowSchema = RowSchema> {
   readonly audited: Audited;
   /** Finds rows whose owner was moved; undefined where owners never move: in hash keyspaces. */
   readonly forwarding: Forwarding | undefined;
+  readonly locateIp: IpLocator | undefined;
   readonly executor: Executor;
   readonly calls: Calls;
 }

@@ -55,7 +55,7 @@ export function planInsert<Schema extends RowSchema>(
   input: Input,
   within?: Route,
 ): PlannedRow<Schema> {
-  const { table, codec, topology, audited } = runtime;
+  const { table, codec, topology, audited, locateIp } = runtime;
   const given = input[table.primaryKey];
   const parsed = codec.parse(
     given === undefined ? { ...input, [table.primaryKey]: sampleId } : input,
@@ -63,7 +63,7 @@ export function planInsert<Schema extends RowSchema>(
   const ownId =
     given === undefined ? undefined : codec.key(Reflect.get(parsed, table.primaryKey)).text;
   const { route, named, id } = audited('insert', () =>
-    routeNewRow(topology.current, table, parsed, ownId, within),
+    routeNewRow({ topology: topology.current, table, locateIp }, parsed, ownId, within),
   );
   // A key of its own is stored as the schema gives it, z.string().trim() say: so it was routed.
   const complete = given === undefined ? { ...parsed, [table.primaryKey]: id } : parsed;
@@ -96,7 +96,7 @@ function plannedRow<Schema extends RowSchema>(
 }
 
 export function planUpdate<Schema extends RowSchema>(
-  { table, codec, topology, statements, audited }: TableRuntime<Schema>,
+  { table, codec, topology, statements, audited, locateIp }: TableRuntime<Schema>,
   value: ShardKey,
   patch: Input,
 ): PlannedChange {
@@ -110,7 +110,9 @@ export function planUpdate<Schema extends RowSchema>(
     key,
     touchesPlace: touchesPlace(table, patch),
     statementAt(route) {
-      audited('update', () => assertStays(topology.current, table, route, patch));
+      audited('update', () =>
+        assertStays({ topology: topology.current, table, locateIp }, route, patch),
+      );
       return statement;
     },
   };

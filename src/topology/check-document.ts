@@ -2,6 +2,7 @@ import { didYouMean } from '../config/did-you-mean.ts';
 import { endpointLabel } from '../config/endpoint-url.ts';
 import type { ParsedTopology } from '../config/topology-document.ts';
 import type { Problem } from '../errors/config-error.ts';
+import { countryHint, isCountry } from '../sharding/country.ts';
 
 /** What the well-formed entries of a document mean together: everything but the slots. */
 export function checkDocument(document: ParsedTopology, problems: Problem[]): void {
@@ -30,7 +31,14 @@ function checkRegions({ regions, shards, names }: ParsedTopology, report: Report
     if (!populated.has(name) && shards.size === names.shards.size) {
       report(`regions.${name}`, 'has no shards and no replicas; add one or remove the region');
     }
-    for (const country of region.countries) {
+    for (const [index, country] of region.countries.entries()) {
+      if (!isCountry(country)) {
+        report(
+          `regions.${name}.countries.${index}`,
+          `'${country}' is no country of ISO 3166-1 alpha-2${countryHint(country)}`,
+        );
+        continue;
+      }
       const other = served.get(country);
       if (other === undefined) served.set(country, name);
       else report(`regions.${name}.countries`, `${country} is already served by region '${other}'`);

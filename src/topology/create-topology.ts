@@ -81,19 +81,11 @@ export function createTopology(document: unknown, problems: Problem[]): Topology
           : [];
       });
       const regionByCode = new Map(geoRegions.map((region) => [region.code, region]));
-      const strictElsewhere = [...regions.values()].filter(
-        ({ code, residency }) => residency === 'strict' && !regionByCode.has(code),
-      );
-      keyspaces.set(name, {
-        ...base,
-        strategy: 'geo',
-        regions: geoRegions,
-        regionByCode,
-        strictElsewhere,
-      });
+      keyspaces.set(name, { ...base, strategy: 'geo', regions: geoRegions, regionByCode });
     }
   }
-  return { epoch: parsed.epoch, regions, shards, keyspaces };
+  const { epoch, unlistedCountries } = parsed;
+  return { epoch, unlistedCountries, regions, shards, keyspaces };
 }
 
 /** The regions where a keyspace has shards, in a stable order. */

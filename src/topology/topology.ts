@@ -53,8 +53,6 @@ export interface GeoKeyspace extends KeyspaceBase {
   readonly regions: readonly GeoRegion[];
   /** By region code. */
   readonly regionByCode: ReadonlyMap<number, GeoRegion>;
-  /** Strict regions where it has no shards: rows of their countries have no place in it. */
-  readonly strictElsewhere: readonly TopologyRegion[];
 }
 
 export interface GeoRegion extends TopologyRegion {
@@ -68,6 +66,8 @@ export type Keyspace = HashKeyspace | GeoKeyspace;
 export interface Topology {
   /** Grows with every change. */
   readonly epoch: number;
+  /** Where rows of a country go that no region of their keyspace lists. */
+  readonly unlistedCountries: 'refuse' | 'nearest';
   readonly regions: ReadonlyMap<string, TopologyRegion>;
   readonly shards: ReadonlyMap<string, Shard>;
   readonly keyspaces: ReadonlyMap<string, Keyspace>;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type LatLon, nearestRegion } from '../../../src/sharding/region.ts';
+import { type LatLon, nearestRegion, type Region } from '../../../src/sharding/region.ts';
+import { kilometres } from '../../support/great-circle.ts';
 
 const latitudes = fc.oneof(
   fc.double({ min: -90, max: 90, noNaN: true }),
@@ -15,27 +16,72 @@ const regionLists = fc
   .array(places, { minLength: 1, maxLength: 12 })
   .map((locations) => locations.map((location, code) => ({ name: `r${code}`, code, location })));
 
-/** Another way to the same answer: the straight line through the Earth. */
-function chord(a: LatLon, b: LatLon): number {
-  const [x, y] = [point(a), point(b)];
-  return Math.hypot(x[0] - y[0], x[1] - y[1], x[2] - y[2]);
-}
+/** Places within a few kilometres of the antimeridian, on either side of it. */
+const atAntimeridian = fc.tuple(
+  latitudes,
+  fc.double({ min: -0.05, max: 0.05, noNaN: true }).map((off) => (off > 0 ? off - 180 : off + 180)),
+);
+/** Places within a few kilometres of a pole, in every direction from it. */
+const atPole = fc.tuple(
+  fc.double({ min: -0.05, max: 0.05, noNaN: true }).map((off) => (off > 0 ? 90 - off : -90 - off)),
+  longitudes,
+);
+const edges = fc.oneof(atAntimeridian, atPole);
+const edgeRegions = fc
+  .array(fc.oneof(edges, places), { minLength: 1, maxLength: 12 })
+  .map((locations) => locations.map((location, code) => ({ name: `r${code}`, code, location })));
 
-function point([latitude, longitude]: LatLon): readonly [number, number, number] {
-  const [lat, lon] = [(latitude * Math.PI) / 180, (longitude * Math.PI) / 180];
-  return [Math.cos(lat) * Math.cos(lon), Math.cos(lat) * Math.sin(lon), Math.sin(lat)];
+function expectNearest(location: LatLon, regions: readonly Region[]): void {
+  const found = kilometres(location, nearestRegion(location, regions).location);
+  const least = Math.min(...regions.map((region) => kilometres(location, region.location)));
+  expect(found - least).toBeLessThan(0.001);
 }
 
 describe('nearestRegion', () => {
   it('finds no region farther than another', () => {
+    fc.assert(fc.property(places, regionLists, expectNearest), { numRuns: 2000 });
+  });
+
+  it('finds no region farther than another at the antimeridian and at the poles', () => {
+    fc.assert(fc.property(edges, edgeRegions, expectNearest), { numRuns: 5000 });
+  });
+
+  it('does not care by which longitude a pole is named', () => {
     fc.assert(
-      fc.property(places, regionLists, (location, regions) => {
-        const found = chord(location, nearestRegion(location, regions).location);
-        const least = Math.min(...regions.map((region) => chord(location, region.location)));
-        // 1e-7 of the Earth's radius is 0.6 m.
-        expect(found - least).toBeLessThan(1e-7);
-      }),
-      { numRuns: 2000 },
+      fc.property(
+        fc.constantFrom(-90, 90),
+        longitudes,
+        longitudes,
+        regionLists,
+        (pole, a, b, regions) => {
+          expect(nearestRegion([pole, a], regions)).toBe(nearestRegion([pole, b], regions));
+        },
+      ),
+    );
+  });
+
+  it('does not care where the meridians are counted from', () => {
+    const turn = (longitude: number, by: number) => {
+      const turned = longitude + by;
+      return turned > 180 ? turned - 360 : turned;
+    };
+    const whole = fc.tuple(fc.integer({ min: -90, max: 90 }), fc.integer({ min: -180, max: 180 }));
+    fc.assert(
+      fc.property(
+        whole,
+        fc.array(whole, { minLength: 1, maxLength: 12 }),
+        fc.integer({ min: 0, max: 359 }),
+        ([latitude, longitude], points, by) => {
+          const regions = points.map((location, code) => ({ name: `r${code}`, code, location }));
+          const turned = regions.map((region) => ({
+            ...region,
+            location: [region.location[0], turn(region.location[1], by)] as const,
+          }));
+          expect(nearestRegion([latitude, turn(longitude, by)], turned).code).toBe(
+            nearestRegion([latitude, longitude], regions).code,
+          );
+        },
+      ),
     );
   });
 

@@ -23,6 +23,8 @@ const mistakes: [at: string, to: unknown, path: string, message: RegExp][] = [
   ['retry', { attempts: 1.5 }, 'retry.attempts', /./],
   ['cache', { namespace: 'a b' }, 'cache.namespace', /./],
   ['observers', ['x'], 'observers.0', /must be a function/],
+  ['locateIp', { get: () => null }, 'locateIp', /maxmindLocator/],
+  ['locateIP', () => undefined, '', /did you mean 'locateIp'/],
   ['redis', undefined, 'redis', /undefined/],
   ['redis', null, 'redis', /no Redis/],
   ['redis', 'localhost', 'redis', /redis:\/\//],
