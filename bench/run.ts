@@ -6,6 +6,7 @@ const suites: Record<string, () => Promise<{ suite: Suite }>> = {
   reads: () => import('./suites/point-reads.ts'),
   memory: () => import('./suites/memory-hits.ts'),
   footprint: () => import('./suites/footprint.ts'),
+  placement: () => import('./suites/placement.ts'),
 };
 
 const asked = process.argv.slice(2).filter((name) => !name.startsWith('-'));
