@@ -27,6 +27,8 @@ const levels: Record<MeridianEvent['type'], 'debug' | 'info' | 'warn'> = {
   'endpoint-fault': 'warn',
   'cache-fault': 'warn',
   'cache-invalidation': 'warn',
+  'directory-fault': 'warn',
+  'directory-settled': 'info',
   retry: 'debug',
   scatter: 'debug',
   'read-batch': 'debug',

@@ -37,7 +37,16 @@ export function routeId(topology: Topology, keyspaceName: string, id: ShardKey):
       { keyspace: keyspaceName },
     );
   }
-  return routeLocator(topology, keyspace, locator, 'id');
+  return routeSlot(topology, keyspace, locator, 'id');
+}
+
+/**
+ * Routes to a slot that was named before, by a directory entry say. O(1).
+ *
+ * @throws {RoutingError} when the keyspace or the slot is not there any more.
+ */
+export function routeLocator(topology: Topology, keyspaceName: string, locator: number): Route {
+  return routeSlot(topology, keyspaceOf(topology, keyspaceName), locator, 'id');
 }
 
 /**
@@ -59,13 +68,13 @@ export function routePlace(
   }
   const region = regionOfPlace(place, keyspace.regions);
   const locator = geoLocator(region.code, Math.floor(random * GEO_SLOTS));
-  return routeLocator(topology, keyspace, locator, 'place');
+  return routeSlot(topology, keyspace, locator, 'place');
 }
 
 /** Routes a new row of a hash keyspace that is its own owner: chance gives the slot. */
 export function routeAnySlot(topology: Topology, keyspaceName: string, random: number): Route {
   const keyspace = keyspaceOf(topology, keyspaceName);
-  return routeLocator(topology, keyspace, Math.floor(random * HASH_SLOTS), 'hash');
+  return routeSlot(topology, keyspace, Math.floor(random * HASH_SLOTS), 'hash');
 }
 
 /** The keyspace of a table. @throws {RoutingError} when this topology has none of that name. */
@@ -75,7 +84,7 @@ export function keyspaceOf(topology: Topology, name: string): Keyspace {
   throw new RoutingError(`The topology at epoch ${topology.epoch} has no keyspace '${name}'.`);
 }
 
-function routeLocator(
+function routeSlot(
   topology: Topology,
   keyspace: Keyspace,
   locator: number,
