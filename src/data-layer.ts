@@ -14,6 +14,8 @@ import { fanOut } from './observability/fan-out.ts';
 import { defaultLogger, pinoObserver } from './observability/pino-observer.ts';
 import { createGuard, type Guard, type GuardOptions } from './resilience/create-guard.ts';
 import { Deadline } from './resilience/deadline.ts';
+import { type DirectoryHandle, directoryHandle } from './table/directory-handle.ts';
+import { openDirectory } from './table/open-lookups.ts';
 import { checkAllColumns, openTable } from './table/open-tables.ts';
 import { systemTableNeeds } from './table/system-table-needs.ts';
 import { tableAccess } from './table/table-access.ts';
@@ -34,6 +36,8 @@ interface DataLayerMembers {
    * ended after `timeoutMs` (default 10,000), a stream that nobody reads say, is cut off.
    */
   close(options?: { readonly timeoutMs?: number }): Promise<void>;
+  /** The directory of unique values, as a whole. */
+  readonly directory: DirectoryHandle;
 }
 
 /** A running data layer: one handle for each table. */
@@ -77,7 +81,20 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     const namespace = `${config.cache.namespace}:${system.slice(0, 8)}`;
     const redisStore =
       client && new RedisStore(client, { commandTimeoutMs, leaseMs: 10_000 }, observe);
-    const shared = { topology: store, executor, calls, redis: redisStore, namespace, observe };
+    const directory = openDirectory(config.directory, plans, {
+      topology: store,
+      executor,
+      observe,
+    });
+    const shared = {
+      topology: store,
+      executor,
+      calls,
+      redis: redisStore,
+      namespace,
+      observe,
+      directory,
+    };
     const registry = new TableRegistry();
     const tables = plans.map((plan) => {
       const [shard] = topology.keyspaces.get(plan.table.keyspace)?.shards ?? [];
@@ -101,14 +118,19 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
         guards.set(name, guard);
         return guard;
       },
+      directory: directoryHandle(directory, calls),
       close: once(async ({ timeoutMs = 10_000 }: { readonly timeoutMs?: number } = {}) => {
         const closingAt = performance.now();
         const cut = await calls.drain(timeoutMs);
+        await directory?.sweeper.close();
+        await directory?.writes.close();
         await registry.close();
         await close();
         observe({ type: 'closed', durationMs: performance.now() - closingAt, cut });
       }),
     };
+    const { sweepMs } = config.directory ?? {};
+    if (sweepMs) directory?.sweeper.start(sweepMs);
     return Object.freeze({ ...Object.fromEntries(tables), ...members });
   } catch (error) {
     await close();
@@ -133,7 +155,7 @@ async function inspectShards(
       problems,
     );
     if (problems.length === 0) {
-      const needs = systemTableNeeds(topology, plans);
+      const needs = systemTableNeeds(topology, plans, config.directory?.keyspace);
       await ensureSystemTables({ executor, deadline, systemTables }, needs, problems);
     }
     const keyspaces = new Set(plans.map(({ table }) => table.keyspace));

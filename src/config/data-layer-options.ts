@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Problem } from '../errors/config-error.ts';
+import { directorySettings } from './directory-options.ts';
 import { parseInto, strictObject } from './strict-object.ts';
 
 export interface PoolOptions {
@@ -66,6 +67,7 @@ const settings = strictObject({
       .default('meridian'),
     commandTimeoutMs: milliseconds.default(100),
   }).prefault({}),
+  directory: directorySettings.optional(),
   redis: z.unknown().optional(),
   topology: z.unknown().optional(),
   tables: z.unknown().optional(),

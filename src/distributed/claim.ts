@@ -17,10 +17,11 @@ export interface Claim extends EntryKey, EntryOwner {
  *
  * - `claimed`: the entry is the attempt's.
  * - `kept`: an earlier claim of the same attempt had it already.
+ * - `reversed`: an earlier claim of the same attempt was for the opposite; both come to nothing.
  * - `own`: the row holds the value, and its entry is confirmed.
  * - `absent`: there is no entry of this row that could leave.
  */
-export type Claimed = 'claimed' | 'kept' | 'own' | 'absent';
+export type Claimed = 'claimed' | 'kept' | 'reversed' | 'own' | 'absent';
 
 /** One order for all attempts: two that want the same values can't wait for each other. */
 export function inOrder<T extends EntryKey>(claims: readonly T[]): T[] {

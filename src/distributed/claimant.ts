@@ -68,7 +68,8 @@ export class Claimant {
   }
 
   /**
-   * Takes entries one after the other, in the order that all attempts share.
+   * Takes entries one after the other, in the order that all attempts share, and notes in `taken`
+   * what came of each.
    *
    * @throws {DuplicateKeyError} when another row holds a value; {@link RolledBackError} when a rival
    * is under way and must not be waited for.
@@ -78,12 +79,11 @@ export class Claimant {
     claims: readonly Claim[],
     patience: Patience,
     deadline: Deadline,
-  ): Promise<Map<Claim, Claimed>> {
-    const taken = new Map<Claim, Claimed>();
+    taken: Map<Claim, Claimed>,
+  ): Promise<void> {
     for (const claim of inOrder(claims)) {
       taken.set(claim, await this.#claim(token, claim, patience, deadline));
     }
-    return taken;
   }
 
   async #claim(
@@ -98,7 +98,7 @@ export class Claimant {
         if (claim.kind === 'leave') return 'absent';
         if (await this.#directory.reserve(token, [claim], deadline)) return 'claimed';
       } else if (entry.state !== 'confirmed') {
-        if (entry.token.equals(token)) return this.#claimAgain(token, claim, entry, deadline);
+        if (entry.token.equals(token)) return claimedBefore(claim, entry);
         await this.#await(entry, patience, turn, deadline);
       } else if (claim.kind === 'leave') {
         if (entry.rowKey !== claim.rowKey) return 'absent';
@@ -111,26 +111,6 @@ export class Claimant {
         return 'claimed';
       }
     }
-  }
-
-  /** An earlier part of the same work has claimed the value already. */
-  async #claimAgain(
-    token: Uint8Array,
-    claim: Claim,
-    entry: Entry,
-    deadline: Deadline,
-  ): Promise<Claimed> {
-    if (entry.rowKey !== claim.rowKey) {
-      if (claim.kind === 'leave') return 'absent';
-      throw duplicate(claim);
-    }
-    const isKept = (entry.state === 'reserved') === (claim.kind === 'enter');
-    if (isKept) return 'kept';
-    // Given up and wanted again, or the other way about: as if neither had been.
-    const undone = [claim];
-    if (claim.kind === 'leave') await this.#directory.revoke(token, undone, [], deadline);
-    else await this.#directory.revoke(token, [], undone, deadline);
-    return claim.kind === 'leave' ? 'absent' : 'own';
   }
 
   /** Another attempt has the entry: helps it to its end, waits for it, or settles it. */
@@ -181,6 +161,15 @@ export class Claimant {
     const [keyspace = ''] = lookup.split('/');
     return routeLocator(this.#topology.current, keyspace, locator).shard.primary;
   }
+}
+
+/** An earlier part of the same work has the entry. */
+function claimedBefore(claim: Claim, { rowKey, state }: Entry): Claimed {
+  if (rowKey !== claim.rowKey) {
+    if (claim.kind === 'leave') return 'absent';
+    throw duplicate(claim);
+  }
+  return (state === 'reserved') === (claim.kind === 'enter') ? 'kept' : 'reversed';
 }
 
 function duplicate({ table, column }: Claim): DuplicateKeyError {

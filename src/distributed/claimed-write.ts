@@ -6,7 +6,7 @@ import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import type { Claim, Claimed } from './claim.ts';
-import type { Claimant, Patience } from './claimant.ts';
+import type { Claimant } from './claimant.ts';
 import type { Directory } from './directory.ts';
 import { forgetMark, markApplied } from './settlement.ts';
 
@@ -41,12 +41,7 @@ export class ClaimedWrites {
   readonly #observe: Observer;
   readonly #asides = new Set<Promise<void>>();
 
-  constructor(
-    directory: Directory,
-    claimant: Claimant,
-    executor: Executor,
-    observe: Observer,
-  ) {
+  constructor(directory: Directory, claimant: Claimant, executor: Executor, observe: Observer) {
     this.#directory = directory;
     this.#claimant = claimant;
     this.#executor = executor;
@@ -72,9 +67,7 @@ export class ClaimedWrites {
     const ending = { token: newToken(), claims, primary };
     let committed: Committed<T>;
     try {
-      for (const [claim, claimed] of await this.#claimAll(ending, deadline)) {
-        if (claimed === 'own') onOwn(claim);
-      }
+      await this.#claimAll(ending, deadline, onOwn);
       committed = await runTransaction(this.#executor, primary, deadline, async (scope) => {
         await markApplied(scope, ending.token);
         return body(scope);
@@ -87,13 +80,17 @@ export class ClaimedWrites {
     return committed;
   }
 
-  /** Takes claims for a transaction that is open already, and holds locks. */
+  /**
+   * Takes claims for a transaction that is open already, and holds locks; notes in `taken` what came
+   * of each.
+   */
   claimWithin(
     token: Uint8Array,
     claims: readonly Claim[],
     deadline: Deadline,
-  ): Promise<Map<Claim, Claimed>> {
-    return this.#claimant.claimInTurn(token, claims, 'refuse', deadline);
+    taken: Map<Claim, Claimed>,
+  ): Promise<void> {
+    return this.#claimant.claimInTurn(token, claims, 'refuse', deadline, taken);
   }
 
   /** The attempt is applied: its values are held, and those given up are free. */
@@ -112,6 +109,12 @@ export class ClaimedWrites {
     );
   }
 
+  /** Undoes earlier claims of an attempt that is still open, given the opposite ones. Tells failure. */
+  async reverse(token: Uint8Array, claims: readonly Claim[], deadline: Deadline): Promise<void> {
+    const [entering, leaving] = byKind(claims);
+    await this.#directory.revoke(token, leaving, entering, deadline);
+  }
+
   /** Resolves when nothing goes on behind the callers' backs any more. */
   async close(): Promise<void> {
     await Promise.all(this.#asides);
@@ -120,14 +123,14 @@ export class ClaimedWrites {
   async #claimAll(
     { token, claims }: Ending,
     deadline: Deadline,
-    patience: Patience = 'wait',
-  ): Promise<Map<Claim, Claimed>> {
-    if (await this.#claimant.claimFree(token, claims, deadline)) {
-      return new Map(claims.map((claim) => [claim, 'claimed']));
-    }
+    onOwn: (claim: Claim) => void,
+  ): Promise<void> {
+    if (await this.#claimant.claimFree(token, claims, deadline)) return;
     // Only who takes entries in the common order may hold some while waiting for others.
     await this.#directory.revoke(token, ...byKind(claims), deadline);
-    return this.#claimant.claimInTurn(token, claims, patience, deadline);
+    const taken = new Map<Claim, Claimed>();
+    await this.#claimant.claimInTurn(token, claims, 'wait', deadline, taken);
+    for (const [claim, claimed] of taken) if (claimed === 'own') onOwn(claim);
   }
 
   /**

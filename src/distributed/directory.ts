@@ -14,6 +14,7 @@ import {
 import type { Statement, StatementResult } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import { type Consistency, endpointOrder } from '../routing/endpoint-order.ts';
+import type { Route } from '../routing/route.ts';
 import { keyspaceOf, routeKey } from '../routing/router.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
@@ -46,10 +47,10 @@ export class Directory {
     return keyspaceOf(this.#topology.current, this.keyspace).shards;
   }
 
-  /** The shard that holds the entry of a value. */
-  shardOf({ lookup, value }: EntryKey): Shard {
+  /** Where the entry of a value is. */
+  routeOf({ lookup, value }: EntryKey): Route {
     const key = Buffer.concat([Buffer.from(lookup), separator, value]);
-    return routeKey(this.#topology.current, this.keyspace, key).shard;
+    return routeKey(this.#topology.current, this.keyspace, key);
   }
 
   async find(
@@ -57,7 +58,7 @@ export class Directory {
     consistency: Consistency,
     deadline: Deadline,
   ): Promise<Entry | undefined> {
-    const endpoints = endpointOrder(this.shardOf(key), consistency, this.#turn++);
+    const endpoints = endpointOrder(this.routeOf(key).shard, consistency, this.#turn++);
     const { rows } = await this.#executor.runStatement(
       endpoints,
       selectEntries([key]),
@@ -74,11 +75,7 @@ export class Directory {
   }
 
   /** Reserves values that have no entry. False when one of them has: then any may be reserved. */
-  async reserve(
-    token: Uint8Array,
-    claims: readonly Claim[],
-    deadline: Deadline,
-  ): Promise<boolean> {
+  async reserve(token: Uint8Array, claims: readonly Claim[], deadline: Deadline): Promise<boolean> {
     try {
       await this.#onShards(claims, (part) => insertReserved(token, part), deadline);
       return true;
@@ -153,7 +150,7 @@ export class Directory {
   ): Promise<StatementResult[]> {
     const byShard = new Map<Shard, T[]>();
     for (const entry of entries.length > 1 ? inOrder(entries) : entries) {
-      const shard = this.shardOf(entry);
+      const { shard } = this.routeOf(entry);
       const part = byShard.get(shard);
       if (part === undefined) byShard.set(shard, [entry]);
       else part.push(entry);

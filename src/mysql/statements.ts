@@ -13,6 +13,10 @@ export interface TableSource {
 export interface TableStatements {
   /** `keys` is padded to the next power of two, so that few texts serve all sizes. */
   selectByKeys(keys: readonly SqlValue[]): Statement;
+  /** The same rows by keys as `selectByKeys`, which nobody else can change until the transaction ends. */
+  lockByKeys(keys: readonly SqlValue[]): Statement;
+  /** Keys and one column of up to `limit` rows, in the order of the keys, from after `after` on. */
+  scan(column: string, after: SqlValue | undefined, limit: number): Statement;
   insert(rows: readonly (readonly SqlValue[])[]): Statement;
   update(columns: readonly string[], values: readonly SqlValue[], key: SqlValue): Statement;
   remove(key: SqlValue): Statement;
@@ -36,19 +40,31 @@ export function tableStatements({ table, columns, key, exactKey }: TableSource):
     : `${keyName} = ? AND CAST(CONVERT(${keyName} USING utf8mb4) AS BINARY) = CAST(CONVERT(? USING utf8mb4) AS BINARY)`;
   const keyParams = (value: SqlValue) => (exactKey ? [value] : [value, value]);
 
+  const selectByKeys = (keys: readonly SqlValue[]): Statement => {
+    const size = 2 ** Math.ceil(Math.log2(keys.length));
+    let sql = selectBySize.get(size);
+    if (sql === undefined) {
+      sql = `${select}(${Array(size).fill('?').join(', ')})`;
+      selectBySize.set(size, sql);
+    }
+    const params = keys.slice();
+    const last = keys[keys.length - 1] ?? null;
+    while (params.length < size) params.push(last);
+    return { sql, params };
+  };
+
   return {
-    selectByKeys(keys) {
-      const size = 2 ** Math.ceil(Math.log2(keys.length));
-      let sql = selectBySize.get(size);
-      if (sql === undefined) {
-        sql = `${select}(${Array(size).fill('?').join(', ')})`;
-        selectBySize.set(size, sql);
-      }
-      const params = keys.slice();
-      const last = keys[keys.length - 1] ?? null;
-      while (params.length < size) params.push(last);
-      return { sql, params };
+    selectByKeys,
+    lockByKeys(keys) {
+      const { sql, params } = selectByKeys(keys);
+      return { sql: `${sql} FOR UPDATE`, params };
     },
+    scan: (column, after, limit) => ({
+      sql:
+        `SELECT ${keyName}, ${quoteName(column)} FROM ${name} ` +
+        `${after === undefined ? '' : `WHERE ${keyName} > ? `}ORDER BY ${keyName} LIMIT ${limit}`,
+      params: after === undefined ? [] : [after],
+    }),
     insert: (rows) => ({
       sql: insertHead + Array(rows.length).fill(insertRow).join(', '),
       params: rows.flat(),

@@ -77,6 +77,22 @@ export function routeAnySlot(topology: Topology, keyspaceName: string, random: n
   return routeSlot(topology, keyspace, Math.floor(random * HASH_SLOTS), 'hash');
 }
 
+/** A locator that leads to a shard: that of the first slot that it holds. O(slots). */
+export function firstLocatorOf(topology: Topology, shardName: string): number {
+  const shard = topology.shards.get(shardName);
+  const keyspace = keyspaceOf(topology, shard?.keyspace ?? '');
+  const locators =
+    keyspace.strategy === 'hash'
+      ? [keyspace.shardBySlot.findIndex(({ name }) => name === shardName)]
+      : keyspace.regions.flatMap(({ code, shardBySlot }) => {
+          const slot = shardBySlot.findIndex(({ name }) => name === shardName);
+          return slot < 0 ? [] : [geoLocator(code, slot)];
+        });
+  const [first = -1] = locators;
+  if (first >= 0) return first;
+  throw new RoutingError(`Shard '${shardName}' holds no slot at epoch ${topology.epoch}.`);
+}
+
 /** The keyspace of a table. @throws {RoutingError} when this topology has none of that name. */
 export function keyspaceOf(topology: Topology, name: string): Keyspace {
   const keyspace = topology.keyspaces.get(name);

@@ -10,8 +10,10 @@ import type { ColumnShape, TableShape } from '../mysql/table-shape.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
+import { cacheLimits } from './cache-limits.ts';
 import { checkAgreement, checkColumns } from './check-columns.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
+import { type OpenDirectory, openLookups } from './open-lookups.ts';
 import { RowCodec } from './row-codec.ts';
 import type { TablePlan } from './table-plan.ts';
 import type { TableRuntime } from './table-runtime.ts';
@@ -25,6 +27,8 @@ export interface SharedParts {
   /** First part of every cache key. */
   readonly namespace: string;
   readonly observe: Observer;
+  /** The directory of unique values; undefined when no table has lookups. */
+  readonly directory: OpenDirectory | undefined;
 }
 
 /** The shapes of every shard's tables, by shard. */
@@ -57,7 +61,7 @@ export function checkAllColumns(
 export function openTable<Schema extends RowSchema>(
   plan: TablePlan<Schema>,
   shape: TableShape,
-  { topology, executor, calls, redis, namespace, observe }: SharedParts,
+  { topology, executor, calls, redis, namespace, observe, directory }: SharedParts,
 ): TableRuntime<Schema> {
   const { table, columns } = plan;
   const codec = new RowCodec(plan, shape);
@@ -78,16 +82,18 @@ export function openTable<Schema extends RowSchema>(
     keyOf: codec.identityOf.bind(codec),
     keysPerStatement,
   };
+  const place = `${namespace}:${table.keyspace}:${table.name}`;
   return {
     table,
     codec,
     statements,
-    cache: cacheOf(plan, codec, `${namespace}:${table.keyspace}:${table.name}`, redis, observe),
+    cache: cacheOf(plan, codec, place, redis, observe),
     batcher: new ReadBatcher(source, executor, observe),
     keysPerStatement,
     topology,
     executor,
     calls,
+    lookups: directory && openLookups(plan, directory, { place, redis, observe }),
   };
 }
 
@@ -115,7 +121,6 @@ function cacheOf<Schema extends RowSchema>(
 ): ReadThrough<RowOf<Schema>> | undefined {
   const policy = table.cache;
   if (policy === undefined) return undefined;
-  const { ttlMs, staleMs = 0, maxEntries = 10_000 } = policy;
   const schema = createHash('sha256')
     .update(
       JSON.stringify(
@@ -135,11 +140,7 @@ function cacheOf<Schema extends RowSchema>(
       namespace,
       schema,
       decode: (value) => codec.tryCheck(value),
-      ttlMs,
-      staleMs,
-      negativeTtlMs: policy.negativeTtlMs ?? Math.min(ttlMs, 1_000),
-      memoryTtlMs: policy.memoryTtlMs ?? (redis === undefined ? ttlMs : Math.min(ttlMs, 1_000)),
-      maxEntries,
+      ...cacheLimits(policy, redis !== undefined),
     },
     redis,
     observe,

@@ -35,22 +35,31 @@ export class ReadPath<Schema extends RowSchema> {
   get(key: ShardKey, options: ReadOptions | undefined): Promise<RowOf<Schema> | null> {
     const { cache, calls } = this.#runtime;
     if (cache === undefined || options?.consistency !== undefined) {
-      return calls.run(options, (deadline) =>
-        this.#readOne(this.#want(key), options?.consistency ?? 'primary', deadline),
-      );
+      return calls.run(options, (deadline) => this.read(key, options?.consistency, deadline));
     }
     // The one path that costs less than a microsecond: no deadline, no promise but the answer.
     const entry = typeof key === 'string' ? cache.peek(key) : undefined;
     if (entry !== undefined) return Promise.resolve(handOut(entry));
-    return calls.run(options, async (deadline) => {
-      const wanted = this.#want(key);
-      const [row] = await cache.getMany(
-        [wanted.key.text],
-        async (_, load) => [await this.#readOne(wanted, 'primary', load)],
-        deadline,
-      );
-      return row ?? null;
-    });
+    return calls.run(options, (deadline) => this.read(key, undefined, deadline));
+  }
+
+  /** A row as part of another call; without `consistency` from the cache if there is one. */
+  async read(
+    key: ShardKey,
+    consistency: Consistency | undefined,
+    deadline: Deadline,
+  ): Promise<RowOf<Schema> | null> {
+    const { cache } = this.#runtime;
+    const wanted = this.#want(key);
+    if (cache === undefined || consistency !== undefined) {
+      return this.#readOne(wanted, consistency ?? 'primary', deadline);
+    }
+    const [row] = await cache.getMany(
+      [wanted.key.text],
+      async (_, load) => [await this.#readOne(wanted, 'primary', load)],
+      deadline,
+    );
+    return row ?? null;
   }
 
   async getMany(

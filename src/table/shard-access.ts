@@ -70,20 +70,43 @@ export class ShardAccess {
     const { shard } = this.#route;
     return calls.run(options, async (deadline) => {
       let access: TransactionAccess | undefined;
-      const write = runTransaction(executor, shard.primary, deadline, (scope) => {
-        access = new TransactionAccess(scope, this.#registry, this.#route);
-        return body(access.handle());
+      const write = runTransaction(executor, shard.primary, deadline, async (scope) => {
+        access = new TransactionAccess(scope, this.#registry, this.#route, deadline);
+        const value = await body(access.handle());
+        access.lookups.assertIntact();
+        return value;
       });
-      const { result } = await this.#andForget(write, () => access?.touched ?? new Map());
+      const { result } = await this.#andForget(
+        write.then(
+          async (committed) => {
+            await access?.lookups.committed();
+            return committed;
+          },
+          async (error: unknown) => {
+            await access?.lookups.failed(error);
+            throw error;
+          },
+        ),
+        () => access?.touched ?? new Map(),
+        async () => (await access?.lookups.forget()) ?? 'done',
+      );
       return result.value;
     });
   }
 
-  #andForget<T>(write: Promise<T>, touched: () => TouchedKeys) {
+  #andForget<T>(
+    write: Promise<T>,
+    touched: () => TouchedKeys,
+    forgetValues: () => Promise<'done' | 'pending'> = async () => 'done',
+  ) {
     const { executor } = this.#runtime;
     return thenForget(
       write,
-      () => this.#registry.forget(touched()),
+      async () => {
+        const rows = await this.#registry.forget(touched());
+        const values = await forgetValues();
+        return rows === 'pending' ? rows : values;
+      },
       () => executor.quiet(this.#route.shard.primary),
     );
   }

@@ -4,8 +4,11 @@ import { type Explanation, explainRoute } from '../routing/explain.ts';
 import { routeKey } from '../routing/router.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import { EverywhereAccess } from './everywhere-access.ts';
+import { LookupAccess } from './lookup-access.ts';
+import { type BackfillOptions, backfill } from './lookup-backfill.ts';
 import { type ReadOptions, ReadPath } from './read-path.ts';
 import { ShardAccess } from './shard-access.ts';
+import { lookupOf } from './table-lookups.ts';
 import type { TableRegistry } from './table-registry.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import { WritePath } from './write-path.ts';
@@ -29,6 +32,10 @@ export function tableAccess(runtime: TableRuntime, registry: TableRegistry, obse
     update: (key: ShardKey, patch: Input, options?: CallOptions) =>
       writes.update(key, patch, options),
     delete: (key: ShardKey, options?: CallOptions) => writes.delete(key, options),
+    by: (column: string, value: unknown) =>
+      new LookupAccess(runtime, reads, lookupOf(table.name, runtime.lookups, column), value),
+    backfill: (column: string, options?: BackfillOptions) =>
+      backfill(runtime, lookupOf(table.name, runtime.lookups, column), options),
     at: (key: ShardKey) => new ShardAccess(runtime, registry, route(key)),
     everywhere: new EverywhereAccess(runtime, observe),
     explain: (key: ShardKey): Explanation => explainRoute(table.name, route(key)),

@@ -1,14 +1,13 @@
 import { z } from 'zod';
 import { didYouMean } from '../config/did-you-mean.ts';
+import type { DirectoryConfig } from '../config/directory-options.ts';
 import type { Problem } from '../errors/config-error.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { StoredAs } from './column-codec.ts';
 import { type ColumnKind, columnKind } from './column-kind.ts';
 import type { CachePolicy, RowSchema, Table } from './define-table.ts';
-
-export interface PlannedColumn extends ColumnKind {
-  readonly storedAs: StoredAs;
-}
+import { type LookupPlan, planLookups } from './lookup-plan.ts';
+import type { PlannedColumn, Report } from './planned-column.ts';
 
 /** A table whose definition was found consistent, with what every column holds. */
 export interface TablePlan<Schema extends RowSchema = RowSchema> {
@@ -16,6 +15,13 @@ export interface TablePlan<Schema extends RowSchema = RowSchema> {
   readonly label: string;
   readonly table: Table<string, string, Schema>;
   readonly columns: ReadonlyMap<string, PlannedColumn>;
+  readonly lookups: readonly LookupPlan[];
+}
+
+/** What a definition is checked against. */
+export interface PlanContext {
+  readonly topology: Topology | undefined;
+  readonly directory: DirectoryConfig | undefined;
 }
 
 /** Of the form of every id that `insert` makes. */
@@ -27,7 +33,7 @@ const keyKinds = new Set(['uuid', 'string', 'integer', 'bigint']);
 export function planTable<Schema extends RowSchema>(
   label: string,
   table: Table<string, string, Schema>,
-  topology: Topology | undefined,
+  { topology, directory }: PlanContext,
   problems: Problem[],
 ): TablePlan<Schema> | undefined {
   const before = problems.length;
@@ -42,10 +48,9 @@ export function planTable<Schema extends RowSchema>(
   checkKeys(table, columns, report);
   checkPlacement(table, columns, topology, report);
   checkCache(table.cache, report);
-  return problems.length === before ? { label, table, columns } : undefined;
+  const lookups = planLookups(table, columns, directory, report);
+  return problems.length === before ? { label, table, columns, lookups } : undefined;
 }
-
-type Report = (path: string, message: string) => void;
 
 function isTable(value: unknown): boolean {
   return (

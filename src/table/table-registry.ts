@@ -61,6 +61,10 @@ export class TableRegistry {
 
   /** Stops the caches, after a last attempt at what Redis was not told yet. */
   async close(): Promise<void> {
-    await Promise.all([...this.#tables.values()].map(({ cache }) => cache?.close()));
+    const caches = [...this.#tables.values()].flatMap(({ cache, lookups }) => [
+      cache,
+      ...(lookups?.all.map((lookup) => lookup.cache) ?? []),
+    ]);
+    await Promise.all(caches.map((cache) => cache?.close()));
   }
 }

@@ -1,6 +1,7 @@
 import { RoutingError } from '../errors/routing-error.ts';
 import type { TransactionScope } from '../execution/transaction.ts';
 import type { SqlValue } from '../mysql/sql.ts';
+import type { Deadline } from '../resilience/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { RowSchema } from './define-table.ts';
@@ -10,6 +11,7 @@ import { routePrimaryKey } from './route-row.ts';
 import type { TableRegistry, TouchedKeys } from './table-registry.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import type { Tables, Touches } from './table-types.ts';
+import { TransactionLookups } from './transaction-lookups.ts';
 import { type PlannedChange, planDelete, planInsert, planUpdate } from './write-plan.ts';
 
 type Input = Readonly<Record<string, unknown>>;
@@ -20,11 +22,14 @@ export class TransactionAccess {
   readonly #registry: TableRegistry;
   readonly #route: Route;
   readonly #touched = new Map<TableRuntime, string[]>();
+  /** What the directory has to follow. */
+  readonly lookups: TransactionLookups;
 
-  constructor(scope: TransactionScope, registry: TableRegistry, route: Route) {
+  constructor(scope: TransactionScope, registry: TableRegistry, route: Route, deadline: Deadline) {
     this.#scope = scope;
     this.#registry = registry;
     this.#route = route;
+    this.lookups = new TransactionLookups(scope, route.shard.primary, deadline);
   }
 
   get touched(): TouchedKeys {
@@ -64,11 +69,10 @@ export class TransactionAccess {
 
   #table(runtime: TableRuntime) {
     const { codec, statements, table, topology } = runtime;
-    const change = async ({ route, key, statement }: PlannedChange) => {
-      this.#assertSameSlot(route);
-      this.#touch(runtime, [key.text]);
-      const { affected } = await this.#scope.run(statement);
-      return { affected };
+    const change = async (planned: PlannedChange) => {
+      this.#assertSameSlot(planned.route);
+      this.#touch(runtime, [planned.key.text]);
+      return { affected: await this.lookups.change(runtime, planned) };
     };
     return {
       get: async (value: ShardKey) => {
@@ -79,11 +83,11 @@ export class TransactionAccess {
         return raw === undefined ? null : codec.decode(raw);
       },
       insert: async (input: Input) => {
-        const { route, key, row, values } = planInsert(runtime, input, this.#route);
-        this.#assertSameSlot(route);
-        this.#touch(runtime, [key.text]);
-        await this.#scope.run(statements.insert([values]));
-        return row;
+        const planned = planInsert(runtime, input, this.#route);
+        this.#assertSameSlot(planned.route);
+        this.#touch(runtime, [planned.key.text]);
+        await this.lookups.insert(runtime, planned);
+        return planned.row;
       },
       update: async (value: ShardKey, patch: Input) => change(planUpdate(runtime, value, patch)),
       delete: async (value: ShardKey) => change(planDelete(runtime, value)),

@@ -1,3 +1,4 @@
+import type { Claim } from '../distributed/claim.ts';
 import { AbortedError, TimeoutError } from '../errors/call-error.ts';
 import { UnknownOutcomeError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
@@ -8,6 +9,7 @@ import type { Deadline } from '../resilience/deadline.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { Endpoint, Shard } from '../topology/topology.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
+import { forgetClaims, LookupWrites } from './lookup-writes.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import { thenForget } from './then-forget.ts';
 import { writeToken } from './token.ts';
@@ -38,9 +40,11 @@ type Input = Readonly<Record<string, unknown>>;
 /** How rows are written: one statement on the primary, then the cache forgets what it held. */
 export class WritePath<Schema extends RowSchema> {
   readonly #runtime: TableRuntime<Schema>;
+  readonly #lookupWrites: LookupWrites<Schema> | undefined;
 
   constructor(runtime: TableRuntime<Schema>) {
     this.#runtime = runtime;
+    this.#lookupWrites = runtime.lookups && new LookupWrites(runtime, runtime.lookups);
   }
 
   insert(input: Input, options: CallOptions | undefined): Promise<RowOf<Schema>> {
@@ -49,9 +53,18 @@ export class WritePath<Schema extends RowSchema> {
       const planned = planInsert(this.#runtime, input);
       const { primary } = planned.route.shard;
       const statement = statements.insert([planned.values]);
+      const claims = this.#lookupWrites?.claimsOf([planned]) ?? [];
       try {
-        const write = executor.runStatement([primary], statement, 'write', deadline);
-        await this.#andForget(write, primary, forgettable([planned]));
+        const write =
+          this.#lookupWrites === undefined || claims.length === 0
+            ? executor.runStatement([primary], statement, 'write', deadline)
+            : this.#lookupWrites.insert(primary, [statement], claims, deadline);
+        await this.#andForget<unknown>(
+          write,
+          primary,
+          forgettable([planned], claims),
+          () => claims,
+        );
         return planned.row;
       } catch (error) {
         throw this.#withId(error, planned);
@@ -67,7 +80,8 @@ export class WritePath<Schema extends RowSchema> {
           this.#insertOnShard(shard, rows, deadline),
         ),
       );
-      await this.#forget(forgettable(planned));
+      const claims = this.#lookupWrites?.claimsOf(planned) ?? [];
+      await this.#forget(forgettable(planned, claims), claims);
       this.#assertComplete(results);
       return planned.map(({ row }) => row);
     });
@@ -84,11 +98,21 @@ export class WritePath<Schema extends RowSchema> {
   #change(options: CallOptions | undefined, plan: () => PlannedChange): Promise<WriteResult> {
     const { calls, executor } = this.#runtime;
     return calls.run(options, async (deadline) => {
-      const { route, key, statement } = plan();
-      const write = executor.runStatement([route.shard.primary], statement, 'write', deadline);
-      const { result, invalidation } = await this.#andForget(write, route.shard.primary, [
-        key.text,
-      ]);
+      const planned = plan();
+      const { route, key, statement } = planned;
+      const { primary } = route.shard;
+      let claims: readonly Claim[] = [];
+      const write = this.#lookupWrites?.concerns(planned)
+        ? this.#lookupWrites.change(planned, deadline, (found) => {
+            claims = found;
+          })
+        : executor.runStatement([primary], statement, 'write', deadline);
+      const { result, invalidation } = await this.#andForget(
+        write,
+        primary,
+        [key.text],
+        () => claims,
+      );
       return {
         affected: result.affected,
         token: writeToken(route.shard.name, result.gtid),
@@ -109,7 +133,10 @@ export class WritePath<Schema extends RowSchema> {
     );
     const [single, ...more] = batches;
     try {
-      if (single !== undefined && more.length === 0) {
+      const claims = this.#lookupWrites?.claimsOf(rows) ?? [];
+      if (this.#lookupWrites !== undefined && claims.length > 0) {
+        await this.#lookupWrites.insert(shard.primary, batches, claims, deadline);
+      } else if (single !== undefined && more.length === 0) {
         await executor.runStatement([shard.primary], single, 'write', deadline);
       } else {
         await runTransaction(executor, shard.primary, deadline, async (scope) => {
@@ -142,23 +169,41 @@ export class WritePath<Schema extends RowSchema> {
     throw new PartialWriteError(this.#runtime.table.name, results);
   }
 
-  #andForget<T>(write: Promise<T>, primary: Endpoint, keys: readonly string[]) {
+  #andForget<T>(
+    write: Promise<T>,
+    primary: Endpoint,
+    keys: readonly string[],
+    claims: () => readonly Claim[],
+  ) {
     const { executor } = this.#runtime;
     return thenForget(
       write,
-      () => this.#forget(keys),
+      () => this.#forget(keys, claims()),
       () => executor.quiet(primary),
     );
   }
 
-  async #forget(keys: readonly string[]): Promise<'done' | 'pending'> {
-    return (await this.#runtime.cache?.invalidate(keys)) ?? 'done';
+  async #forget(keys: readonly string[], claims: readonly Claim[]): Promise<'done' | 'pending'> {
+    const { cache, lookups } = this.#runtime;
+    const rows = (await cache?.invalidate(keys)) ?? 'done';
+    if (lookups === undefined || claims.length === 0) return rows;
+    const values = await forgetClaims(lookups, claims);
+    return rows === 'pending' ? rows : values;
   }
 }
 
-/** Keys under which "no such row" may be cached. */
-function forgettable<Schema extends RowSchema>(rows: readonly PlannedRow<Schema>[]): string[] {
-  return rows.filter(({ isFresh }) => !isFresh).map(({ key }) => key.text);
+/**
+ * Keys under which "no such row" may be cached: those that were not made just now, and those that a
+ * lookup could lead to before the row was there.
+ */
+function forgettable<Schema extends RowSchema>(
+  rows: readonly PlannedRow<Schema>[],
+  claims: readonly Claim[],
+): string[] {
+  const named = new Set(claims.map(({ rowKey }) => rowKey));
+  return rows
+    .filter(({ isFresh, key }) => !isFresh || named.has(key.text))
+    .map(({ key }) => key.text);
 }
 
 function groupByShard<Schema extends RowSchema>(

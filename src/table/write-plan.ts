@@ -1,4 +1,4 @@
-import type { SqlValue, Statement } from '../mysql/sql.ts';
+import type { RawRow, SqlValue, Statement } from '../mysql/sql.ts';
 import { maxRowsPerInsert } from '../mysql/statements.ts';
 import type { Route } from '../routing/route.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
@@ -24,6 +24,8 @@ export interface PlannedChange {
   readonly route: Route;
   readonly key: RowKey;
   readonly statement: Statement;
+  /** The columns that change, with their new values as the database will give them back; null: all go. */
+  readonly after: RawRow | null;
 }
 
 const maxInsertBytes = 4 * 1024 * 1024;
@@ -67,7 +69,8 @@ export function planUpdate<Schema extends RowSchema>(
   const route = routePrimaryKey(topology.current, table, value);
   assertStays(topology.current, table, route, patch);
   const { columns, values } = codec.encodePatch(patch);
-  return { route, key, statement: statements.update(columns, values, key.param) };
+  const after = Object.fromEntries(columns.map((name, index) => [name, values[index] ?? null]));
+  return { route, key, statement: statements.update(columns, values, key.param), after };
 }
 
 export function planDelete<Schema extends RowSchema>(
@@ -76,7 +79,7 @@ export function planDelete<Schema extends RowSchema>(
 ): PlannedChange {
   const key = codec.key(value);
   const route = routePrimaryKey(topology.current, table, value);
-  return { route, key, statement: statements.remove(key.param) };
+  return { route, key, statement: statements.remove(key.param), after: null };
 }
 
 /** Cuts rows into statements of at most 256 rows and about 4 MB. */
