@@ -3,6 +3,7 @@
  *
  * @module
  */
+export type { DirectoryOptions } from './config/directory-options.ts';
 export type {
   KeyspaceDocument,
   RegionDocument,
@@ -11,6 +12,7 @@ export type {
 } from './config/topology-document.ts';
 export { createDataLayer, type DataLayer } from './data-layer.ts';
 export type { DataLayerOptions } from './data-layer-options.ts';
+export type { SweepResult } from './distributed/sweeper.ts';
 export {
   AbortedError,
   CircuitOpenError,
@@ -45,15 +47,24 @@ export { uuidFromBytes, uuidToBytes } from './sharding/uuid.ts';
 export {
   type CachePolicy,
   defineTable,
+  type LookupRule,
   type Table,
   type TableDefinition,
 } from './table/define-table.ts';
+export type { DirectoryHandle, SweepOptions } from './table/directory-handle.ts';
+export type {
+  BackfillOptions,
+  BackfillProgress,
+  BackfillResult,
+} from './table/lookup-backfill.ts';
 export type { ReadOptions } from './table/read-path.ts';
 export type {
   EverywhereHandle,
   ExecuteOptions,
   Key,
   LocatingKey,
+  LookupHandle,
+  LookupOf,
   NewRow,
   Patch,
   QueryOptions,

@@ -33,6 +33,8 @@ export interface Entry extends EntryKey, EntryOwner {
 const columns = 'lookup, value, row_key, locator, token, state';
 const selected = `SELECT ${columns}, TIMESTAMPDIFF(MICROSECOND, changed_at, NOW(6)) AS age FROM ${directoryTable}`;
 const isKey = 'lookup = ? AND value = ?';
+/** Not by the index over states, which would lock the entries of all attempts under way. */
+const isState = 'CONCAT(state) = ?';
 
 /** Reserves values for rows, all or none of them; a duplicate key says that one is taken. */
 export function insertReserved(
@@ -62,8 +64,8 @@ export function markLeaving(
   return {
     sql:
       `UPDATE ${directoryTable} SET state = 'leaving', token = ?, locator = ?, changed_at = NOW(6) ` +
-      `WHERE state = 'confirmed' AND (${sql})`,
-    params: [token, entries[0]?.locator ?? 0, ...params],
+      `WHERE ${isState} AND (${sql})`,
+    params: [token, entries[0]?.locator ?? 0, 'confirmed', ...params],
     once: entries.length > 2,
   };
 }
@@ -77,8 +79,8 @@ export function takeOver(
   return {
     sql:
       `UPDATE ${directoryTable} SET state = 'reserved', token = ?, row_key = ?, locator = ?, changed_at = NOW(6) ` +
-      `WHERE ${isKey} AND token = ? AND state = 'confirmed'`,
-    params: [token, Buffer.from(rowKey), locator, lookup, value, previous],
+      `WHERE ${isKey} AND token = ? AND ${isState}`,
+    params: [token, Buffer.from(rowKey), locator, lookup, value, previous, 'confirmed'],
   };
 }
 
@@ -90,7 +92,7 @@ export function confirmEntries(
 ): Statement {
   const { sql, params } = anyOwned(entries);
   return {
-    sql: `UPDATE ${directoryTable} SET state = 'confirmed', changed_at = NOW(6) WHERE token = ? AND state = ? AND (${sql})`,
+    sql: `UPDATE ${directoryTable} SET state = 'confirmed', changed_at = NOW(6) WHERE token = ? AND ${isState} AND (${sql})`,
     params: [token, from, ...params],
     once: entries.length > 2,
   };
@@ -104,7 +106,7 @@ export function deleteEntries(
 ): Statement {
   const { sql, params } = anyOwned(entries);
   return {
-    sql: `DELETE FROM ${directoryTable} WHERE token = ? AND state = ? AND (${sql})`,
+    sql: `DELETE FROM ${directoryTable} WHERE token = ? AND ${isState} AND (${sql})`,
     params: [token, from, ...params],
     once: entries.length > 2,
   };
@@ -127,22 +129,6 @@ export function selectDangling(olderThanMs: number, limit: number, offset: numbe
       `ORDER BY changed_at, lookup, value LIMIT ${limit} OFFSET ${offset}`,
     params: [Math.round(olderThanMs * 1_000)],
     once: offset > 0,
-  };
-}
-
-/** Up to `limit` entries of a lookup whose values do not begin with one of these are removed. */
-export function deleteOtherPrefixes(
-  lookup: string,
-  prefixes: readonly Uint8Array[],
-  limit: number,
-): Statement {
-  const bytes = prefixes[0]?.length ?? 0;
-  return {
-    sql:
-      `DELETE FROM ${directoryTable} WHERE lookup = ? AND LEFT(value, ${bytes}) NOT IN ` +
-      `(${prefixes.map(() => '?').join(', ')}) LIMIT ${limit}`,
-    params: [lookup, ...prefixes],
-    once: true,
   };
 }
 

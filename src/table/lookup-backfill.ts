@@ -7,7 +7,7 @@ import { firstLocatorOf, keyspaceOf } from '../routing/router.ts';
 import type { Shard } from '../topology/topology.ts';
 import { claimsOf, holdsSame } from './lookup-claims.ts';
 import { forgetClaims } from './lookup-writes.ts';
-import type { TableLookup, TableLookups } from './table-lookups.ts';
+import type { NamedLookup } from './table-lookups.ts';
 import type { TableRuntime } from './table-runtime.ts';
 
 /** How far a backfill has come. */
@@ -33,10 +33,8 @@ export interface BackfillResult<RowKey = unknown> extends BackfillProgress {
 const rowsPerPage = 128;
 const pageTimeoutMs = 30_000;
 
-interface Scan {
+interface Scan extends NamedLookup {
   readonly runtime: TableRuntime;
-  readonly lookups: TableLookups;
-  readonly lookup: TableLookup;
   scanned: number;
   entered: number;
   readonly duplicates: unknown[];
@@ -55,7 +53,7 @@ class ValueChanged extends Error {}
 /** Enters what the directory lacks of one lookup, shard after shard. */
 export async function backfill(
   runtime: TableRuntime,
-  { lookup, lookups }: { readonly lookup: TableLookup; readonly lookups: TableLookups },
+  { lookup, lookups }: NamedLookup,
   { signal, onProgress }: BackfillOptions = {},
 ): Promise<BackfillResult> {
   const { calls, topology, table } = runtime;

@@ -4,8 +4,12 @@ import { RoutingError } from '../errors/routing-error.ts';
 import { RowError } from '../errors/row-error.ts';
 import type { LookupPlan } from './lookup-plan.ts';
 
+type Plain = string | number | bigint;
+
 /** A value of a lookup in the forms that are asked for. */
 export interface LookupValue {
+  /** As it was given. */
+  readonly value: Plain;
   /** Normalized: two values are one when this is. */
   readonly text: string;
   /** As the directory stores it, under each key; the first is the one that is asked for. */
@@ -13,8 +17,6 @@ export interface LookupValue {
   /** Names the first of them in caches. */
   readonly cacheKey: string;
 }
-
-type Plain = string | number | bigint;
 
 const keyIdBytes = 4;
 const longestStored = 255;
@@ -39,18 +41,18 @@ export class LookupValues {
   readonly #table: string;
   readonly #keys: readonly { readonly id: Buffer; readonly key: KeyObject }[];
   /** An HMAC costs ten times what a read from memory does. */
-  readonly #known: (value: Plain) => LookupValue;
+  readonly #known: (value: unknown) => LookupValue;
 
   constructor(plan: LookupPlan, table: string, keys: readonly KeyObject[]) {
     this.#plan = plan;
     this.#table = table;
     this.#keys = plan.personal ? keys.map((key) => ({ id: keyIdOf(key), key })) : [];
-    this.#known = memoize(remembered, (value) => this.#make(value));
+    this.#known = memoize(remembered, (value) => this.#make(this.#plain(value)));
   }
 
   /** @throws {RoutingError} when it can't be a value of the lookup. */
   of(value: unknown): LookupValue {
-    return this.#known(this.#plain(value));
+    return this.#known(value);
   }
 
   /** Whether a row's value is the one that was asked for. */
@@ -83,7 +85,7 @@ export class LookupValues {
     if (first.length > longestStored) {
       throw this.#unfit(`is longer than ${longestStored} bytes, the most that is kept as it is`);
     }
-    return { text, stored: [first, ...others], cacheKey: cacheKeyOf(first) };
+    return { value, text, stored: [first, ...others], cacheKey: cacheKeyOf(first) };
   }
 
   #hash(text: string, { id, key }: { readonly id: Buffer; readonly key: KeyObject }): Buffer {

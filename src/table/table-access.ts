@@ -8,7 +8,7 @@ import { LookupAccess } from './lookup-access.ts';
 import { type BackfillOptions, backfill } from './lookup-backfill.ts';
 import { type ReadOptions, ReadPath } from './read-path.ts';
 import { ShardAccess } from './shard-access.ts';
-import { lookupOf } from './table-lookups.ts';
+import { lookupOf, noLookup } from './table-lookups.ts';
 import type { TableRegistry } from './table-registry.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import { WritePath } from './write-path.ts';
@@ -23,6 +23,12 @@ export function tableAccess(runtime: TableRuntime, registry: TableRegistry, obse
   const reads = new ReadPath(runtime);
   const writes = new WritePath(runtime);
   const { topology, table } = runtime;
+  const lookups = new Map(
+    runtime.lookups?.all.map((lookup) => [
+      lookup.plan.column,
+      new LookupAccess(runtime, reads, lookupOf(table.name, runtime.lookups, lookup.plan.column)),
+    ]),
+  );
   const route = (key: ShardKey) => routeKey(topology.current, table.keyspace, key);
   return Object.freeze({
     get: (key: ShardKey, options?: ReadOptions) => reads.get(key, options),
@@ -33,7 +39,7 @@ export function tableAccess(runtime: TableRuntime, registry: TableRegistry, obse
       writes.update(key, patch, options),
     delete: (key: ShardKey, options?: CallOptions) => writes.delete(key, options),
     by: (column: string, value: unknown) =>
-      new LookupAccess(runtime, reads, lookupOf(table.name, runtime.lookups, column), value),
+      (lookups.get(column) ?? noLookup(table.name, runtime.lookups, column)).of(value),
     backfill: (column: string, options?: BackfillOptions) =>
       backfill(runtime, lookupOf(table.name, runtime.lookups, column), options),
     at: (key: ShardKey) => new ShardAccess(runtime, registry, route(key)),

@@ -38,14 +38,25 @@ export class TableLookups {
   }
 }
 
+/** The lookup of a name, among those of its table. */
+export interface NamedLookup {
+  readonly lookup: TableLookup;
+  readonly lookups: TableLookups;
+}
+
 /** The lookup of a name. @throws {RoutingError} when the table declares none of that name. */
 export function lookupOf(
   table: string,
   lookups: TableLookups | undefined,
   column: string,
-): { readonly lookup: TableLookup; readonly lookups: TableLookups } {
+): NamedLookup {
   const lookup = lookups?.find(column);
-  if (lookups !== undefined && lookup !== undefined) return { lookup, lookups };
+  if (lookups === undefined || lookup === undefined) return noLookup(table, lookups, column);
+  return { lookup, lookups };
+}
+
+/** Refuses a name that no lookup has. */
+export function noLookup(table: string, lookups: TableLookups | undefined, column: string): never {
   const declared = lookups?.all.map(({ plan }) => plan.column) ?? [];
   throw new RoutingError(
     `Table '${table}' declares no lookup '${column}'${didYouMean(column, declared)}; ` +

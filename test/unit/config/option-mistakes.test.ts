@@ -11,6 +11,8 @@ beforeAll(async () => {
 afterAll(() => refused.close());
 
 const table = 'tables/transactions';
+const keys = ['a key of sixteen bytes'];
+const unique = { unique: true };
 
 /** What is changed in the options, what to, where the problem is, and what it says. */
 const mistakes: [at: string, to: unknown, path: string, message: RegExp][] = [
@@ -40,6 +42,22 @@ const mistakes: [at: string, to: unknown, path: string, message: RegExp][] = [
   [`${table}/columns`, { cnets: 'json' }, 'tables.transactions.columns.cnets', /mean 'cents'/],
   [`${table}/columns`, { cents: 'bytes' }, 'tables.transactions.columns.cents', /codec 'bytes'/],
   [`${table}/columns`, { cents: 'bits' }, 'tables.transactions.columns.cents', /unknown codec/],
+  ['directory', { keyspace: 'legder', keys }, 'directory.keyspace', /did you mean 'ledger'/],
+  ['directory', { keyspace: 'people', keys }, 'directory.keyspace', /needs a hash keyspace/],
+  ['directory', { keyspace: 'ledger', keys: ['hunter2'] }, 'directory.keys.0', /16 bytes/],
+  ['directory', { keyspace: 'ledger', keys: [...keys, ...keys] }, 'directory.keys', /twice/],
+  ['directory', { keyspace: 'ledger', key: 'x' }, 'directory', /did you mean 'keys'/],
+  ['directory', { keyspace: 'ledger', sweepMs: -1 }, 'directory.sweepMs', /./],
+  [`${table}/lookups`, { cnets: { unique: true } }, 'tables.transactions.lookups.cnets', /'cents'/],
+  [`${table}/lookups`, { cents: {} }, 'tables.transactions.lookups.cents.unique', /must be true/],
+  [`${table}/lookups`, { cents: unique }, 'tables.transactions.lookups', /option directory/],
+  [`${table}/lookups`, { id: unique }, 'tables.transactions.lookups.id', /is the primary key/],
+  [
+    `${table}/lookups`,
+    { cents: { ...unique, normalise: 1 } },
+    'tables.transactions.lookups.cents.normalise',
+    /did you mean 'normalize'/,
+  ],
   [`${table}/cache`, { ttlmS: 1 }, 'tables.transactions.cache', /did you mean 'ttlMs'/],
   [`${table}/cache`, { ttlMs: 0 }, 'tables.transactions.cache.ttlMs', /at least 1/],
 ];
@@ -50,18 +68,37 @@ it.each(mistakes)('%s can not be %j', async (at, to, path, message) => {
   expect(found.map((problem) => problem.message).join(), JSON.stringify(problems)).toMatch(message);
 });
 
-it.each(['close', 'guard', 'then', 'session', 'toJSON', 'query', 'execute', 'constructor'])(
-  'a table can not be named %s',
-  async (label) => {
-    const options = refused.good();
-    const { tables } = options;
-    const { problems } = await refused.refusal({
-      ...options,
-      tables: { [label]: Reflect.get(Object(tables), 'transactions') },
-    });
-    expect(problems.map(({ path }) => path)).toContain(`tables.${label}`);
-  },
-);
+it.each([
+  'close',
+  'directory',
+  'guard',
+  'then',
+  'session',
+  'toJSON',
+  'query',
+  'execute',
+  'constructor',
+])('a table can not be named %s', async (label) => {
+  const options = refused.good();
+  const { tables } = options;
+  const { problems } = await refused.refusal({
+    ...options,
+    tables: { [label]: Reflect.get(Object(tables), 'transactions') },
+  });
+  expect(problems.map(({ path }) => path)).toContain(`tables.${label}`);
+});
+
+it('personal values need a secret key, others do not', async () => {
+  const lookups = { cents: { unique: true } };
+  const spoilt = refused.spoilt({
+    [`${table}/lookups`]: lookups,
+    directory: { keyspace: 'ledger' },
+  });
+  const { problems } = await refused.refusal(spoilt);
+  expect(problems).toEqual([
+    { path: 'tables.transactions.lookups.cents', message: expect.stringMatching(/directory.keys/) },
+  ]);
+});
 
 it('one table can not have two names: they would not hear of each other’s writes', async () => {
   const options = refused.good();
