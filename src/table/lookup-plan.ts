@@ -1,8 +1,7 @@
 import { didYouMean } from '../config/did-you-mean.ts';
-import type { DirectoryConfig } from '../config/directory-options.ts';
 import type { ValueKind } from './column-kind.ts';
 import type { LookupRule, Table } from './define-table.ts';
-import type { PlannedColumn, Report } from './planned-column.ts';
+import type { PlanContext, PlannedColumn, Report } from './planned-column.ts';
 
 /** A lookup that was found consistent with its table and the options. */
 export interface LookupPlan {
@@ -22,9 +21,11 @@ const plainName = /^[\w$]{1,64}$/;
 export function planLookups(
   table: Table,
   columns: ReadonlyMap<string, PlannedColumn>,
-  directory: DirectoryConfig | undefined,
+  { topology, directory }: PlanContext,
   report: Report,
 ): LookupPlan[] {
+  const keyspace = topology?.keyspaces.get(table.keyspace);
+  const isStrict = keyspace?.shards.some(({ region }) => region.residency === 'strict') ?? false;
   const plans = Object.entries(table.lookups ?? {}).flatMap(([column, rule]) => {
     if (!(column in table.schema.shape)) {
       const known = Object.keys(table.schema.shape);
@@ -40,6 +41,12 @@ export function planLookups(
       report(
         `lookups.${column}`,
         'holds personal values, and directory.keys is empty: give a secret key, or say personal: false',
+      );
+    }
+    if (!personal && isStrict) {
+      report(
+        `lookups.${column}.personal`,
+        'would store values of a strict region readably elsewhere; leave it out, so that their HMAC is stored',
       );
     }
     const name = `${table.keyspace}/${table.name}.${column}`;

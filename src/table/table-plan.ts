@@ -1,13 +1,12 @@
 import { z } from 'zod';
 import { didYouMean } from '../config/did-you-mean.ts';
-import type { DirectoryConfig } from '../config/directory-options.ts';
 import type { Problem } from '../errors/config-error.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { StoredAs } from './column-codec.ts';
 import { type ColumnKind, columnKind } from './column-kind.ts';
 import type { CachePolicy, RowSchema, Table } from './define-table.ts';
 import { type LookupPlan, planLookups } from './lookup-plan.ts';
-import type { PlannedColumn, Report } from './planned-column.ts';
+import type { PlanContext, PlannedColumn, Report } from './planned-column.ts';
 
 /** A table whose definition was found consistent, with what every column holds. */
 export interface TablePlan<Schema extends RowSchema = RowSchema> {
@@ -16,12 +15,6 @@ export interface TablePlan<Schema extends RowSchema = RowSchema> {
   readonly table: Table<string, string, Schema>;
   readonly columns: ReadonlyMap<string, PlannedColumn>;
   readonly lookups: readonly LookupPlan[];
-}
-
-/** What a definition is checked against. */
-export interface PlanContext {
-  readonly topology: Topology | undefined;
-  readonly directory: DirectoryConfig | undefined;
 }
 
 /** Of the form of every id that `insert` makes. */
@@ -33,7 +26,7 @@ const keyKinds = new Set(['uuid', 'string', 'integer', 'bigint']);
 export function planTable<Schema extends RowSchema>(
   label: string,
   table: Table<string, string, Schema>,
-  { topology, directory }: PlanContext,
+  context: PlanContext,
   problems: Problem[],
 ): TablePlan<Schema> | undefined {
   const before = problems.length;
@@ -46,9 +39,9 @@ export function planTable<Schema extends RowSchema>(
   }
   const columns = planColumns(table, report);
   checkKeys(table, columns, report);
-  checkPlacement(table, columns, topology, report);
+  checkPlacement(table, columns, context.topology, report);
   checkCache(table.cache, report);
-  const lookups = planLookups(table, columns, directory, report);
+  const lookups = planLookups(table, columns, context, report);
   return problems.length === before ? { label, table, columns, lookups } : undefined;
 }
 

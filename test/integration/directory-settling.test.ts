@@ -180,6 +180,25 @@ it('a commit whose reply was lost is found out by whoever wants the value next',
   expect(await directoryEntries(cluster)).toMatchObject([{ state: 'confirmed' }]);
 });
 
+it('a directory that fails after the commit does not fail the write', async () => {
+  const { data: told, events } = await cluster.openWith({ members }, { directory });
+  for (const shard of ['tx-1', 'tx-2'] as const) {
+    await cluster.sql(
+      shard,
+      "CREATE TRIGGER fail BEFORE UPDATE ON meridian_directory FOR EACH ROW SIGNAL SQLSTATE '45000'",
+    );
+  }
+  const row = await told.members.insert({ ...nobody, phone });
+  for (const shard of ['tx-1', 'tx-2'] as const) await cluster.sql(shard, 'DROP TRIGGER fail');
+  expect(events).toContainEqual(
+    expect.objectContaining({ type: 'directory-fault', operation: 'confirm' }),
+  );
+  expect(await told.members.by('phone', phone).get()).toEqual(row);
+  expect(await hasty.directory.sweep()).toEqual({ applied: 1, aborted: 0, pending: 0 });
+  expect(await told.members.by('phone', phone).get()).toEqual(row);
+  expect(await directoryEntries(cluster)).toMatchObject([{ state: 'confirmed' }]);
+});
+
 describe('what nobody has', () => {
   it('is remembered, and forgotten when somebody gets it', async () => {
     expect(await data.members.by('phone', phone).get()).toBeNull();

@@ -1,3 +1,4 @@
+import { defineTable } from 'meridian';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { RefusedOptions } from '../../support/refusal.ts';
@@ -98,6 +99,23 @@ it('personal values need a secret key, others do not', async () => {
   expect(problems).toEqual([
     { path: 'tables.transactions.lookups.cents', message: expect.stringMatching(/directory.keys/) },
   ]);
+});
+
+it('a value of a strict region is not stored readably elsewhere', async () => {
+  const options = refused.spoilt({
+    'topology/regions/eu/residency': 'strict',
+    directory: { keyspace: 'ledger', keys },
+  });
+  const people = defineTable({
+    name: 'users',
+    keyspace: 'people',
+    primaryKey: 'id',
+    place: () => ({ country: 'DE' }),
+    schema: z.object({ id: z.uuid(), phone: z.string() }),
+    lookups: { phone: { unique: true, personal: false } },
+  });
+  const { problems } = await refused.refusal({ ...options, tables: { people } });
+  expect(problems.map(({ path }) => path)).toContain('tables.people.lookups.phone.personal');
 });
 
 it('one table can not have two names: they would not hear of each other’s writes', async () => {
