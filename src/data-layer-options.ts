@@ -8,6 +8,7 @@ import {
   type RetryOptions,
 } from './config/data-layer-options.ts';
 import { didYouMean } from './config/did-you-mean.ts';
+import type { DirectoryOptions } from './config/directory-options.ts';
 import type { TopologyDocument } from './config/topology-document.ts';
 import { ConfigError, type Problem } from './errors/config-error.ts';
 import type { Observer } from './observability/events.ts';
@@ -66,6 +67,8 @@ export interface DataLayerOptions<T extends Tables> {
   retry?: RetryOptions;
   breaker?: BreakerOptions;
   cache?: CacheTierOptions;
+  /** Where unique values are kept. Must be given when a table has `lookups`. */
+  directory?: DirectoryOptions;
   /** A pino logger, or `false` for none. Default: warnings and worse to standard error. */
   logger?: Logger | false;
   /** Are told of every event. */
@@ -99,8 +102,9 @@ export async function readOptions(options: DataLayerOptions<Tables>): Promise<Re
       references.push(...[planReference(label, table, problems) ?? []].flat());
       return [];
     }
-    return planTable(label, table, topology, problems) ?? [];
+    return planTable(label, table, { topology, directory: config?.directory }, problems) ?? [];
   });
+  checkDirectory(config?.directory?.keyspace, topology, problems);
   reportRepeats(plans, references, problems);
   if (topology !== undefined && config !== undefined) {
     checkProcessRegion(config.region, topology, plans, problems);
@@ -110,6 +114,23 @@ export async function readOptions(options: DataLayerOptions<Tables>): Promise<Re
     throw new ConfigError('The data layer can not start', problems);
   }
   return { config, topology, plans, references };
+}
+
+function checkDirectory(
+  name: string | undefined,
+  topology: Topology | undefined,
+  problems: Problem[],
+): void {
+  if (name === undefined || topology === undefined) return;
+  const keyspace = topology.keyspaces.get(name);
+  if (keyspace?.strategy === 'hash') return;
+  problems.push({
+    path: 'directory.keyspace',
+    message:
+      keyspace === undefined
+        ? `there is no keyspace '${name}'${didYouMean(name, topology.keyspaces.keys())}`
+        : `'${name}' is geographic; the directory needs a hash keyspace`,
+  });
 }
 
 /** Two handles of one table would each keep a cache, and not hear of the other's writes. */

@@ -19,7 +19,9 @@ import { defaultLogger, pinoObserver } from './observability/pino-observer.ts';
 import { createGuard, type Guard, type GuardOptions } from './resilience/create-guard.ts';
 import { Deadline } from './resilience/deadline.ts';
 import { reportUnlawfulReplicas, type Who } from './table/audited.ts';
+import { type DirectoryHandle, directoryHandle } from './table/directory-handle.ts';
 import { Moves } from './table/moves.ts';
+import { openDirectory } from './table/open-lookups.ts';
 import {
   checkAllColumns,
   openReference,
@@ -69,6 +71,8 @@ interface DataLayerMembers {
    * ended after `timeoutMs` (default 10,000), a stream that nobody reads say, is cut off.
    */
   close(options?: { readonly timeoutMs?: number }): Promise<void>;
+  /** The directory of unique values, as a whole. */
+  readonly directory: DirectoryHandle;
 }
 
 /** A running data layer: one handle for each table. */
@@ -118,6 +122,11 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     await redisRegions.ready();
     // Two systems may share one Redis, and even names and keys; their rows must not mix.
     const namespace = `${config.cache.namespace}:${system.slice(0, 8)}`;
+    const directory = openDirectory(config.directory, plans, {
+      topology: store,
+      executor,
+      observe,
+    });
     const shared = {
       topology: store,
       locateIp,
@@ -126,6 +135,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
       redis: redisRegions.stores,
       who,
       forwarding: new Forwarding(store, executor),
+      directory,
       namespace,
       observe,
     };
@@ -168,15 +178,20 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
         guards.set(name, guard);
         return guard;
       },
+      directory: directoryHandle(directory, calls),
       close: once(async ({ timeoutMs = 10_000 }: { readonly timeoutMs?: number } = {}) => {
         const closingAt = performance.now();
         const cut = await calls.drain(timeoutMs);
         await moves.close();
+        await directory?.sweeper.close();
+        await directory?.writes.close();
         await registry.close();
         await close();
         observe({ type: 'closed', durationMs: performance.now() - closingAt, cut });
       }),
     };
+    const { sweepMs } = config.directory ?? {};
+    if (sweepMs) directory?.sweeper.start(sweepMs);
     return Object.freeze({ ...Object.fromEntries([...tables, ...referenceTables]), ...members });
   } catch (error) {
     await close();
@@ -214,7 +229,7 @@ async function inspectShards(
       problems,
     );
     if (problems.length === 0) {
-      const needs = systemTableNeeds(topology, plans);
+      const needs = systemTableNeeds(topology, plans, config.directory?.keyspace);
       await ensureSystemTables({ executor, deadline, systemTables }, needs, problems);
     }
     const holding = new Set(spread.flatMap(({ shards }) => shards));

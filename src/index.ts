@@ -3,6 +3,7 @@
  *
  * @module
  */
+export type { DirectoryOptions } from './config/directory-options.ts';
 export type {
   KeyspaceDocument,
   RegionDocument,
@@ -19,6 +20,7 @@ export type {
   PlacementSkew,
   ShardPlacement,
 } from './distributed/placement-report.ts';
+export type { SweepResult } from './distributed/sweeper.ts';
 export {
   AbortedError,
   CircuitOpenError,
@@ -56,9 +58,16 @@ export { uuidFromBytes, uuidToBytes } from './sharding/uuid.ts';
 export {
   type CachePolicy,
   defineTable,
+  type LookupRule,
   type Table,
   type TableDefinition,
 } from './table/define-table.ts';
+export type { DirectoryHandle, SweepOptions } from './table/directory-handle.ts';
+export type {
+  BackfillOptions,
+  BackfillProgress,
+  BackfillResult,
+} from './table/lookup-backfill.ts';
 export type { ReadOptions } from './table/read-path.ts';
 export type { ReferenceDefinition, ReferenceTable } from './table/reference-table.ts';
 export type {
@@ -71,6 +80,8 @@ export type {
   ExecuteOptions,
   Key,
   LocatingKey,
+  LookupHandle,
+  LookupOf,
   NewRow,
   Patch,
   QueryOptions,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Problem } from '../errors/config-error.ts';
+import { directorySettings } from './directory-options.ts';
 import { parseInto, strictObject } from './strict-object.ts';
 
 export interface PoolOptions {
@@ -82,6 +83,7 @@ const settings = strictObject({
       "must be a function of an address; of a maxmind reader, maxmindLocator of 'meridian/sharding' makes one",
     )
     .optional(),
+  directory: directorySettings.optional(),
   redis: z.unknown().optional(),
   topology: z.unknown().optional(),
   tables: z.unknown().optional(),

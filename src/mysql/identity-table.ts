@@ -1,6 +1,7 @@
 import type { Cancellation } from './cancellation.ts';
 import type { Session } from './session.ts';
 import { quoteName, type SqlValue } from './sql.ts';
+import { directoryTable } from './system-tables.ts';
 
 /** Who a shard's database says it is. */
 export interface IdentityRow {
@@ -77,7 +78,10 @@ export async function replaceSlots(
   return (await session.run({ sql, params: [to, from] }, cancellation)).affected === 1;
 }
 
-/** Whether any table but Meridian's own and those named in `except` holds a row. */
+/**
+ * Whether any table that is placed by slots holds a row: all but Meridian's own, the directory
+ * counted in, and those named in `except`.
+ */
 export async function holdsRows(
   session: Session,
   except: ReadonlySet<string>,
@@ -86,8 +90,9 @@ export async function holdsRows(
   const listed = await session.run(
     {
       sql: `SELECT table_name AS name FROM information_schema.tables
-        WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND LEFT(table_name, 9) <> 'meridian_'`,
-      params: [],
+        WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'
+          AND (LEFT(table_name, 9) <> 'meridian_' OR table_name = ?)`,
+      params: [directoryTable],
     },
     cancellation,
   );

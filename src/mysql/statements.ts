@@ -17,6 +17,10 @@ export interface TableStatements {
   selectByKeys(keys: readonly SqlValue[]): Statement;
   /** Rows of one shard key in the order of their keys, after the key `after`. */
   selectOwned(shardKey: SqlValue, after: SqlValue | undefined, limit: number): Statement;
+  /** The same rows by keys as `selectByKeys`, which nobody else can change until the transaction ends. */
+  lockByKeys(keys: readonly SqlValue[]): Statement;
+  /** Keys and one column of up to `limit` rows, in the order of the keys, from after `after` on. */
+  scan(column: string, after: SqlValue | undefined, limit: number): Statement;
   insert(rows: readonly (readonly SqlValue[])[]): Statement;
   update(columns: readonly string[], values: readonly SqlValue[], key: SqlValue): Statement;
   remove(key: SqlValue): Statement;
@@ -45,18 +49,24 @@ export function tableStatements({
   const keyParams = (value: SqlValue) => (exactKey ? [value] : [value, value]);
   const ownedBy = isEqual(quoteName(shardKey), exactShardKey);
 
+  const selectByKeys = (keys: readonly SqlValue[]): Statement => {
+    const size = 2 ** Math.ceil(Math.log2(keys.length));
+    let sql = selectBySize.get(size);
+    if (sql === undefined) {
+      sql = `${select}(${Array(size).fill('?').join(', ')})`;
+      selectBySize.set(size, sql);
+    }
+    const params = keys.slice();
+    const last = keys[keys.length - 1] ?? null;
+    while (params.length < size) params.push(last);
+    return { sql, params };
+  };
+
   return {
-    selectByKeys(keys) {
-      const size = 2 ** Math.ceil(Math.log2(keys.length));
-      let sql = selectBySize.get(size);
-      if (sql === undefined) {
-        sql = `${select}(${Array(size).fill('?').join(', ')})`;
-        selectBySize.set(size, sql);
-      }
-      const params = keys.slice();
-      const last = keys[keys.length - 1] ?? null;
-      while (params.length < size) params.push(last);
-      return { sql, params };
+    selectByKeys,
+    lockByKeys(keys) {
+      const { sql, params } = selectByKeys(keys);
+      return { sql: `${sql} FOR UPDATE`, params };
     },
     selectOwned: (owner, after, limit) => ({
       sql:
@@ -69,6 +79,12 @@ export function tableStatements({
         // As an integer: a double is no limit to the server.
         BigInt(limit),
       ],
+    }),
+    scan: (column, after, limit) => ({
+      sql:
+        `SELECT ${keyName}, ${quoteName(column)} FROM ${name} ` +
+        `${after === undefined ? '' : `WHERE ${keyName} > ? `}ORDER BY ${keyName} LIMIT ${limit}`,
+      params: after === undefined ? [] : [after],
     }),
     insert: (rows) => ({
       sql: insertHead + Array(rows.length).fill(insertRow).join(', '),

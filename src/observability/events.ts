@@ -70,6 +70,20 @@ export type MeridianEvent =
       readonly keys: number;
     }
   | { readonly type: 'identity-recorded'; readonly shard: string; readonly keyspace: string }
+  | {
+      /** A step that others will make up for failed. */
+      readonly type: 'directory-fault';
+      readonly operation: 'confirm' | 'release' | 'sweep';
+      readonly message: string;
+    }
+  | {
+      /** Writes that were abandoned half-way and are now settled, counted in directory entries. */
+      readonly type: 'directory-settled';
+      readonly applied: number;
+      readonly aborted: number;
+      /** Could not be settled yet: their transaction is open, or their shard did not answer. */
+      readonly pending: number;
+    }
   /** The audit trail: what was refused because rows of strict regions may not be in `region`. */
   | {
       readonly type: 'residency';

@@ -30,6 +30,8 @@ const levels: Record<MeridianEvent['type'], 'debug' | 'info' | 'warn'> = {
   'cache-fault': 'warn',
   'cache-invalidation': 'warn',
   residency: 'warn',
+  'directory-fault': 'warn',
+  'directory-settled': 'info',
   retry: 'debug',
   scatter: 'debug',
   'read-batch': 'debug',

@@ -43,7 +43,16 @@ export function routeId(topology: Topology, keyspaceName: string, id: ShardKey):
       { keyspace: keyspaceName },
     );
   }
-  return routeLocator(topology, keyspace, locator, 'id');
+  return routeSlot(topology, keyspace, locator, 'id');
+}
+
+/**
+ * Routes to a slot that was named before, by a directory entry say. O(1).
+ *
+ * @throws {RoutingError} when the keyspace or the slot is not there any more.
+ */
+export function routeLocator(topology: Topology, keyspaceName: string, locator: number): Route {
+  return routeSlot(topology, keyspaceOf(topology, keyspaceName), locator, 'id');
 }
 
 /**
@@ -61,7 +70,7 @@ export function routePlace(
 ): Route {
   const region = regionFor(topology, keyspaceName, place);
   const locator = geoLocator(region.code, Math.floor(random * GEO_SLOTS));
-  return routeLocator(topology, keyspaceOf(topology, keyspaceName), locator, 'place');
+  return routeSlot(topology, keyspaceOf(topology, keyspaceName), locator, 'place');
 }
 
 /**
@@ -91,13 +100,29 @@ export function regionFor(
  * @throws {RoutingError} when this topology does not have the slot.
  */
 export function routeForwarded(topology: Topology, keyspaceName: string, locator: number): Route {
-  return routeLocator(topology, keyspaceOf(topology, keyspaceName), locator, 'forwarded');
+  return routeSlot(topology, keyspaceOf(topology, keyspaceName), locator, 'forwarded');
 }
 
 /** Routes a new row of a hash keyspace that is its own owner: chance gives the slot. */
 export function routeAnySlot(topology: Topology, keyspaceName: string, random: number): Route {
   const keyspace = keyspaceOf(topology, keyspaceName);
-  return routeLocator(topology, keyspace, Math.floor(random * HASH_SLOTS), 'hash');
+  return routeSlot(topology, keyspace, Math.floor(random * HASH_SLOTS), 'hash');
+}
+
+/** A locator that leads to a shard: that of the first slot that it holds. O(slots). */
+export function firstLocatorOf(topology: Topology, shardName: string): number {
+  const shard = topology.shards.get(shardName);
+  const keyspace = keyspaceOf(topology, shard?.keyspace ?? '');
+  const locators =
+    keyspace.strategy === 'hash'
+      ? [keyspace.shardBySlot.findIndex(({ name }) => name === shardName)]
+      : keyspace.regions.flatMap(({ code, shardBySlot }) => {
+          const slot = shardBySlot.findIndex(({ name }) => name === shardName);
+          return slot < 0 ? [] : [geoLocator(code, slot)];
+        });
+  const [first = -1] = locators;
+  if (first >= 0) return first;
+  throw new RoutingError(`Shard '${shardName}' holds no slot at epoch ${topology.epoch}.`);
 }
 
 /** The keyspace of a table. @throws {RoutingError} when this topology has none of that name. */
@@ -107,7 +132,7 @@ export function keyspaceOf(topology: Topology, name: string): Keyspace {
   throw new RoutingError(`The topology at epoch ${topology.epoch} has no keyspace '${name}'.`);
 }
 
-function routeLocator(
+function routeSlot(
   topology: Topology,
   keyspace: Keyspace,
   locator: number,

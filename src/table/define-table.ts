@@ -9,12 +9,37 @@ import type { CachePolicy, ColumnOf, RowOf, RowSchema } from './row-schema.ts';
 
 export type { CachePolicy, ColumnOf, RowOf, RowSchema } from './row-schema.ts';
 
+/**
+ * A column whose values are unique over all shards, so that `by(column, value)` finds the one row
+ * that holds one. Null is no value: any number of rows may have none.
+ */
+export interface LookupRule<Value = unknown> {
+  readonly unique: true;
+  /**
+   * The form in which values are compared: two with the same form are one value. It must always
+   * give the same text for a value; what it gives is not stored in the row. Default: the value.
+   */
+  // A method, so that a rule of one column is still a rule of columns in general.
+  normalize?(value: Value): string;
+  /**
+   * `false` keeps values in the directory as they are, at most 255 bytes long. Default `true`: only
+   * their HMAC under the keys of the option `directory` is kept, which nobody can read back.
+   */
+  readonly personal?: boolean;
+}
+
+/** The lookups of a table, by column. */
+export type Lookups<Schema extends RowSchema, Column extends ColumnOf<Schema>> = {
+  readonly [Name in Column]: LookupRule<NonNullable<RowOf<Schema>[Name]>>;
+};
+
 export interface TableDefinition<
   Name extends string,
   KeyspaceName extends string,
   Schema extends RowSchema,
   PrimaryKey extends ColumnOf<Schema>,
   ShardKey extends ColumnOf<Schema>,
+  Lookup extends ColumnOf<Schema> = never,
 > {
   /** The table's name in every shard's database. */
   readonly name: Name;
@@ -32,6 +57,8 @@ export interface TableDefinition<
   readonly columns?: { readonly [Column in ColumnOf<Schema>]?: ColumnCodecName };
   readonly cache?: CachePolicy;
   readonly reference?: undefined;
+  /** Columns that are unique over all shards. Needs the option `directory` of `createDataLayer`. */
+  readonly lookups?: Lookups<Schema, Lookup>;
 }
 
 /** A table whose rows belong to the rows of another, and live where their owner lives. */
@@ -41,9 +68,10 @@ export interface MemberDefinition<
   Schema extends RowSchema,
   PrimaryKey extends ColumnOf<Schema>,
   OwnerKey extends ColumnOf<Schema>,
+  Lookup extends ColumnOf<Schema> = never,
 > extends Pick<
-    TableDefinition<Name, string, Schema, PrimaryKey, OwnerKey>,
-    'name' | 'schema' | 'primaryKey' | 'columns' | 'cache'
+    TableDefinition<Name, string, Schema, PrimaryKey, OwnerKey, Lookup>,
+    'name' | 'schema' | 'primaryKey' | 'columns' | 'cache' | 'lookups'
   > {
   /** The table of the owners: `users` owns `addresses`. It is itself no member of a group. */
   readonly group: Owner;
@@ -58,6 +86,7 @@ export interface Table<
   Schema extends RowSchema = RowSchema,
   PrimaryKey extends string = string,
   ShardKey extends string = string,
+  Lookup extends string = string,
 > {
   readonly name: Name;
   readonly keyspace: KeyspaceName;
@@ -70,6 +99,8 @@ export interface Table<
   place?(row: RowOf<Schema>): Place;
   readonly columns: Readonly<Record<string, ColumnCodecName | undefined>>;
   readonly cache: CachePolicy | undefined;
+  /** The columns that are unique over all shards. */
+  readonly lookups: { readonly [Name in Lookup]: LookupRule };
 }
 
 /**
@@ -103,35 +134,38 @@ export function defineTable<
   const KeyspaceName extends string,
   Schema extends RowSchema,
   const PrimaryKey extends ColumnOf<Schema>,
+  const Lookup extends ColumnOf<Schema> = never,
 >(
-  definition: TableDefinition<Name, KeyspaceName, Schema, PrimaryKey, PrimaryKey> & {
+  definition: TableDefinition<Name, KeyspaceName, Schema, PrimaryKey, PrimaryKey, Lookup> & {
     shardKey?: undefined;
   },
-): Table<Name, KeyspaceName, Schema, PrimaryKey, PrimaryKey>;
+): Table<Name, KeyspaceName, Schema, PrimaryKey, PrimaryKey, Lookup>;
 export function defineTable<
   const Name extends string,
   const KeyspaceName extends string,
   Schema extends RowSchema,
   const PrimaryKey extends ColumnOf<Schema>,
   const ShardKey extends ColumnOf<Schema>,
+  const Lookup extends ColumnOf<Schema> = never,
 >(
-  definition: TableDefinition<Name, KeyspaceName, Schema, PrimaryKey, ShardKey> & {
+  definition: TableDefinition<Name, KeyspaceName, Schema, PrimaryKey, ShardKey, Lookup> & {
     shardKey: ShardKey;
   },
-): Table<Name, KeyspaceName, Schema, PrimaryKey, ShardKey>;
+): Table<Name, KeyspaceName, Schema, PrimaryKey, ShardKey, Lookup>;
 export function defineTable<
   const Name extends string,
   const Owner extends Table,
   Schema extends RowSchema,
   const PrimaryKey extends ColumnOf<Schema>,
   const OwnerKey extends ColumnOf<Schema>,
+  const Lookup extends ColumnOf<Schema> = never,
 >(
-  definition: MemberDefinition<Name, Owner, Schema, PrimaryKey, OwnerKey>,
-): Table<Name, Owner['keyspace'], Schema, PrimaryKey, OwnerKey>;
+  definition: MemberDefinition<Name, Owner, Schema, PrimaryKey, OwnerKey, Lookup>,
+): Table<Name, Owner['keyspace'], Schema, PrimaryKey, OwnerKey, Lookup>;
 export function defineTable<Schema extends RowSchema>(
   definition:
-    | TableDefinition<string, string, Schema, ColumnOf<Schema>, ColumnOf<Schema>>
-    | MemberDefinition<string, Table, Schema, ColumnOf<Schema>, ColumnOf<Schema>>
+    | TableDefinition<string, string, Schema, ColumnOf<Schema>, ColumnOf<Schema>, ColumnOf<Schema>>
+    | MemberDefinition<string, Table, Schema, ColumnOf<Schema>, ColumnOf<Schema>, ColumnOf<Schema>>
     | ReferenceDefinition<string, Schema, ColumnOf<Schema>>,
 ): Table<string, string, Schema> | ReferenceTable<string, Schema> {
   if ('reference' in definition && definition.reference) return referenceTable(definition);
@@ -155,5 +189,6 @@ export function defineTable<Schema extends RowSchema>(
     ...placement,
     columns: { ...definition.columns },
     cache,
+    lookups: Object.freeze({ ...definition.lookups }),
   });
 }

@@ -14,8 +14,10 @@ import type { IpLocator } from '../sharding/locate-place.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import { auditedFor, type Who } from './audited.ts';
+import { cacheLimits } from './cache-limits.ts';
 import { checkAgreement, checkColumns } from './check-columns.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
+import { type OpenDirectory, openLookups } from './open-lookups.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
 import { Nearest } from './reference-runtime.ts';
 import { RowCodec } from './row-codec.ts';
@@ -34,6 +36,8 @@ export interface SharedParts {
   /** First part of every cache key. */
   readonly namespace: string;
   readonly observe: Observer;
+  /** The directory of unique values; undefined when no table has lookups. */
+  readonly directory: OpenDirectory | undefined;
 }
 
 /** The shapes of every shard's tables, by shard. */
@@ -92,7 +96,13 @@ export function openTable<Schema extends RowSchema>(
   const { keyspace, shardKey } = table;
   const isGeographic = shared.topology.current.keyspaces.get(keyspace)?.strategy === 'geo';
   const forwarding = isGeographic ? shared.forwarding : undefined;
-  return { ...openRows(plan, shape, { keyspace, shardKey, forwarding }, shared), table };
+  const { directory, namespace, redis, observe } = shared;
+  const place = `${namespace}:${keyspace}:${table.name}`;
+  return {
+    ...openRows(plan, shape, { keyspace, shardKey, forwarding }, shared),
+    table,
+    lookups: directory && openLookups(plan, directory, { place, redis, observe }),
+  };
 }
 
 /** Builds what a checked reference table works with. */
@@ -156,6 +166,7 @@ function openRows<Schema extends RowSchema>(
     locateIp,
     executor,
     calls,
+    lookups: undefined,
   };
 }
 
@@ -183,7 +194,6 @@ function cacheOf<Schema extends RowSchema>(
 ): ReadThrough<RowOf<Schema>> | undefined {
   const policy = table.cache;
   if (policy === undefined) return undefined;
-  const { ttlMs, staleMs = 0, maxEntries = 10_000 } = policy;
   const schema = createHash('sha256')
     .update(
       JSON.stringify(
@@ -203,11 +213,7 @@ function cacheOf<Schema extends RowSchema>(
       namespace,
       schema,
       decode: (value) => codec.tryCheck(value),
-      ttlMs,
-      staleMs,
-      negativeTtlMs: policy.negativeTtlMs ?? Math.min(ttlMs, 1_000),
-      memoryTtlMs: policy.memoryTtlMs ?? (redis === undefined ? ttlMs : Math.min(ttlMs, 1_000)),
-      maxEntries,
+      ...cacheLimits(policy, redis !== undefined),
     },
     redis,
     observe,

@@ -46,35 +46,39 @@ export class ReadPath<Schema extends RowSchema> {
   get(key: ShardKey, options: ReadOptions | undefined): Promise<RowOf<Schema> | null> {
     const { cache, calls } = this.#runtime;
     if (cache === undefined || options?.consistency !== undefined) {
-      return calls.run(options, async (deadline) => {
-        const found = await this.#readOne(
-          this.#want(key),
-          options?.consistency ?? 'primary',
-          deadline,
-        );
-        return found.row;
-      });
+      return calls.run(options, (deadline) => this.read(key, options?.consistency, deadline));
     }
     // The one path that costs less than a microsecond: no deadline, no promise but the answer.
     const entry = typeof key === 'string' ? cache.peek(key) : undefined;
     if (entry !== undefined) return Promise.resolve(handOut(entry));
-    return calls.run(options, async (deadline) => {
-      const wanted = this.#want(key);
-      if (!this.#mayKeep(wanted.route.shard)) {
-        cache.passBy(1);
-        return (await this.#readOne(wanted, 'primary', deadline)).row;
-      }
-      const [row] = await cache.getMany(
-        [wanted.key.text],
-        async (_, load, keepOut) => {
-          const { row, route } = await this.#readOne(wanted, 'primary', load);
-          if (!this.#mayKeep(route.shard)) keepOut(wanted.key.text);
-          return [row];
-        },
-        deadline,
-      );
-      return row ?? null;
-    });
+    return calls.run(options, (deadline) => this.read(key, undefined, deadline));
+  }
+
+  /** A row as part of another call; without `consistency` from the cache if there is one. */
+  async read(
+    key: ShardKey,
+    consistency: Consistency | undefined,
+    deadline: Deadline,
+  ): Promise<RowOf<Schema> | null> {
+    const { cache } = this.#runtime;
+    const wanted = this.#want(key);
+    if (cache === undefined || consistency !== undefined) {
+      return (await this.#readOne(wanted, consistency ?? 'primary', deadline)).row;
+    }
+    if (!this.#mayKeep(wanted.route.shard)) {
+      cache.passBy(1);
+      return (await this.#readOne(wanted, 'primary', deadline)).row;
+    }
+    const [row] = await cache.getMany(
+      [wanted.key.text],
+      async (_, load, keepOut) => {
+        const found = await this.#readOne(wanted, 'primary', load);
+        if (!this.#mayKeep(found.route.shard)) keepOut(wanted.key.text);
+        return [found.row];
+      },
+      deadline,
+    );
+    return row ?? null;
   }
 
   async getMany(

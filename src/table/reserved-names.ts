@@ -4,6 +4,7 @@
  */
 export const reservedNames = [
   'close',
+  'directory',
   'explain',
   'guard',
   'health',

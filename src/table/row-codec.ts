@@ -5,7 +5,9 @@ import { RoutingError } from '../errors/routing-error.ts';
 import { RowError, RowUnreadableError } from '../errors/row-error.ts';
 import type { RawRow, SqlValue } from '../mysql/sql.ts';
 import type { TableShape } from '../mysql/table-shape.ts';
+import type { ShardKey } from '../sharding/shard-key.ts';
 import { CodecFailure, type ColumnCodec, columnCodec } from './column-codec.ts';
+import type { ValueKind } from './column-kind.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import type { RowPlan } from './table-plan.ts';
 
@@ -35,6 +37,7 @@ export class RowCodec<Schema extends RowSchema> {
   readonly #byName: ReadonlyMap<string, Column>;
   readonly #key: Column;
   readonly #keyIsUuid: boolean;
+  readonly #keyKind: ValueKind | undefined;
 
   constructor(plan: RowPlan<Schema>, shape: TableShape) {
     this.#plan = plan;
@@ -49,7 +52,8 @@ export class RowCodec<Schema extends RowSchema> {
     const key = this.#byName.get(plan.table.primaryKey);
     if (key === undefined) throw new TypeError('the primary key was checked to be a column');
     this.#key = key;
-    this.#keyIsUuid = plan.columns.get(key.name)?.kind === 'uuid';
+    this.#keyKind = plan.columns.get(key.name)?.kind;
+    this.#keyIsUuid = this.#keyKind === 'uuid';
   }
 
   /** Checks a row that is to be stored. @throws {RowError} naming every column that is wrong. */
@@ -114,12 +118,7 @@ export class RowCodec<Schema extends RowSchema> {
         else if (!column.optional) throw this.#unreadable(column.name, 'is NULL');
         continue;
       }
-      try {
-        row[column.name] = column.codec.decode(value);
-      } catch (error) {
-        const reason = error instanceof CodecFailure ? error.message : 'can not be decoded';
-        throw this.#unreadable(column.name, reason);
-      }
+      row[column.name] = this.valueOf(column.name, raw);
     }
     const parsed = this.#plan.table.schema.safeParse(row);
     if (parsed.success) return parsed.data;
@@ -156,6 +155,30 @@ export class RowCodec<Schema extends RowSchema> {
       `This can't be the '${name}' of a row of '${this.#plan.table.name}': it ${problems[0]?.message ?? 'is missing'}.`,
       { table: this.#plan.table.name, column: name },
     );
+  }
+
+  /** The value of the key whose `text` is given. */
+  keyOfText(text: string): ShardKey {
+    if (this.#keyKind === 'integer') return Number(text);
+    return this.#keyKind === 'bigint' ? BigInt(text) : text;
+  }
+
+  /** The value of one column of a raw row; null where it has none. @throws {RowUnreadableError} */
+  valueOf(column: string, raw: RawRow): unknown {
+    const value = raw[column];
+    const codec = this.#byName.get(column)?.codec;
+    if (codec === undefined || value === null || value === undefined) return null;
+    try {
+      return codec.decode(value);
+    } catch (error) {
+      const reason = error instanceof CodecFailure ? error.message : 'can not be decoded';
+      throw this.#unreadable(column, reason);
+    }
+  }
+
+  /** The key of a raw row, as statements take it. */
+  paramOf(raw: RawRow): SqlValue {
+    return this.key(this.valueOf(this.#key.name, raw)).param;
   }
 
   /** What tells a raw row's key from others: equal to that of its RowKey. */

@@ -14,7 +14,7 @@ import { type OwnedListOptions, OwnedRows } from './owned-rows.ts';
 import { assertRead, assertWrite } from './raw-statement.ts';
 import type { ReadOptions, ReadPath } from './read-path.ts';
 import { decoderOf } from './result-codec.ts';
-import type { TableRegistry, TouchedKeys } from './table-registry.ts';
+import type { TableRegistry } from './table-registry.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import type { QueryOptions, QueryRow, Tables, Touches } from './table-types.ts';
 import { thenForget } from './then-forget.ts';
@@ -110,15 +110,25 @@ export class ShardAccess {
     const { executor, calls } = this.#runtime;
     return calls.run(options, async (deadline) => {
       const route = await this.#place(deadline);
-      let touched: TouchedKeys = new Map();
+      let access: TransactionAccess | undefined;
       const write = runTransaction(executor, route.shard.primary, deadline, async (scope) => {
-        const access = this.#accessTo(scope, route);
-        touched = access.touched;
-        return this.#unlessMoved(route, deadline, body(access.handle()));
+        access = this.#accessTo(scope, route, deadline);
+        const value = await this.#unlessMoved(route, deadline, body(access.handle()));
+        access.lookups.assertIntact();
+        return value;
       });
       const { result } = await thenForget(
-        write,
-        () => this.#registry.forget(touched),
+        write.then(
+          async (committed) => {
+            await access?.lookups.committed();
+            return committed;
+          },
+          async (error: unknown) => {
+            await access?.lookups.failed(error);
+            throw error;
+          },
+        ),
+        () => this.#forget(access),
         () => executor.quiet(route.shard.primary),
       );
       return result.value;
@@ -188,13 +198,21 @@ export class ShardAccess {
     return this.#checked(deadline, async (route) => route);
   }
 
-  #accessTo(scope: TransactionScope, route: Route): TransactionAccess {
+  async #forget(access: TransactionAccess | undefined): Promise<'done' | 'pending'> {
+    if (access === undefined) return 'done';
+    const rows = await this.#registry.forget(access.touched);
+    const values = await access.lookups.forget();
+    return rows === 'pending' ? rows : values;
+  }
+
+  #accessTo(scope: TransactionScope, route: Route, deadline: Deadline): TransactionAccess {
     const { forwarding } = this.#runtime;
     const known =
       forwarding === undefined || this.#owner === undefined
         ? []
         : forwarding.locatorsOf(this.#owner, this.#home);
-    return new TransactionAccess(scope, this.#registry, route, [route.locator, ...known]);
+    const locators = [route.locator, ...known];
+    return new TransactionAccess(scope, this.#registry, route, locators, deadline);
   }
 
   /** What a transaction saw of an owner who had left is not true, whether it liked it or not. */

@@ -7,6 +7,7 @@ import type { TablePlan } from './table-plan.ts';
 export function systemTableNeeds(
   topology: Topology,
   plans: readonly TablePlan[],
+  directoryKeyspace: string | undefined,
 ): SystemTableNeed[] {
   const needs = new Map<string, Set<SystemTable>>();
   const need = (keyspace: string, ...tables: SystemTable[]) => {
@@ -14,7 +15,11 @@ export function systemTableNeeds(
     needs.set(keyspace, set);
     for (const table of tables) set.add(table);
   };
-  for (const { table } of plans) {
+  for (const { table, lookups } of plans) {
+    if (lookups.length > 0 && directoryKeyspace !== undefined) {
+      need(table.keyspace, 'settlement');
+      need(directoryKeyspace, 'directory');
+    }
     // Owners of a geographic keyspace may be moved from one region to another.
     if (topology.keyspaces.get(table.keyspace)?.strategy === 'geo') {
       need(table.keyspace, 'moves', 'forward', 'settlement');

@@ -6,10 +6,13 @@ import type { Place } from '../sharding/place.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import { EverywhereAccess } from './everywhere-access.ts';
 import { forwardableKey } from './forwardable.ts';
+import { LookupAccess } from './lookup-access.ts';
+import { type BackfillOptions, backfill } from './lookup-backfill.ts';
 import type { Moves } from './moves.ts';
 import { type ReadOptions, ReadPath } from './read-path.ts';
 import { type RelocateOptions, RelocateOwner } from './relocate-owner.ts';
 import { ShardAccess } from './shard-access.ts';
+import { lookupOf, noLookup } from './table-lookups.ts';
 import type { TableRegistry } from './table-registry.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import { WritePath } from './write-path.ts';
@@ -36,6 +39,12 @@ export function tableAccess(
     () => registry.groupOf(runtime),
     observe,
   );
+  const lookups = new Map(
+    runtime.lookups?.all.map((lookup) => [
+      lookup.plan.column,
+      new LookupAccess(runtime, reads, lookupOf(table.name, runtime.lookups, lookup.plan.column)),
+    ]),
+  );
   const explain = (key: ShardKey): Explanation => {
     const home = routeKey(topology.current, table.keyspace, key);
     const route = forwarding?.start(forwardableKey(table, key), home) ?? home;
@@ -49,6 +58,10 @@ export function tableAccess(
     update: (key: ShardKey, patch: Input, options?: CallOptions) =>
       writes.update(key, patch, options),
     delete: (key: ShardKey, options?: CallOptions) => writes.delete(key, options),
+    by: (column: string, value: unknown) =>
+      (lookups.get(column) ?? noLookup(table.name, runtime.lookups, column)).of(value),
+    backfill: (column: string, options?: BackfillOptions) =>
+      backfill(runtime, lookupOf(table.name, runtime.lookups, column), options),
     relocate: (key: ShardKey, place: Place, options?: RelocateOptions) =>
       owners.relocate(key, place, options),
     at: (key: ShardKey) => new ShardAccess(runtime, registry, reads, key),

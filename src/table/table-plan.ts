@@ -5,11 +5,9 @@ import type { Topology } from '../topology/topology.ts';
 import type { StoredAs } from './column-codec.ts';
 import { type ColumnKind, columnKind } from './column-kind.ts';
 import type { CachePolicy, RowSchema, Table } from './define-table.ts';
+import { type LookupPlan, planLookups } from './lookup-plan.ts';
+import type { PlanContext, PlannedColumn, Report } from './planned-column.ts';
 import type { ReferenceTable } from './reference-table.ts';
-
-export interface PlannedColumn extends ColumnKind {
-  readonly storedAs: StoredAs;
-}
 
 /** What a table's definition says of its rows, wherever they live. */
 export type RowTable<Schema extends RowSchema = RowSchema> = Omit<
@@ -28,6 +26,7 @@ export interface RowPlan<Schema extends RowSchema = RowSchema> {
 /** The plan of a table whose rows live in a keyspace. */
 export interface TablePlan<Schema extends RowSchema = RowSchema> extends RowPlan<Schema> {
   readonly table: Table<string, string, Schema>;
+  readonly lookups: readonly LookupPlan[];
 }
 
 /** The plan of a table that every shard holds. */
@@ -44,16 +43,16 @@ const keyKinds = new Set(['uuid', 'string', 'integer', 'bigint']);
 export function planTable<Schema extends RowSchema>(
   label: string,
   table: Table<string, string, Schema>,
-  topology: Topology | undefined,
+  context: PlanContext,
   problems: Problem[],
 ): TablePlan<Schema> | undefined {
   const before = problems.length;
   const report = reporter(label, problems);
   const columns = planRows(table, report);
-  if (columns !== undefined) checkPlacement(table, columns, topology, report);
-  return columns !== undefined && problems.length === before
-    ? { label, table, columns }
-    : undefined;
+  if (columns === undefined) return undefined;
+  checkPlacement(table, columns, context.topology, report);
+  const lookups = planLookups(table, columns, context, report);
+  return problems.length === before ? { label, table, columns, lookups } : undefined;
 }
 
 /** Checks a reference table by itself: there is no placement to check. */
@@ -86,8 +85,6 @@ function planRows(table: RowTable, report: Report): Map<string, PlannedColumn> |
   checkCache(table.cache, report);
   return columns;
 }
-
-type Report = (path: string, message: string) => void;
 
 function isTable(value: unknown): boolean {
   return (

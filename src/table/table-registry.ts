@@ -112,7 +112,13 @@ export class TableRegistry {
 
   /** Stops the caches, after a last attempt at what Redis was not told yet. */
   async close(): Promise<void> {
-    const all = [...this.#tables.values(), ...this.#references.values()];
-    await Promise.all(all.map(({ cache }) => cache?.close()));
+    const caches = [
+      ...[...this.#tables.values()].flatMap(({ cache, lookups }) => [
+        cache,
+        ...(lookups?.all.map((lookup) => lookup.cache) ?? []),
+      ]),
+      ...[...this.#references.values()].map(({ cache }) => cache),
+    ];
+    await Promise.all(caches.map((cache) => cache?.close()));
   }
 }

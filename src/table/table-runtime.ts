@@ -9,6 +9,7 @@ import type { TopologyStore } from '../topology/topology-store.ts';
 import type { Audited } from './audited.ts';
 import type { RowOf, RowSchema, Table } from './define-table.ts';
 import type { RowCodec } from './row-codec.ts';
+import type { TableLookups } from './table-lookups.ts';
 
 /** What one table's reads and writes work with. Built once, when the data layer starts. */
 export interface TableRuntime<Schema extends RowSchema = RowSchema> {
@@ -28,4 +29,6 @@ export interface TableRuntime<Schema extends RowSchema = RowSchema> {
   readonly locateIp: IpLocator | undefined;
   readonly executor: Executor;
   readonly calls: Calls;
+  /** Undefined for a table without lookups. */
+  readonly lookups: TableLookups | undefined;
 }

@@ -5,6 +5,7 @@ import type { SqlValue } from '../mysql/sql.ts';
 import type { Explanation } from '../routing/explain.ts';
 import type { Place } from '../sharding/place.ts';
 import type { RowOf, RowSchema, Table } from './define-table.ts';
+import type { BackfillOptions, BackfillResult } from './lookup-backfill.ts';
 import type { ReadOptions } from './read-path.ts';
 import type { ReferenceTable } from './reference-table.ts';
 import type { ReferenceHandle } from './reference-types.ts';
@@ -164,6 +165,20 @@ export type HandleOf<T extends Table | ReferenceTable, All extends Tables> = T e
   : T extends ReferenceTable
     ? ReferenceHandle<T>
     : never;
+/** The names of a table's lookups. */
+export type LookupOf<T extends Table> = keyof T['lookups'] & keyof Row<T> & string;
+
+/** One unique value, and the row that holds it. */
+export interface LookupHandle<T extends Table> {
+  /**
+   * The row that holds the value, or null. With both in memory it costs two memory reads.
+   *
+   * @throws as `get` of the table does; the shard of the directory may be the one that can't answer.
+   */
+  get(options?: ReadOptions): Promise<Row<T> | null>;
+  /** Where the value's entry of the directory lives and why. No I/O, and no value. */
+  explain(): Explanation;
+}
 
 /** A table of a running data layer. */
 export interface TableHandle<T extends Table, All extends Tables> {
@@ -213,6 +228,22 @@ export interface TableHandle<T extends Table, All extends Tables> {
     place: Place,
     options?: RelocateOptions<Patch<T>>,
   ): Promise<RelocationResult>;
+  /**
+   * The row that holds a unique value, whatever its shard. Only for columns that `lookups` of the
+   * table declares.
+   *
+   * @throws {RoutingError} when there is no such lookup, or this can't be a value of it.
+   */
+  by<Lookup extends LookupOf<T>>(
+    lookup: Lookup,
+    value: NonNullable<Row<T>[Lookup]>,
+  ): LookupHandle<T>;
+  /**
+   * Enters the rows that the directory does not know: those that were there before the lookup was
+   * declared or a key was added, and those that raw SQL wrote. Reads the whole table, shard by
+   * shard; may run beside traffic, and again. What `by` says before is complete only afterwards.
+   */
+  backfill(lookup: LookupOf<T>, options?: BackfillOptions): Promise<BackfillResult<Key<T>>>;
   /** The shard where a key lives. @throws {RoutingError} */
   at(key: LocatingKey<T>): ShardHandle<T, All>;
   /** All shards of the table's keyspace. */

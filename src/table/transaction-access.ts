@@ -1,7 +1,7 @@
 import { RoutingError } from '../errors/routing-error.ts';
 import type { TransactionScope } from '../execution/transaction.ts';
 import type { SqlValue } from '../mysql/sql.ts';
-import { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { RowSchema } from './define-table.ts';
@@ -12,13 +12,8 @@ import { routePrimaryKey } from './route-row.ts';
 import type { TableRegistry, TouchedKeys } from './table-registry.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import type { Tables, Touches } from './table-types.ts';
-import {
-  type PlannedChange,
-  type PlannedRow,
-  planDelete,
-  planInsert,
-  planUpdate,
-} from './write-plan.ts';
+import { TransactionLookups } from './transaction-lookups.ts';
+import { type PlannedChange, planDelete, planInsert, planUpdate } from './write-plan.ts';
 
 type Input = Readonly<Record<string, unknown>>;
 
@@ -28,7 +23,10 @@ export class TransactionAccess {
   readonly #registry: TableRegistry;
   readonly #route: Route;
   readonly #locators: readonly number[];
+  readonly #deadline: Deadline;
   readonly #touched = new Map<TableRuntime, string[]>();
+  /** What the directory has to follow. */
+  readonly lookups: TransactionLookups;
 
   /** @param locators the slots that ids of the owner's rows may name: those it has lived in. */
   constructor(
@@ -36,11 +34,14 @@ export class TransactionAccess {
     registry: TableRegistry,
     route: Route,
     locators: readonly number[],
+    deadline: Deadline,
   ) {
     this.#scope = scope;
     this.#registry = registry;
     this.#route = route;
     this.#locators = locators;
+    this.#deadline = deadline;
+    this.lookups = new TransactionLookups(scope, route, deadline);
   }
 
   get touched(): TouchedKeys {
@@ -80,12 +81,10 @@ export class TransactionAccess {
 
   #table(runtime: TableRuntime) {
     const { codec, statements, table, topology } = runtime;
-    const change = async ({ home, key, statementAt }: PlannedChange) => {
-      this.#assertSameSlot(home);
-      const statement = statementAt(this.#route);
-      this.#touch(runtime, [key.text]);
-      const { affected } = await this.#scope.run(statement);
-      return { affected };
+    const change = async (planned: PlannedChange) => {
+      this.#assertSameSlot(planned.home);
+      this.#touch(runtime, [planned.key.text]);
+      return { affected: await this.lookups.change(runtime, planned) };
     };
     return {
       get: async (value: ShardKey) => {
@@ -98,26 +97,15 @@ export class TransactionAccess {
       insert: async (input: Input) => {
         const planned = planInsert(runtime, input, this.#route);
         this.#assertSameSlot(planned.route);
-        await this.#placeOwnId(runtime, planned);
-        const { key, row, values } = planned.at(this.#route);
-        this.#touch(runtime, [key.text]);
-        await this.#scope.run(statements.insert([values]));
-        return row;
+        await placeOwnId(runtime, planned, this.#route, this.#deadline);
+        const placed = planned.at(this.#route);
+        this.#touch(runtime, [placed.key.text]);
+        await this.lookups.insert(runtime, placed);
+        return placed.row;
       },
       update: async (value: ShardKey, patch: Input) => change(planUpdate(runtime, value, patch)),
       delete: async (value: ShardKey) => change(planDelete(runtime, value)),
     };
-  }
-
-  /** Not part of the transaction: it may concern another shard. */
-  async #placeOwnId(runtime: TableRuntime, planned: PlannedRow<RowSchema>): Promise<void> {
-    if (planned.isFresh) return;
-    const deadline = new Deadline(runtime.calls.timeoutMs);
-    try {
-      await placeOwnId(runtime, planned, this.#route, deadline);
-    } finally {
-      deadline.end();
-    }
   }
 
   #touch(runtime: TableRuntime, keys: readonly string[]): void {

@@ -1,3 +1,4 @@
+import type { Claim } from '../distributed/claim.ts';
 import { type Forwardable, type Forwarding, isOwnerMoved } from '../distributed/forwarding.ts';
 import { AbortedError, TimeoutError } from '../errors/call-error.ts';
 import { UnknownOutcomeError } from '../errors/database-error.ts';
@@ -9,9 +10,10 @@ import type { StatementResult } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
-import type { Endpoint, Shard } from '../topology/topology.ts';
+import type { Shard } from '../topology/topology.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import { forwardable, ownerOf } from './forwardable.ts';
+import { forgetClaims, LookupWrites, type RowChange } from './lookup-writes.ts';
 import { placeOwnId } from './place-own-id.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import { thenForget } from './then-forget.ts';
@@ -46,9 +48,11 @@ const mostHops = 8;
 /** How rows are written: one statement on the primary, then the cache forgets what it held. */
 export class WritePath<Schema extends RowSchema> {
   readonly #runtime: TableRuntime<Schema>;
+  readonly #lookupWrites: LookupWrites<Schema> | undefined;
 
   constructor(runtime: TableRuntime<Schema>) {
     this.#runtime = runtime;
+    this.#lookupWrites = runtime.lookups && new LookupWrites(runtime, runtime.lookups);
   }
 
   insert(input: Input, options: CallOptions | undefined): Promise<RowOf<Schema>> {
@@ -99,7 +103,8 @@ export class WritePath<Schema extends RowSchema> {
         );
         for (const { planned, index } of waiting) rows[index] = planned;
       }
-      await this.#forget(forgettable(rows));
+      const claims = this.#lookupWrites?.claimsOf(rows) ?? [];
+      await this.#forget(forgettable(rows, claims), claims);
       this.#assertComplete(results);
       return rows.map(({ row }) => row);
     });
@@ -117,9 +122,17 @@ export class WritePath<Schema extends RowSchema> {
     const { executor, statements } = this.#runtime;
     const { primary } = planned.route.shard;
     const statement = statements.insert([planned.values]);
+    const claims = this.#lookupWrites?.claimsOf([planned]) ?? [];
     try {
-      const write = executor.runStatement([primary], statement, 'write', deadline);
-      await this.#andForget(write, primary, forgettable([planned]));
+      const write: Promise<unknown> =
+        this.#lookupWrites === undefined || claims.length === 0
+          ? executor.runStatement([primary], statement, 'write', deadline)
+          : this.#lookupWrites.insert(primary, [statement], claims, deadline);
+      await thenForget(
+        write,
+        () => this.#forget(forgettable([planned], claims), claims),
+        () => executor.quiet(primary),
+      );
       return planned.row;
     } catch (error) {
       throw this.#withId(error, planned);
@@ -141,18 +154,28 @@ export class WritePath<Schema extends RowSchema> {
   #change(options: CallOptions | undefined, plan: () => PlannedChange): Promise<WriteResult> {
     const { calls, executor, forwarding, table } = this.#runtime;
     return calls.run(options, async (deadline) => {
-      const { home, key, statementAt, touchesPlace } = plan();
+      const planned = plan();
+      const { home, key, statementAt, touchesPlace } = planned;
       let at = home;
+      let claims: readonly Claim[] = [];
       const run = (route: Route) => {
         at = route;
         const statement = statementAt(route);
         return executor.runStatement([route.shard.primary], statement, 'write', deadline);
       };
+      const change = (): Promise<RowChange> => {
+        if (this.#lookupWrites?.concerns(planned)) {
+          return this.#lookupWrites.change(planned, deadline, (route, found) => {
+            at = route;
+            claims = found;
+          });
+        }
+        if (forwarding === undefined) return run(home);
+        return this.#follow(forwarding, forwardable(table, key), home, touchesPlace, deadline, run);
+      };
       const { result, invalidation } = await thenForget(
-        forwarding === undefined
-          ? run(home)
-          : this.#follow(forwarding, forwardable(table, key), home, touchesPlace, deadline, run),
-        () => this.#forget([key.text]),
+        change(),
+        () => this.#forget([key.text], claims),
         () => executor.quiet(at.shard.primary),
       );
       return {
@@ -188,7 +211,10 @@ export class WritePath<Schema extends RowSchema> {
     );
     const [single, ...more] = batches;
     try {
-      if (single !== undefined && more.length === 0) {
+      const claims = this.#lookupWrites?.claimsOf(rows) ?? [];
+      if (this.#lookupWrites !== undefined && claims.length > 0) {
+        await this.#lookupWrites.insert(shard.primary, batches, claims, deadline);
+      } else if (single !== undefined && more.length === 0) {
         await executor.runStatement([shard.primary], single, 'write', deadline);
       } else {
         await runTransaction(executor, shard.primary, deadline, async (scope) => {
@@ -221,23 +247,27 @@ export class WritePath<Schema extends RowSchema> {
     throw new PartialWriteError(this.#runtime.table.name, results);
   }
 
-  #andForget<T>(write: Promise<T>, primary: Endpoint, keys: readonly string[]) {
-    const { executor } = this.#runtime;
-    return thenForget(
-      write,
-      () => this.#forget(keys),
-      () => executor.quiet(primary),
-    );
-  }
-
-  async #forget(keys: readonly string[]): Promise<'done' | 'pending'> {
-    return (await this.#runtime.cache?.invalidate(keys)) ?? 'done';
+  async #forget(keys: readonly string[], claims: readonly Claim[]): Promise<'done' | 'pending'> {
+    const { cache, lookups } = this.#runtime;
+    const rows = (await cache?.invalidate(keys)) ?? 'done';
+    if (lookups === undefined || claims.length === 0) return rows;
+    const values = await forgetClaims(lookups, claims);
+    return rows === 'pending' ? rows : values;
   }
 }
 
-/** Keys under which "no such row" may be cached. */
-function forgettable<Schema extends RowSchema>(rows: readonly PlannedRow<Schema>[]): string[] {
-  return rows.filter(({ isFresh }) => !isFresh).map(({ key }) => key.text);
+/**
+ * Keys under which "no such row" may be cached: those that were not made just now, and those that a
+ * lookup could lead to before the row was there.
+ */
+function forgettable<Schema extends RowSchema>(
+  rows: readonly PlannedRow<Schema>[],
+  claims: readonly Claim[],
+): string[] {
+  const named = new Set(claims.map(({ rowKey }) => rowKey));
+  return rows
+    .filter(({ isFresh, key }) => !isFresh || named.has(key.text))
+    .map(({ key }) => key.text);
 }
 
 function groupByShard<Schema extends RowSchema>(

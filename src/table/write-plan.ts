@@ -1,4 +1,4 @@
-import type { SqlValue, Statement } from '../mysql/sql.ts';
+import type { RawRow, SqlValue, Statement } from '../mysql/sql.ts';
 import { maxRowsPerInsert } from '../mysql/statements.ts';
 import type { Route } from '../routing/route.ts';
 import { keyspaceOf } from '../routing/router.ts';
@@ -38,6 +38,8 @@ export interface PlannedChange {
   readonly key: RowKey;
   /** Whether the change may or may not be made depends on where the row is. */
   readonly touchesPlace: boolean;
+  /** The columns that change, with their new values as the database will give them back; null: all go. */
+  readonly after: RawRow | null;
   /** @throws {RoutingError} or {@link ResidencyError} when it would move the row from there. */
   statementAt(route: Route): Statement;
 }
@@ -109,6 +111,7 @@ export function planUpdate<Schema extends RowSchema>(
     home,
     key,
     touchesPlace: touchesPlace(table, patch),
+    after: Object.fromEntries(columns.map((name, index) => [name, values[index] ?? null])),
     statementAt(route) {
       audited('update', () =>
         assertStays({ topology: topology.current, table, locateIp }, route, patch),
@@ -125,7 +128,7 @@ export function planDelete<Schema extends RowSchema>(
   const key = codec.key(value);
   const home = routePrimaryKey(topology.current, table, value);
   const statement = statements.remove(key.param);
-  return { home, key, touchesPlace: false, statementAt: () => statement };
+  return { home, key, touchesPlace: false, after: null, statementAt: () => statement };
 }
 
 /** Cuts rows into statements of at most 256 rows and about 4 MB. */

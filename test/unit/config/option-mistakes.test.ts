@@ -1,3 +1,4 @@
+import { defineTable } from 'meridian';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { RefusedOptions } from '../../support/refusal.ts';
@@ -11,6 +12,8 @@ beforeAll(async () => {
 afterAll(() => refused.close());
 
 const table = 'tables/transactions';
+const keys = ['a key of sixteen bytes'];
+const unique = { unique: true };
 
 /** What is changed in the options, what to, where the problem is, and what it says. */
 const mistakes: [at: string, to: unknown, path: string, message: RegExp][] = [
@@ -49,6 +52,22 @@ const mistakes: [at: string, to: unknown, path: string, message: RegExp][] = [
   [`${table}/columns`, { cnets: 'json' }, 'tables.transactions.columns.cnets', /mean 'cents'/],
   [`${table}/columns`, { cents: 'bytes' }, 'tables.transactions.columns.cents', /codec 'bytes'/],
   [`${table}/columns`, { cents: 'bits' }, 'tables.transactions.columns.cents', /unknown codec/],
+  ['directory', { keyspace: 'legder', keys }, 'directory.keyspace', /did you mean 'ledger'/],
+  ['directory', { keyspace: 'people', keys }, 'directory.keyspace', /needs a hash keyspace/],
+  ['directory', { keyspace: 'ledger', keys: ['hunter2'] }, 'directory.keys.0', /16 bytes/],
+  ['directory', { keyspace: 'ledger', keys: [...keys, ...keys] }, 'directory.keys', /twice/],
+  ['directory', { keyspace: 'ledger', key: 'x' }, 'directory', /did you mean 'keys'/],
+  ['directory', { keyspace: 'ledger', sweepMs: -1 }, 'directory.sweepMs', /./],
+  [`${table}/lookups`, { cnets: { unique: true } }, 'tables.transactions.lookups.cnets', /'cents'/],
+  [`${table}/lookups`, { cents: {} }, 'tables.transactions.lookups.cents.unique', /must be true/],
+  [`${table}/lookups`, { cents: unique }, 'tables.transactions.lookups', /option directory/],
+  [`${table}/lookups`, { id: unique }, 'tables.transactions.lookups.id', /is the primary key/],
+  [
+    `${table}/lookups`,
+    { cents: { ...unique, normalise: 1 } },
+    'tables.transactions.lookups.cents.normalise',
+    /did you mean 'normalize'/,
+  ],
   [`${table}/cache`, { ttlmS: 1 }, 'tables.transactions.cache', /did you mean 'ttlMs'/],
   [`${table}/cache`, { ttlMs: 0 }, 'tables.transactions.cache.ttlMs', /at least 1/],
 ];
@@ -59,18 +78,54 @@ it.each(mistakes)('%s can not be %j', async (at, to, path, message) => {
   expect(found.map((problem) => problem.message).join(), JSON.stringify(problems)).toMatch(message);
 });
 
-it.each(['close', 'guard', 'then', 'session', 'toJSON', 'query', 'execute', 'constructor'])(
-  'a table can not be named %s',
-  async (label) => {
-    const options = refused.good();
-    const { tables } = options;
-    const { problems } = await refused.refusal({
-      ...options,
-      tables: { [label]: Reflect.get(Object(tables), 'transactions') },
-    });
-    expect(problems.map(({ path }) => path)).toContain(`tables.${label}`);
-  },
-);
+it.each([
+  'close',
+  'directory',
+  'guard',
+  'then',
+  'session',
+  'toJSON',
+  'query',
+  'execute',
+  'constructor',
+])('a table can not be named %s', async (label) => {
+  const options = refused.good();
+  const { tables } = options;
+  const { problems } = await refused.refusal({
+    ...options,
+    tables: { [label]: Reflect.get(Object(tables), 'transactions') },
+  });
+  expect(problems.map(({ path }) => path)).toContain(`tables.${label}`);
+});
+
+it('personal values need a secret key, others do not', async () => {
+  const lookups = { cents: { unique: true } };
+  const spoilt = refused.spoilt({
+    [`${table}/lookups`]: lookups,
+    directory: { keyspace: 'ledger' },
+  });
+  const { problems } = await refused.refusal(spoilt);
+  expect(problems).toEqual([
+    { path: 'tables.transactions.lookups.cents', message: expect.stringMatching(/directory.keys/) },
+  ]);
+});
+
+it('a value of a strict region is not stored readably elsewhere', async () => {
+  const options = refused.spoilt({
+    'topology/regions/eu/residency': 'strict',
+    directory: { keyspace: 'ledger', keys },
+  });
+  const people = defineTable({
+    name: 'users',
+    keyspace: 'people',
+    primaryKey: 'id',
+    place: () => ({ country: 'DE' }),
+    schema: z.object({ id: z.uuid(), phone: z.string() }),
+    lookups: { phone: { unique: true, personal: false } },
+  });
+  const { problems } = await refused.refusal({ ...options, tables: { people } });
+  expect(problems.map(({ path }) => path)).toContain('tables.people.lookups.phone.personal');
+});
 
 it('a process that reads a Redis of its region must have one there', async () => {
   const { problems } = await refused.refusal(

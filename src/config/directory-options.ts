@@ -1,0 +1,54 @@
+import { createSecretKey } from 'node:crypto';
+import { z } from 'zod';
+import { strictObject } from './strict-object.ts';
+
+const leastKeyBytes = 16;
+const keyRule = `must be text or bytes, at least ${leastKeyBytes} bytes long`;
+
+/** A key as an object that no log or inspection can print. */
+const secretKey = z
+  .custom<string | Uint8Array>(
+    (key) =>
+      (typeof key === 'string' || key instanceof Uint8Array) &&
+      Buffer.byteLength(key) >= leastKeyBytes,
+    keyRule,
+  )
+  .transform((key) => createSecretKey(typeof key === 'string' ? Buffer.from(key) : key));
+
+const milliseconds = z
+  .number()
+  .min(1)
+  .max(2 ** 31 - 1);
+
+/** The directory of unique values, with every default filled in. */
+export const directorySettings = strictObject({
+  keyspace: z.string(),
+  keys: z
+    .array(secretKey)
+    .default([])
+    .refine(
+      (keys) => keys.every((key, index) => !keys.slice(0, index).some((one) => one.equals(key))),
+      'holds the same key twice',
+    ),
+  reservationMs: milliseconds.default(5_000),
+  sweepMs: z.union([z.literal(false), z.literal(0), milliseconds]).default(60_000),
+});
+
+export type DirectoryConfig = z.output<typeof directorySettings>;
+
+export interface DirectoryOptions {
+  /** The hash keyspace that holds the directory. All services of a system use the same. */
+  readonly keyspace: string;
+  /**
+   * Secret keys of at least 16 bytes, under which personal values are hashed. Every value is entered
+   * under all of them and looked up under the first: that is how keys are changed.
+   */
+  readonly keys?: readonly [string | Uint8Array, ...(string | Uint8Array)[]];
+  /**
+   * Milliseconds after which a write that did not end counts as abandoned, by the clock of the
+   * directory's shard. Default 5,000.
+   */
+  readonly reservationMs?: number;
+  /** About every so many milliseconds this process settles abandoned writes; 0 or `false`: never. Default 60,000. */
+  readonly sweepMs?: number | false;
+}

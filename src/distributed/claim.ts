@@ -1,0 +1,31 @@
+import type { EntryKey, EntryOwner } from '../mysql/directory-table.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+
+/** What one attempt to write wants of the entry of one value. */
+export interface Claim extends EntryKey, EntryOwner {
+  /** `enter`: the row is to hold the value. `leave`: it is to hold it no longer. */
+  readonly kind: 'enter' | 'leave';
+  /** For errors. */
+  readonly table: string;
+  readonly column: string;
+  /** Whether a row holds the value now, by what is committed on its primary. */
+  isHeldBy(rowKey: string, deadline: Deadline): Promise<boolean>;
+}
+
+/**
+ * What came of a claim.
+ *
+ * - `claimed`: the entry is the attempt's.
+ * - `kept`: an earlier claim of the same attempt had it already.
+ * - `reversed`: an earlier claim of the same attempt was for the opposite; both come to nothing.
+ * - `own`: the row holds the value, and its entry is confirmed.
+ * - `absent`: there is no entry of this row that could leave.
+ */
+export type Claimed = 'claimed' | 'kept' | 'reversed' | 'own' | 'absent';
+
+/** One order for all attempts: two that want the same values can't wait for each other. */
+export function inOrder<T extends EntryKey>(claims: readonly T[]): T[] {
+  return [...claims].sort((a, b) =>
+    a.lookup === b.lookup ? Buffer.compare(a.value, b.value) : a.lookup < b.lookup ? -1 : 1,
+  );
+}

@@ -1,0 +1,186 @@
+import { DuplicateKeyError, RolledBackError } from '../errors/database-error.ts';
+import type { Executor } from '../execution/executor.ts';
+import type { Entry } from '../mysql/directory-table.ts';
+import type { Settled } from '../mysql/settlement-table.ts';
+import { Deadline } from '../resilience/deadline.ts';
+import { routeLocator } from '../routing/router.ts';
+import type { Endpoint } from '../topology/topology.ts';
+import type { TopologyStore } from '../topology/topology-store.ts';
+import { type Claim, type Claimed, inOrder } from './claim.ts';
+import type { Directory } from './directory.ts';
+import { outcomeOf, settle } from './settlement.ts';
+
+const firstPauseMs = 2;
+const longestPauseMs = 100;
+/** How long work that must not wait may spend on settling what was abandoned. */
+const briefMs = 500;
+
+/**
+ * What to do about a rival that is under way.
+ *
+ * - `wait`: until it has ended, within the deadline.
+ * - `refuse`: at once, for work that holds row locks which the rival may be waiting for.
+ */
+export type Patience = 'wait' | 'refuse';
+
+/** Takes entries of the directory for one attempt to write, against those of other attempts. */
+export class Claimant {
+  readonly #directory: Directory;
+  readonly #topology: TopologyStore;
+  readonly #executor: Executor;
+  readonly #reservationMs: number;
+
+  constructor(
+    directory: Directory,
+    topology: TopologyStore,
+    executor: Executor,
+    reservationMs: number,
+  ) {
+    this.#directory = directory;
+    this.#topology = topology;
+    this.#executor = executor;
+    this.#reservationMs = reservationMs;
+  }
+
+  /**
+   * Takes the entries of all claims at once, where nobody else has or wants them. False: some may
+   * be taken, and the others must be asked for one by one.
+   */
+  async claimFree(
+    token: Uint8Array,
+    claims: readonly Claim[],
+    deadline: Deadline,
+  ): Promise<boolean> {
+    const results = await Promise.allSettled([
+      this.#directory.reserve(
+        token,
+        claims.filter(({ kind }) => kind === 'enter'),
+        deadline,
+      ),
+      this.#directory.leave(
+        token,
+        claims.filter(({ kind }) => kind === 'leave'),
+        deadline,
+      ),
+    ]);
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    return results.every((result) => result.status === 'fulfilled' && result.value);
+  }
+
+  /**
+   * Takes entries one after the other, in the order that all attempts share, and notes in `taken`
+   * what came of each.
+   *
+   * @throws {DuplicateKeyError} when another row holds a value; {@link RolledBackError} when a rival
+   * is under way and must not be waited for.
+   */
+  async claimInTurn(
+    token: Uint8Array,
+    claims: readonly Claim[],
+    patience: Patience,
+    deadline: Deadline,
+    taken: Map<Claim, Claimed>,
+  ): Promise<void> {
+    for (const claim of inOrder(claims)) {
+      taken.set(claim, await this.#claim(token, claim, patience, deadline));
+    }
+  }
+
+  async #claim(
+    token: Uint8Array,
+    claim: Claim,
+    patience: Patience,
+    deadline: Deadline,
+  ): Promise<Claimed> {
+    for (let turn = 0; ; turn++) {
+      const entry = await this.#directory.find(claim, 'primary', deadline);
+      if (entry === undefined) {
+        if (claim.kind === 'leave') return 'absent';
+        if (await this.#directory.reserve(token, [claim], deadline)) return 'claimed';
+      } else if (entry.state !== 'confirmed') {
+        if (entry.token.equals(token)) return claimedBefore(claim, entry);
+        await this.#await(entry, patience, turn, deadline);
+      } else if (claim.kind === 'leave') {
+        if (entry.rowKey !== claim.rowKey) return 'absent';
+        if (await this.#directory.leave(token, [claim], deadline)) return 'claimed';
+      } else if (await claim.isHeldBy(entry.rowKey, deadline)) {
+        if (entry.rowKey === claim.rowKey) return 'own';
+        throw duplicate(claim);
+      } else if (await this.#directory.takeOver(token, claim, entry.token, deadline)) {
+        // Its row was deleted or changed past the directory.
+        return 'claimed';
+      }
+    }
+  }
+
+  /** Another attempt has the entry: helps it to its end, waits for it, or settles it. */
+  async #await(entry: Entry, patience: Patience, turn: number, deadline: Deadline): Promise<void> {
+    const outcome = await this.#outcomeOf(entry, deadline);
+    if (outcome !== undefined) return this.finish(entry, outcome, deadline);
+    if (entry.ageMs >= this.#reservationMs) {
+      if (patience === 'wait') {
+        await this.settle(entry, deadline);
+        return;
+      }
+      const brief = new Deadline(Math.max(1, Math.min(briefMs, deadline.remainingMs)));
+      try {
+        await this.settle(entry, brief);
+        return;
+      } catch (error) {
+        if (brief.reason === undefined && !(error instanceof RolledBackError)) throw error;
+      } finally {
+        brief.end();
+      }
+    }
+    if (patience === 'refuse') throw rivalled(entry);
+    const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(turn, 10));
+    await deadline.pause(pauseMs * (0.5 + Math.random() / 2));
+  }
+
+  /** Decides how the attempt that has an entry ended, and carries it out. */
+  async settle(entry: Entry, deadline: Deadline): Promise<Settled> {
+    const outcome = await settle(this.#executor, this.#primaryOf(entry), entry.token, deadline);
+    await this.finish(entry, outcome, deadline);
+    return outcome;
+  }
+
+  /** Carries out what was decided about the attempt that has an entry. */
+  async finish(entry: Entry, outcome: Settled, deadline: Deadline): Promise<void> {
+    const entered = entry.state === 'reserved' ? [entry] : [];
+    const left = entry.state === 'leaving' ? [entry] : [];
+    if (outcome === 'applied') await this.#directory.apply(entry.token, entered, left, deadline);
+    else await this.#directory.revoke(entry.token, entered, left, deadline);
+  }
+
+  #outcomeOf(entry: Entry, deadline: Deadline): Promise<Settled | undefined> {
+    return outcomeOf(this.#executor, this.#primaryOf(entry), entry.token, deadline);
+  }
+
+  /** Where the transaction of the attempt ran, if it did. */
+  #primaryOf({ lookup, locator }: Entry): Endpoint {
+    const [keyspace = ''] = lookup.split('/');
+    return routeLocator(this.#topology.current, keyspace, locator).shard.primary;
+  }
+}
+
+/** An earlier part of the same work has the entry. */
+function claimedBefore(claim: Claim, { rowKey, state }: Entry): Claimed {
+  if (rowKey !== claim.rowKey) {
+    if (claim.kind === 'leave') return 'absent';
+    throw duplicate(claim);
+  }
+  return (state === 'reserved') === (claim.kind === 'enter') ? 'kept' : 'reversed';
+}
+
+function duplicate({ table, column }: Claim): DuplicateKeyError {
+  return new DuplicateKeyError(`A row of '${table}' with this '${column}' exists already.`, {
+    context: { table, lookup: column },
+  });
+}
+
+function rivalled({ lookup }: Entry): RolledBackError {
+  return new RolledBackError(
+    'Another write is giving or taking the same value just now. Run the whole transaction again.',
+    { context: { lookup } },
+  );
+}

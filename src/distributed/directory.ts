@@ -1,0 +1,178 @@
+import { DuplicateKeyError } from '../errors/database-error.ts';
+import type { Executor } from '../execution/executor.ts';
+import {
+  confirmEntries,
+  deleteEntries,
+  type Entry,
+  type EntryKey,
+  insertReserved,
+  markLeaving,
+  readEntry,
+  selectEntries,
+  takeOver,
+} from '../mysql/directory-table.ts';
+import type { Statement, StatementResult } from '../mysql/sql.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import { type Consistency, endpointOrder } from '../routing/endpoint-order.ts';
+import type { Route } from '../routing/route.ts';
+import { keyspaceOf, routeKey } from '../routing/router.ts';
+import type { Shard } from '../topology/topology.ts';
+import type { TopologyStore } from '../topology/topology-store.ts';
+import { type Claim, inOrder } from './claim.ts';
+
+/** Entries that one statement names at most: each is a range of its own to the optimizer. */
+const entriesPerStatement = 64;
+
+const separator = Buffer.of(0);
+
+/**
+ * The directory's entries, each on the shard that its lookup and value are hashed to.
+ *
+ * Every statement compares token and state, so that it may be sent twice: all of them are sent as
+ * reads, which are repeated after a lost reply.
+ */
+export class Directory {
+  readonly keyspace: string;
+  readonly #topology: TopologyStore;
+  readonly #executor: Executor;
+  #turn = 0;
+
+  constructor(keyspace: string, topology: TopologyStore, executor: Executor) {
+    this.keyspace = keyspace;
+    this.#topology = topology;
+    this.#executor = executor;
+  }
+
+  get shards(): readonly Shard[] {
+    return keyspaceOf(this.#topology.current, this.keyspace).shards;
+  }
+
+  /** Where the entry of a value is. */
+  routeOf({ lookup, value }: EntryKey): Route {
+    const key = Buffer.concat([Buffer.from(lookup), separator, value]);
+    return routeKey(this.#topology.current, this.keyspace, key);
+  }
+
+  async find(
+    key: EntryKey,
+    consistency: Consistency,
+    deadline: Deadline,
+  ): Promise<Entry | undefined> {
+    const endpoints = endpointOrder(this.routeOf(key).shard, consistency, this.#turn++);
+    const { rows } = await this.#executor.runStatement(
+      endpoints,
+      selectEntries([key]),
+      'read',
+      deadline,
+    );
+    return rows[0] && readEntry(rows[0]);
+  }
+
+  /** The entries of many values; those that are absent are left out. */
+  async findMany(keys: readonly EntryKey[], deadline: Deadline): Promise<Entry[]> {
+    const results = await this.#onShards(keys, selectEntries, deadline);
+    return results.flatMap(({ rows }) => rows.map(readEntry));
+  }
+
+  /** Reserves values that have no entry. False when one of them has: then any may be reserved. */
+  async reserve(token: Uint8Array, claims: readonly Claim[], deadline: Deadline): Promise<boolean> {
+    try {
+      await this.#onShards(claims, (part) => insertReserved(token, part), deadline);
+      return true;
+    } catch (error) {
+      if (error instanceof DuplicateKeyError) return false;
+      throw error;
+    }
+  }
+
+  /** Announces that values leave their rows. False when not all of them had a confirmed entry. */
+  async leave(token: Uint8Array, claims: readonly Claim[], deadline: Deadline): Promise<boolean> {
+    const results = await this.#onShards(claims, (part) => markLeaving(token, part), deadline);
+    return results.reduce((sum, { affected }) => sum + affected, 0) === claims.length;
+  }
+
+  /** Gives an entry whose row does not hold the value to another; false if it changed meanwhile. */
+  async takeOver(
+    token: Uint8Array,
+    claim: Claim,
+    previous: Uint8Array,
+    deadline: Deadline,
+  ): Promise<boolean> {
+    const statement = takeOver(token, claim, previous);
+    const [result] = await this.#onShards([claim], () => statement, deadline);
+    return result?.affected === 1;
+  }
+
+  /** What entries of an attempt become once it is known to have been applied. */
+  async apply(
+    token: Uint8Array,
+    entered: readonly Owned[],
+    left: readonly Owned[],
+    deadline: Deadline,
+  ): Promise<void> {
+    await this.#end(
+      [entered, (part) => confirmEntries(token, 'reserved', part)],
+      [left, (part) => deleteEntries(token, 'leaving', part)],
+      deadline,
+    );
+  }
+
+  /** What entries of an attempt become once it is known that it never will be applied. */
+  async revoke(
+    token: Uint8Array,
+    entered: readonly Owned[],
+    left: readonly Owned[],
+    deadline: Deadline,
+  ): Promise<void> {
+    await this.#end(
+      [entered, (part) => deleteEntries(token, 'reserved', part)],
+      [left, (part) => confirmEntries(token, 'leaving', part)],
+      deadline,
+    );
+  }
+
+  async #end(
+    [entered, enter]: [readonly Owned[], (part: readonly Owned[]) => Statement],
+    [left, leave]: [readonly Owned[], (part: readonly Owned[]) => Statement],
+    deadline: Deadline,
+  ): Promise<void> {
+    await Promise.all([
+      this.#onShards(entered, enter, deadline),
+      this.#onShards(left, leave, deadline),
+    ]);
+  }
+
+  /** One statement for the entries of each shard, all shards at once. Every part is waited for. */
+  async #onShards<T extends EntryKey>(
+    entries: readonly T[],
+    statementOf: (part: readonly T[]) => Statement,
+    deadline: Deadline,
+  ): Promise<StatementResult[]> {
+    const byShard = new Map<Shard, T[]>();
+    for (const entry of entries.length > 1 ? inOrder(entries) : entries) {
+      const { shard } = this.routeOf(entry);
+      const part = byShard.get(shard);
+      if (part === undefined) byShard.set(shard, [entry]);
+      else part.push(entry);
+    }
+    const runs = [...byShard].flatMap(([{ primary }, part]) =>
+      chunksOf(part).map((chunk) =>
+        this.#executor.runStatement([primary], statementOf(chunk), 'read', deadline),
+      ),
+    );
+    const results: StatementResult[] = [];
+    for (const run of await Promise.allSettled(runs)) {
+      if (run.status === 'rejected') throw run.reason;
+      results.push(run.value);
+    }
+    return results;
+  }
+}
+
+type Owned = EntryKey & Pick<Claim, 'rowKey'>;
+
+function chunksOf<T>(items: readonly T[]): T[][] {
+  return Array.from({ length: Math.ceil(items.length / entriesPerStatement) }, (_, index) =>
+    items.slice(index * entriesPerStatement, (index + 1) * entriesPerStatement),
+  );
+}

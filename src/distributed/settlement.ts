@@ -1,0 +1,94 @@
+import { DuplicateKeyError, RolledBackError } from '../errors/database-error.ts';
+import type { Executor } from '../execution/executor.ts';
+import type { TransactionScope } from '../execution/transaction.ts';
+import {
+  deleteMark,
+  deleteOldMarks,
+  insertMark,
+  type Settled,
+  selectMark,
+} from '../mysql/settlement-table.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import type { Endpoint } from '../topology/topology.ts';
+
+const marksPerDelete = 1_000;
+
+/**
+ * Marks, as a statement of the transaction itself, that the work under this token is applied. Who
+ * settled the token first wins: then the transaction can not commit any more.
+ *
+ * @throws {RolledBackError} when the token was settled as aborted.
+ */
+export async function markApplied(scope: TransactionScope, token: Uint8Array): Promise<void> {
+  try {
+    await scope.run(insertMark(token, 'applied'));
+  } catch (error) {
+    if (!(error instanceof DuplicateKeyError)) throw error;
+    throw new RolledBackError(
+      'This work was so slow that it was taken for abandoned and settled. Nothing was applied; run the whole of it again.',
+      { context: error.context },
+    );
+  }
+}
+
+/** How the work under a token ended; undefined while that is not decided. Does not wait. */
+export async function outcomeOf(
+  executor: Executor,
+  primary: Endpoint,
+  token: Uint8Array,
+  deadline: Deadline,
+): Promise<Settled | undefined> {
+  const { rows } = await executor.runStatement([primary], selectMark(token), 'read', deadline);
+  const outcome = rows[0]?.outcome;
+  return outcome === 'applied' || outcome === 'aborted' ? outcome : undefined;
+}
+
+/**
+ * Decides how the work under a token ended, for good: a transaction that is still open is waited
+ * for, and one that has not marked itself can not commit any more.
+ *
+ * @throws {TimeoutError} or {@link RolledBackError} when a transaction stays open for longer.
+ */
+export async function settle(
+  executor: Executor,
+  primary: Endpoint,
+  token: Uint8Array,
+  deadline: Deadline,
+): Promise<Settled> {
+  const abort = insertMark(token, 'aborted');
+  for (;;) {
+    try {
+      // Sent as a read, which is repeated after a lost reply: a second mark only finds the first.
+      await executor.runStatement([primary], abort, 'read', deadline);
+      return 'aborted';
+    } catch (error) {
+      if (!(error instanceof DuplicateKeyError)) throw error;
+    }
+    const outcome = await outcomeOf(executor, primary, token, deadline);
+    if (outcome !== undefined) return outcome;
+  }
+}
+
+/** Forgets a token under which nothing is left to settle. */
+export async function forgetMark(
+  executor: Executor,
+  primary: Endpoint,
+  token: Uint8Array,
+  deadline: Deadline,
+): Promise<void> {
+  await executor.runStatement([primary], deleteMark(token), 'read', deadline);
+}
+
+/** Forgets all tokens that were settled so long ago that no connection of then still lives. */
+export async function forgetOldMarks(
+  executor: Executor,
+  primary: Endpoint,
+  olderThanDays: number,
+  deadline: Deadline,
+): Promise<void> {
+  const statement = deleteOldMarks(olderThanDays, marksPerDelete);
+  for (;;) {
+    const { affected } = await executor.runStatement([primary], statement, 'read', deadline);
+    if (affected < marksPerDelete) return;
+  }
+}

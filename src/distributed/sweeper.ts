@@ -1,0 +1,132 @@
+import { isMeridianError } from '../errors/meridian-error.ts';
+import type { Executor } from '../execution/executor.ts';
+import { type Entry, readEntry, selectDangling } from '../mysql/directory-table.ts';
+import type { Observer } from '../observability/events.ts';
+import { Deadline } from '../resilience/deadline.ts';
+import { keyspaceOf } from '../routing/router.ts';
+import type { Shard } from '../topology/topology.ts';
+import type { TopologyStore } from '../topology/topology-store.ts';
+import type { Claimant } from './claimant.ts';
+import type { Directory } from './directory.ts';
+import { forgetOldMarks } from './settlement.ts';
+
+const entriesPerPage = 200;
+/** How long the settling of one entry may wait for a transaction that is still open. */
+const patienceMs = 2_000;
+/** Marks are kept for longer than any connection lives, so that a paused writer still collides. */
+const marksKeptDays = 7;
+const timedSweepMs = 60_000;
+
+/** What a sweep of the directory found, counted in entries. */
+export interface SweepResult {
+  /** Belonged to writes that had been applied, and now say so. */
+  readonly applied: number;
+  /** Belonged to writes that never were applied, and never will be. */
+  readonly aborted: number;
+  /** Could not be settled: their transaction is still open, or a shard did not answer. */
+  readonly pending: number;
+}
+
+export interface SweeperParts {
+  readonly directory: Directory;
+  readonly claimant: Claimant;
+  readonly executor: Executor;
+  readonly topology: TopologyStore;
+  /** The keyspaces whose tables have lookups. */
+  readonly keyspaces: readonly string[];
+  /** From this age on a write that is not confirmed counts as abandoned. */
+  readonly reservationMs: number;
+  readonly observe: Observer;
+}
+
+/** Settles the writes that died half-way. Every process may sweep, also at the same time. */
+export class Sweeper {
+  readonly #parts: SweeperParts;
+  #timer: NodeJS.Timeout | undefined;
+  #sweeping: { readonly patience: Deadline; readonly done: Promise<void> } | undefined;
+  #closed = false;
+
+  constructor(parts: SweeperParts) {
+    this.#parts = parts;
+  }
+
+  /** Sweeps about every `everyMs`, at a time that differs from process to process. */
+  start(everyMs: number): void {
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => this.#sweepAside(everyMs), everyMs * (0.5 + Math.random()));
+    this.#timer.unref();
+  }
+
+  async sweep(deadline: Deadline): Promise<SweepResult> {
+    const { directory, executor, topology, keyspaces, observe } = this.#parts;
+    const results = await Promise.all(
+      directory.shards.map((shard) => this.#sweepShard(shard, deadline)),
+    );
+    const sum = (of: keyof SweepResult) => results.reduce((total, result) => total + result[of], 0);
+    const total = { applied: sum('applied'), aborted: sum('aborted'), pending: sum('pending') };
+    if (total.applied + total.aborted + total.pending > 0) {
+      observe({ type: 'directory-settled', ...total });
+    }
+    // A mark may go only when no entry is left that asks for it.
+    if (total.pending === 0) {
+      const shards = keyspaces.flatMap((name) => keyspaceOf(topology.current, name).shards);
+      await Promise.all(
+        shards.map(({ primary }) => forgetOldMarks(executor, primary, marksKeptDays, deadline)),
+      );
+    }
+    return total;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#sweeping?.patience.cancel(new Error('The data layer is closing.'));
+    await this.#sweeping?.done;
+  }
+
+  #sweepAside(everyMs: number): void {
+    const { observe } = this.#parts;
+    const patience = new Deadline(timedSweepMs);
+    const done = this.sweep(patience)
+      .then(
+        () => undefined,
+        (error: unknown) => {
+          if (this.#closed) return;
+          const message = isMeridianError(error) ? error.message : String(error);
+          observe({ type: 'directory-fault', operation: 'sweep', message });
+        },
+      )
+      .finally(() => {
+        patience.end();
+        this.#sweeping = undefined;
+        this.start(everyMs);
+      });
+    this.#sweeping = { patience, done };
+  }
+
+  async #sweepShard({ primary }: Shard, deadline: Deadline): Promise<SweepResult> {
+    const { executor, reservationMs } = this.#parts;
+    const count = { applied: 0, aborted: 0, pending: 0 };
+    for (;;) {
+      // What is settled leaves the list; what is not stays at its head.
+      const page = selectDangling(reservationMs, entriesPerPage, count.pending);
+      const { rows } = await executor.runStatement([primary], page, 'read', deadline);
+      for (const row of rows) count[await this.#settle(readEntry(row), deadline)]++;
+      if (rows.length < entriesPerPage) return count;
+    }
+  }
+
+  async #settle(entry: Entry, deadline: Deadline): Promise<keyof SweepResult> {
+    const patience = new Deadline(Math.max(1, Math.min(patienceMs, deadline.remainingMs)));
+    const stopListening = deadline.onCancel((reason) => patience.cancel(reason));
+    try {
+      return await this.#parts.claimant.settle(entry, patience);
+    } catch (error) {
+      if (deadline.reason !== undefined || !isMeridianError(error)) throw error;
+      return 'pending';
+    } finally {
+      stopListening();
+      patience.end();
+    }
+  }
+}

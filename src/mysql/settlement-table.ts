@@ -1,0 +1,33 @@
+import type { Statement } from './sql.ts';
+import { settlementTable } from './system-tables.ts';
+
+/** How work that spans two shards ended. */
+export type Settled = 'applied' | 'aborted';
+
+/** Claims a token for one outcome; a duplicate key says that the other side was first. */
+export function insertMark(token: Uint8Array, outcome: Settled): Statement {
+  return {
+    sql: `INSERT INTO ${settlementTable} (token, outcome) VALUES (?, ?)`,
+    params: [token, outcome],
+  };
+}
+
+/** The outcome under a token, in the column `outcome`; no row while nobody has decided. */
+export function selectMark(token: Uint8Array): Statement {
+  return { sql: `SELECT outcome FROM ${settlementTable} WHERE token = ?`, params: [token] };
+}
+
+/** Forgets a token under which nothing is left to settle. */
+export function deleteMark(token: Uint8Array): Statement {
+  return { sql: `DELETE FROM ${settlementTable} WHERE token = ?`, params: [token] };
+}
+
+/** Forgets up to `limit` tokens that were decided longer ago than that, by the server's clock. */
+export function deleteOldMarks(olderThanDays: number, limit: number): Statement {
+  return {
+    sql:
+      `DELETE FROM ${settlementTable} WHERE settled_at < NOW(6) - INTERVAL ? DAY ` +
+      `ORDER BY settled_at LIMIT ${limit}`,
+    params: [olderThanDays],
+  };
+}

@@ -1,0 +1,143 @@
+import { handOut } from '../cache/memory-store.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import type { Consistency } from '../routing/endpoint-order.ts';
+import { type Explanation, explainRoute } from '../routing/explain.ts';
+import type { RowOf, RowSchema } from './define-table.ts';
+import type { LookupValue } from './lookup-values.ts';
+import type { ReadOptions, ReadPath } from './read-path.ts';
+import type { NamedLookup, TableLookup, TableLookups } from './table-lookups.ts';
+import type { TableRuntime } from './table-runtime.ts';
+
+/**
+ * Reads the rows that hold the values of one lookup.
+ *
+ * The directory only says which row to look at: the row itself, read after it, says whether it
+ * holds the value. So a value is visible exactly when its row is, also while it is being written
+ * and after a crash.
+ */
+export class LookupAccess<Schema extends RowSchema> {
+  readonly #runtime: TableRuntime<Schema>;
+  readonly #reads: ReadPath<Schema>;
+  readonly #lookups: TableLookups;
+  readonly #lookup: TableLookup;
+
+  constructor(
+    runtime: TableRuntime<Schema>,
+    reads: ReadPath<Schema>,
+    { lookups, lookup }: NamedLookup,
+  ) {
+    this.#runtime = runtime;
+    this.#reads = reads;
+    this.#lookups = lookups;
+    this.#lookup = lookup;
+  }
+
+  /** What can be asked about one value. @throws {RoutingError} when it can't be one. */
+  of(value: unknown): LookupQuery<Schema> {
+    return new LookupQuery(this, this.#lookup.values.of(value));
+  }
+
+  get(asked: LookupValue, options: ReadOptions | undefined): Promise<RowOf<Schema> | null> {
+    const { cache, calls } = this.#runtime;
+    const consistency = options?.consistency;
+    // Two reads from memory, like the one of `get`: no deadline, no promise but the answer.
+    if (cache !== undefined && consistency === undefined) {
+      const pointer = this.#lookup.cache?.peek(asked.cacheKey);
+      if (pointer?.value === null) return Promise.resolve(null);
+      const entry = pointer && cache.peek(pointer.value);
+      if (entry !== undefined && this.#holds(entry.value, asked)) {
+        return Promise.resolve(handOut(entry));
+      }
+    }
+    return calls.run(options, (deadline) => this.#read(asked, consistency, deadline));
+  }
+
+  explain(asked: LookupValue): Explanation {
+    const { table } = this.#runtime;
+    const route = this.#lookups.directory.routeOf(this.#entryKey(asked));
+    return explainRoute(`${table.name}.${this.#lookup.plan.column}`, route);
+  }
+
+  #entryKey({ stored }: LookupValue) {
+    return { lookup: this.#lookup.plan.name, value: stored[0] };
+  }
+
+  async #read(
+    asked: LookupValue,
+    consistency: Consistency | undefined,
+    deadline: Deadline,
+  ): Promise<RowOf<Schema> | null> {
+    const pointer = await this.#pointer(asked, consistency, deadline);
+    if (pointer === null) return null;
+    const row = await this.#follow(asked, pointer, consistency, deadline);
+    if (row !== null || consistency !== undefined) return row;
+    // What was remembered is out of date, here or there: what is stored decides.
+    await this.#lookup.cache?.invalidate([asked.cacheKey]);
+    const current = await this.#pointer(asked, undefined, deadline);
+    return current === null ? null : this.#follow(asked, current, 'primary', deadline);
+  }
+
+  /** The text of the key of the row that may hold the value. */
+  async #pointer(
+    asked: LookupValue,
+    consistency: Consistency | undefined,
+    deadline: Deadline,
+  ): Promise<string | null> {
+    const { cache } = this.#lookup;
+    if (cache === undefined || consistency !== undefined) {
+      return this.#ask(asked, consistency ?? 'primary', deadline);
+    }
+    const [pointer] = await cache.getMany(
+      [asked.cacheKey],
+      async (_, load) => [await this.#ask(asked, 'primary', load)],
+      deadline,
+    );
+    return pointer ?? null;
+  }
+
+  async #ask(
+    asked: LookupValue,
+    consistency: Consistency,
+    deadline: Deadline,
+  ): Promise<string | null> {
+    const entry = await this.#lookups.directory.find(this.#entryKey(asked), consistency, deadline);
+    return entry?.rowKey ?? null;
+  }
+
+  /** The row, if it holds the value. */
+  async #follow(
+    asked: LookupValue,
+    pointer: string,
+    consistency: Consistency | undefined,
+    deadline: Deadline,
+  ): Promise<RowOf<Schema> | null> {
+    const key = this.#runtime.codec.keyOfText(pointer);
+    const row = await this.#reads.read(key, consistency, deadline);
+    return this.#holds(row, asked) ? row : null;
+  }
+
+  #holds(row: RowOf<Schema> | null, asked: LookupValue): boolean {
+    if (row === null) return false;
+    const value: unknown = row[this.#lookup.plan.column];
+    return value === asked.value || this.#lookup.values.is(value, asked);
+  }
+}
+
+/** A value that is asked about. A class, since functions made for every call would cost more. */
+class LookupQuery<Schema extends RowSchema> {
+  readonly #access: LookupAccess<Schema>;
+  readonly #asked: LookupValue;
+
+  constructor(access: LookupAccess<Schema>, asked: LookupValue) {
+    this.#access = access;
+    this.#asked = asked;
+  }
+
+  get(options?: ReadOptions): Promise<RowOf<Schema> | null> {
+    return this.#access.get(this.#asked, options);
+  }
+
+  explain(): Explanation {
+    return this.#access.explain(this.#asked);
+  }
+}

@@ -1,0 +1,159 @@
+import type { Claim } from '../distributed/claim.ts';
+import { DuplicateKeyError } from '../errors/database-error.ts';
+import type { Committed } from '../execution/transaction.ts';
+import type { RawRow } from '../mysql/sql.ts';
+import { Deadline } from '../resilience/deadline.ts';
+import { firstLocatorOf, keyspaceOf } from '../routing/router.ts';
+import type { Shard } from '../topology/topology.ts';
+import { claimsOf, holdsSame } from './lookup-claims.ts';
+import { forgetClaims } from './lookup-writes.ts';
+import type { NamedLookup } from './table-lookups.ts';
+import type { TableRuntime } from './table-runtime.ts';
+
+/** How far a backfill has come. */
+export interface BackfillProgress {
+  /** Rows read so far. */
+  readonly scanned: number;
+  /** Rows that the directory did not know, and now does. */
+  readonly entered: number;
+}
+
+export interface BackfillOptions {
+  /** Ends the backfill; what is entered by then stays. */
+  readonly signal?: AbortSignal;
+  /** Is called after every page of rows. */
+  readonly onProgress?: (progress: BackfillProgress) => void;
+}
+
+export interface BackfillResult<RowKey = unknown> extends BackfillProgress {
+  /** Rows whose value another row holds, by primary key. They can't be found by it. */
+  readonly duplicates: readonly RowKey[];
+}
+
+const rowsPerPage = 128;
+const pageTimeoutMs = 30_000;
+
+interface Scan extends NamedLookup {
+  readonly runtime: TableRuntime;
+  scanned: number;
+  entered: number;
+  readonly duplicates: unknown[];
+}
+
+/** One row of a page that has a value. */
+interface ScannedRow {
+  readonly raw: RawRow;
+  readonly key: unknown;
+  readonly claims: readonly Claim[];
+}
+
+/** The value changed while its row was about to be entered; whoever changed it enters it. */
+class ValueChanged extends Error {}
+
+/** Enters what the directory lacks of one lookup, shard after shard. */
+export async function backfill(
+  runtime: TableRuntime,
+  { lookup, lookups }: NamedLookup,
+  { signal, onProgress }: BackfillOptions = {},
+): Promise<BackfillResult> {
+  const { calls, topology, table } = runtime;
+  const scan: Scan = { runtime, lookup, lookups, scanned: 0, entered: 0, duplicates: [] };
+  const leave = calls.enter();
+  try {
+    for (const shard of keyspaceOf(topology.current, table.keyspace).shards) {
+      let after: RawRow | undefined;
+      do {
+        const deadline = new Deadline(pageTimeoutMs, signal);
+        try {
+          after = await enterPage(scan, shard, after, deadline);
+        } finally {
+          deadline.end();
+        }
+        onProgress?.({ scanned: scan.scanned, entered: scan.entered });
+      } while (after !== undefined);
+    }
+    return { scanned: scan.scanned, entered: scan.entered, duplicates: scan.duplicates };
+  } finally {
+    leave();
+  }
+}
+
+/** Enters one page of a shard's rows; returns its last row, or undefined when there are no more. */
+async function enterPage(
+  scan: Scan,
+  { primary, name }: Shard,
+  after: RawRow | undefined,
+  deadline: Deadline,
+): Promise<RawRow | undefined> {
+  const { runtime, lookup, lookups } = scan;
+  const { codec, statements, executor, table, topology } = runtime;
+  const { column } = lookup.plan;
+  const statement = statements.scan(column, after && codec.paramOf(after), rowsPerPage);
+  const { rows } = await executor.runStatement([primary], statement, 'read', deadline);
+  scan.scanned += rows.length;
+  // Any slot of the shard leads to it; the row's own id may name the one that it has left.
+  const locator = firstLocatorOf(topology.current, name);
+  const valued = rows.flatMap((raw): ScannedRow[] => {
+    const value = codec.valueOf(column, raw);
+    if (value === null) return [];
+    const key = codec.valueOf(table.primaryKey, raw);
+    const row = { rowKey: codec.key(key).text, locator };
+    const claims = claimsOf(runtime, [lookup], row, null, { [column]: value });
+    return [{ raw, key, claims }];
+  });
+  const known = await lookups.directory.findMany(
+    valued.flatMap(({ claims }) => claims),
+    deadline,
+  );
+  const confirmed = new Set(
+    known
+      .filter(({ state }) => state === 'confirmed')
+      .map(({ value, rowKey }) => entryId(value, rowKey)),
+  );
+  for (const row of valued) {
+    const lacking = row.claims.filter(
+      ({ value, rowKey }) => !confirmed.has(entryId(value, rowKey)),
+    );
+    if (lacking.length > 0) await enterRow(scan, primary, { ...row, claims: lacking }, deadline);
+  }
+  return rows.length < rowsPerPage ? undefined : rows.at(-1);
+}
+
+/** Like a change of the row that changes nothing: the row is locked while its value is entered. */
+async function enterRow(
+  scan: Scan,
+  primary: Shard['primary'],
+  { raw, key, claims }: ScannedRow,
+  deadline: Deadline,
+): Promise<void> {
+  const { runtime, lookup, lookups } = scan;
+  const { codec, statements } = runtime;
+  const { column } = lookup.plan;
+  const before = { [column]: codec.valueOf(column, raw) };
+  const identity = codec.identityOf(raw);
+  const isStill = (row: RawRow) => holdsSame([lookup], before, (name) => codec.valueOf(name, row));
+  const entering = (): Promise<Committed<void>> =>
+    lookups.writes.write(
+      primary,
+      claims,
+      deadline,
+      () => {},
+      async (scope) => {
+        const { rows } = await scope.run(statements.lockByKeys([codec.paramOf(raw)]));
+        const locked = rows.find((row) => codec.identityOf(row) === identity);
+        if (locked === undefined || !isStill(locked)) throw new ValueChanged();
+      },
+    );
+  try {
+    await entering();
+    scan.entered++;
+    await forgetClaims(lookups, claims);
+  } catch (error) {
+    if (error instanceof DuplicateKeyError) scan.duplicates.push(key);
+    else if (!(error instanceof ValueChanged)) throw error;
+  }
+}
+
+function entryId(value: Uint8Array, rowKey: string): string {
+  return `${Buffer.from(value).toString('latin1')} ${rowKey}`;
+}

@@ -1,0 +1,103 @@
+import type { Claim } from '../distributed/claim.ts';
+import { RowError } from '../errors/row-error.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import { ReadPath } from './read-path.ts';
+import type { TableLookup } from './table-lookups.ts';
+import type { TableRuntime } from './table-runtime.ts';
+
+/** The row that claims are made for. */
+export interface ClaimingRow {
+  /** Text of its primary key. */
+  readonly rowKey: string;
+  /** Names the slot where its transaction runs. */
+  readonly locator: number;
+}
+
+/** A row, or as much of it as there is: the values of its columns by name. */
+type Values = Readonly<Record<string, unknown>>;
+
+const longestRowKey = 255;
+
+/**
+ * What a row has to claim when the values of some lookups change from `before` to `after`; either
+ * may be null, for a row that is not there. Only what differs after normalizing is claimed.
+ *
+ * @throws {RowError} when a value or the row's key can't be entered.
+ */
+export function claimsOf(
+  runtime: TableRuntime,
+  lookups: readonly TableLookup[],
+  row: ClaimingRow,
+  before: Values | null,
+  after: Values | null,
+): Claim[] {
+  assertRowKey(runtime, row);
+  return lookups.flatMap((lookup) => {
+    const { column } = lookup.plan;
+    const old = before?.[column] ?? null;
+    const next = after?.[column] ?? null;
+    if (old !== null && next !== null && lookup.values.is(next, lookup.values.of(old))) return [];
+    return [
+      ...entryClaims(runtime, lookup, row, 'leave', old),
+      ...entryClaims(runtime, lookup, row, 'enter', next),
+    ];
+  });
+}
+
+/** Whether two states of a row hold the same values of some lookups, after normalizing. */
+export function holdsSame(
+  lookups: readonly TableLookup[],
+  before: Values,
+  now: (column: string) => unknown,
+): boolean {
+  return lookups.every(({ plan, values }) => {
+    const old = before[plan.column] ?? null;
+    const current = now(plan.column);
+    if (old === null || current === null) return old === current;
+    return values.is(current, values.of(old));
+  });
+}
+
+function entryClaims(
+  runtime: TableRuntime,
+  lookup: TableLookup,
+  row: ClaimingRow,
+  kind: Claim['kind'],
+  value: unknown,
+): Claim[] {
+  if (value === null) return [];
+  const { column, name } = lookup.plan;
+  const { text, stored } = lookup.values.of(value);
+  return stored.map((bytes) => ({
+    ...row,
+    kind,
+    table: runtime.table.name,
+    column,
+    lookup: name,
+    value: bytes,
+    isHeldBy: (rowKey, deadline) => isHeldBy(runtime, lookup, text, rowKey, deadline),
+  }));
+}
+
+async function isHeldBy(
+  runtime: TableRuntime,
+  { plan, values }: TableLookup,
+  text: string,
+  rowKey: string,
+  deadline: Deadline,
+): Promise<boolean> {
+  const key = runtime.codec.keyOfText(rowKey);
+  const row = await new ReadPath(runtime).read(key, 'primary', deadline);
+  const value = row?.[plan.column] ?? null;
+  return value !== null && values.of(value).text === text;
+}
+
+function assertRowKey({ table }: TableRuntime, { rowKey }: ClaimingRow): void {
+  if (Buffer.byteLength(rowKey) <= longestRowKey) return;
+  throw new RowError(table.name, [
+    {
+      path: table.primaryKey,
+      message: `is longer than ${longestRowKey} bytes, the most that a lookup can name`,
+    },
+  ]);
+}

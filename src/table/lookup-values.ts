@@ -1,0 +1,99 @@
+import { createHmac, type KeyObject } from 'node:crypto';
+import { memoize } from '../cache/memo.ts';
+import { RoutingError } from '../errors/routing-error.ts';
+import { RowError } from '../errors/row-error.ts';
+import type { LookupPlan } from './lookup-plan.ts';
+
+type Plain = string | number | bigint;
+
+/** A value of a lookup in the forms that are asked for. */
+export interface LookupValue {
+  /** As it was given. */
+  readonly value: Plain;
+  /** Normalized: two values are one when this is. */
+  readonly text: string;
+  /** As the directory stores it, under each key; the first is the one that is asked for. */
+  readonly stored: readonly [Buffer, ...Buffer[]];
+  /** Names the first of them in caches. */
+  readonly cacheKey: string;
+}
+
+const keyIdBytes = 4;
+const longestStored = 255;
+const remembered = 10_000;
+
+/** What names a key in the entries made with it; tells nothing about the key. */
+export function keyIdOf(key: KeyObject): Buffer {
+  return createHmac('sha256', key)
+    .update('meridian directory key')
+    .digest()
+    .subarray(0, keyIdBytes);
+}
+
+/** What names an entry in caches. */
+export function cacheKeyOf(stored: Uint8Array): string {
+  return Buffer.from(stored.buffer, stored.byteOffset, stored.length).toString('base64url');
+}
+
+/** Normalizes the values of one lookup and gives them the form in which the directory holds them. */
+export class LookupValues {
+  readonly #plan: LookupPlan;
+  readonly #table: string;
+  readonly #keys: readonly { readonly id: Buffer; readonly key: KeyObject }[];
+  /** An HMAC costs ten times what a read from memory does. */
+  readonly #known: (value: unknown) => LookupValue;
+
+  constructor(plan: LookupPlan, table: string, keys: readonly KeyObject[]) {
+    this.#plan = plan;
+    this.#table = table;
+    this.#keys = plan.personal ? keys.map((key) => ({ id: keyIdOf(key), key })) : [];
+    this.#known = memoize(remembered, (value) => this.#make(this.#plain(value)));
+  }
+
+  /** @throws {RoutingError} when it can't be a value of the lookup. */
+  of(value: unknown): LookupValue {
+    return this.#known(value);
+  }
+
+  /** Whether a row's value is the one that was asked for. */
+  is(value: unknown, asked: LookupValue): boolean {
+    return value !== null && value !== undefined && this.of(value).text === asked.text;
+  }
+
+  #plain(value: unknown): Plain {
+    const { kind, column } = this.#plan;
+    if (kind === 'integer' && typeof value === 'number' && Number.isSafeInteger(value)) {
+      return value;
+    }
+    if (kind === 'bigint' && typeof value === 'bigint') return value;
+    const isText = kind !== 'integer' && kind !== 'bigint';
+    if (isText && typeof value === 'string' && value.isWellFormed()) return value;
+    throw new RoutingError(`This can't be the '${column}' of a row of '${this.#table}'.`, {
+      table: this.#table,
+      lookup: column,
+    });
+  }
+
+  #make(value: Plain): LookupValue {
+    const { rule, kind } = this.#plan;
+    const given: unknown = rule.normalize === undefined ? String(value) : rule.normalize(value);
+    if (typeof given !== 'string' || !given.isWellFormed()) {
+      throw this.#unfit('normalize did not give text');
+    }
+    const text = kind === 'uuid' && rule.normalize === undefined ? given.toLowerCase() : given;
+    const [first = Buffer.from(text), ...others] = this.#keys.map((key) => this.#hash(text, key));
+    if (first.length > longestStored) {
+      throw this.#unfit(`is longer than ${longestStored} bytes, the most that is kept as it is`);
+    }
+    return { value, text, stored: [first, ...others], cacheKey: cacheKeyOf(first) };
+  }
+
+  #hash(text: string, { id, key }: { readonly id: Buffer; readonly key: KeyObject }): Buffer {
+    const hash = createHmac('sha256', key).update(`${this.#plan.name}\0`).update(text).digest();
+    return Buffer.concat([id, hash]);
+  }
+
+  #unfit(message: string): RowError {
+    return new RowError(this.#table, [{ path: this.#plan.column, message }]);
+  }
+}

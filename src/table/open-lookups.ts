@@ -1,0 +1,96 @@
+import { ReadThrough } from '../cache/read-through.ts';
+import type { RedisStores } from '../cache/redis-regions.ts';
+import type { DirectoryConfig } from '../config/directory-options.ts';
+import { Claimant } from '../distributed/claimant.ts';
+import { ClaimedWrites } from '../distributed/claimed-write.ts';
+import { Directory } from '../distributed/directory.ts';
+import { Sweeper } from '../distributed/sweeper.ts';
+import type { Executor } from '../execution/executor.ts';
+import type { Observer } from '../observability/events.ts';
+import type { TopologyStore } from '../topology/topology-store.ts';
+import { cacheLimits } from './cache-limits.ts';
+import type { RowSchema } from './define-table.ts';
+import { LookupValues } from './lookup-values.ts';
+import { type TableLookup, TableLookups } from './table-lookups.ts';
+import type { TablePlan } from './table-plan.ts';
+
+/** The directory of unique values, as all tables share it. */
+export interface OpenDirectory {
+  readonly config: DirectoryConfig;
+  readonly directory: Directory;
+  readonly writes: ClaimedWrites;
+  readonly sweeper: Sweeper;
+}
+
+interface Parts {
+  readonly topology: TopologyStore;
+  readonly executor: Executor;
+  readonly observe: Observer;
+}
+
+/** Builds the directory if a table needs it. Does no I/O. */
+export function openDirectory(
+  config: DirectoryConfig | undefined,
+  plans: readonly TablePlan[],
+  { topology, executor, observe }: Parts,
+): OpenDirectory | undefined {
+  const keyspaces = plans.flatMap(({ table, lookups }) =>
+    lookups.length > 0 ? [table.keyspace] : [],
+  );
+  if (config === undefined || keyspaces.length === 0) return undefined;
+  const { reservationMs } = config;
+  const directory = new Directory(config.keyspace, topology, executor);
+  const claimant = new Claimant(directory, topology, executor, reservationMs);
+  return {
+    config,
+    directory,
+    writes: new ClaimedWrites(directory, claimant, executor, observe),
+    sweeper: new Sweeper({
+      directory,
+      claimant,
+      executor,
+      topology,
+      keyspaces: [...new Set(keyspaces)],
+      reservationMs,
+      observe,
+    }),
+  };
+}
+
+interface CacheParts {
+  /** First part of the table's cache keys. */
+  readonly place: string;
+  readonly redis: RedisStores | undefined;
+  readonly observe: Observer;
+}
+
+/** Builds what a table's lookups work with; undefined when it has none. */
+export function openLookups<Schema extends RowSchema>(
+  { table, lookups }: TablePlan<Schema>,
+  { config, directory, writes }: OpenDirectory,
+  { place, redis, observe }: CacheParts,
+): TableLookups | undefined {
+  if (lookups.length === 0) return undefined;
+  const { cache } = table;
+  const opened = lookups.map((plan): TableLookup => {
+    const name = `${table.name}.${plan.column}`;
+    return {
+      plan,
+      values: new LookupValues(plan, table.name, config.keys),
+      cache:
+        cache &&
+        new ReadThrough<string>(
+          {
+            name,
+            namespace: `${place}:by:${plan.column}`,
+            schema: '',
+            decode: (value) => (typeof value === 'string' ? value : undefined),
+            ...cacheLimits(cache, redis !== undefined),
+          },
+          redis,
+          observe,
+        ),
+    };
+  });
+  return new TableLookups(directory, writes, opened);
+}
