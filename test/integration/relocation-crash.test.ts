@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Opened, TestCluster } from '../support/cluster.ts';
 import { runChild } from '../support/crash/child.ts';
 import type { KillPoint } from '../support/crash/kill-at.ts';
+import type { DeadlyMove } from '../support/crash/relocate-and-die.ts';
 import { createGroupTables, group } from '../support/groups.ts';
 
 let cluster: TestCluster;
@@ -63,13 +64,14 @@ async function dieAndRecover(point: KillPoint): Promise<'killed' | 'done'> {
   const home = await data.addresses.insert({ user_id: user.id, city: 'Berlin' });
   const work = await data.addresses.insert({ user_id: user.id, city: 'Ulm' });
   const note = await data.notes.insert({ owner: user.id, text: 'hello', at: new Date(0) });
-  const end = await runChild('relocate-and-die.ts', {
+  const told: DeadlyMove = {
     topology: cluster.topology(),
     redis: cluster.redisUrl,
     owner: user.id,
     country: 'US',
     point,
-  });
+  };
+  const end = await runChild('relocate-and-die.ts', told);
   const where = JSON.stringify({ point });
 
   // Nobody has tidied up yet, and yet whoever reads or writes is right.

@@ -1,9 +1,17 @@
 import { createDataLayer } from 'meridian';
 import { group } from '../groups.ts';
-import { killAt } from './kill-at.ts';
+import { type KillPoint, killAt } from './kill-at.ts';
 
-// A process of its own: relocates one owner and dies on the way, where its parent says.
-const { topology, redis, owner, country, point } = JSON.parse(process.argv[2] ?? '{}');
+/** What the process is told: a process of its own that relocates one owner and dies on the way. */
+export interface DeadlyMove {
+  readonly topology: Parameters<typeof createDataLayer>[0]['topology'];
+  readonly redis: string;
+  readonly owner: string;
+  readonly country: string;
+  readonly point: KillPoint;
+}
+
+const { topology, redis, owner, country, point }: DeadlyMove = JSON.parse(process.argv[2] ?? '{}');
 
 killAt(point);
 const data = await createDataLayer({
