@@ -118,6 +118,27 @@ async function ids(): Promise<Result> {
   };
 }
 
+const manyIds = 10_000_000;
+
+/** Ids that only grow are ids without a duplicate. */
+function inOrder(): Result {
+  const locator = geoLocator(1, 77);
+  let last = '';
+  let backwards = 0;
+  for (let made = 0; made < manyIds; made++) {
+    const id = newId(1, locator);
+    if (id <= last) backwards++;
+    last = id;
+  }
+  return {
+    name: 'ten million ids',
+    value: `${backwards} not greater than the one before`,
+    target: '0',
+    met: backwards === 0,
+    figures: { made: manyIds, backwards },
+  };
+}
+
 function building(count: number, targetMs: number): Result {
   const shards = shardsOf(count);
   const times = Array.from({ length: 7 }, () => {
@@ -167,15 +188,19 @@ function millions(perSecond: number): string {
 export const suite: Suite = {
   name: 'Placement: hashing, slots, ids; and moving owners on real servers',
   async run() {
+    // First, as in a service: what else is loaded can change what V8 makes of our code.
+    const { lookingUp } = await import('../looking-up.ts');
     const { moving } = await import('../moving.ts');
     return [
       await hashing('murmur3, 16 characters', sixteen, 3),
       await hashing('murmur3, 36 characters', uuids, 2),
       ...(await locating()),
       await ids(),
+      inOrder(),
       building(64, 50),
       building(1_024, 1_000),
       ...[2, 8, 16, 32, 64].map(movement),
+      await lookingUp(),
       ...(await moving()),
     ];
   },

@@ -1,3 +1,4 @@
+import { charCodeAt } from './char-code-at.ts';
 import { mix32 } from './mix32.ts';
 import { canonicalKey, canonicalText, type ShardKey } from './shard-key.ts';
 import { hasUuidShape } from './uuid.ts';
@@ -39,10 +40,10 @@ function hashPlain(text: string, seed: number): number {
   let lower = LOWER_CASE;
   let h = seed;
   for (let at = 0; at < end; at += 4) {
-    const a = text.charCodeAt(at);
-    const b = text.charCodeAt(at + 1);
-    const c = text.charCodeAt(at + 2);
-    const d = text.charCodeAt(at + 3);
+    const a = charCodeAt(text, at);
+    const b = charCodeAt(text, at + 1);
+    const c = charCodeAt(text, at + 2);
+    const d = charCodeAt(text, at + 3);
     const block = a | (b << 8) | (c << 16) | (d << 24);
     seen |= a | b | c | d;
     lower &= block;
@@ -50,7 +51,7 @@ function hashPlain(text: string, seed: number): number {
   }
   let tail = 0;
   for (let at = length - 1; at >= end; at--) {
-    const code = text.charCodeAt(at);
+    const code = charCodeAt(text, at);
     seen |= code;
     tail = (tail << 8) | code;
   }

@@ -1,4 +1,5 @@
 import { RoutingError } from '../errors/routing-error.ts';
+import { charCodeAt } from './char-code-at.ts';
 import { isBytes } from './is-bytes.ts';
 
 const HYPHEN = 0x2d;
@@ -20,8 +21,8 @@ for (let value = 0; value < 16; value++) {
 
 /** The byte whose two digits begin at `at`; above 255 when they are not hexadecimal. */
 export function hexByteAt(text: string, at: number): number {
-  const high = DIGIT[text.charCodeAt(at)] ?? NOT_A_DIGIT;
-  const low = DIGIT[text.charCodeAt(at + 1)] ?? NOT_A_DIGIT;
+  const high = DIGIT[charCodeAt(text, at)] ?? NOT_A_DIGIT;
+  const low = DIGIT[charCodeAt(text, at + 1)] ?? NOT_A_DIGIT;
   return (high << 4) | low;
 }
 
@@ -29,10 +30,10 @@ export function hexByteAt(text: string, at: number): number {
 export function hasUuidShape(text: string): boolean {
   return (
     text.length === 36 &&
-    text.charCodeAt(8) === HYPHEN &&
-    text.charCodeAt(13) === HYPHEN &&
-    text.charCodeAt(18) === HYPHEN &&
-    text.charCodeAt(23) === HYPHEN
+    charCodeAt(text, 8) === HYPHEN &&
+    charCodeAt(text, 13) === HYPHEN &&
+    charCodeAt(text, 18) === HYPHEN &&
+    charCodeAt(text, 23) === HYPHEN
   );
 }
 
@@ -84,8 +85,8 @@ export function uuidFromBytes(bytes: Uint8Array): string {
   }
   let at = 0;
   for (const byte of bytes) {
-    scratch[at] = HEX.charCodeAt(byte >>> 4);
-    scratch[at + 1] = HEX.charCodeAt(byte & 15);
+    scratch[at] = charCodeAt(HEX, byte >>> 4);
+    scratch[at + 1] = charCodeAt(HEX, byte & 15);
     at += scratch[at + 2] === HYPHEN ? 3 : 2;
   }
   // One flat string: joined pieces would be flattened by the first reader, at a higher price.
