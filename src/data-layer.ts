@@ -134,7 +134,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
       calls,
       redis: redisRegions.stores,
       who,
-      forwarding: new Forwarding(store, executor),
+      forwarding: new Forwarding(store, executor, () => moves.sweepSoon()),
       directory,
       namespace,
       observe,

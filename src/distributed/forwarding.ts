@@ -14,6 +14,7 @@ import { ShardMovements } from './shard-movements.ts';
 /** More hops than any owner takes between two looks; more would be a circle. */
 const mostHops = 32;
 const mostHints = 10_000;
+const arrivalPollMs = 10;
 
 /** What names a row, or an owner, wherever it lives. */
 export interface Forwardable {
@@ -30,15 +31,18 @@ export interface Forwardable {
  * believed only once it is certain that the owner had not left.
  */
 export class Forwarding {
+  readonly onStuck: (shard: Shard) => void;
   readonly #topology: TopologyStore;
   readonly #executor: Executor;
   readonly #shards = new Map<string, ShardMovements>();
   /** Where rows were last seen to have gone: where to start, never what to believe. */
   readonly #hints = new Map<string, readonly number[]>();
 
-  constructor(topology: TopologyStore, executor: Executor) {
+  /** @param onStuck told of a shard when somebody waits for a move there, whose mover may be dead. */
+  constructor(topology: TopologyStore, executor: Executor, onStuck: (shard: Shard) => void) {
     this.#topology = topology;
     this.#executor = executor;
+    this.onStuck = onStuck;
   }
 
   /** Where to look first for a row whose id names `home`. No I/O. */
@@ -95,7 +99,10 @@ export class Forwarding {
     isVoid: (result: T) => boolean,
   ): Promise<T> {
     let route = this.start(row, home);
+    const visited = new Set<number>();
     for (let hop = 0; hop < mostHops; hop++) {
+      if (visited.has(route.locator)) await this.#waitForArrival(route, deadline);
+      visited.add(route.locator);
       let next: Route | undefined;
       try {
         const result = await work(route);
@@ -103,7 +110,7 @@ export class Forwarding {
         next = await this.next(row, route, deadline);
         if (next === undefined) return result;
       } catch (error) {
-        if (!isOwnerMoved(error)) throw error;
+        if (!mayBeMoved(error)) throw error;
         next = await this.#follow(row, route, deadline);
         if (next === undefined) throw error;
       }
@@ -160,6 +167,12 @@ export class Forwarding {
     movements.refresh(deadline).catch(() => undefined);
   }
 
+  /** Back where it was before: both places say that it went to the other, until its mover is done. */
+  async #waitForArrival({ shard }: Route, deadline: Deadline): Promise<void> {
+    this.onStuck(shard);
+    await deadline.pause(arrivalPollMs);
+  }
+
   async #follow(row: Forwardable, route: Route, deadline: Deadline): Promise<Route | undefined> {
     const endpoints = [route.shard.primary];
     const statement = readForward(row.table, row.owners, uuidToBytes(row.id));
@@ -181,9 +194,14 @@ export class Forwarding {
   }
 }
 
-/** Whether a shard refused a row because its owner has moved away. */
-export function isOwnerMoved(error: unknown): boolean {
-  return isMeridianError(error) && error.context.sqlState === ownerMovedState;
+/** A foreign key led to no row: the owner may have left before the row came. */
+const orphaned = new Set<unknown>([1216, 1452]);
+
+/** Whether a shard may have refused a row because its owner has moved away. */
+export function mayBeMoved(error: unknown): boolean {
+  if (!isMeridianError(error)) return false;
+  const { sqlState, errno } = error.context;
+  return sqlState === ownerMovedState || orphaned.has(errno);
 }
 
 function lost(): UnavailableError {

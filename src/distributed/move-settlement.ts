@@ -81,6 +81,8 @@ export class MoveSettlement {
     deadline: Deadline,
   ): Promise<'done' | 'pending'> {
     const to = this.#target(move, from);
+    // First, since until then the new place refuses rows of an owner who had once left it.
+    await this.#write(to.shard, forgetDeparture(move), deadline);
     const { rows } = await this.#read(from.shard, readForwarded(move.moveId), deadline);
     const invalidation = await this.#forget(
       from.keyspace,
@@ -90,7 +92,6 @@ export class MoveSettlement {
     for (const table of tables) {
       await this.#write(to.shard, forgetForwards(table, ownerParam(table, move.owner)), deadline);
     }
-    await this.#write(to.shard, forgetDeparture(move), deadline);
     await this.#write(to.shard, forgetArrival(move), deadline);
     await this.#write(from.shard, moveNotified(move), deadline);
     return invalidation;

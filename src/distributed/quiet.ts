@@ -3,6 +3,7 @@ import type { Executor, StreamLimits } from '../execution/executor.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { Forwarding } from './forwarding.ts';
+import { moverLifeMs } from './move-sweeper.ts';
 import { type ScatterRequest, scatter } from './scatter.ts';
 
 const pollMs = 20;
@@ -67,6 +68,7 @@ async function awaitQuiet(
     const due = all.filter(({ quietUntil }) => quietUntil <= performance.now());
     await Promise.all(due.map((movements) => movements.ask(deadline)));
     if (performance.now() < until()) break;
+    for (const { shard, oldestMs } of due) if (oldestMs > moverLifeMs) forwarding.onStuck(shard);
     if (performance.now() >= givingUpAt) throw restless();
     await deadline.pause(pollMs);
   }

@@ -1,5 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { DuplicateKeyError, UnknownOutcomeError } from '../errors/database-error.ts';
+import {
+  DuplicateKeyError,
+  RolledBackError,
+  UnknownOutcomeError,
+} from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
@@ -30,6 +34,7 @@ import { knowledgeMs } from './shard-movements.ts';
 
 /** Clocks of two processes may run a little differently. */
 const clockMarginMs = 50;
+const settlePauseMs = 20;
 
 /** Which owner goes where. */
 export interface RelocationOrder {
@@ -227,11 +232,23 @@ export class Relocation {
     return rows;
   }
 
+  /** Each step may be repeated, and meets the locks of those who write meanwhile. */
+  async #untilSettled(order: RelocationOrder, move: Move, patience: Deadline): Promise<MoveEnding> {
+    for (;;) {
+      try {
+        return await this.#settlement.settle(move, order.from, order.group, patience);
+      } catch (error) {
+        if (!(error instanceof RolledBackError)) throw error;
+        await patience.pause(settlePauseMs);
+      }
+    }
+  }
+
   /** On which side the owner is, after a failure. Under a deadline of its own: the caller's may be over. */
   async #settle({ order, move }: Flight, failure: unknown): Promise<MoveEnding> {
     const patience = new Deadline(moverLifeMs);
     try {
-      return await this.#settlement.settle(move, order.from, order.group, patience);
+      return await this.#untilSettled(order, move, patience);
     } catch (error) {
       if (!isMeridianError(error)) throw error;
       throw new UnknownOutcomeError(

@@ -30,6 +30,8 @@ export class Moves {
   #timer: NodeJS.Timeout | undefined;
   #sweeping: Promise<unknown> = Promise.resolve();
   #patience: Deadline | undefined;
+  #isSweeping = false;
+  #isClosed = false;
 
   constructor(parts: MovesParts) {
     const { topology, executor, registry } = parts;
@@ -45,11 +47,18 @@ export class Moves {
     if (this.#shards().length === 0) return;
     this.#timer = setTimeout(
       () => {
-        this.#sweeping = this.#sweepQuietly().finally(() => this.watch());
+        this.sweepSoon();
+        this.watch();
       },
       sweepMs * (0.5 + Math.random()),
     );
     this.#timer.unref();
+  }
+
+  /** Somebody waits for a mover that must be dead. */
+  sweepSoon(): void {
+    if (this.#isSweeping || this.#isClosed) return;
+    this.#sweeping = this.#sweepQuietly();
   }
 
   /** Ends every move whose mover died, on all shards. */
@@ -58,9 +67,10 @@ export class Moves {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
     this.#patience?.cancel(new ClosedError('The data layer is closing.'));
     await this.#sweeping;
-    clearTimeout(this.#timer);
   }
 
   async #sweep(deadline: Deadline): Promise<SweptMoves> {
@@ -68,19 +78,23 @@ export class Moves {
     const sweeper = new MoveSweeper(topology, executor, this.#settlement, registry.groups());
     let finished = 0;
     let reversed = 0;
-    for (const shard of this.#shards()) {
+    const sweeps = this.#shards().map(async (shard) => {
       const swept = await sweeper.sweep(shard, deadline);
       finished += swept.finished;
       reversed += swept.reversed;
       if (swept.finished + swept.reversed > 0) {
         observe({ type: 'moves-settled', shard: shard.name, ...swept });
       }
-    }
+    });
+    // A shard that is down must not keep the others' owners waiting.
+    await Promise.allSettled(sweeps);
+    await Promise.all(sweeps);
     return { finished, reversed };
   }
 
   async #sweepQuietly(): Promise<void> {
     const deadline = new Deadline(sweepTimeoutMs);
+    this.#isSweeping = true;
     this.#patience = deadline;
     try {
       await this.#sweep(deadline);
@@ -88,6 +102,7 @@ export class Moves {
       // A shard that is down is reported where it is missed; the next sweep tries again.
       if (!isMeridianError(error)) throw error;
     } finally {
+      this.#isSweeping = false;
       deadline.end();
     }
   }

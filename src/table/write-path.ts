@@ -1,5 +1,5 @@
 import type { Claim } from '../distributed/claim.ts';
-import { type Forwardable, type Forwarding, isOwnerMoved } from '../distributed/forwarding.ts';
+import { type Forwardable, type Forwarding, mayBeMoved } from '../distributed/forwarding.ts';
 import { AbortedError, TimeoutError } from '../errors/call-error.ts';
 import { UnknownOutcomeError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
@@ -84,23 +84,22 @@ export class WritePath<Schema extends RowSchema> {
       let waiting = rows.map((planned, index) => ({ planned, index }));
       for (let hop = 0; waiting.length > 0; hop++) {
         const groups = groupByShard(waiting.map(({ planned }) => planned));
-        const refused = new Set<PlannedRow<Schema>>();
+        const sent = new Map<PlannedRow<Schema>, PlannedRow<Schema>>();
         await Promise.all(
           [...groups].map(async ([shard, group]) => {
             const result = await this.#insertOnShard(shard, group, deadline);
-            if (isOwnerMoved(result.error) && hop < mostHops)
-              for (const row of group) refused.add(row);
-            else results.push(result);
+            const moved =
+              mayBeMoved(result.error) && hop < mostHops
+                ? await this.#whereOwnersWent(group, deadline)
+                : undefined;
+            if (moved === undefined) results.push(result);
+            else for (const [before, after] of moved) sent.set(before, after);
           }),
         );
-        waiting = await Promise.all(
-          waiting
-            .filter(({ planned }) => refused.has(planned))
-            .map(async ({ planned, index }) => ({
-              planned: await this.#whereOwnerWent(planned, deadline),
-              index,
-            })),
-        );
+        waiting = waiting.flatMap(({ planned, index }) => {
+          const after = sent.get(planned);
+          return after === undefined ? [] : [{ planned: after, index }];
+        });
         for (const { planned, index } of waiting) rows[index] = planned;
       }
       const claims = this.#lookupWrites?.claimsOf(rows) ?? [];
@@ -139,16 +138,22 @@ export class WritePath<Schema extends RowSchema> {
     }
   }
 
-  async #whereOwnerWent(
-    planned: PlannedRow<Schema>,
+  /** Rows that a shard refused, where they belong now; undefined when none of their owners has left. */
+  async #whereOwnersWent(
+    rows: readonly PlannedRow<Schema>[],
     deadline: Deadline,
-  ): Promise<PlannedRow<Schema>> {
+  ): Promise<ReadonlyMap<PlannedRow<Schema>, PlannedRow<Schema>> | undefined> {
     const { forwarding, table } = this.#runtime;
-    if (forwarding === undefined) return planned;
-    const owner = ownerOf(table, planned.row);
-    const route = await forwarding.resolve(owner, planned.route, deadline);
-    await placeOwnId(this.#runtime, planned, route, deadline);
-    return planned.at(route);
+    if (forwarding === undefined) return undefined;
+    const moved = await Promise.all(
+      rows.map(async (planned) => {
+        const owner = ownerOf(table, planned.row);
+        const route = await forwarding.resolve(owner, planned.route, deadline);
+        await placeOwnId(this.#runtime, planned, route, deadline);
+        return [planned, planned.at(route)] as const;
+      }),
+    );
+    return moved.some(([before, after]) => before !== after) ? new Map(moved) : undefined;
   }
 
   #change(options: CallOptions | undefined, plan: () => PlannedChange): Promise<WriteResult> {
