@@ -13,6 +13,7 @@ export type {
 } from './config/topology-document.ts';
 export { createDataLayer, type DataLayer, type PlacementOptions } from './data-layer.ts';
 export type { DataLayerOptions } from './data-layer-options.ts';
+export type { SweptMoves } from './distributed/move-sweeper.ts';
 export { placementChart } from './distributed/placement-chart.ts';
 export type {
   KeyspacePlacement,
@@ -42,6 +43,7 @@ export {
   MeridianError,
   type Outcome,
 } from './errors/meridian-error.ts';
+export { RelocationError, type RelocationRefusal } from './errors/relocation-error.ts';
 export { ResidencyError, type ResidencyFacts } from './errors/residency-error.ts';
 export { RoutingError } from './errors/routing-error.ts';
 export { RowError, RowUnreadableError } from './errors/row-error.ts';
@@ -59,6 +61,8 @@ export {
   type CachePolicy,
   defineTable,
   type LookupRule,
+  type MemberDefinition,
+  type MemberTable,
   type Table,
   type TableDefinition,
 } from './table/define-table.ts';
@@ -75,13 +79,16 @@ export type {
   ReferenceHandle,
   ReferenceWriteResult,
 } from './table/reference-types.ts';
+export type { RelocateOptions, RelocationResult } from './table/relocate-owner.ts';
 export type {
   EverywhereHandle,
   ExecuteOptions,
   Key,
+  ListOptions,
   LocatingKey,
   LookupHandle,
   LookupOf,
+  MemberHandle,
   NewRow,
   Patch,
   QueryOptions,

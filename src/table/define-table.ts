@@ -103,6 +103,18 @@ export interface Table<
   readonly lookups: { readonly [Name in Lookup]: LookupRule };
 }
 
+/** A table whose rows belong to those of another. */
+export type MemberTable<
+  Owner extends Table = Table,
+  Name extends string = string,
+  Schema extends RowSchema = RowSchema,
+  PrimaryKey extends string = string,
+  OwnerKey extends string = string,
+  Lookup extends string = string,
+> = Table<Name, Owner['keyspace'], Schema, PrimaryKey, OwnerKey, Lookup> & {
+  readonly group: Owner;
+};
+
 /**
  * Declares a table: its keyspace, key, columns and cache policy. Does no I/O; everything is checked
  * against the topology and the databases by `createDataLayer`.
@@ -161,7 +173,7 @@ export function defineTable<
   const Lookup extends ColumnOf<Schema> = never,
 >(
   definition: MemberDefinition<Name, Owner, Schema, PrimaryKey, OwnerKey, Lookup>,
-): Table<Name, Owner['keyspace'], Schema, PrimaryKey, OwnerKey, Lookup>;
+): MemberTable<Owner, Name, Schema, PrimaryKey, OwnerKey, Lookup>;
 export function defineTable<Schema extends RowSchema>(
   definition:
     | TableDefinition<string, string, Schema, ColumnOf<Schema>, ColumnOf<Schema>, ColumnOf<Schema>>

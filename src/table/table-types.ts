@@ -4,7 +4,7 @@ import type { CallOptions } from '../execution/calls.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import type { Explanation } from '../routing/explain.ts';
 import type { Place } from '../sharding/place.ts';
-import type { RowOf, RowSchema, Table } from './define-table.ts';
+import type { MemberTable, RowOf, RowSchema, Table } from './define-table.ts';
 import type { BackfillOptions, BackfillResult } from './lookup-backfill.ts';
 import type { ReadOptions } from './read-path.ts';
 import type { ReferenceTable } from './reference-table.ts';
@@ -160,11 +160,19 @@ export type Transaction<KeyspaceName extends string, All extends Tables> = {
 };
 
 /** What a running data layer offers a table by. */
-export type HandleOf<T extends Table | ReferenceTable, All extends Tables> = T extends Table
-  ? TableHandle<T, All>
-  : T extends ReferenceTable
-    ? ReferenceHandle<T>
-    : never;
+export type HandleOf<T extends Table | ReferenceTable, All extends Tables> = T extends MemberTable
+  ? MemberHandle<T, All>
+  : T extends Table
+    ? TableHandle<T, All>
+    : T extends ReferenceTable
+      ? ReferenceHandle<T>
+      : never;
+/** A table of a group's members: they move with their owner, not by themselves. */
+export type MemberHandle<T extends Table, All extends Tables> = Omit<
+  TableHandle<T, All>,
+  'relocate'
+>;
+
 /** The names of a table's lookups. */
 export type LookupOf<T extends Table> = keyof T['lookups'] & keyof Row<T> & string;
 
