@@ -102,9 +102,9 @@ export class Relocation {
       toLocator: to.locator,
     };
     const flight: Flight = { order, move, tables };
-    await this.#announce(flight, deadline);
     let moved: { rows: number; pausedMs: number };
     try {
+      await this.#announce(flight, deadline);
       await deadline.pause(knowledgeMs + clockMarginMs);
       moved = await this.#copyAndFlip(flight, deadline);
     } catch (error) {
