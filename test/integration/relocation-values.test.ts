@@ -274,3 +274,15 @@ it('refuses a group whose tables do not allow it, and says what to do', async ()
   await cluster.sql('us-1', 'ALTER TABLE orders DROP COLUMN extra');
   await data.users.relocate(user.id, { country: 'US' });
 });
+
+it('without the system tables it does not start, and prints what creates them', async () => {
+  await cluster.openWith(group);
+  await cluster.sql('us-1', 'RENAME TABLE meridian_forward TO kept_aside');
+  const refused = await failureOf(cluster.openWith(group, { systemTables: 'verify' }));
+  expect(refused).toMatchObject({
+    code: 'MERIDIAN_CONFIG',
+    problems: [{ path: 'shards.us-1.primary', message: expect.stringContaining('row_table') }],
+  });
+  await cluster.sql('us-1', 'RENAME TABLE kept_aside TO meridian_forward');
+  await cluster.openWith(group, { systemTables: 'verify' });
+});
