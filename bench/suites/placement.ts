@@ -199,7 +199,7 @@ export const suite: Suite = {
       inOrder(),
       building(64, 50),
       building(1_024, 1_000),
-      ...[2, 8, 16, 32, 64].map(movement),
+      ...[2, 8, 16, 32, 64, 255].map(movement),
       await lookingUp(),
       ...(await moving()),
     ];

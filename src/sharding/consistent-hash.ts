@@ -10,7 +10,8 @@ import { sortShards, type WeightedShard } from './weighted-shard.ts';
  *
  * A pure function of the shards' names and weights, whatever their order, the same on every machine.
  * Each shard owns its share of the slots, rounded down or up. A shard that joins N equal ones makes
- * 1.0 times the fewest possible slots change hands for N below 8, 1.2 times for 32, 1.4 times for 64.
+ * 1.0 times the fewest possible slots change hands for N below 8, 1.2 times for 32, 1.4 times for 64,
+ * 3.2 times for 255.
  * Once a keyspace holds rows its map is data: change it with `rebalance`, which moves the fewest.
  *
  * Slots choose shards by rendezvous hashing (Thaler and Ravishankar, 1998) within the capacity of
