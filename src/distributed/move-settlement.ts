@@ -29,6 +29,13 @@ import { copiedTables, type Group, ownerParam } from './moving-group.ts';
 /** How a move ended. `gone`: somebody else has settled it. */
 export type MoveEnding = 'moved' | 'reversed' | 'gone';
 
+/** What a move has moved, when all is done. */
+export interface Finished {
+  readonly rows: number;
+  /** Whether the caches have confirmed that they forgot the rows. */
+  readonly invalidation: 'done' | 'pending';
+}
+
 /** A row that was moved. */
 export type MovedRow = Pick<Forwardable, 'table' | 'id'>;
 
@@ -74,12 +81,7 @@ export class MoveSettlement {
   }
 
   /** After the flip: the caches forget the rows, and the new place that the owner had ever left. */
-  async finish(
-    move: Move,
-    from: Route,
-    group: Group,
-    deadline: Deadline,
-  ): Promise<'done' | 'pending'> {
+  async finish(move: Move, from: Route, group: Group, deadline: Deadline): Promise<Finished> {
     const to = this.#target(move, from);
     // First, since until then the new place refuses rows of an owner who had once left it.
     await this.#write(to.shard, forgetDeparture(move), deadline);
@@ -94,7 +96,7 @@ export class MoveSettlement {
     }
     await this.#write(to.shard, forgetArrival(move), deadline);
     await this.#write(from.shard, moveNotified(move), deadline);
-    return invalidation;
+    return { rows: rows.length, invalidation };
   }
 
   #target({ toLocator }: Move, from: Route): Route {

@@ -27,7 +27,7 @@ import type { Route } from '../routing/route.ts';
 import { uuidToBytes } from '../sharding/uuid.ts';
 import { copyRows, verifyRows } from './copy-rows.ts';
 import { installFence } from './fence.ts';
-import type { MoveEnding, MoveSettlement } from './move-settlement.ts';
+import type { Finished, MoveEnding, MoveSettlement } from './move-settlement.ts';
 import { moverLifeMs } from './move-sweeper.ts';
 import { copiedTables, type Group, ownerParam } from './moving-group.ts';
 import { knowledgeMs } from './shard-movements.ts';
@@ -102,27 +102,29 @@ export class Relocation {
       toLocator: to.locator,
     };
     const flight: Flight = { order, move, tables };
-    let moved: { rows: number; pausedMs: number };
+    let copied = { rows: 0, pausedMs: 0 };
     try {
       await this.#announce(flight, deadline);
       await deadline.pause(knowledgeMs + clockMarginMs);
-      moved = await this.#copyAndFlip(flight, deadline);
+      copied = await this.#copyAndFlip(flight, deadline);
     } catch (error) {
       const ending = await this.#settle(flight, error);
       if (ending !== 'moved') throw refusalOf(error, order);
-      moved = { rows: 0, pausedMs: 0 };
     }
-    return { ...moved, invalidation: await this.#finish(flight) };
+    return { ...copied, ...(await this.#finish(flight)) };
   }
 
   /** The owner has moved whatever happens here; what can't be done now is left to the sweeper. */
-  async #finish({ order, move }: Flight): Promise<'done' | 'pending'> {
+  async #finish({
+    order,
+    move,
+  }: Flight): Promise<Partial<Finished> & Pick<Finished, 'invalidation'>> {
     const patience = new Deadline(moverLifeMs);
     try {
       return await this.#settlement.finish(move, order.from, order.group, patience);
     } catch (error) {
       if (!isMeridianError(error)) throw error;
-      return 'pending';
+      return { invalidation: 'pending' };
     } finally {
       patience.end();
     }
