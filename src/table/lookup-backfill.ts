@@ -28,6 +28,8 @@ export interface BackfillOptions {
 export interface BackfillResult<RowKey = unknown> extends BackfillProgress {
   /** Rows whose value another row holds, by primary key. They can't be found by it. */
   readonly duplicates: readonly RowKey[];
+  /** Rows whose value the lookup refuses: `normalize` does, or it is too long. By primary key. */
+  readonly invalid: readonly RowKey[];
 }
 
 const rowsPerPage = 128;
@@ -38,6 +40,7 @@ interface Scan extends NamedLookup {
   scanned: number;
   entered: number;
   readonly duplicates: unknown[];
+  readonly invalid: unknown[];
 }
 
 /** One row of a page that has a value. */
@@ -57,7 +60,15 @@ export async function backfill(
   { signal, onProgress }: BackfillOptions = {},
 ): Promise<BackfillResult> {
   const { calls, topology, table } = runtime;
-  const scan: Scan = { runtime, lookup, lookups, scanned: 0, entered: 0, duplicates: [] };
+  const scan: Scan = {
+    runtime,
+    lookup,
+    lookups,
+    scanned: 0,
+    entered: 0,
+    duplicates: [],
+    invalid: [],
+  };
   const leave = calls.enter();
   try {
     for (const shard of keyspaceOf(topology.current, table.keyspace).shards) {
@@ -72,7 +83,8 @@ export async function backfill(
         onProgress?.({ scanned: scan.scanned, entered: scan.entered });
       } while (after !== undefined);
     }
-    return { scanned: scan.scanned, entered: scan.entered, duplicates: scan.duplicates };
+    const { scanned, entered, duplicates, invalid } = scan;
+    return { scanned, entered, duplicates, invalid };
   } finally {
     leave();
   }
@@ -97,6 +109,10 @@ async function enterPage(
     const value = codec.valueOf(column, raw);
     if (value === null) return [];
     const key = codec.valueOf(table.primaryKey, raw);
+    if (lookup.values.held(value) === undefined) {
+      scan.invalid.push(key);
+      return [];
+    }
     const row = { rowKey: codec.key(key).text, locator };
     const claims = claimsOf(runtime, [lookup], row, null, { [column]: value });
     return [{ raw, key, claims }];
