@@ -1,4 +1,10 @@
-import { type DataLayer, type DirectoryOptions, DuplicateKeyError, defineTable } from 'meridian';
+import {
+  type DataLayer,
+  type DirectoryOptions,
+  DuplicateKeyError,
+  defineTable,
+  RoutingError,
+} from 'meridian';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { failureOf, TestCluster } from '../support/cluster.ts';
@@ -100,6 +106,18 @@ describe('an owner that was moved', () => {
       Array(4).fill('confirmed'),
     );
     expect(await marks(cluster)).toBe(0);
+  });
+
+  it('is not given other values on the way, which the directory would not hear of', async () => {
+    const ada = await data.members.insert({ ...nobody, phone: '+1' });
+    await data.members.insert({ ...nobody, phone: '+2' });
+    for (const set of [{ phone: '+2' }, { phone: null }, { id: crypto.randomUUID() }]) {
+      const move = data.members.relocate(ada.id, { country: 'US' }, { set });
+      expect(await failureOf(move)).toBeInstanceOf(RoutingError);
+      expect(await data.members.get(ada.id, now)).toEqual(ada);
+    }
+    await data.members.relocate(ada.id, { country: 'US' }, { set: { name: 'Ada' } });
+    expect(await data.members.by('phone', '+1').get()).toMatchObject({ name: 'Ada' });
   });
 
   it('works in transactions, with an id of its earlier place', async () => {
