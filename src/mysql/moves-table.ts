@@ -138,6 +138,12 @@ export function moveState(value: unknown): MoveState {
   return value === 'announced' || value === 'reversing' ? value : 'moved';
 }
 
+/** Differs from what it was, in the columns `moves` and `last`, once another owner has left the shard. */
+export const readLastMove: Statement = {
+  sql: `SELECT COUNT(*) AS moves, CAST(MAX(changed_at) AS CHAR) AS last FROM ${movesTable}`,
+  params: [],
+};
+
 /** Where a row went that was here: one of a table, or the owner of its group. */
 export const readForward = (table: string, owners: string, id: Uint8Array): Statement => ({
   sql: `SELECT locator FROM ${forwardTable} WHERE row_table IN (?, ?) AND row_id = ? LIMIT 1`,
