@@ -20,6 +20,9 @@ const milliseconds = z
   .min(1)
   .max(2 ** 31 - 1);
 
+/** A sweep comes up to half an interval late, and a timer past 2^31 ms would fire at once. */
+const sweepInterval = milliseconds.max(2 ** 30);
+
 /** The directory of unique values, with every default filled in. */
 export const directorySettings = strictObject({
   keyspace: z.string(),
@@ -31,7 +34,7 @@ export const directorySettings = strictObject({
       'holds the same key twice',
     ),
   reservationMs: milliseconds.default(5_000),
-  sweepMs: z.union([z.literal(false), z.literal(0), milliseconds]).default(60_000),
+  sweepMs: z.union([z.literal(false), z.literal(0), sweepInterval]).default(60_000),
 });
 
 export type DirectoryConfig = z.output<typeof directorySettings>;

@@ -109,6 +109,11 @@ export class ClaimedWrites {
     );
   }
 
+  /** Gives back claims of an attempt that is still open and goes on without them. Tells failure. */
+  async release(token: Uint8Array, claims: readonly Claim[], deadline: Deadline): Promise<void> {
+    await this.#directory.revoke(token, ...byKind(claims), deadline);
+  }
+
   /** Undoes earlier claims of an attempt that is still open, given the opposite ones. Tells failure. */
   async reverse(token: Uint8Array, claims: readonly Claim[], deadline: Deadline): Promise<void> {
     const [entering, leaving] = byKind(claims);

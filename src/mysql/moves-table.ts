@@ -1,3 +1,4 @@
+import { insertMark } from './settlement-table.ts';
 import type { Statement } from './sql.ts';
 import { forwardTable, movesTable, settlementTable } from './system-tables.ts';
 
@@ -137,6 +138,12 @@ export function moveState(value: unknown): MoveState {
   return value === 'announced' || value === 'reversing' ? value : 'moved';
 }
 
+/** Differs from what it was, in the columns `moves` and `last`, once another owner has left the shard. */
+export const readLastMove: Statement = {
+  sql: `SELECT COUNT(*) AS moves, CAST(MAX(changed_at) AS CHAR) AS last FROM ${movesTable}`,
+  params: [],
+};
+
 /** Where a row went that was here: one of a table, or the owner of its group. */
 export const readForward = (table: string, owners: string, id: Uint8Array): Statement => ({
   sql: `SELECT locator FROM ${forwardTable} WHERE row_table IN (?, ?) AND row_id = ? LIMIT 1`,
@@ -166,10 +173,7 @@ export function bytesOf(value: unknown): Buffer {
 }
 
 /** Part of the transaction that brings the rows: its outcome is then on record where they are. */
-export const recordArrival = ({ moveId }: Move): Statement => ({
-  sql: `INSERT INTO ${settlementTable} (token, outcome) VALUES (?, 'applied')`,
-  params: [moveId],
-});
+export const recordArrival = ({ moveId }: Move): Statement => insertMark(moveId, 'arrived');
 
 /** Rules an arrival out, unless it is on record. Waits for one that is under way. */
 export const refuseArrival = ({ moveId }: Move): Statement => ({
@@ -179,11 +183,11 @@ export const refuseArrival = ({ moveId }: Move): Statement => ({
 
 /** Undoes a recorded arrival, together with the rows. */
 export const undoArrival = ({ moveId }: Move): Statement => ({
-  sql: `UPDATE ${settlementTable} SET outcome = 'aborted', settled_at = CURRENT_TIMESTAMP(6) WHERE token = ? AND outcome = 'applied'`,
+  sql: `UPDATE ${settlementTable} SET outcome = 'aborted', settled_at = CURRENT_TIMESTAMP(6) WHERE token = ? AND outcome = 'arrived'`,
   params: [moveId],
 });
 
 export const forgetArrival = ({ moveId }: Move): Statement => ({
-  sql: `DELETE FROM ${settlementTable} WHERE token = ? AND outcome = 'applied'`,
+  sql: `DELETE FROM ${settlementTable} WHERE token = ? AND outcome = 'arrived'`,
   params: [moveId],
 });

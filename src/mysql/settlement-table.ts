@@ -4,8 +4,11 @@ import { settlementTable } from './system-tables.ts';
 /** How work that spans two shards ended. */
 export type Settled = 'applied' | 'aborted';
 
+/** Rows have been copied here by a move that has not ended; kept until it has, however long. */
+export type Arrived = 'arrived';
+
 /** Claims a token for one outcome; a duplicate key says that the other side was first. */
-export function insertMark(token: Uint8Array, outcome: Settled): Statement {
+export function insertMark(token: Uint8Array, outcome: Settled | Arrived): Statement {
   return {
     sql: `INSERT INTO ${settlementTable} (token, outcome) VALUES (?, ?)`,
     params: [token, outcome],
@@ -22,11 +25,11 @@ export function deleteMark(token: Uint8Array): Statement {
   return { sql: `DELETE FROM ${settlementTable} WHERE token = ?`, params: [token] };
 }
 
-/** Forgets up to `limit` tokens that were decided longer ago than that, by the server's clock. */
+/** Forgets up to `limit` tokens that were settled longer ago than that, by the server's clock. */
 export function deleteOldMarks(olderThanDays: number, limit: number): Statement {
   return {
     sql:
-      `DELETE FROM ${settlementTable} WHERE settled_at < NOW(6) - INTERVAL ? DAY ` +
+      `DELETE FROM ${settlementTable} WHERE outcome <> 'arrived' AND settled_at < NOW(6) - INTERVAL ? DAY ` +
       `ORDER BY settled_at LIMIT ${limit}`,
     params: [olderThanDays],
   };

@@ -24,7 +24,7 @@ const ddl: Record<SystemTable, { readonly name: string; readonly columns: string
   settlement: {
     name: settlementTable,
     columns: `token BINARY(16) NOT NULL PRIMARY KEY,
-  outcome ENUM('applied', 'aborted') NOT NULL,
+  outcome ENUM('applied', 'aborted', 'arrived') NOT NULL,
   settled_at ${now},
   KEY (settled_at)`,
   },

@@ -119,7 +119,7 @@ export class LookupAccess<Schema extends RowSchema> {
   #holds(row: RowOf<Schema> | null, asked: LookupValue): boolean {
     if (row === null) return false;
     const value: unknown = row[this.#lookup.plan.column];
-    return value === asked.value || this.#lookup.values.is(value, asked);
+    return value === asked.value || this.#lookup.values.held(value)?.text === asked.text;
   }
 }
 

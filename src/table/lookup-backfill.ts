@@ -1,6 +1,7 @@
 import type { Claim } from '../distributed/claim.ts';
 import { DuplicateKeyError } from '../errors/database-error.ts';
 import type { Committed } from '../execution/transaction.ts';
+import { readLastMove } from '../mysql/moves-table.ts';
 import type { RawRow } from '../mysql/sql.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import { firstLocatorOf, keyspaceOf } from '../routing/router.ts';
@@ -12,7 +13,7 @@ import type { TableRuntime } from './table-runtime.ts';
 
 /** How far a backfill has come. */
 export interface BackfillProgress {
-  /** Rows read so far. */
+  /** Rows read so far; twice those that had to be read again because owners were relocated meanwhile. */
   readonly scanned: number;
   /** Rows that the directory did not know, and now does. */
   readonly entered: number;
@@ -28,6 +29,8 @@ export interface BackfillOptions {
 export interface BackfillResult<RowKey = unknown> extends BackfillProgress {
   /** Rows whose value another row holds, by primary key. They can't be found by it. */
   readonly duplicates: readonly RowKey[];
+  /** Rows whose value the lookup refuses: `normalize` does, or it is too long. By primary key. */
+  readonly invalid: readonly RowKey[];
 }
 
 const rowsPerPage = 128;
@@ -38,6 +41,7 @@ interface Scan extends NamedLookup {
   scanned: number;
   entered: number;
   readonly duplicates: unknown[];
+  readonly invalid: unknown[];
 }
 
 /** One row of a page that has a value. */
@@ -50,32 +54,73 @@ interface ScannedRow {
 /** The value changed while its row was about to be entered; whoever changed it enters it. */
 class ValueChanged extends Error {}
 
-/** Enters what the directory lacks of one lookup, shard after shard. */
+/** Enters what the directory lacks of one lookup, shard after shard, again if owners moved meanwhile. */
 export async function backfill(
   runtime: TableRuntime,
   { lookup, lookups }: NamedLookup,
   { signal, onProgress }: BackfillOptions = {},
 ): Promise<BackfillResult> {
-  const { calls, topology, table } = runtime;
-  const scan: Scan = { runtime, lookup, lookups, scanned: 0, entered: 0, duplicates: [] };
+  const { calls } = runtime;
+  const scan: Scan = {
+    runtime,
+    lookup,
+    lookups,
+    scanned: 0,
+    entered: 0,
+    duplicates: [],
+    invalid: [],
+  };
   const leave = calls.enter();
   try {
-    for (const shard of keyspaceOf(topology.current, table.keyspace).shards) {
-      let after: RawRow | undefined;
-      do {
-        const deadline = new Deadline(pageTimeoutMs, signal);
-        try {
-          after = await enterPage(scan, shard, after, deadline);
-        } finally {
-          deadline.end();
-        }
-        onProgress?.({ scanned: scan.scanned, entered: scan.entered });
-      } while (after !== undefined);
+    const within = <T>(work: (deadline: Deadline) => Promise<T>) => inTime(work, signal);
+    let moves = await within((deadline) => lastMoves(runtime, deadline));
+    for (;;) {
+      scan.duplicates.length = 0;
+      scan.invalid.length = 0;
+      for (const shard of shardsOf(runtime)) {
+        let after: RawRow | undefined;
+        do {
+          after = await within((deadline) => enterPage(scan, shard, after, deadline));
+          onProgress?.({ scanned: scan.scanned, entered: scan.entered });
+        } while (after !== undefined);
+      }
+      // Who moved from a shard that was not read yet to one that was, was seen on neither.
+      const before = moves;
+      moves = await within((deadline) => lastMoves(runtime, deadline));
+      if (moves === before) break;
     }
-    return { scanned: scan.scanned, entered: scan.entered, duplicates: scan.duplicates };
+    const { scanned, entered, duplicates, invalid } = scan;
+    return { scanned, entered, duplicates, invalid };
   } finally {
     leave();
   }
+}
+
+async function inTime<T>(
+  work: (deadline: Deadline) => Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  const deadline = new Deadline(pageTimeoutMs, signal);
+  try {
+    return await work(deadline);
+  } finally {
+    deadline.end();
+  }
+}
+
+function shardsOf({ topology, table }: TableRuntime): readonly Shard[] {
+  return keyspaceOf(topology.current, table.keyspace).shards;
+}
+
+/** Differs from what it was when an owner has moved meanwhile. */
+async function lastMoves(runtime: TableRuntime, deadline: Deadline): Promise<string> {
+  if (runtime.forwarding === undefined) return '';
+  const answers = await Promise.all(
+    shardsOf(runtime).map(({ primary }) =>
+      runtime.executor.runStatement([primary], readLastMove, 'read', deadline),
+    ),
+  );
+  return answers.map(({ rows }) => `${rows[0]?.moves} ${rows[0]?.last}`).join();
 }
 
 /** Enters one page of a shard's rows; returns its last row, or undefined when there are no more. */
@@ -97,6 +142,10 @@ async function enterPage(
     const value = codec.valueOf(column, raw);
     if (value === null) return [];
     const key = codec.valueOf(table.primaryKey, raw);
+    if (lookup.values.held(value) === undefined) {
+      scan.invalid.push(key);
+      return [];
+    }
     const row = { rowKey: codec.key(key).text, locator };
     const claims = claimsOf(runtime, [lookup], row, null, { [column]: value });
     return [{ raw, key, claims }];

@@ -1,6 +1,7 @@
 import type { Claim } from '../distributed/claim.ts';
 import { RowError } from '../errors/row-error.ts';
 import type { Deadline } from '../resilience/deadline.ts';
+import type { LookupValue } from './lookup-values.ts';
 import { ReadPath } from './read-path.ts';
 import type { TableLookup } from './table-lookups.ts';
 import type { TableRuntime } from './table-runtime.ts';
@@ -33,10 +34,11 @@ export function claimsOf(
 ): Claim[] {
   assertRowKey(runtime, row);
   return lookups.flatMap((lookup) => {
-    const { column } = lookup.plan;
-    const old = before?.[column] ?? null;
-    const next = after?.[column] ?? null;
-    if (old !== null && next !== null && lookup.values.is(next, lookup.values.of(old))) return [];
+    const { plan, values } = lookup;
+    const old = values.held(before?.[plan.column]);
+    const given = after?.[plan.column] ?? null;
+    const next = given === null ? undefined : values.of(given);
+    if (old?.text === next?.text) return [];
     return [
       ...entryClaims(runtime, lookup, row, 'leave', old),
       ...entryClaims(runtime, lookup, row, 'enter', next),
@@ -50,12 +52,10 @@ export function holdsSame(
   before: Values,
   now: (column: string) => unknown,
 ): boolean {
-  return lookups.every(({ plan, values }) => {
-    const old = before[plan.column] ?? null;
-    const current = now(plan.column);
-    if (old === null || current === null) return old === current;
-    return values.is(current, values.of(old));
-  });
+  return lookups.every(
+    ({ plan: { column }, values }) =>
+      values.held(before[column])?.text === values.held(now(column))?.text,
+  );
 }
 
 function entryClaims(
@@ -63,11 +63,11 @@ function entryClaims(
   lookup: TableLookup,
   row: ClaimingRow,
   kind: Claim['kind'],
-  value: unknown,
+  value: LookupValue | undefined,
 ): Claim[] {
-  if (value === null) return [];
+  if (value === undefined) return [];
   const { column, name } = lookup.plan;
-  const { text, stored } = lookup.values.of(value);
+  const { text, stored } = value;
   return stored.map((bytes) => ({
     ...row,
     kind,
@@ -88,8 +88,7 @@ async function isHeldBy(
 ): Promise<boolean> {
   const key = runtime.codec.keyOfText(rowKey);
   const row = await new ReadPath(runtime).read(key, 'primary', deadline);
-  const value = row?.[plan.column] ?? null;
-  return value !== null && values.of(value).text === text;
+  return values.held(row?.[plan.column])?.text === text;
 }
 
 function assertRowKey({ table }: TableRuntime, { rowKey }: ClaimingRow): void {

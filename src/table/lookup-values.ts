@@ -43,11 +43,13 @@ export class LookupValues {
   /** An HMAC costs ten times what a read from memory does. */
   readonly #known: (value: unknown) => LookupValue;
 
-  constructor(plan: LookupPlan, table: string, keys: readonly KeyObject[]) {
+  /** @param mayRemember whether this process may hold the values themselves in memory. */
+  constructor(plan: LookupPlan, table: string, keys: readonly KeyObject[], mayRemember: boolean) {
     this.#plan = plan;
     this.#table = table;
     this.#keys = plan.personal ? keys.map((key) => ({ id: keyIdOf(key), key })) : [];
-    this.#known = memoize(remembered, (value) => this.#make(this.#plain(value)));
+    const make = (value: unknown) => this.#make(this.#plain(value));
+    this.#known = mayRemember ? memoize(remembered, make) : make;
   }
 
   /** @throws {RoutingError} when it can't be a value of the lookup. */
@@ -55,9 +57,18 @@ export class LookupValues {
     return this.#known(value);
   }
 
-  /** Whether a row's value is the one that was asked for. */
-  is(value: unknown, asked: LookupValue): boolean {
-    return value !== null && value !== undefined && this.of(value).text === asked.text;
+  /**
+   * Of a value that a row holds. Undefined for none, and for one that the directory can't hold
+   * either, from before the lookup or past Meridian: it must not keep its row from being changed.
+   */
+  held(value: unknown): LookupValue | undefined {
+    if (value === null || value === undefined) return undefined;
+    try {
+      return this.of(value);
+    } catch (error) {
+      if (error instanceof RowError || error instanceof RoutingError) return undefined;
+      throw error;
+    }
   }
 
   #plain(value: unknown): Plain {
@@ -76,7 +87,7 @@ export class LookupValues {
 
   #make(value: Plain): LookupValue {
     const { rule, kind } = this.#plan;
-    const given: unknown = rule.normalize === undefined ? String(value) : rule.normalize(value);
+    const given = rule.normalize === undefined ? String(value) : this.#normalize(value);
     if (typeof given !== 'string' || !given.isWellFormed()) {
       throw this.#unfit('normalize did not give text');
     }
@@ -86,6 +97,15 @@ export class LookupValues {
       throw this.#unfit(`is longer than ${longestStored} bytes, the most that is kept as it is`);
     }
     return { value, text, stored: [first, ...others], cacheKey: cacheKeyOf(first) };
+  }
+
+  /** What it throws may quote the value, so the error is not passed on. */
+  #normalize(value: Plain): unknown {
+    try {
+      return this.#plan.rule.normalize?.(value);
+    } catch (error) {
+      throw this.#unfit(`normalize threw ${error instanceof Error ? error.name : 'something'}`);
+    }
   }
 
   #hash(text: string, { id, key }: { readonly id: Buffer; readonly key: KeyObject }): Buffer {

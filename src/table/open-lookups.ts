@@ -62,13 +62,15 @@ interface CacheParts {
   readonly place: string;
   readonly redis: RedisStores | undefined;
   readonly observe: Observer;
+  /** Whether this process may hold all rows of the table, wherever they are. */
+  readonly mayHoldAll: boolean;
 }
 
 /** Builds what a table's lookups work with; undefined when it has none. */
 export function openLookups<Schema extends RowSchema>(
   { table, lookups }: TablePlan<Schema>,
   { config, directory, writes }: OpenDirectory,
-  { place, redis, observe }: CacheParts,
+  { place, redis, observe, mayHoldAll }: CacheParts,
 ): TableLookups | undefined {
   if (lookups.length === 0) return undefined;
   const { cache } = table;
@@ -76,7 +78,7 @@ export function openLookups<Schema extends RowSchema>(
     const name = `${table.name}.${plan.column}`;
     return {
       plan,
-      values: new LookupValues(plan, table.name, config.keys),
+      values: new LookupValues(plan, table.name, config.keys, mayHoldAll),
       cache:
         cache &&
         new ReadThrough<string>(

@@ -10,7 +10,9 @@ import { referenceStatements } from '../mysql/reference-statements.ts';
 import { maxKeysPerStatement, tableStatements } from '../mysql/statements.ts';
 import type { ColumnShape, TableShape } from '../mysql/table-shape.ts';
 import type { Observer } from '../observability/events.ts';
+import { keyspaceOf } from '../routing/router.ts';
 import type { IpLocator } from '../sharding/locate-place.ts';
+import { mayHold } from '../sharding/residency.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import { auditedFor, type Who } from './audited.ts';
@@ -94,14 +96,15 @@ export function openTable<Schema extends RowSchema>(
 ): TableRuntime<Schema> {
   const { table } = plan;
   const { keyspace, shardKey } = table;
-  const isGeographic = shared.topology.current.keyspaces.get(keyspace)?.strategy === 'geo';
-  const forwarding = isGeographic ? shared.forwarding : undefined;
-  const { directory, namespace, redis, observe } = shared;
+  const { strategy, shards } = keyspaceOf(shared.topology.current, keyspace);
+  const forwarding = strategy === 'geo' ? shared.forwarding : undefined;
+  const { directory, namespace, redis, observe, who } = shared;
+  const mayHoldAll = shards.every(({ region }) => mayHold(who.processRegion, region));
   const place = `${namespace}:${keyspace}:${table.name}`;
   return {
     ...openRows(plan, shape, { keyspace, shardKey, forwarding }, shared),
     table,
-    lookups: directory && openLookups(plan, directory, { place, redis, observe }),
+    lookups: directory && openLookups(plan, directory, { place, redis, observe, mayHoldAll }),
   };
 }
 

@@ -15,6 +15,7 @@ import type { GeoKeyspace, GeoRegion } from '../topology/topology.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import { placeColumns } from './place-columns.ts';
 import type { ReadPath } from './read-path.ts';
+import { assertKeysStay } from './route-row.ts';
 import type { TableRuntime } from './table-runtime.ts';
 
 const defaultPauseMs = 1_500;
@@ -22,7 +23,7 @@ const defaultPauseMs = 1_500;
 export interface RelocateOptions<Patch = Readonly<Record<string, unknown>>> extends CallOptions {
   /**
    * Columns of the owner's row that change with its place. Columns that `place()` hands on as they
-   * are, `country` say, follow the new place by themselves.
+   * are, `country` say, follow the new place by themselves. Keys and lookups can't be among them.
    */
   readonly set?: Patch;
   /**
@@ -75,6 +76,7 @@ export class RelocateOwner {
       const { row, route: from } = await this.#reads.locate(key, deadline);
       if (row === null) throw unknownOwner(table.name);
       const patch = { ...placeColumns(table, row, place), ...options.set };
+      this.#assertCarriesAlong(patch);
       const to = this.#destination(keyspace, { ...row, ...patch }, place, from);
       const { columns, values } =
         Object.keys(patch).length > 0 ? codec.encodePatch(patch) : { columns: [], values: [] };
@@ -102,6 +104,19 @@ export class RelocateOwner {
       });
       return { ...regions, ...moved };
     });
+  }
+
+  /** A move copies rows: nobody claims new values for them, and their keys name them on the way. */
+  #assertCarriesAlong(patch: Readonly<Record<string, unknown>>): void {
+    const { table, lookups } = this.#runtime;
+    assertKeysStay(table, patch);
+    const [lookup] = lookups?.among(Object.keys(patch)) ?? [];
+    if (lookup === undefined) return;
+    const { column } = lookup.plan;
+    throw new RoutingError(
+      `'${column}' is unique over all shards, so it can't change while its row moves. Change it by update().`,
+      { table: table.name, lookup: column },
+    );
   }
 
   #keyspace(): GeoKeyspace {

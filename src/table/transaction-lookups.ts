@@ -118,28 +118,33 @@ export class TransactionLookups {
     this.#marked ??= markApplied(this.#scope, this.#token);
     await this.#marked;
     const taken = new Map<Claim, Claimed>();
+    const whichAre = (what: Claimed) => claims.filter((claim) => taken.get(claim) === what);
     let affected: number;
     try {
-      await writes.claimWithin(this.#token, claims, this.#deadline, taken);
-      for (const [claim, claimed] of taken) if (claimed === 'own') onOwn(claim);
+      await this.#orBreak(writes.claimWithin(this.#token, claims, this.#deadline, taken));
+      for (const claim of whichAre('own')) onOwn(claim);
       ({ affected } = await this.#scope.run(statement));
     } catch (error) {
       // The body may go on without this statement; what an earlier one claimed stays claimed.
-      const fresh = claims.filter((claim) => taken.get(claim) === 'claimed');
-      await writes.revoke(this.#ending(fresh), this.#deadline);
+      await this.#orBreak(writes.release(this.#token, whichAre('claimed'), this.#deadline));
       throw error;
     }
     this.#claims.set(lookups, [...(this.#claims.get(lookups) ?? []), ...claims]);
-    const reversed = claims.filter((claim) => taken.get(claim) === 'reversed');
-    if (reversed.length > 0) {
-      try {
-        await writes.reverse(this.#token, reversed, this.#deadline);
-      } catch (error) {
-        this.#broken ??= error;
-        throw error;
-      }
-    }
+    await this.#orBreak(writes.reverse(this.#token, whichAre('reversed'), this.#deadline));
     return affected;
+  }
+
+  /**
+   * A claim that stays, or may have been made, without its statement would be carried out by the
+   * commit: the row would go on holding a value that its entry has left.
+   */
+  async #orBreak(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      if (!(error instanceof DuplicateKeyError)) this.#broken ??= error;
+      throw error;
+    }
   }
 
   get #allClaims(): Claim[] {

@@ -79,6 +79,8 @@ export class WritePath<Schema extends RowSchema> {
   insertMany(inputs: readonly Input[], options: CallOptions | undefined): Promise<RowOf<Schema>[]> {
     return this.#runtime.calls.run(options, async (deadline) => {
       const rows = inputs.map((input) => planInsert(this.#runtime, input));
+      // What a lookup refuses must be refused before any shard has taken its part.
+      this.#lookupWrites?.claimsOf(rows);
       for (const row of rows) await placeOwnId(this.#runtime, row, row.route, deadline);
       const results: ShardResult[] = [];
       let waiting = rows.map((planned, index) => ({ planned, index }));

@@ -49,5 +49,6 @@ it('rows with keys of their own share a keyspace, and one connection, with the d
     scanned: 20,
     entered: 0,
     duplicates: [],
+    invalid: [],
   });
 });

@@ -107,3 +107,27 @@ it('a value that a transaction gives up is free only when it has ended', async (
   expect(await data.members.by('phone', '+1').get()).toEqual(ada);
   await expectSettled(1);
 });
+
+it('a transaction is not committed when a statement failed whose claims could not be given back', async () => {
+  const ada = await data.members.insert({ ...nobody, phone: '+1' });
+  for (const shard of ['tx-1', 'tx-2'] as const) {
+    await cluster.sql(
+      shard,
+      `CREATE TRIGGER no_confirm BEFORE UPDATE ON meridian_directory FOR EACH ROW
+        IF NEW.state = 'confirmed' THEN SIGNAL SQLSTATE '45000'; END IF`,
+    );
+  }
+  const work = data.members.at(ada.id).transaction(async (trx) => {
+    await failureOf(trx.members.update(ada.id, { phone: '+2', name: 'too long '.repeat(20) }));
+    await trx.members.insert({ ...nobody, phone: '+3' });
+  });
+  expect(await failureOf(work)).toMatchObject({ outcome: 'not-applied' });
+  for (const shard of ['tx-1', 'tx-2'] as const) {
+    await cluster.sql(shard, 'DROP TRIGGER no_confirm');
+    await cluster.sql(shard, 'UPDATE meridian_directory SET changed_at = NOW(6) - INTERVAL 1 DAY');
+  }
+  expect(await data.directory.sweep()).toMatchObject({ applied: 0, pending: 0 });
+  expect(await data.members.by('phone', '+1').get()).toEqual(ada);
+  const taken = data.members.insert({ ...nobody, phone: '+1' });
+  expect(await failureOf(taken)).toBeInstanceOf(DuplicateKeyError);
+});

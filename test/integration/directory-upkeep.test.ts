@@ -58,6 +58,7 @@ it('rows that were there before the lookup are entered, and duplicates are told'
     scanned: 300,
     entered: 0,
     duplicates: [],
+    invalid: [],
   });
 });
 

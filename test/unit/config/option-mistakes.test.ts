@@ -58,6 +58,7 @@ const mistakes: [at: string, to: unknown, path: string, message: RegExp][] = [
   ['directory', { keyspace: 'ledger', keys: [...keys, ...keys] }, 'directory.keys', /twice/],
   ['directory', { keyspace: 'ledger', key: 'x' }, 'directory', /did you mean 'keys'/],
   ['directory', { keyspace: 'ledger', sweepMs: -1 }, 'directory.sweepMs', /./],
+  ['directory', { keyspace: 'ledger', sweepMs: 2 ** 31 - 1 }, 'directory.sweepMs', /./],
   [`${table}/lookups`, { cnets: { unique: true } }, 'tables.transactions.lookups.cnets', /'cents'/],
   [`${table}/lookups`, { cents: {} }, 'tables.transactions.lookups.cents.unique', /must be true/],
   [`${table}/lookups`, { cents: unique }, 'tables.transactions.lookups', /option directory/],
