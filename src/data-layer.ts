@@ -118,18 +118,19 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     await redisRegions.ready();
     // Two systems may share one Redis, and even names and keys; their rows must not mix.
     const namespace = `${config.cache.namespace}:${system.slice(0, 8)}`;
+    const forwarding = new Forwarding(store, executor);
     const shared = {
       topology: store,
       executor,
       calls,
       redis: redisRegions.stores,
       who,
-      forwarding: new Forwarding(store, executor),
+      forwarding,
       namespace,
       observe,
     };
     const registry = new TableRegistry();
-    const moves = new Moves({ topology: store, executor, calls, registry, observe });
+    const moves = new Moves({ topology: store, executor, calls, registry, forwarding, observe });
     const shapeOf = (plan: RowPlan) => {
       const [shard] = spread.find((candidate) => candidate.plan === plan)?.shards ?? [];
       const shape = shapes.get(shard?.name ?? '')?.get(plan.table.name);

@@ -3,7 +3,7 @@ import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import {
   type FenceTrigger,
-  fenceTrigger,
+  fenceTriggers,
   readTriggerNames,
   triggerExists,
 } from '../mysql/fence-triggers.ts';
@@ -32,8 +32,8 @@ export async function installFence(
 ): Promise<void> {
   const [owners] = tables;
   if (owners === undefined) return;
-  const wanted = tables.map(({ table, ownerColumn }) =>
-    fenceTrigger({
+  const wanted = tables.flatMap(({ table, ownerColumn }) =>
+    fenceTriggers({
       table,
       ownerTable: owners.table,
       ownerColumn: ownerColumn.name,

@@ -1,3 +1,4 @@
+import type { Forwarding } from '../distributed/forwarding.ts';
 import { MoveSettlement } from '../distributed/move-settlement.ts';
 import { MoveSweeper, type SweptMoves } from '../distributed/move-sweeper.ts';
 import { Relocation } from '../distributed/relocation.ts';
@@ -19,6 +20,7 @@ interface MovesParts {
   readonly executor: Executor;
   readonly calls: Calls;
   readonly registry: TableRegistry;
+  readonly forwarding: Forwarding;
   readonly observe: Observer;
 }
 
@@ -38,6 +40,7 @@ export class Moves {
       registry.forgetMoved(keyspace, rows),
     );
     this.relocation = new Relocation(executor, this.#settlement);
+    parts.forwarding.settleWith((shard, slot, deadline) => this.#sweepShard(shard, slot, deadline));
   }
 
   /** Looks for movers that died now and then, at times that differ from process to process. */
@@ -64,19 +67,31 @@ export class Moves {
   }
 
   async #sweep(deadline: Deadline): Promise<SweptMoves> {
-    const { topology, executor, registry, observe } = this.#parts;
-    const sweeper = new MoveSweeper(topology, executor, this.#settlement, registry.groups());
     let finished = 0;
     let reversed = 0;
     for (const shard of this.#shards()) {
-      const swept = await sweeper.sweep(shard, deadline);
+      const swept = await this.#sweepShard(shard, undefined, deadline);
       finished += swept.finished;
       reversed += swept.reversed;
-      if (swept.finished + swept.reversed > 0) {
-        observe({ type: 'moves-settled', shard: shard.name, ...swept });
-      }
     }
     return { finished, reversed };
+  }
+
+  async #sweepShard(
+    shard: Shard,
+    slot: number | undefined,
+    deadline: Deadline,
+  ): Promise<SweptMoves> {
+    const { topology, executor, registry, observe } = this.#parts;
+    const sweeper = new MoveSweeper(topology, executor, this.#settlement, registry.groups());
+    const swept =
+      slot === undefined
+        ? await sweeper.sweep(shard, deadline)
+        : await sweeper.sweepSlot(shard, slot, deadline);
+    if (swept.finished + swept.reversed > 0) {
+      observe({ type: 'moves-settled', shard: shard.name, ...swept });
+    }
+    return swept;
   }
 
   async #sweepQuietly(): Promise<void> {

@@ -133,7 +133,7 @@ export class WritePath<Schema extends RowSchema> {
     const { forwarding, table } = this.#runtime;
     if (forwarding === undefined) return planned;
     const owner = ownerOf(table, planned.row);
-    const route = await forwarding.resolve(owner, planned.route, deadline);
+    const route = await forwarding.afterRefusal(owner, planned.route, deadline);
     await placeOwnId(this.#runtime, planned, route, deadline);
     return planned.at(route);
   }
