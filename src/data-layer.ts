@@ -127,6 +127,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
       executor,
       observe,
     });
+    const forwarding = new Forwarding(store, executor);
     const shared = {
       topology: store,
       locateIp,
@@ -134,13 +135,13 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
       calls,
       redis: redisRegions.stores,
       who,
-      forwarding: new Forwarding(store, executor, () => moves.sweepSoon()),
+      forwarding,
       directory,
       namespace,
       observe,
     };
     const registry = new TableRegistry();
-    const moves = new Moves({ topology: store, executor, calls, registry, observe });
+    const moves = new Moves({ topology: store, executor, calls, registry, forwarding, observe });
     const shapeOf = (plan: RowPlan) => {
       const [shard] = spread.find((candidate) => candidate.plan === plan)?.shards ?? [];
       const shape = shapes.get(shard?.name ?? '')?.get(plan.table.name);

@@ -1,13 +1,16 @@
 import { ConfigError } from '../errors/config-error.ts';
+import { DriverFault } from '../errors/driver-fault.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import {
   type FenceTrigger,
-  fenceTrigger,
+  fenceTriggers,
   readTriggerNames,
   triggerExists,
 } from '../mysql/fence-triggers.ts';
 import { type CopiedTable, isBinaryId } from '../mysql/row-copy.ts';
+import type { Session } from '../mysql/session.ts';
+import { quoteName } from '../mysql/sql.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
 
@@ -15,7 +18,7 @@ import type { Shard } from '../topology/topology.ts';
 const definitionTimeoutMs = 1_000;
 
 /** The server may not define triggers for this user: no right, or a binary log without trust. */
-const mayNotDefine = new Set([1142, 1227, 1419]);
+const mayNotDefine = new Set([1044, 1142, 1227, 1419]);
 
 /**
  * Makes a shard refuse rows of owners who have left it. The triggers come with the first owner who
@@ -32,23 +35,22 @@ export async function installFence(
 ): Promise<void> {
   const [owners] = tables;
   if (owners === undefined) return;
-  const wanted = tables.map(({ table, ownerColumn }) =>
-    fenceTrigger({
+  const { rows } = await executor.runStatement([shard.primary], readTriggerNames, 'read', deadline);
+  const present = new Set(rows.map(({ name }) => String(name)));
+  for (const { table, ownerColumn } of tables) {
+    const missing = fenceTriggers({
       table,
       ownerTable: owners.table,
       ownerColumn: ownerColumn.name,
       ownerIsBinary: isBinaryId(ownerColumn),
-    }),
-  );
-  const { rows } = await executor.runStatement([shard.primary], readTriggerNames, 'read', deadline);
-  const present = new Set(rows.map(({ name }) => String(name)));
-  const missing = wanted.filter(({ name }) => !present.has(name));
-  for (const trigger of missing) await define(shard, trigger, missing, executor, deadline);
+    }).filter(({ name }) => !present.has(name));
+    if (missing.length > 0) await define(shard, table, missing, executor, deadline);
+  }
 }
 
 async function define(
   shard: Shard,
-  { ddl }: FenceTrigger,
+  table: string,
   missing: readonly FenceTrigger[],
   executor: Executor,
   deadline: Deadline,
@@ -59,11 +61,10 @@ async function define(
     await executor.run([shard.primary], {
       access: 'write',
       deadline: patience,
-      run: (session) => session.control(ddl, patience),
+      run: (session) => defineLocked(session, table, missing, patience),
     });
   } catch (error) {
     const errno = isMeridianError(error) ? error.context.errno : undefined;
-    if (errno === triggerExists) return;
     if (typeof errno !== 'number' || !mayNotDefine.has(errno)) throw error;
     throw new ConfigError(
       `Shard ${shard.name} must refuse rows of owners who have left it`,
@@ -71,8 +72,8 @@ async function define(
         {
           path: `shards.${shard.name}.primary`,
           message:
-            'this user may not create triggers. Grant it TRIGGER (and set log_bin_trust_function_creators), ' +
-            `or run as an administrator:\n${missing.map((trigger) => trigger.ddl).join(';\n')};`,
+            'this user may not define triggers. Grant it TRIGGER and LOCK TABLES (and set log_bin_trust_function_creators), ' +
+            `or run as an administrator:\n${script(table, missing).join(';\n')};`,
         },
       ],
       { cause: error },
@@ -81,4 +82,35 @@ async function define(
     stopListening();
     patience.end();
   }
+}
+
+/**
+ * All triggers of a table at once: a statement that was prepared before, and is prepared again between
+ * the first and the last of them, is answered "no such table" by MariaDB 10.11 ever after.
+ */
+async function defineLocked(
+  session: Session,
+  table: string,
+  missing: readonly FenceTrigger[],
+  patience: Deadline,
+): Promise<void> {
+  const [lock = '', ...rest] = script(table, missing);
+  await session.control(lock, patience);
+  try {
+    for (const statement of rest.slice(0, -1)) {
+      await session.control(statement, patience).catch((fault: unknown) => {
+        if (!(fault instanceof DriverFault) || fault.errno !== triggerExists) throw fault;
+      });
+    }
+  } finally {
+    await session.control('UNLOCK TABLES', patience);
+  }
+}
+
+function script(table: string, missing: readonly FenceTrigger[]): string[] {
+  return [
+    `LOCK TABLES ${quoteName(table)} WRITE`,
+    ...missing.map(({ ddl }) => ddl),
+    'UNLOCK TABLES',
+  ];
 }

@@ -3,7 +3,7 @@ import { ownerMovedState } from '../errors/driver-fault.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import { readForward, writeForward } from '../mysql/moves-table.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import { Deadline } from '../resilience/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import { routeForwarded } from '../routing/router.ts';
 import { uuidToBytes } from '../sharding/uuid.ts';
@@ -14,7 +14,16 @@ import { ShardMovements } from './shard-movements.ts';
 /** More hops than any owner takes between two looks; more would be a circle. */
 const mostHops = 32;
 const mostHints = 10_000;
-const arrivalPollMs = 10;
+
+/** How long a move that is in the way may take to be ended. */
+const settlingMs = 2_000;
+
+/** Ends the moves on record at a shard that are in the way: see {@link Forwarding.settleWith}. */
+export type SettleMoves = (
+  shard: Shard,
+  slot: number | undefined,
+  deadline: Deadline,
+) => Promise<unknown>;
 
 /** What names a row, or an owner, wherever it lives. */
 export interface Forwardable {
@@ -31,18 +40,40 @@ export interface Forwardable {
  * believed only once it is certain that the owner had not left.
  */
 export class Forwarding {
-  readonly onStuck: (shard: Shard) => void;
   readonly #topology: TopologyStore;
   readonly #executor: Executor;
   readonly #shards = new Map<string, ShardMovements>();
   /** Where rows were last seen to have gone: where to start, never what to believe. */
   readonly #hints = new Map<string, readonly number[]>();
+  readonly #settling = new Map<string, Promise<unknown>>();
+  #settleMoves: SettleMoves = async () => {};
 
-  /** @param onStuck told of a shard when somebody waits for a move there, whose mover may be dead. */
-  constructor(topology: TopologyStore, executor: Executor, onStuck: (shard: Shard) => void) {
+  constructor(topology: TopologyStore, executor: Executor) {
     this.#topology = topology;
     this.#executor = executor;
-    this.onStuck = onStuck;
+  }
+
+  /**
+   * Who ends moves that somebody meets half done. With a slot: those of owners of this slot that can
+   * only be waiting for it; without one: those of movers that are taken for dead.
+   */
+  settleWith(settle: SettleMoves): void {
+    this.#settleMoves = settle;
+  }
+
+  /** Ends the moves that are in the way. Callers who meet the same ones wait for one that does. */
+  settle(shard: Shard, slot: number | undefined, deadline: Deadline): Promise<unknown> {
+    const key = `${shard.name}:${slot}`;
+    let settling = this.#settling.get(key);
+    if (settling === undefined) {
+      const patience = new Deadline(settlingMs);
+      settling = this.#settleMoves(shard, slot, patience).finally(() => {
+        patience.end();
+        this.#settling.delete(key);
+      });
+      this.#settling.set(key, settling);
+    }
+    return deadline.race(settling);
   }
 
   /** Where to look first for a row whose id names `home`. No I/O. */
@@ -77,11 +108,11 @@ export class Forwarding {
 
   /** Follows an owner's marks from a place where it has been to their end. */
   async end(owner: Forwardable, from: Route, deadline: Deadline): Promise<Route> {
-    let route = from;
+    const path = new Path(from);
     for (let hop = 0; hop < mostHops; hop++) {
-      const next = await this.next(owner, route, deadline);
-      if (next === undefined) return route;
-      route = next;
+      const next = await this.next(owner, path.route, deadline);
+      if (next === undefined) return path.route;
+      await this.#go(path, next, deadline);
     }
     throw lost();
   }
@@ -98,25 +129,57 @@ export class Forwarding {
     work: (route: Route) => Promise<T>,
     isVoid: (result: T) => boolean,
   ): Promise<T> {
-    let route = this.start(row, home);
-    const visited = new Set<number>();
+    const path = new Path(this.start(row, home));
+    const result = await this.#pursue(row, path, deadline, work, isVoid);
+    if (!isVoid(result) || path.hasBeenTo(home)) return result;
+    // A row that was deleted where it had gone, and made again under its old id, left no mark there.
+    this.#hints.delete(keyOf(row));
+    return this.#pursue(row, new Path(home), deadline, work, isVoid);
+  }
+
+  async #pursue<T>(
+    row: Forwardable,
+    path: Path,
+    deadline: Deadline,
+    work: (route: Route) => Promise<T>,
+    isVoid: (result: T) => boolean,
+  ): Promise<T> {
     for (let hop = 0; hop < mostHops; hop++) {
-      if (visited.has(route.locator)) await this.#waitForArrival(route, deadline);
-      visited.add(route.locator);
       let next: Route | undefined;
       try {
-        const result = await work(route);
+        const result = await work(path.route);
         if (!isVoid(result)) return result;
-        next = await this.next(row, route, deadline);
+        next = await this.next(row, path.route, deadline);
         if (next === undefined) return result;
       } catch (error) {
         if (!mayBeMoved(error)) throw error;
-        next = await this.#follow(row, route, deadline);
-        if (next === undefined) throw error;
+        next = await this.#follow(row, path.route, deadline);
+        if (next === undefined && !isOwnerMoved(error)) throw error;
       }
-      route = next;
+      await this.#go(path, next, deadline);
     }
     throw lost();
+  }
+
+  /** Where to try again what a shard refused because the owner is not, or not only, there. */
+  async afterRefusal(owner: Forwardable, route: Route, deadline: Deadline): Promise<Route> {
+    const path = new Path(route);
+    await this.#go(path, await this.#follow(owner, route, deadline), deadline);
+    return this.end(owner, path.route, deadline);
+  }
+
+  /**
+   * One step on. Without a next place the shard has refused an owner who has not left, and in a
+   * circle the owner has come back: either way a mover is about to finish, or has died.
+   */
+  async #go(path: Path, next: Route | undefined, deadline: Deadline): Promise<void> {
+    const { shard, locator } = path.route;
+    if (next === undefined || path.hasBeenTo(next)) {
+      await this.settle(shard, locator, deadline).catch((cause) => {
+        throw deadline.reason ?? lost(cause);
+      });
+    }
+    if (next !== undefined) path.goTo(next);
   }
 
   /** Runs a read where an owner is, and again where it has gone if it left before the answer. */
@@ -126,9 +189,9 @@ export class Forwarding {
     deadline: Deadline,
     read: (route: Route) => Promise<T>,
   ): Promise<T> {
-    return this.follow(
+    return this.#pursue(
       owner,
-      home,
+      new Path(this.start(owner, home)),
       deadline,
       (route) => {
         this.#prepare(route, deadline);
@@ -167,12 +230,6 @@ export class Forwarding {
     movements.refresh(deadline).catch(() => undefined);
   }
 
-  /** Back where it was before: both places say that it went to the other, until its mover is done. */
-  async #waitForArrival({ shard }: Route, deadline: Deadline): Promise<void> {
-    this.onStuck(shard);
-    await deadline.pause(arrivalPollMs);
-  }
-
   async #follow(row: Forwardable, route: Route, deadline: Deadline): Promise<Route | undefined> {
     const endpoints = [route.shard.primary];
     const statement = readForward(row.table, row.owners, uuidToBytes(row.id));
@@ -197,17 +254,44 @@ export class Forwarding {
 /** A foreign key led to no row: the owner may have left before the row came. */
 const orphaned = new Set<unknown>([1216, 1452]);
 
-/** Whether a shard may have refused a row because its owner has moved away. */
-export function mayBeMoved(error: unknown): boolean {
-  if (!isMeridianError(error)) return false;
-  const { sqlState, errno } = error.context;
-  return sqlState === ownerMovedState || orphaned.has(errno);
+/** Whether a shard refused a row because its owner is not, or not only, there. */
+export function isOwnerMoved(error: unknown): boolean {
+  return isMeridianError(error) && error.context.sqlState === ownerMovedState;
 }
 
-function lost(): UnavailableError {
+/** Whether it may have. */
+export function mayBeMoved(error: unknown): boolean {
+  return isOwnerMoved(error) || (isMeridianError(error) && orphaned.has(error.context.errno));
+}
+
+function lost(cause?: unknown): UnavailableError {
   return new UnavailableError(
     'This row is being moved just now and could not be caught up with. Try again in a moment.',
+    { cause },
   );
+}
+
+/** The places where a row was looked for. */
+class Path {
+  readonly #been = new Set<number>();
+  #route: Route;
+
+  constructor(start: Route) {
+    this.#route = start;
+  }
+
+  get route(): Route {
+    return this.#route;
+  }
+
+  hasBeenTo({ locator }: Route): boolean {
+    return locator === this.#route.locator || this.#been.has(locator);
+  }
+
+  goTo(next: Route): void {
+    this.#been.add(this.#route.locator);
+    this.#route = next;
+  }
 }
 
 function keyOf({ owners, id }: Forwardable): string {

@@ -1,5 +1,5 @@
 import type { Executor } from '../execution/executor.ts';
-import { runTransaction } from '../execution/transaction.ts';
+import { runTransaction, type TransactionScope } from '../execution/transaction.ts';
 import {
   bytesOf,
   cancelArrival,
@@ -15,7 +15,7 @@ import {
   reverseMove,
   undoArrival,
 } from '../mysql/moves-table.ts';
-import { deleteOwned, forgetForwards } from '../mysql/row-copy.ts';
+import { type CopiedTable, deleteOwned, forgetForwards, ownedIds } from '../mysql/row-copy.ts';
 import type { Statement, StatementResult } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { Route } from '../routing/route.ts';
@@ -66,18 +66,36 @@ export class MoveSettlement {
     if (affected === 0) return this.#endingOf(move, from, deadline);
     const to = this.#target(move, from);
     const tables = await copiedTables(group, from.shard, to.shard, this.#executor, deadline);
-    await runTransaction(this.#executor, to.shard.primary, deadline, async (target) => {
-      await target.run(refuseArrival(move));
-      // The rows on this side are copies: nobody was sent here, and what left the other side is there.
-      await target.run(cancelArrival(move));
-      const { affected: undone } = await target.run(undoArrival(move));
-      if (undone === 0) return;
-      for (const table of tables.toReversed()) {
-        await target.run(deleteOwned(table, ownerParam(table, move.owner)));
-      }
-    });
+    const { primary } = to.shard;
+    const { value: copies } = await runTransaction(this.#executor, primary, deadline, (target) =>
+      this.#removeCopies(move, tables, target),
+    );
+    // Whoever followed an id that was made on this side, when the owner lived here, has read a copy.
+    await this.#forget(from.keyspace, copies);
     await this.#write(from.shard, removeReversedMove(move), deadline);
     return 'reversed';
+  }
+
+  async #removeCopies(
+    move: Move,
+    tables: readonly CopiedTable[],
+    target: TransactionScope,
+  ): Promise<MovedRow[]> {
+    await target.run(refuseArrival(move));
+    // From here on the fence lets them be deleted.
+    await target.run(cancelArrival(move));
+    const { affected: undone } = await target.run(undoArrival(move));
+    const copies: MovedRow[] = [];
+    if (undone === 0) return copies;
+    for (const table of tables.toReversed()) {
+      const owner = ownerParam(table, move.owner);
+      const { rows } = await target.run(ownedIds(table, owner));
+      copies.push(
+        ...rows.map(({ id }) => ({ table: table.table, id: uuidFromBytes(bytesOf(id)) })),
+      );
+      await target.run(deleteOwned(table, owner));
+    }
+    return copies;
   }
 
   /** After the flip: the caches forget the rows, and the new place that the owner had ever left. */
@@ -86,17 +104,25 @@ export class MoveSettlement {
     // First, since until then the new place refuses rows of an owner who had once left it.
     await this.#write(to.shard, forgetDeparture(move), deadline);
     const { rows } = await this.#read(from.shard, readForwarded(move.moveId), deadline);
-    const invalidation = await this.#forget(
-      from.keyspace,
-      rows.map(({ tbl, id }) => ({ table: String(tbl), id: uuidFromBytes(bytesOf(id)) })),
-    );
+    const moved = rows.map(({ tbl, id }) => ({
+      table: String(tbl),
+      id: uuidFromBytes(bytesOf(id)),
+    }));
+    const [invalidation] = await allEnded([
+      this.#forget(from.keyspace, moved),
+      this.#forgetMarks(move, from, to, group, deadline),
+    ]);
+    await this.#write(to.shard, forgetArrival(move), deadline);
+    await this.#write(from.shard, moveNotified(move), deadline);
+    return { rows: rows.length, invalidation };
+  }
+
+  /** At the new place the rows that are back need no marks any more. */
+  async #forgetMarks(move: Move, from: Route, to: Route, group: Group, deadline: Deadline) {
     const tables = await copiedTables(group, from.shard, to.shard, this.#executor, deadline);
     for (const table of tables) {
       await this.#write(to.shard, forgetForwards(table, ownerParam(table, move.owner)), deadline);
     }
-    await this.#write(to.shard, forgetArrival(move), deadline);
-    await this.#write(from.shard, moveNotified(move), deadline);
-    return { rows: rows.length, invalidation };
   }
 
   #target({ toLocator }: Move, from: Route): Route {
@@ -117,4 +143,10 @@ export class MoveSettlement {
   #write(shard: Shard, statement: Statement, deadline: Deadline): Promise<StatementResult> {
     return this.#executor.runStatement([shard.primary], statement, 'write', deadline);
   }
+}
+
+/** Both parts are waited for, so that neither goes on behind the other's failure. */
+async function allEnded<const T extends readonly Promise<unknown>[]>(parts: T) {
+  await Promise.allSettled(parts);
+  return Promise.all(parts);
 }

@@ -41,8 +41,26 @@ export class MoveSweeper {
     this.#groups = groups;
   }
 
-  /** Looks at the moves that one shard has on record. */
-  async sweep(shard: Shard, deadline: Deadline): Promise<SweptMoves> {
+  /** Ends the moves that one shard has on record and whose movers are taken for dead. */
+  sweep(shard: Shard, deadline: Deadline): Promise<SweptMoves> {
+    return this.#endAll(shard, (move) => move.ageMs >= patienceOf(move), deadline);
+  }
+
+  /**
+   * Ends what somebody has met of a slot: moves that have nothing left to do but to end. A mover that
+   * lives holds the lock that this waits for, or does the same.
+   */
+  sweepSlot(shard: Shard, slot: number, deadline: Deadline): Promise<SweptMoves> {
+    const isDue = ({ fromLocator, state, crossing }: RecordedMove) =>
+      fromLocator === slot && (state === 'moved' || crossing);
+    return this.#endAll(shard, isDue, deadline);
+  }
+
+  async #endAll(
+    shard: Shard,
+    isDue: (move: RecordedMove) => boolean,
+    deadline: Deadline,
+  ): Promise<SweptMoves> {
     const endpoints = [shard.primary];
     const { rows } = await this.#executor.runStatement(
       endpoints,
@@ -51,7 +69,10 @@ export class MoveSweeper {
       deadline,
     );
     const endings = await Promise.allSettled(
-      rows.map(recordedMove).map((move) => this.#end(move, shard, deadline)),
+      rows
+        .map(recordedMove)
+        .filter(isDue)
+        .map((move) => this.#end(move, shard, deadline)),
     );
     // Each move is ended by itself; one that can't be must not keep the others.
     const failed = endings.find(({ status }) => status === 'rejected');
@@ -67,7 +88,7 @@ export class MoveSweeper {
     deadline: Deadline,
   ): Promise<MoveEnding | undefined> {
     const group = this.#groups.get(move.table);
-    if (group === undefined || move.ageMs < patienceOf(move)) return undefined;
+    if (group === undefined) return undefined;
     const from = routeForwarded(this.#topology.current, shard.keyspace, move.fromLocator);
     const ending =
       move.state === 'moved' ? 'moved' : await this.#settlement.settle(move, from, group, deadline);

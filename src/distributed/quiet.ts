@@ -1,4 +1,5 @@
 import { UnavailableError } from '../errors/database-error.ts';
+import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Executor, StreamLimits } from '../execution/executor.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
@@ -68,7 +69,11 @@ async function awaitQuiet(
     const due = all.filter(({ quietUntil }) => quietUntil <= performance.now());
     await Promise.all(due.map((movements) => movements.ask(deadline)));
     if (performance.now() < until()) break;
-    for (const { shard, oldestMs } of due) if (oldestMs > moverLifeMs) forwarding.onStuck(shard);
+    // A mover that died would keep everybody waiting until somebody's next sweep.
+    const stuck = all.filter(({ oldestMs }) => oldestMs >= moverLifeMs);
+    await Promise.all(
+      stuck.map(({ shard }) => forwarding.settle(shard, undefined, deadline).catch(ignoreMeridian)),
+    );
     if (performance.now() >= givingUpAt) throw restless();
     await deadline.pause(pollMs);
   }
@@ -82,6 +87,11 @@ async function awaitQuiet(
       return unchanged && performance.now() < until();
     },
   };
+}
+
+/** A shard that keeps a move from being ended is reported when the patience for quiet is over. */
+function ignoreMeridian(error: unknown): void {
+  if (!isMeridianError(error)) throw error;
 }
 
 function restless(): UnavailableError {

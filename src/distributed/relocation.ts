@@ -10,9 +10,10 @@ import type { Executor } from '../execution/executor.ts';
 import { runTransaction, type TransactionScope } from '../execution/transaction.ts';
 import {
   announceMove,
+  beginCrossing,
   expectArrival,
   flipMove,
-  lockMove,
+  lockCrossing,
   type Move,
   nameArrival,
   type RecordedMove,
@@ -190,7 +191,7 @@ export class Relocation {
             this.#executor,
             order.to.shard.primary,
             pause,
-            (target) => this.#copy(flight, source, target),
+            (target) => this.#copy(flight, source, target, pause),
             isolation,
           );
           for (const table of tables.toReversed()) {
@@ -214,6 +215,7 @@ export class Relocation {
     { order, move, tables }: Flight,
     source: TransactionScope,
     target: TransactionScope,
+    pause: Deadline,
   ): Promise<number> {
     await target.run(recordArrival(move));
     await target.run(expectArrival(move));
@@ -229,8 +231,10 @@ export class Relocation {
     }
     await target.run(nameArrival(null));
     // After the rows: a writer holds a row of its own when it comes to ask about the move.
-    const { rows: held } = await source.run(lockMove(move));
-    if (held.length === 0) throw busy(order.from, move.table, 'The move was given up for dead');
+    const { primary } = order.from.shard;
+    await this.#executor.runStatement([primary], beginCrossing(move), 'write', pause);
+    const { affected: held } = await source.run(lockCrossing(move));
+    if (held === 0) throw busy(order.from, move.table, 'The move was given up for dead');
     return rows;
   }
 

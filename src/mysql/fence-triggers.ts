@@ -21,28 +21,40 @@ export interface FenceTrigger {
 }
 
 /**
- * What refuses a row that is put, by whomever, where its owner is no more.
+ * What refuses, from whomever, a row that is put where its owner is no more, and changes of rows that
+ * are on two shards for a moment: of copies that have arrived for an owner who has not, and of the
+ * rows they were made of.
  *
- * AFTER, not before: by then the row is locked, so a mover either waits for it or has flipped before
- * the check. The check locks, because in REPEATABLE READ a plain read would see the past. One trigger
- * a table: when two are defined in quick succession, MariaDB 10.11 goes on answering "no such table"
- * to statements that were prepared before.
+ * AFTER, not before: by then the row is locked, so a mover either waits for it or is past the check.
+ * For new rows the check locks, because in REPEATABLE READ a plain read would see the past. Changes of
+ * rows that were there need it only when a mover died, and are many: they go without.
  */
-export function fenceTrigger(fenced: FencedTable): FenceTrigger {
-  const { table, ownerTable, ownerColumn } = fenced;
-  const column = quoteName(ownerColumn);
-  const owner = fenced.ownerIsBinary ? `NEW.${column}` : `UNHEX(REPLACE(NEW.${column}, '-', ''))`;
+export function fenceTriggers(fenced: FencedTable): FenceTrigger[] {
+  const { table, ownerTable, ownerColumn, ownerIsBinary } = fenced;
+  const owner = (row: 'NEW' | 'OLD') => {
+    const column = `${row}.${quoteName(ownerColumn)}`;
+    return ownerIsBinary ? column : `UNHEX(REPLACE(${column}, '-', ''))`;
+  };
   // Table names may take all 64 characters that a trigger's name may have.
   const tag = createHash('sha256').update(`${table}\0${ownerColumn}`).digest('hex').slice(0, 12);
-  const name = `meridian_fence_${tag}`;
-  return {
-    name,
-    ddl:
-      `CREATE TRIGGER ${name} AFTER INSERT ON ${quoteName(table)} FOR EACH ROW ` +
-      `IF EXISTS (SELECT 1 FROM ${movesTable} WHERE owner_table = '${ownerTable.replaceAll("'", "''")}' ` +
-      `AND owner = ${owner} AND state = 'moved' AND COALESCE(arriving <> ${arrivingVariable}, 1) LOCK IN SHARE MODE) ` +
-      `THEN SIGNAL SQLSTATE '${ownerMovedState}' SET MESSAGE_TEXT = 'meridian: the owner of this row has moved to another shard'; END IF`,
+  const ownerTableText = `'${ownerTable.replaceAll("'", "''")}'`;
+  const trigger = (event: 'INSERT' | 'UPDATE' | 'DELETE', owners: string, refused: string) => {
+    const name = `meridian_fence_${tag}_${event.toLowerCase()}`;
+    return {
+      name,
+      ddl:
+        `CREATE TRIGGER ${name} AFTER ${event} ON ${quoteName(table)} FOR EACH ROW ` +
+        `IF EXISTS (SELECT 1 FROM ${movesTable} WHERE owner_table = ${ownerTableText} AND owner ${owners} AND ${refused}) ` +
+        `THEN SIGNAL SQLSTATE '${ownerMovedState}' SET MESSAGE_TEXT = 'meridian: the owner of this row has moved to another shard'; END IF`,
+    };
   };
+  const away = `(crossing = 1 OR state = 'moved' AND COALESCE(arriving <> ${arrivingVariable}, 1))`;
+  const copied = `(crossing = 1 OR arriving <> COALESCE(${arrivingVariable}, ''))`;
+  return [
+    trigger('INSERT', `= ${owner('NEW')}`, `${away} LOCK IN SHARE MODE`),
+    trigger('UPDATE', `IN (${owner('OLD')}, ${owner('NEW')})`, away),
+    trigger('DELETE', `= ${owner('OLD')}`, copied),
+  ];
 }
 
 export const readTriggerNames: Statement = {

@@ -31,9 +31,21 @@ export const announceMove = ({
   params: [table, owner, moveId, fromLocator, toLocator],
 });
 
-/** The lock that decides: who holds it with state `announced` is the only one who can flip. */
-export const lockMove = ({ table, owner, moveId }: Move): Statement => ({
-  sql: `SELECT state FROM ${movesTable} WHERE owner_table = ? AND owner = ? AND move_id = ? AND state = 'announced' FOR UPDATE`,
+/**
+ * From here on the rows may be on both sides, so nobody may change them on either until the move has
+ * ended. Outside of the mover's transaction: it must hold when that is rolled back.
+ */
+export const beginCrossing = ({ table, owner, moveId }: Move): Statement => ({
+  sql: `UPDATE ${movesTable} SET crossing = 1, changed_at = changed_at WHERE owner_table = ? AND owner = ? AND move_id = ? AND state = 'announced'`,
+  params: [table, owner, moveId],
+});
+
+/**
+ * Part of the mover's transaction, which may then change the rows. The lock that it takes decides: who
+ * holds it is the only one who can flip.
+ */
+export const lockCrossing = ({ table, owner, moveId }: Move): Statement => ({
+  sql: `UPDATE ${movesTable} SET crossing = 0, changed_at = changed_at WHERE owner_table = ? AND owner = ? AND move_id = ? AND state = 'announced' AND crossing = 1`,
   params: [table, owner, moveId],
 });
 
@@ -85,7 +97,7 @@ export const forgetDeparture = ({ table, owner, moveId }: Move): Statement => ({
   params: [table, owner, moveId],
 });
 
-const moveColumns = `owner_table AS tbl, owner, move_id AS moveId, slot, to_locator AS toLocator, state, notified, arriving,
+const moveColumns = `owner_table AS tbl, owner, move_id AS moveId, slot, to_locator AS toLocator, state, crossing, notified, arriving,
   CAST(TIMESTAMPDIFF(MICROSECOND, changed_at, CURRENT_TIMESTAMP(6)) / 1000 AS SIGNED) AS ageMs`;
 
 /** The move of one owner, if the shard has one on record. */
@@ -113,6 +125,8 @@ export const readMovements: Statement = {
 
 export interface RecordedMove extends Move {
   readonly state: MoveState;
+  /** The rows may be on both sides; nobody may change them until the move has ended. */
+  readonly crossing: boolean;
   readonly notified: boolean;
   /** The later move by which the owner came back, where that has not been tidied up. */
   readonly arriving: Buffer | undefined;
@@ -128,6 +142,7 @@ export function recordedMove(row: Readonly<Record<string, unknown>>): RecordedMo
     fromLocator: Number(row.slot),
     toLocator: Number(row.toLocator),
     state: moveState(row.state),
+    crossing: Number(row.crossing) === 1,
     notified: Number(row.notified) === 1,
     arriving: row.arriving === null ? undefined : bytesOf(row.arriving),
     ageMs: Number(row.ageMs),

@@ -119,6 +119,17 @@ export function forwardRows(
   };
 }
 
+/** The keys of an owner's rows. */
+export function ownedIds(
+  { table, primaryKey, ownerColumn }: CopiedTable,
+  owner: SqlValue,
+): Statement {
+  return {
+    sql: `SELECT ${idBytes(primaryKey)} AS id FROM ${quoteName(table)} WHERE ${quoteName(ownerColumn.name)} = ?`,
+    params: [owner],
+  };
+}
+
 /** Rows that are back need no mark any more. */
 export function forgetForwards(
   { table, primaryKey, ownerColumn }: CopiedTable,

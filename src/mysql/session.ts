@@ -1,5 +1,5 @@
 import type { PoolConnection } from 'mysql2';
-import type { Phase } from '../errors/driver-fault.ts';
+import { DriverFault, type Phase } from '../errors/driver-fault.ts';
 import { bindParameters } from './bind.ts';
 import type { Cancellation } from './cancellation.ts';
 import { driverFault } from './driver-error.ts';
@@ -39,12 +39,15 @@ export class Session {
   /** Runs a prepared statement. Rejects with a DriverFault, or with the cancellation's reason. */
   run({ sql, params, once }: Statement, cancellation: Cancellation): Promise<StatementResult> {
     const bound = bindParameters(params);
-    const result = this.#send(
-      cancellation,
-      'sent',
-      (done) => this.#connection.execute(sql, bound, done),
-      sql,
-    );
+    const send = () =>
+      this.#send(cancellation, 'sent', (done) => this.#connection.execute(sql, bound, done));
+    const result = send().catch((error: unknown) => {
+      // MariaDB says so of tables that are there to what was prepared before triggers were defined.
+      if (!(error instanceof DriverFault) || error.errno !== noSuchTable || !this.#usable)
+        throw error;
+      this.#forget(sql);
+      return send();
+    });
     return once ? result.finally(() => this.#forget(sql)) : result;
   }
 
@@ -65,7 +68,6 @@ export class Session {
     cancellation: Cancellation,
     phase: Phase,
     send: (done: (error: unknown, rows: unknown, columns: unknown) => void) => void,
-    prepared?: string,
   ): Promise<StatementResult> {
     return new Promise((resolve, reject) => {
       if (cancellation.reason !== undefined) return reject(cancellation.reason);
@@ -79,8 +81,6 @@ export class Session {
         if (!error) return resolve(readResult(rows, columns));
         const fault = driverFault(error, phase, this.#connection.threadId);
         this.phase = fault.phase;
-        // Prepared before a table or a trigger was there, it would fail the same way for ever.
-        if (fault.errno === noSuchTable && prepared !== undefined) this.#forget(prepared);
         if (fault.errno === undefined || closing.has(fault.errno)) this.#usable = false;
         reject(fault);
       });

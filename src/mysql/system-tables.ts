@@ -48,6 +48,7 @@ const ddl: Record<SystemTable, { readonly name: string; readonly columns: string
   slot SMALLINT UNSIGNED NOT NULL,
   to_locator SMALLINT UNSIGNED NOT NULL,
   state ENUM('announced', 'reversing', 'moved') NOT NULL,
+  crossing TINYINT NOT NULL DEFAULT 0,
   notified TINYINT NOT NULL DEFAULT 0,
   arriving BINARY(16),
   changed_at ${now},

@@ -1,3 +1,4 @@
+import type { Forwarding } from '../distributed/forwarding.ts';
 import { MoveSettlement } from '../distributed/move-settlement.ts';
 import { MoveSweeper, type SweptMoves } from '../distributed/move-sweeper.ts';
 import { Relocation } from '../distributed/relocation.ts';
@@ -19,6 +20,7 @@ interface MovesParts {
   readonly executor: Executor;
   readonly calls: Calls;
   readonly registry: TableRegistry;
+  readonly forwarding: Forwarding;
   readonly observe: Observer;
 }
 
@@ -30,7 +32,6 @@ export class Moves {
   #timer: NodeJS.Timeout | undefined;
   #sweeping: Promise<unknown> = Promise.resolve();
   #patience: Deadline | undefined;
-  #isSweeping = false;
   #isClosed = false;
 
   constructor(parts: MovesParts) {
@@ -40,25 +41,19 @@ export class Moves {
       registry.forgetMoved(keyspace, rows),
     );
     this.relocation = new Relocation(executor, this.#settlement);
+    parts.forwarding.settleWith((shard, slot, deadline) => this.#sweepShard(shard, slot, deadline));
   }
 
   /** Looks for movers that died now and then, at times that differ from process to process. */
   watch(): void {
-    if (this.#shards().length === 0) return;
+    if (this.#isClosed || this.#shards().length === 0) return;
     this.#timer = setTimeout(
       () => {
-        this.sweepSoon();
-        this.watch();
+        this.#sweeping = this.#sweepQuietly().finally(() => this.watch());
       },
       sweepMs * (0.5 + Math.random()),
     );
     this.#timer.unref();
-  }
-
-  /** Somebody waits for a mover that must be dead. */
-  sweepSoon(): void {
-    if (this.#isSweeping || this.#isClosed) return;
-    this.#sweeping = this.#sweepQuietly();
   }
 
   /** Ends every move whose mover died, on all shards. */
@@ -74,17 +69,12 @@ export class Moves {
   }
 
   async #sweep(deadline: Deadline): Promise<SweptMoves> {
-    const { topology, executor, registry, observe } = this.#parts;
-    const sweeper = new MoveSweeper(topology, executor, this.#settlement, registry.groups());
     let finished = 0;
     let reversed = 0;
     const sweeps = this.#shards().map(async (shard) => {
-      const swept = await sweeper.sweep(shard, deadline);
+      const swept = await this.#sweepShard(shard, undefined, deadline);
       finished += swept.finished;
       reversed += swept.reversed;
-      if (swept.finished + swept.reversed > 0) {
-        observe({ type: 'moves-settled', shard: shard.name, ...swept });
-      }
     });
     // A shard that is down must not keep the others' owners waiting.
     await Promise.allSettled(sweeps);
@@ -92,9 +82,25 @@ export class Moves {
     return { finished, reversed };
   }
 
+  async #sweepShard(
+    shard: Shard,
+    slot: number | undefined,
+    deadline: Deadline,
+  ): Promise<SweptMoves> {
+    const { topology, executor, registry, observe } = this.#parts;
+    const sweeper = new MoveSweeper(topology, executor, this.#settlement, registry.groups());
+    const swept =
+      slot === undefined
+        ? await sweeper.sweep(shard, deadline)
+        : await sweeper.sweepSlot(shard, slot, deadline);
+    if (swept.finished + swept.reversed > 0) {
+      observe({ type: 'moves-settled', shard: shard.name, ...swept });
+    }
+    return swept;
+  }
+
   async #sweepQuietly(): Promise<void> {
     const deadline = new Deadline(sweepTimeoutMs);
-    this.#isSweeping = true;
     this.#patience = deadline;
     try {
       await this.#sweep(deadline);
@@ -102,7 +108,6 @@ export class Moves {
       // A shard that is down is reported where it is missed; the next sweep tries again.
       if (!isMeridianError(error)) throw error;
     } finally {
-      this.#isSweeping = false;
       deadline.end();
     }
   }

@@ -1,4 +1,4 @@
-import type { Forwardable } from '../distributed/forwarding.ts';
+import { type Forwardable, isOwnerMoved } from '../distributed/forwarding.ts';
 import { RolledBackError } from '../errors/database-error.ts';
 import type { CallOptions } from '../execution/calls.ts';
 import { runTransaction, type TransactionScope } from '../execution/transaction.ts';
@@ -125,7 +125,7 @@ export class ShardAccess {
           },
           async (error: unknown) => {
             await access?.lookups.failed(error);
-            throw error;
+            return this.#outOfTheWay(error, route, deadline);
           },
         ),
         () => this.#forget(access),
@@ -229,6 +229,20 @@ export class ShardAccess {
     }
     if (result.status === 'rejected') throw result.reason;
     return result.value;
+  }
+
+  /**
+   * When the shard refused a row because a move of its owner is half done: ends the move, so that the
+   * next try can do better. Not earlier, for the transaction held locks that this needs.
+   */
+  async #outOfTheWay(error: unknown, route: Route, deadline: Deadline): Promise<never> {
+    const { forwarding } = this.#runtime;
+    if (forwarding === undefined || this.#owner === undefined || !isOwnerMoved(error)) throw error;
+    await forwarding.afterRefusal(this.#owner, route, deadline);
+    throw new RolledBackError(
+      'The owner of these rows was being moved meanwhile, so all was rolled back. Run the whole of it again.',
+      { cause: error, context: { shard: route.shard.name } },
+    );
   }
 }
 

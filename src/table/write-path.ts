@@ -1,5 +1,10 @@
 import type { Claim } from '../distributed/claim.ts';
-import { type Forwardable, type Forwarding, mayBeMoved } from '../distributed/forwarding.ts';
+import {
+  type Forwardable,
+  type Forwarding,
+  isOwnerMoved,
+  mayBeMoved,
+} from '../distributed/forwarding.ts';
 import { AbortedError, TimeoutError } from '../errors/call-error.ts';
 import { UnknownOutcomeError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
@@ -92,7 +97,7 @@ export class WritePath<Schema extends RowSchema> {
             const result = await this.#insertOnShard(shard, group, deadline);
             const moved =
               mayBeMoved(result.error) && hop < mostHops
-                ? await this.#whereOwnersWent(group, deadline)
+                ? await this.#whereOwnersWent(group, result.error, deadline)
                 : undefined;
             if (moved === undefined) results.push(result);
             else for (const [before, after] of moved) sent.set(before, after);
@@ -143,19 +148,24 @@ export class WritePath<Schema extends RowSchema> {
   /** Rows that a shard refused, where they belong now; undefined when none of their owners has left. */
   async #whereOwnersWent(
     rows: readonly PlannedRow<Schema>[],
+    error: unknown,
     deadline: Deadline,
   ): Promise<ReadonlyMap<PlannedRow<Schema>, PlannedRow<Schema>> | undefined> {
     const { forwarding, table } = this.#runtime;
     if (forwarding === undefined) return undefined;
-    const moved = await Promise.all(
+    const isRefusal = isOwnerMoved(error);
+    const sent = await Promise.all(
       rows.map(async (planned) => {
         const owner = ownerOf(table, planned.row);
-        const route = await forwarding.resolve(owner, planned.route, deadline);
+        const route = isRefusal
+          ? await forwarding.afterRefusal(owner, planned.route, deadline)
+          : await forwarding.resolve(owner, planned.route, deadline);
         await placeOwnId(this.#runtime, planned, route, deadline);
         return [planned, planned.at(route)] as const;
       }),
     );
-    return moved.some(([before, after]) => before !== after) ? new Map(moved) : undefined;
+    const isNews = isRefusal || sent.some(([before, after]) => before !== after);
+    return isNews ? new Map(sent) : undefined;
   }
 
   #change(options: CallOptions | undefined, plan: () => PlannedChange): Promise<WriteResult> {
