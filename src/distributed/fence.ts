@@ -1,6 +1,8 @@
+import { TimeoutError } from '../errors/call-error.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
+import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import {
   type FenceTrigger,
@@ -64,6 +66,14 @@ async function define(
       run: (session) => defineLocked(session, table, missing, patience),
     });
   } catch (error) {
+    if (error instanceof TimeoutError && deadline.reason === undefined) {
+      throw new RelocationError(
+        'busy',
+        `Nothing was moved: for ${definitionTimeoutMs} ms a transaction held table '${table}', which needs a trigger before ` +
+          'the first owner leaves. Try again when it has ended.',
+        { cause: error, context: { table, shard: shard.name } },
+      );
+    }
     const errno = isMeridianError(error) ? error.context.errno : undefined;
     if (typeof errno !== 'number' || !mayNotDefine.has(errno)) throw error;
     throw new ConfigError(

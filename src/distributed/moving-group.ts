@@ -1,5 +1,6 @@
 import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
+import { type ForeignKey, readForeignKeys } from '../mysql/foreign-keys.ts';
 import {
   type CopiedTable,
   isBinaryId,
@@ -27,6 +28,45 @@ interface ShardShape {
   readonly shapes: ReadonlyMap<string, TableShape>;
   /** `table.column` of every column that an index begins with. */
   readonly leading: ReadonlySet<string>;
+  readonly foreignKeys: readonly ForeignKey[];
+}
+
+/** What is copied of a group, and what its rows refer to. */
+export interface CopiedGroup {
+  readonly tables: readonly CopiedTable[];
+  readonly foreignKeys: readonly ForeignKey[];
+}
+
+/**
+ * A group that may be moved from one shard to another.
+ *
+ * @throws {RelocationError} when the shards differ, or something stands in the way.
+ */
+export async function copiedGroup(
+  group: Group,
+  from: Shard,
+  to: Shard,
+  executor: Executor,
+  deadline: Deadline,
+): Promise<CopiedGroup> {
+  const [source, target] = await Promise.all([
+    readShape(from, executor, deadline),
+    readShape(to, executor, deadline),
+  ]);
+  const tables = matchTables(group, from, source, to, target);
+  const names = new Set(group.map(({ table }) => table));
+  for (const { table, parent } of source.foreignKeys) {
+    if (names.has(table) || !names.has(parent)) continue;
+    throw unfit(
+      parent,
+      `is referred to by '${table}', which is no table of this group, so its rows would be cut off. ` +
+        'Make it a member of the group, or drop its foreign key',
+    );
+  }
+  const known = new Map(
+    [...source.foreignKeys, ...target.foreignKeys].map((key) => [JSON.stringify(key), key]),
+  );
+  return { tables, foreignKeys: [...known.values()] };
 }
 
 /**
@@ -42,12 +82,23 @@ export async function copiedTables(
   executor: Executor,
   deadline: Deadline,
 ): Promise<CopiedTable[]> {
-  const [source, target] = await Promise.all(
-    [from, to].map((shard) => readShape(shard, executor, deadline)),
-  );
+  const [source, target] = await Promise.all([
+    readShape(from, executor, deadline),
+    readShape(to, executor, deadline),
+  ]);
+  return matchTables(group, from, source, to, target);
+}
+
+function matchTables(
+  group: Group,
+  from: Shard,
+  source: ShardShape,
+  to: Shard,
+  target: ShardShape,
+): CopiedTable[] {
   return group.map((entry) => {
-    const here = source?.shapes.get(entry.table);
-    const there = target?.shapes.get(entry.table);
+    const here = source.shapes.get(entry.table);
+    const there = target.shapes.get(entry.table);
     if (here === undefined || there === undefined) {
       throw unfit(entry.table, `is missing on ${here === undefined ? from.name : to.name}`);
     }
@@ -71,7 +122,7 @@ export async function copiedTables(
     if (primaryKey === undefined || ownerColumn === undefined) {
       throw unfit(entry.table, 'lacks its key columns');
     }
-    if (!source?.leading.has(`${entry.table}.${entry.ownerColumn}`)) {
+    if (!source.leading.has(`${entry.table}.${entry.ownerColumn}`)) {
       throw unfit(
         entry.table,
         `has no index on '${entry.ownerColumn}', so the rows of all owners would be locked; ` +
@@ -94,6 +145,7 @@ function readShape(shard: Shard, executor: Executor, deadline: Deadline): Promis
     run: async (session) => ({
       shapes: await readTableShapes(session, deadline),
       leading: await readLeadingColumns(session, deadline),
+      foreignKeys: await readForeignKeys(session, deadline),
     }),
   });
 }

@@ -8,6 +8,7 @@ import { isMeridianError } from '../errors/meridian-error.ts';
 import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import { runTransaction, type TransactionScope } from '../execution/transaction.ts';
+import type { ForeignKey } from '../mysql/foreign-keys.ts';
 import {
   announceMove,
   beginCrossing,
@@ -28,9 +29,10 @@ import type { Route } from '../routing/route.ts';
 import { uuidToBytes } from '../sharding/uuid.ts';
 import { copyRows, verifyRows } from './copy-rows.ts';
 import { installFence } from './fence.ts';
+import { assertNothingIsCut } from './group-references.ts';
 import type { Finished, MoveEnding, MoveSettlement } from './move-settlement.ts';
 import { moverLifeMs } from './move-sweeper.ts';
-import { copiedTables, type Group, ownerParam } from './moving-group.ts';
+import { copiedGroup, type Group, ownerParam } from './moving-group.ts';
 import { knowledgeMs } from './shard-movements.ts';
 
 /** Clocks of two processes may run a little differently. */
@@ -64,6 +66,7 @@ interface Flight {
   readonly order: RelocationOrder;
   readonly move: Move;
   readonly tables: readonly CopiedTable[];
+  readonly foreignKeys: readonly ForeignKey[];
 }
 
 /**
@@ -93,7 +96,13 @@ export class Relocation {
    */
   async relocate(order: RelocationOrder, deadline: Deadline): Promise<Relocated> {
     const { group, from, to } = order;
-    const tables = await copiedTables(group, from.shard, to.shard, this.#executor, deadline);
+    const { tables, foreignKeys } = await copiedGroup(
+      group,
+      from.shard,
+      to.shard,
+      this.#executor,
+      deadline,
+    );
     await installFence(from.shard, tables, this.#executor, deadline);
     const move: Move = {
       table: group[0].table,
@@ -102,7 +111,7 @@ export class Relocation {
       fromLocator: from.locator,
       toLocator: to.locator,
     };
-    const flight: Flight = { order, move, tables };
+    const flight: Flight = { order, move, tables, foreignKeys };
     let copied = { rows: 0, pausedMs: 0 };
     try {
       await this.#announce(flight, deadline);
@@ -212,7 +221,7 @@ export class Relocation {
   }
 
   async #copy(
-    { order, move, tables }: Flight,
+    { order, move, tables, foreignKeys }: Flight,
     source: TransactionScope,
     target: TransactionScope,
     pause: Deadline,
@@ -226,6 +235,7 @@ export class Relocation {
     if (rows === 0) throw unknownOwner(move.table);
     for (const table of members) rows += await copyRows(table, move.owner, source, target);
     for (const table of tables) await verifyRows(table, move.owner, source, target);
+    await assertNothingIsCut(tables, foreignKeys, move.owner, source, target);
     if (order.patch.size > 0) {
       await target.run(setColumns(owners, ownerParam(owners, move.owner), order.patch));
     }

@@ -1,3 +1,4 @@
+import { pastForeignKeys } from './foreign-keys.ts';
 import { quoteName, type RawRow, type SqlValue, type Statement } from './sql.ts';
 import { forwardTable } from './system-tables.ts';
 import type { ColumnShape, TableShape } from './table-shape.ts';
@@ -70,7 +71,7 @@ export function insertChunk({ table, columns }: CopiedTable, rows: readonly RawR
   const row = `(${columns.map(() => '?').join(', ')})`;
   return {
     sql:
-      `INSERT INTO ${quoteName(table)} (${columns.map(({ name }) => quoteName(name)).join(', ')}) ` +
+      `${pastForeignKeys.insert} INTO ${quoteName(table)} (${columns.map(({ name }) => quoteName(name)).join(', ')}) ` +
       `VALUES ${rows.map(() => row).join(', ')}`,
     params: rows.flatMap((raw) => columns.map(({ name }) => sqlValue(raw[name]))),
     once: true,
@@ -145,7 +146,7 @@ export function forgetForwards(
 
 export function deleteOwned({ table, ownerColumn }: CopiedTable, owner: SqlValue): Statement {
   return {
-    sql: `DELETE FROM ${quoteName(table)} WHERE ${quoteName(ownerColumn.name)} = ?`,
+    sql: `${pastForeignKeys.delete} FROM ${quoteName(table)} WHERE ${quoteName(ownerColumn.name)} = ?`,
     params: [owner],
   };
 }
