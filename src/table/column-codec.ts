@@ -59,7 +59,11 @@ const codecs: Record<StoredAs, (shape: ColumnShape) => ColumnCodec> = {
     encode: (value) => (isText(value) ? value : fail('is not a date')),
     decode: (raw) => (raw instanceof Date ? raw.toISOString().slice(0, 10) : raw),
   }),
-  integer: () => ({ encode: safeInteger, decode: (raw) => safeInteger(Number(raw)) }),
+  integer: () => ({
+    // The database has one zero.
+    encode: (value) => safeInteger(value) + 0,
+    decode: (raw) => safeInteger(Number(raw)),
+  }),
   number: () => ({
     encode: (value) =>
       typeof value === 'number' && Number.isFinite(value) ? value : fail('is not a finite number'),

@@ -1,19 +1,14 @@
-import { didYouMean } from '../config/did-you-mean.ts';
 import { scatterInQuiet } from '../distributed/quiet.ts';
 import { scatter } from '../distributed/scatter.ts';
 import { ConfigError } from '../errors/config-error.ts';
-import { ResidencyError } from '../errors/residency-error.ts';
-import { RoutingError } from '../errors/routing-error.ts';
 import { MergeError } from '../errors/scatter-error.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/deadline.ts';
-import { keyspaceOf } from '../routing/router.ts';
-import { mayHold } from '../sharding/residency.ts';
-import type { Keyspace, Shard } from '../topology/topology.ts';
 import type { RowSchema } from './define-table.ts';
 import { assertRead, quoted } from './raw-statement.ts';
 import { decoderOf } from './result-codec.ts';
+import { shardsInBulk } from './shards-in-bulk.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import type { QueryRow, ScatterOptions } from './table-types.ts';
 
@@ -57,10 +52,9 @@ export class EverywhereAccess {
     assertRead(sql);
     assertLimits(options);
     assertMergeable(sql);
-    const { topology, executor, calls, table, region, audited, forwarding } = this.#runtime;
+    const { executor, calls, table, region, forwarding } = this.#runtime;
     const decode = decoderOf(options);
-    const shards = shardsIn(keyspaceOf(topology.current, table.keyspace), options.regions);
-    audited('scatter', () => assertLawful(table.keyspace, shards, region));
+    const shards = shardsInBulk(this.#runtime, options.regions);
     const leave = calls.enter();
     try {
       const whole = new Deadline(options.timeoutMs ?? Number.POSITIVE_INFINITY, options.signal);
@@ -84,40 +78,6 @@ export class EverywhereAccess {
       leave();
     }
   }
-}
-
-/** The shards that are asked. A region that is misspelt must not be left out without a word. */
-function shardsIn({ name, shards }: Keyspace, wanted: readonly string[] | undefined) {
-  if (wanted === undefined) return shards;
-  const regions = new Set(shards.map(({ region }) => region.name));
-  for (const region of wanted) {
-    if (regions.has(region)) continue;
-    throw new RoutingError(
-      `Keyspace '${name}' has no shards in region '${region}'${didYouMean(region, regions)}`,
-      { keyspace: name },
-    );
-  }
-  if (wanted.length > 0) return shards.filter(({ region }) => wanted.includes(region.name));
-  throw new RoutingError('regions names none; leave it out to ask all shards.', { keyspace: name });
-}
-
-/** What a scatter brings is all that a region has, so it needs a process that may hold it. */
-function assertLawful(keyspace: string, shards: readonly Shard[], here: string | undefined): void {
-  const barred = shards.filter((shard) => !mayHold(here, shard.region));
-  if (barred.length === 0) return;
-  const strictRegions = [...new Set(barred.map(({ region }) => region.name))];
-  const open = new Set(shards.map((shard) => shard.region.name));
-  for (const name of strictRegions) open.delete(name);
-  const place = here === undefined ? 'a process without a region' : `a process in region '${here}'`;
-  throw new ResidencyError(
-    `Rows of ${strictRegions.join(' and ')} may not be read everywhere by ${place}. ` +
-      (open.size > 0
-        ? `Ask the others with { regions: ${JSON.stringify([...open])} }, or let `
-        : 'Let ') +
-      `a process there run this${here === undefined ? '; the option region says where one runs' : ''}.`,
-    { strictRegions, region: here },
-    { keyspace },
-  );
 }
 
 /** A limit that is no count would be ignored, or leave rows out, without a word. */

@@ -8,6 +8,7 @@ import { firstLocatorOf, keyspaceOf } from '../routing/router.ts';
 import type { Shard } from '../topology/topology.ts';
 import { claimsOf, holdsSame } from './lookup-claims.ts';
 import { forgetClaims } from './lookup-writes.ts';
+import { shardsInBulk } from './shards-in-bulk.ts';
 import type { NamedLookup } from './table-lookups.ts';
 import type { TableRuntime } from './table-runtime.ts';
 
@@ -22,6 +23,11 @@ export interface BackfillProgress {
 export interface BackfillOptions {
   /** Ends the backfill; what is entered by then stays. */
   readonly signal?: AbortSignal;
+  /**
+   * Reads only the shards of these regions; a process beside a strict region must leave that one to
+   * a process there. Default: all.
+   */
+  readonly regions?: readonly string[];
   /** Is called after every page of rows. */
   readonly onProgress?: (progress: BackfillProgress) => void;
 }
@@ -58,9 +64,10 @@ class ValueChanged extends Error {}
 export async function backfill(
   runtime: TableRuntime,
   { lookup, lookups }: NamedLookup,
-  { signal, onProgress }: BackfillOptions = {},
+  { regions, signal, onProgress }: BackfillOptions = {},
 ): Promise<BackfillResult> {
   const { calls } = runtime;
+  const shards = shardsInBulk(runtime, regions);
   const scan: Scan = {
     runtime,
     lookup,
@@ -77,7 +84,7 @@ export async function backfill(
     for (;;) {
       scan.duplicates.length = 0;
       scan.invalid.length = 0;
-      for (const shard of shardsOf(runtime)) {
+      for (const shard of shards) {
         let after: RawRow | undefined;
         do {
           after = await within((deadline) => enterPage(scan, shard, after, deadline));
@@ -108,16 +115,15 @@ async function inTime<T>(
   }
 }
 
-function shardsOf({ topology, table }: TableRuntime): readonly Shard[] {
-  return keyspaceOf(topology.current, table.keyspace).shards;
-}
-
 /** Differs from what it was when an owner has moved meanwhile. */
-async function lastMoves(runtime: TableRuntime, deadline: Deadline): Promise<string> {
-  if (runtime.forwarding === undefined) return '';
+async function lastMoves(
+  { topology, table, executor, forwarding }: TableRuntime,
+  deadline: Deadline,
+): Promise<string> {
+  if (forwarding === undefined) return '';
   const answers = await Promise.all(
-    shardsOf(runtime).map(({ primary }) =>
-      runtime.executor.runStatement([primary], readLastMove, 'read', deadline),
+    keyspaceOf(topology.current, table.keyspace).shards.map(({ primary }) =>
+      executor.runStatement([primary], readLastMove, 'read', deadline),
     ),
   );
   return answers.map(({ rows }) => `${rows[0]?.moves} ${rows[0]?.last}`).join();

@@ -250,6 +250,8 @@ export interface TableHandle<T extends Table, All extends Tables> {
    * Enters the rows that the directory does not know: those that were there before the lookup was
    * declared or a key was added, and those that raw SQL wrote. Reads the whole table, shard by
    * shard; may run beside traffic, and again. What `by` says before is complete only afterwards.
+   *
+   * @throws {ResidencyError} beside a strict region, unless `regions` leaves it out.
    */
   backfill(lookup: LookupOf<T>, options?: BackfillOptions): Promise<BackfillResult<Key<T>>>;
   /** The shard where a key lives. @throws {RoutingError} */

@@ -1,12 +1,6 @@
-import {
-  type DataLayer,
-  type DirectoryOptions,
-  DuplicateKeyError,
-  defineTable,
-  RoutingError,
-} from 'meridian';
+import { type DataLayer, type DirectoryOptions, DuplicateKeyError, RoutingError } from 'meridian';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import { cards, createCards } from '../support/cards.ts';
 import { failureOf, TestCluster } from '../support/cluster.ts';
 import {
   cachedMembers,
@@ -18,16 +12,6 @@ import {
   nobody,
 } from '../support/members.ts';
 
-const cards = defineTable({
-  name: 'cards',
-  group: cachedMembers,
-  ownerKey: 'member',
-  primaryKey: 'id',
-  schema: z.object({ id: z.uuid(), member: z.uuid(), number: z.string().nullable() }),
-  columns: { id: 'uuid-binary', member: 'uuid-binary' },
-  cache: { ttlMs: 60_000 },
-  lookups: { number: { unique: true } },
-});
 const moving = { members: cachedMembers, cards };
 
 let cluster: TestCluster;
@@ -40,13 +24,7 @@ const now = { consistency: 'primary' } as const;
 beforeAll(async () => {
   cluster = await TestCluster.start();
   await createMembers(cluster);
-  for (const shard of ['eu-1', 'us-1'] as const) {
-    await cluster.sql(
-      shard,
-      `CREATE TABLE cards (id BINARY(16) PRIMARY KEY, member BINARY(16) NOT NULL,
-        number VARCHAR(40), KEY (member))`,
-    );
-  }
+  await createCards(cluster);
   const directory: DirectoryOptions = {
     keyspace: 'ledger',
     keys: [directoryKey],

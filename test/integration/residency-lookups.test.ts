@@ -1,5 +1,6 @@
-import { defineTable } from 'meridian';
+import { defineTable, ResidencyError } from 'meridian';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { failureOf } from '../support/cluster.ts';
 import { createMembers, directoryKey, members, nobody } from '../support/members.ts';
 import { type RegionName, TwoRegions } from '../support/two-regions.ts';
 
@@ -27,7 +28,7 @@ async function open(region: RegionName) {
     },
   });
   const { eu, us } = regions.redis;
-  const { data } = await regions.cluster.openWith(
+  const { data, events } = await regions.cluster.openWith(
     { members: counted },
     {
       region,
@@ -37,7 +38,7 @@ async function open(region: RegionName) {
       directory: { keyspace: 'ledger', keys: [directoryKey] },
     },
   );
-  return { data, calls };
+  return { data, calls, events };
 }
 
 beforeAll(async () => {
@@ -64,4 +65,18 @@ it('a process beside a strict region finds its rows by their values, and keeps n
   await abroad.data.members.by('phone', '+491').get();
   expect(home.calls.length).toBe(made.home);
   expect(abroad.calls.length).toBeGreaterThan(made.abroad);
+});
+
+it('a backfill reads a whole region, so it is left to a process that may hold it', async () => {
+  const [home, abroad] = [await open('eu'), await open('us')];
+  expect(await failureOf(abroad.data.members.backfill('phone'))).toBeInstanceOf(ResidencyError);
+  expect(abroad.events.filter(({ type }) => type === 'residency')).toMatchObject([
+    { action: 'scatter', table: 'members', strictRegions: ['eu'], processRegion: 'us' },
+  ]);
+  const before = await home.data.members.backfill('phone');
+  const bob = await home.data.members.insert({ ...nobody, country: 'US', phone: '+11' });
+  const eu = await home.data.members.backfill('phone', { regions: ['eu'] });
+  const us = await abroad.data.members.backfill('phone', { regions: ['us'] });
+  expect(eu.scanned + us.scanned).toBe(before.scanned + 1);
+  expect(await home.data.members.by('phone', '+11').get()).toEqual(bob);
 });
