@@ -10,6 +10,7 @@ import {
   readTriggerNames,
   triggerExists,
 } from '../mysql/fence-triggers.ts';
+import { spreadKeys } from '../mysql/moves-table.ts';
 import { type CopiedTable, isBinaryId } from '../mysql/row-copy.ts';
 import type { Session } from '../mysql/session.ts';
 import { quoteName } from '../mysql/sql.ts';
@@ -46,7 +47,9 @@ export async function installFence(
       ownerColumn: ownerColumn.name,
       ownerIsBinary: isBinaryId(ownerColumn),
     }).filter(({ name }) => !present.has(name));
-    if (missing.length > 0) await define(shard, table, missing, executor, deadline);
+    if (missing.length === 0) continue;
+    await executor.runStatement([shard.primary], spreadKeys(owners.table), 'write', deadline);
+    await define(shard, table, missing, executor, deadline);
   }
 }
 

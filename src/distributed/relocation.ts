@@ -33,6 +33,7 @@ import { assertNothingIsCut } from './group-references.ts';
 import type { Finished, MoveEnding, MoveSettlement } from './move-settlement.ts';
 import { moverLifeMs } from './move-sweeper.ts';
 import { copiedGroup, type Group, ownerParam } from './moving-group.ts';
+import { busy, refusalOf, unknownOwner } from './relocation-refusals.ts';
 import { knowledgeMs } from './shard-movements.ts';
 
 /** Clocks of two processes may run a little differently. */
@@ -140,7 +141,17 @@ export class Relocation {
     }
   }
 
-  async #announce({ order, move }: Flight, deadline: Deadline): Promise<void> {
+  /** Waits for who changes this owner just now as long as they would have to wait for the mover. */
+  async #announce({ order, move }: Flight, whole: Deadline): Promise<void> {
+    const patience = patienceOf(order, whole);
+    try {
+      await this.#putOnRecord(order, move, patience.deadline);
+    } finally {
+      patience.end();
+    }
+  }
+
+  async #putOnRecord(order: RelocationOrder, move: Move, deadline: Deadline): Promise<void> {
     const { from, group } = order;
     for (;;) {
       try {
@@ -187,8 +198,7 @@ export class Relocation {
   async #copyAndFlip(flight: Flight, deadline: Deadline) {
     const { order, move, tables } = flight;
     const pausedAt = performance.now();
-    const pause = new Deadline(Math.max(1, Math.min(order.pauseMs, deadline.remainingMs)));
-    const stopListening = deadline.onCancel((reason) => pause.cancel(reason));
+    const { deadline: pause, end } = patienceOf(order, deadline);
     const isolation = 'REPEATABLE READ';
     try {
       const { value: rows } = await runTransaction(
@@ -215,8 +225,7 @@ export class Relocation {
       );
       return { rows, pausedMs: performance.now() - pausedAt };
     } finally {
-      stopListening();
-      pause.end();
+      end();
     }
   }
 
@@ -278,33 +287,15 @@ export class Relocation {
   }
 }
 
-export function unknownOwner(table: string): RelocationError {
-  return new RelocationError(
-    'unknown-owner',
-    `There is no row of '${table}' with this id, so there is nothing to move.`,
-    { context: { table } },
-  );
-}
-
-function busy({ shard }: Route, table: string, what: string): RelocationError {
-  return new RelocationError(
-    'busy',
-    `${what}; nothing was changed by this call. Try again in a moment.`,
-    {
-      context: { table, shard: shard.name },
+/** The time for which writers of the owner may have to wait, within that of the whole call. */
+function patienceOf({ pauseMs }: RelocationOrder, whole: Deadline) {
+  const deadline = new Deadline(Math.max(1, Math.min(pauseMs, whole.remainingMs)));
+  const stopListening = whole.onCancel((reason) => deadline.cancel(reason));
+  return {
+    deadline,
+    end() {
+      stopListening();
+      deadline.end();
     },
-  );
-}
-
-/** What made a move fail that is reversed by now. */
-function refusalOf(error: unknown, { group, from, to, pauseMs }: RelocationOrder): unknown {
-  if (error instanceof RelocationError || !isMeridianError(error)) return error;
-  const context = { table: group[0].table, from: from.shard.name, to: to.shard.name };
-  if (error.outcome === 'not-applied' && !error.retryable) return error;
-  return new RelocationError(
-    'busy',
-    `The owner was not moved, and nothing has changed: ${error.message} ` +
-      `Its rows may be locked for ${pauseMs} ms; raise pauseMs for an owner with many rows.`,
-    { cause: error, context },
-  );
+  };
 }

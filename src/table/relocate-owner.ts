@@ -1,5 +1,6 @@
 import type { Group } from '../distributed/moving-group.ts';
-import { type Relocation, unknownOwner } from '../distributed/relocation.ts';
+import type { Relocation } from '../distributed/relocation.ts';
+import { unknownOwner } from '../distributed/relocation-refusals.ts';
 import { RelocationError } from '../errors/relocation-error.ts';
 import { ResidencyError } from '../errors/residency-error.ts';
 import { RoutingError } from '../errors/routing-error.ts';

@@ -216,9 +216,11 @@ it('gives up when the rows are held for too long, and leaves all as it was', asy
   release();
   await holding;
   expect(await data.users.get(user.id)).toMatchObject({ name: 'Held', country: 'DE' });
-  const unfinished = await cluster.sql('eu-1', 'SELECT 1 FROM meridian_moves WHERE owner = ?', [
-    bytesOf(user.id),
-  ]);
+  const unfinished = await cluster.sql(
+    'eu-1',
+    'SELECT 1 FROM meridian_moves WHERE reversed_owner = REVERSE(?)',
+    [bytesOf(user.id)],
+  );
   expect(unfinished).toEqual([]);
   await data.users.relocate(user.id, { country: 'US' });
   expect(await data.users.get(user.id)).toMatchObject({ name: 'Held', country: 'US' });
@@ -233,13 +235,17 @@ it('is ended by its signal, and everything is as before', async () => {
   );
   await expect
     .poll(() =>
-      cluster.sql('eu-1', 'SELECT 1 FROM meridian_moves WHERE owner = ?', [bytesOf(user.id)]),
+      cluster.sql('eu-1', 'SELECT 1 FROM meridian_moves WHERE reversed_owner = REVERSE(?)', [
+        bytesOf(user.id),
+      ]),
     )
     .toHaveLength(1);
   controller.abort();
   expect(await moving).toMatchObject({ code: 'MERIDIAN_ABORTED', outcome: 'not-applied' });
   expect(
-    await cluster.sql('eu-1', 'SELECT 1 FROM meridian_moves WHERE owner = ?', [bytesOf(user.id)]),
+    await cluster.sql('eu-1', 'SELECT 1 FROM meridian_moves WHERE reversed_owner = REVERSE(?)', [
+      bytesOf(user.id),
+    ]),
   ).toEqual([]);
   expect(await data.users.get(user.id)).toEqual(user);
 });
@@ -249,8 +255,8 @@ it('a dead mover does not keep everywhere waiting', async () => {
   const user = await data.users.insert({ country: 'DE', name: 'Ada' });
   await cluster.sql(
     'eu-1',
-    `INSERT INTO meridian_moves (owner_table, owner, move_id, slot, to_locator, state, changed_at)
-      VALUES ('users', ?, ?, 1025, 2049, 'announced', NOW(6) - INTERVAL 1 MINUTE)`,
+    `INSERT INTO meridian_moves (owner_table, reversed_owner, move_id, slot, to_locator, state, changed_at)
+      VALUES ('users', REVERSE(?), ?, 1025, 2049, 'announced', NOW(6) - INTERVAL 1 MINUTE)`,
     [bytesOf(user.id), Buffer.alloc(16, 9)],
   );
   const [count] = await data.users.everywhere.query(
