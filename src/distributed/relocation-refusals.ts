@@ -1,7 +1,15 @@
 import { isMeridianError } from '../errors/meridian-error.ts';
 import { RelocationError } from '../errors/relocation-error.ts';
 import type { Route } from '../routing/route.ts';
-import type { RelocationOrder } from './relocation.ts';
+import type { Group } from './moving-group.ts';
+
+/** A move that was not made. */
+interface Refused {
+  readonly group: Group;
+  readonly from: Route;
+  readonly to: Route;
+  readonly pauseMs: number;
+}
 
 export function unknownOwner(table: string): RelocationError {
   return new RelocationError(
@@ -22,7 +30,7 @@ export function busy({ shard }: Route, table: string, what: string): RelocationE
 }
 
 /** What made a move fail that is reversed by now. */
-export function refusalOf(error: unknown, { group, from, to, pauseMs }: RelocationOrder): unknown {
+export function refusalOf(error: unknown, { group, from, to, pauseMs }: Refused): unknown {
   if (error instanceof RelocationError || !isMeridianError(error)) return error;
   const context = { table: group[0].table, from: from.shard.name, to: to.shard.name };
   if (error.outcome === 'not-applied' && !error.retryable) return error;

@@ -5,7 +5,6 @@ import {
   UnknownOutcomeError,
 } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
-import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import { runTransaction, type TransactionScope } from '../execution/transaction.ts';
 import type { ForeignKey } from '../mysql/foreign-keys.ts';
@@ -39,6 +38,7 @@ import { knowledgeMs } from './shard-movements.ts';
 /** Clocks of two processes may run a little differently. */
 const clockMarginMs = 50;
 const settlePauseMs = 20;
+const attempts = 3;
 
 /** Which owner goes where. */
 export interface RelocationOrder {
@@ -194,8 +194,21 @@ export class Relocation {
     return rows[0] === undefined ? undefined : recordedMove(rows[0]);
   }
 
-  /** Step 2, for at most `pauseMs`: then the server lets go of everything. */
+  /** Step 2, again when it met those who write meanwhile in a deadlock. */
   async #copyAndFlip(flight: Flight, deadline: Deadline) {
+    for (let attempt = 1; ; attempt++) {
+      const progress = { hasArrived: false };
+      try {
+        return await this.#cross(flight, progress, deadline);
+      } catch (error) {
+        const isDeadlock = error instanceof RolledBackError && !progress.hasArrived;
+        if (!isDeadlock || attempt === attempts || deadline.reason !== undefined) throw error;
+      }
+    }
+  }
+
+  /** For at most `pauseMs`: then the servers let go of everything. */
+  async #cross(flight: Flight, progress: { hasArrived: boolean }, deadline: Deadline) {
     const { order, move, tables } = flight;
     const pausedAt = performance.now();
     const { deadline: pause, end } = patienceOf(order, deadline);
@@ -213,6 +226,7 @@ export class Relocation {
             (target) => this.#copy(flight, source, target, pause),
             isolation,
           );
+          progress.hasArrived = true;
           for (const table of tables.toReversed()) {
             const owner = ownerParam(table, move.owner);
             await source.run(forwardRows(table, owner, move.toLocator, move.moveId));
