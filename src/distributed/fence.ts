@@ -7,8 +7,10 @@ import {
   readTriggerNames,
   triggerExists,
 } from '../mysql/fence-triggers.ts';
+import { spreadKeys } from '../mysql/moves-table.ts';
 import { type CopiedTable, isBinaryId } from '../mysql/row-copy.ts';
-import { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import { within } from '../resilience/within.ts';
 import type { Shard } from '../topology/topology.ts';
 
 /** A definition waits for open transactions, and everybody else for it: so it may not wait long. */
@@ -43,6 +45,8 @@ export async function installFence(
   const { rows } = await executor.runStatement([shard.primary], readTriggerNames, 'read', deadline);
   const present = new Set(rows.map(({ name }) => String(name)));
   const missing = wanted.filter(({ name }) => !present.has(name));
+  if (missing.length === 0) return;
+  await executor.runStatement([shard.primary], spreadKeys(owners.table), 'write', deadline);
   for (const trigger of missing) await define(shard, trigger, missing, executor, deadline);
 }
 
@@ -53,14 +57,15 @@ async function define(
   executor: Executor,
   deadline: Deadline,
 ): Promise<void> {
-  const patience = new Deadline(Math.max(1, Math.min(definitionTimeoutMs, deadline.remainingMs)));
-  const stopListening = deadline.onCancel((reason) => patience.cancel(reason));
+  const patience = Math.max(1, Math.min(definitionTimeoutMs, deadline.remainingMs));
   try {
-    await executor.run([shard.primary], {
-      access: 'write',
-      deadline: patience,
-      run: (session) => session.control(ddl, patience),
-    });
+    await within(patience, deadline, (waiting) =>
+      executor.run([shard.primary], {
+        access: 'write',
+        deadline: waiting,
+        run: (session) => session.control(ddl, waiting),
+      }),
+    );
   } catch (error) {
     const errno = isMeridianError(error) ? error.context.errno : undefined;
     if (errno === triggerExists) return;
@@ -77,8 +82,5 @@ async function define(
       ],
       { cause: error },
     );
-  } finally {
-    stopListening();
-    patience.end();
   }
 }

@@ -1,28 +1,26 @@
 import { randomBytes } from 'node:crypto';
-import { DuplicateKeyError, UnknownOutcomeError } from '../errors/database-error.ts';
+import { UnknownOutcomeError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import { runTransaction, type TransactionScope } from '../execution/transaction.ts';
 import type { ForeignKey } from '../mysql/foreign-keys.ts';
 import {
-  announceMove,
   beginCrossing,
   expectArrival,
   flipMove,
   lockCrossing,
   type Move,
   nameArrival,
-  type RecordedMove,
-  readMove,
   recordArrival,
-  recordedMove,
 } from '../mysql/moves-table.ts';
 import { type CopiedTable, deleteOwned, forwardRows, setColumns } from '../mysql/row-copy.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import { Deadline } from '../resilience/deadline.ts';
+import { within } from '../resilience/within.ts';
 import type { Route } from '../routing/route.ts';
 import { uuidToBytes } from '../sharding/uuid.ts';
+import { announce, busy } from './announce.ts';
 import { copyRows, verifyRows } from './copy-rows.ts';
 import { installFence } from './fence.ts';
 import { assertNothingIsCut } from './group-references.ts';
@@ -133,58 +131,28 @@ export class Relocation {
     }
   }
 
-  async #announce({ order, move }: Flight, deadline: Deadline): Promise<void> {
-    const { from, group } = order;
-    for (;;) {
-      try {
-        await this.#executor.runStatement(
-          [from.shard.primary],
-          announceMove(move),
-          'write',
-          deadline,
-        );
-        return;
-      } catch (error) {
-        if (!(error instanceof DuplicateKeyError)) throw error;
-      }
-      const earlier = await this.#earlier(move, from, deadline);
-      if (earlier !== undefined) await this.#clear(earlier, from, group, deadline);
+  async #announce(flight: Flight, deadline: Deadline): Promise<void> {
+    const { order, move } = flight;
+    const patience = Math.max(1, Math.min(order.pauseMs, deadline.remainingMs));
+    try {
+      await within(patience, deadline, (waiting) =>
+        announce(move, order, this.#executor, this.#settlement, waiting),
+      );
+    } catch (error) {
+      if (!isMeridianError(error) || error.outcome !== 'unknown') throw error;
+      await this.#settle(flight, error);
+      throw refusalOf(error, order);
     }
-  }
-
-  /** Ends what an earlier move of the same owner has left on record here. */
-  async #clear(earlier: RecordedMove, from: Route, group: Group, deadline: Deadline) {
-    if (earlier.state === 'moved') {
-      throw busy(from, group[0].table, 'It has just come back here, or moved on');
-    }
-    if (earlier.ageMs < moverLifeMs) throw busy(from, group[0].table, 'It is being moved already');
-    await this.#settlement.settle(earlier, from, group, deadline);
-  }
-
-  async #earlier(
-    { table, owner }: Move,
-    from: Route,
-    deadline: Deadline,
-  ): Promise<RecordedMove | undefined> {
-    const statement = readMove(table, owner);
-    const { rows } = await this.#executor.runStatement(
-      [from.shard.primary],
-      statement,
-      'read',
-      deadline,
-    );
-    return rows[0] === undefined ? undefined : recordedMove(rows[0]);
   }
 
   /** Step 2, for at most `pauseMs`: then the server lets go of everything. */
   async #copyAndFlip(flight: Flight, deadline: Deadline) {
     const { order, move, tables } = flight;
     const pausedAt = performance.now();
-    const pause = new Deadline(Math.max(1, Math.min(order.pauseMs, deadline.remainingMs)));
-    const stopListening = deadline.onCancel((reason) => pause.cancel(reason));
     const isolation = 'REPEATABLE READ';
-    try {
-      const { value: rows } = await runTransaction(
+    const longest = Math.max(1, Math.min(order.pauseMs, deadline.remainingMs));
+    const { value: rows } = await within(longest, deadline, (pause) =>
+      runTransaction(
         this.#executor,
         order.from.shard.primary,
         pause,
@@ -205,12 +173,9 @@ export class Relocation {
           return value;
         },
         isolation,
-      );
-      return { rows, pausedMs: performance.now() - pausedAt };
-    } finally {
-      stopListening();
-      pause.end();
-    }
+      ),
+    );
+    return { rows, pausedMs: performance.now() - pausedAt };
   }
 
   async #copy(
@@ -237,7 +202,7 @@ export class Relocation {
     const { primary } = order.from.shard;
     await this.#executor.runStatement([primary], beginCrossing(move), 'write', pause);
     const { affected: held } = await source.run(lockCrossing(move));
-    if (held === 0) throw busy(order.from, move.table, 'The move was given up for dead');
+    if (held === 0) throw busy(order.from.shard, move.table, 'The move was given up for dead');
     return rows;
   }
 
@@ -264,16 +229,6 @@ export function unknownOwner(table: string): RelocationError {
     'unknown-owner',
     `There is no row of '${table}' with this id, so there is nothing to move.`,
     { context: { table } },
-  );
-}
-
-function busy({ shard }: Route, table: string, what: string): RelocationError {
-  return new RelocationError(
-    'busy',
-    `${what}; nothing was changed by this call. Try again in a moment.`,
-    {
-      context: { table, shard: shard.name },
-    },
   );
 }
 

@@ -33,7 +33,7 @@ export function fenceTriggers(fenced: FencedTable): FenceTrigger[] {
   const { table, ownerTable, ownerColumn, ownerIsBinary } = fenced;
   const owner = (row: 'NEW' | 'OLD') => {
     const column = `${row}.${quoteName(ownerColumn)}`;
-    return ownerIsBinary ? column : `UNHEX(REPLACE(${column}, '-', ''))`;
+    return `REVERSE(${ownerIsBinary ? column : `UNHEX(REPLACE(${column}, '-', ''))`})`;
   };
   // Table names may take all 64 characters that a trigger's name may have.
   const tag = createHash('sha256').update(`${table}\0${ownerColumn}`).digest('hex').slice(0, 12);
@@ -44,7 +44,7 @@ export function fenceTriggers(fenced: FencedTable): FenceTrigger[] {
       name,
       ddl:
         `CREATE TRIGGER ${name} AFTER ${event} ON ${quoteName(table)} FOR EACH ROW ` +
-        `IF EXISTS (SELECT 1 FROM ${movesTable} WHERE owner_table = ${ownerTableText} AND owner ${owners} AND ${refused}) ` +
+        `IF EXISTS (SELECT 1 FROM ${movesTable} WHERE owner_table = ${ownerTableText} AND reversed_owner ${owners} AND ${refused}) ` +
         `THEN SIGNAL SQLSTATE '${ownerMovedState}' SET MESSAGE_TEXT = 'meridian: the owner of this row has moved to another shard'; END IF`,
     };
   };

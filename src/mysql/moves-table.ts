@@ -19,6 +19,28 @@ export const arrivingVariable = '@meridian_arriving';
 /** How far a recorded move has come. */
 export type MoveState = 'announced' | 'reversing' | 'moved';
 
+/**
+ * Rows that stand for no owner, spread evenly over the keys. To ask a fence about an owner who is not
+ * on record the server locks the gap between the keys beside him, and no move can be announced in it
+ * until the transaction that asked has ended: so the gaps must be small. Reversed, the random end of an
+ * id comes first, not its time, by which they would all be in one gap.
+ */
+export const spreadKeys = (table: string): Statement => ({
+  sql:
+    `INSERT IGNORE INTO ${movesTable} (owner_table, reversed_owner, move_id, slot, to_locator, state) VALUES ` +
+    Array(gaps).fill("(?, ?, '', 0, 0, 'none')").join(', '),
+  params: Array.from({ length: gaps }, (_, index) => {
+    const key = Buffer.alloc(16);
+    key.writeUInt16BE((index * 0x1_00_00) / gaps);
+    return [table, key];
+  }).flat(),
+  once: true,
+});
+
+const gaps = 1_024;
+
+const reversed = (owner: Buffer): Buffer => Buffer.from(owner).reverse();
+
 export const announceMove = ({
   table,
   owner,
@@ -26,8 +48,8 @@ export const announceMove = ({
   fromLocator,
   toLocator,
 }: Move): Statement => ({
-  sql: `INSERT INTO ${movesTable} (owner_table, owner, move_id, slot, to_locator, state) VALUES (?, ?, ?, ?, ?, 'announced')`,
-  params: [table, owner, moveId, fromLocator, toLocator],
+  sql: `INSERT INTO ${movesTable} (owner_table, reversed_owner, move_id, slot, to_locator, state) VALUES (?, ?, ?, ?, ?, 'announced')`,
+  params: [table, reversed(owner), moveId, fromLocator, toLocator],
 });
 
 /**
@@ -35,8 +57,8 @@ export const announceMove = ({
  * ended. Outside of the mover's transaction: it must hold when that is rolled back.
  */
 export const beginCrossing = ({ table, owner, moveId }: Move): Statement => ({
-  sql: `UPDATE ${movesTable} SET crossing = 1, changed_at = changed_at WHERE owner_table = ? AND owner = ? AND move_id = ? AND state = 'announced'`,
-  params: [table, owner, moveId],
+  sql: `UPDATE ${movesTable} SET crossing = 1, changed_at = changed_at WHERE owner_table = ? AND reversed_owner = ? AND move_id = ? AND state = 'announced'`,
+  params: [table, reversed(owner), moveId],
 });
 
 /**
@@ -44,29 +66,29 @@ export const beginCrossing = ({ table, owner, moveId }: Move): Statement => ({
  * holds it is the only one who can flip.
  */
 export const lockCrossing = ({ table, owner, moveId }: Move): Statement => ({
-  sql: `UPDATE ${movesTable} SET crossing = 0, changed_at = changed_at WHERE owner_table = ? AND owner = ? AND move_id = ? AND state = 'announced' AND crossing = 1`,
-  params: [table, owner, moveId],
+  sql: `UPDATE ${movesTable} SET crossing = 0, changed_at = changed_at WHERE owner_table = ? AND reversed_owner = ? AND move_id = ? AND state = 'announced' AND crossing = 1`,
+  params: [table, reversed(owner), moveId],
 });
 
 export const flipMove = ({ table, owner, moveId }: Move): Statement => ({
-  sql: `UPDATE ${movesTable} SET state = 'moved', changed_at = CURRENT_TIMESTAMP(6) WHERE owner_table = ? AND owner = ? AND move_id = ?`,
-  params: [table, owner, moveId],
+  sql: `UPDATE ${movesTable} SET state = 'moved', changed_at = CURRENT_TIMESTAMP(6) WHERE owner_table = ? AND reversed_owner = ? AND move_id = ?`,
+  params: [table, reversed(owner), moveId],
 });
 
 /** From here on the move can't flip any more. Waits for a flip that is under way. */
 export const reverseMove = ({ table, owner, moveId }: Move): Statement => ({
-  sql: `UPDATE ${movesTable} SET state = 'reversing', changed_at = CURRENT_TIMESTAMP(6) WHERE owner_table = ? AND owner = ? AND move_id = ? AND state IN ('announced', 'reversing')`,
-  params: [table, owner, moveId],
+  sql: `UPDATE ${movesTable} SET state = 'reversing', changed_at = CURRENT_TIMESTAMP(6) WHERE owner_table = ? AND reversed_owner = ? AND move_id = ? AND state IN ('announced', 'reversing')`,
+  params: [table, reversed(owner), moveId],
 });
 
 export const removeReversedMove = ({ table, owner, moveId }: Move): Statement => ({
-  sql: `DELETE FROM ${movesTable} WHERE owner_table = ? AND owner = ? AND move_id = ? AND state = 'reversing'`,
-  params: [table, owner, moveId],
+  sql: `DELETE FROM ${movesTable} WHERE owner_table = ? AND reversed_owner = ? AND move_id = ? AND state = 'reversing'`,
+  params: [table, reversed(owner), moveId],
 });
 
 export const moveNotified = ({ table, owner, moveId }: Move): Statement => ({
-  sql: `UPDATE ${movesTable} SET notified = 1 WHERE owner_table = ? AND owner = ? AND move_id = ?`,
-  params: [table, owner, moveId],
+  sql: `UPDATE ${movesTable} SET notified = 1 WHERE owner_table = ? AND reversed_owner = ? AND move_id = ?`,
+  params: [table, reversed(owner), moveId],
 });
 
 /**
@@ -75,8 +97,8 @@ export const moveNotified = ({ table, owner, moveId }: Move): Statement => ({
  * of its session.
  */
 export const expectArrival = ({ table, owner, moveId }: Move): Statement => ({
-  sql: `UPDATE ${movesTable} SET arriving = ?, changed_at = changed_at WHERE owner_table = ? AND owner = ? AND state = 'moved'`,
-  params: [moveId, table, owner],
+  sql: `UPDATE ${movesTable} SET arriving = ?, changed_at = changed_at WHERE owner_table = ? AND reversed_owner = ? AND state = 'moved'`,
+  params: [moveId, table, reversed(owner)],
 });
 
 export const nameArrival = (moveId: Buffer | null): Statement => ({
@@ -86,28 +108,28 @@ export const nameArrival = (moveId: Buffer | null): Statement => ({
 
 /** The owner did not come. */
 export const cancelArrival = ({ table, owner, moveId }: Move): Statement => ({
-  sql: `UPDATE ${movesTable} SET arriving = NULL, changed_at = changed_at WHERE owner_table = ? AND owner = ? AND arriving = ?`,
-  params: [table, owner, moveId],
+  sql: `UPDATE ${movesTable} SET arriving = NULL, changed_at = changed_at WHERE owner_table = ? AND reversed_owner = ? AND arriving = ?`,
+  params: [table, reversed(owner), moveId],
 });
 
 /** The owner is back: the shard forgets that it had left. */
 export const forgetDeparture = ({ table, owner, moveId }: Move): Statement => ({
-  sql: `DELETE FROM ${movesTable} WHERE owner_table = ? AND owner = ? AND arriving = ?`,
-  params: [table, owner, moveId],
+  sql: `DELETE FROM ${movesTable} WHERE owner_table = ? AND reversed_owner = ? AND arriving = ?`,
+  params: [table, reversed(owner), moveId],
 });
 
-const moveColumns = `owner_table AS tbl, owner, move_id AS moveId, slot, to_locator AS toLocator, state, crossing, notified, arriving,
+const moveColumns = `owner_table AS tbl, reversed_owner AS owner, move_id AS moveId, slot, to_locator AS toLocator, state, crossing, notified, arriving,
   CAST(TIMESTAMPDIFF(MICROSECOND, changed_at, CURRENT_TIMESTAMP(6)) / 1000 AS SIGNED) AS ageMs`;
 
 /** The move of one owner, if the shard has one on record. */
 export const readMove = (table: string, owner: Buffer): Statement => ({
-  sql: `SELECT ${moveColumns} FROM ${movesTable} WHERE owner_table = ? AND owner = ?`,
-  params: [table, owner],
+  sql: `SELECT ${moveColumns} FROM ${movesTable} WHERE owner_table = ? AND reversed_owner = ?`,
+  params: [table, reversed(owner)],
 });
 
 /** Moves whose mover has not finished: all of them, for nobody keeps a finished one unnotified. */
 export const readUnfinishedMoves: Statement = {
-  sql: `SELECT ${moveColumns} FROM ${movesTable} WHERE state <> 'moved' OR notified = 0`,
+  sql: `SELECT ${moveColumns} FROM ${movesTable} WHERE state IN ('announced', 'reversing') OR state = 'moved' AND notified = 0`,
   params: [],
 };
 
@@ -136,7 +158,7 @@ export interface RecordedMove extends Move {
 export function recordedMove(row: Readonly<Record<string, unknown>>): RecordedMove {
   return {
     table: String(row.tbl),
-    owner: bytesOf(row.owner),
+    owner: reversed(bytesOf(row.owner)),
     moveId: bytesOf(row.moveId),
     fromLocator: Number(row.slot),
     toLocator: Number(row.toLocator),

@@ -25,6 +25,9 @@ export interface ReadOptions extends CallOptions {
 
 interface Wanted {
   readonly key: RowKey;
+  /** Where its id says that it is. */
+  readonly home: Route;
+  /** Where it is looked for first. */
   readonly route: Route;
 }
 
@@ -141,20 +144,22 @@ export class ReadPath<Schema extends RowSchema> {
     const { codec, topology, table, forwarding } = this.#runtime;
     const key = codec.key(value);
     const home = routePrimaryKey(topology.current, table, value);
-    return { key, route: forwarding?.start(forwardable(table, key), home) ?? home };
+    const route = forwarding?.start(forwardable(table, key), home) ?? home;
+    return { key, home, route };
   }
 
   /** The row where it is, or was forwarded to. */
   #readOne(wanted: Wanted, consistency: Consistency, deadline: Deadline): Promise<Found<Schema>> {
     const { table, forwarding } = this.#runtime;
     if (forwarding === undefined) return this.#readAt(wanted, consistency, deadline);
-    const { key, route: first } = wanted;
+    const { key, home } = wanted;
     return forwarding.follow(
       forwardable(table, key),
-      first,
+      home,
       deadline,
       // A replica of where it went may not have heard of it yet.
-      (route) => this.#readAt({ key, route }, route === first ? consistency : 'primary', deadline),
+      (route) =>
+        this.#readAt({ key, home, route }, route === home ? consistency : 'primary', deadline),
       ({ row }) => row === null,
     );
   }
@@ -222,11 +227,15 @@ export class ReadPath<Schema extends RowSchema> {
   ): Promise<void> {
     const missing = wanted.filter(({ key }) => found.get(key.identity)?.row === null);
     await allEnded(
-      missing.map(async ({ key, route }) => {
+      missing.map(async ({ key, home, route }) => {
         const row = forwardable(this.#runtime.table, key);
         const next = await forwarding.next(row, route, deadline);
-        if (next === undefined) return;
-        found.set(key.identity, await this.#readOne({ key, route: next }, 'primary', deadline));
+        if (next === undefined && route === home) return;
+        const from = next ?? home;
+        found.set(
+          key.identity,
+          await this.#readOne({ key, home, route: from }, 'primary', deadline),
+        );
       }),
     );
   }

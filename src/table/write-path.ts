@@ -89,14 +89,20 @@ export class WritePath<Schema extends RowSchema> {
             else results.push(result);
           }),
         );
-        waiting = await Promise.all(
-          waiting
-            .filter(({ planned }) => refused.has(planned))
-            .map(async ({ planned, index }) => ({
-              planned: await this.#whereOwnerWent(planned, deadline),
-              index,
-            })),
-        );
+        const sentOn = waiting
+          .filter(({ planned }) => refused.has(planned))
+          .map(async ({ planned, index }) => {
+            try {
+              return [{ planned: await this.#whereOwnerWent(planned, deadline), index }];
+            } catch (error) {
+              if (!isMeridianError(error)) throw error;
+              // Of the other rows some may be stored by now.
+              const shard = planned.route.shard.name;
+              results.push({ shard, outcome: 'not-applied', rows: 0, error });
+              return [];
+            }
+          });
+        waiting = (await Promise.all(sentOn)).flat();
         for (const { planned, index } of waiting) rows[index] = planned;
       }
       await this.#forget(forgettable(rows));

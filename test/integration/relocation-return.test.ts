@@ -35,7 +35,7 @@ async function letTimePass(owner: string): Promise<void> {
     await cluster.sql(
       shard,
       `UPDATE meridian_moves SET changed_at = changed_at - INTERVAL 1 MINUTE
-        WHERE owner = ? AND (state <> 'moved' OR notified = 0)`,
+        WHERE reversed_owner = REVERSE(?) AND (state <> 'moved' OR notified = 0)`,
       [bytesOf(owner)],
     );
   }

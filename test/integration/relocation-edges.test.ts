@@ -1,0 +1,150 @@
+import { newId } from 'meridian/sharding';
+import mysql from 'mysql2/promise';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { failureOf, type Opened, TestCluster } from '../support/cluster.ts';
+import { createGroupTables, group } from '../support/groups.ts';
+
+let cluster: TestCluster;
+let data: Opened<typeof group>['data'];
+let other: Opened<typeof group>['data'];
+
+beforeAll(async () => {
+  cluster = await TestCluster.start();
+  await createGroupTables(cluster);
+  ({ data } = await cluster.openWith(group));
+  ({ data: other } = await cluster.openWith(group, { region: 'us' }));
+});
+
+afterAll(() => cluster.stop());
+
+const primary = { consistency: 'primary' } as const;
+const bytesOf = (id: string) => Buffer.from(id.replaceAll('-', ''), 'hex');
+
+it('finds a row that was deleted where it had moved, and made again under its old id after the return', async () => {
+  const user = await data.users.insert({ country: 'DE', name: 'Ada' });
+  const row = await data.addresses.insert({ user_id: user.id, city: 'Berlin' });
+  await data.users.relocate(user.id, { country: 'US' });
+  // Both remember that the row went to us.
+  expect(await other.addresses.get(row.id, primary)).toEqual(row);
+  await data.addresses.delete(row.id);
+  await data.users.relocate(user.id, { country: 'DE' });
+  await data.addresses.insert(row);
+  expect(await other.addresses.get(row.id, primary)).toEqual(row);
+  expect(await other.addresses.getMany([row.id], primary)).toEqual([row]);
+  expect((await other.addresses.update(row.id, { city: 'Ulm' })).affected).toBe(1);
+  expect((await other.addresses.delete(row.id)).affected).toBe(1);
+});
+
+it('an owner that was deleted where it had moved is not made again there under a row that says otherwise', async () => {
+  const user = await data.users.insert({ country: 'DE', name: 'Ada' });
+  await data.users.relocate(user.id, { country: 'US' });
+  await data.users.delete(user.id);
+  for (const layer of [data, other]) {
+    const error = await failureOf(layer.users.insert(user));
+    expect(error).toMatchObject({ code: 'MERIDIAN_ROUTING', outcome: 'not-applied' });
+    expect(await failureOf(layer.users.insertMany([user]))).toMatchObject({
+      code: 'MERIDIAN_ROUTING',
+    });
+  }
+  expect(await cluster.sql('us-1', 'SELECT 1 FROM users WHERE id = ?', [bytesOf(user.id)])).toEqual(
+    [],
+  );
+});
+
+it('gives up when a row is held longer than pauseMs; the owner can be written at once', async () => {
+  const user = await data.users.insert({ country: 'DE', name: 'Ada' });
+  const row = await data.addresses.insert({ user_id: user.id, city: 'Berlin' });
+  const holder = await mysql.createConnection({ uri: cluster.url('eu-1') });
+  await holder.beginTransaction();
+  await holder.query("UPDATE addresses SET city = 'held' WHERE id = ?", [bytesOf(row.id)]);
+  const startedAt = performance.now();
+  const error = await failureOf(data.users.relocate(user.id, { country: 'US' }, { pauseMs: 300 }));
+  expect(error).toMatchObject({ reason: 'busy', retryable: true, outcome: 'not-applied' });
+  expect(performance.now() - startedAt).toBeLessThan(2_000);
+  expect((await data.users.update(user.id, { name: 'Ada L.' })).affected).toBe(1);
+  await holder.rollback();
+  await holder.end();
+  expect(await data.addresses.get(row.id, primary)).toEqual(row);
+  const moved = await data.users.relocate(user.id, { country: 'US' });
+  expect(moved.rows).toBe(2);
+});
+
+it('announces a move although others never stop to insert', async () => {
+  const user = await data.users.insert({ country: 'DE', name: 'Ada' });
+  const busy = await data.users.insert({ country: 'DE', name: 'Busy' });
+  let over = false;
+  const writer = async () => {
+    const connection = await mysql.createConnection({ uri: cluster.url('eu-1') });
+    while (!over) {
+      await connection.beginTransaction();
+      await connection.query('INSERT INTO addresses (id, user_id, city) VALUES (?, ?, ?)', [
+        bytesOf(newId(1, 1)),
+        bytesOf(busy.id),
+        'x',
+      ]);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      await connection.commit();
+    }
+    await connection.end();
+  };
+  const writers = Array.from({ length: 6 }, writer);
+  const startedAt = performance.now();
+  const moved = await data.users.relocate(user.id, { country: 'US' }).then(
+    ({ rows }) => rows,
+    (error) => error,
+  );
+  over = true;
+  await Promise.all(writers);
+  expect([moved, performance.now() - startedAt < 3_000]).toEqual([1, true]);
+});
+
+it('everything is read everywhere although a mover died', async () => {
+  const user = await data.users.insert({ country: 'DE', name: 'Ada' });
+  await cluster.sql(
+    'eu-1',
+    `INSERT INTO meridian_moves (owner_table, reversed_owner, move_id, slot, to_locator, state, changed_at)
+      VALUES ('users', REVERSE(?), ?, 260, 516, 'announced', CURRENT_TIMESTAMP(6) - INTERVAL 1 MINUTE)`,
+    [bytesOf(user.id), bytesOf(newId(1, 2))],
+  );
+  const [found] = await other.users.everywhere.query(
+    'SELECT COUNT(*) AS n FROM users WHERE id = ?',
+    [bytesOf(user.id)],
+  );
+  expect(Number(found?.n)).toBe(1);
+});
+
+it('takes keys in capitals and as bytes', async () => {
+  const user = await data.users.insert({ country: 'DE', name: 'Ada' });
+  const row = await data.addresses.insert({ user_id: user.id, city: 'Berlin' });
+  const note = await data.notes.insert({ owner: user.id, text: 'hello', at: new Date(0) });
+  await data.users.relocate(user.id.toUpperCase(), { country: 'US' });
+  for (const layer of [data, other]) {
+    for (const key of [user.id.toUpperCase(), user.id]) {
+      expect(await layer.addresses.at(key).list()).toEqual([row]);
+      expect(await layer.addresses.at(key).get(row.id.toUpperCase())).toEqual(row);
+      expect(await layer.notes.at(key).list()).toEqual([note]);
+      expect(await layer.notes.at(key).get(note.id)).toEqual(note);
+    }
+    expect((await layer.users.get(user.id.toUpperCase(), primary))?.country).toBe('US');
+    const stranger = await layer.users.insert({ country: 'DE', name: 'Bob' });
+    expect(await layer.addresses.at(stranger.id).get(row.id)).toBeNull();
+    expect(await layer.addresses.at(user.id).get(row.id)).toEqual(row);
+  }
+});
+
+it('moves 5,000 rows within the pause', async () => {
+  const user = await data.users.insert({ country: 'DE', name: 'Ada' });
+  await data.addresses.insertMany(
+    Array.from({ length: 5_000 }, (_, index) => ({ user_id: user.id, city: `city ${index}` })),
+  );
+  const moved = await data.users.relocate(user.id, { country: 'US' });
+  expect(moved.rows).toBe(5_001);
+  console.log('paused for', moved.pausedMs);
+  const ids = (await data.addresses.at(user.id).list({ limit: 10_000 })).map(({ id }) => id);
+  expect(ids).toHaveLength(5_000);
+  const startedAt = performance.now();
+  const cold = await cluster.openWith(group, { redis: false });
+  const rows = await cold.data.addresses.getMany(ids);
+  expect(rows.every((row) => row !== null)).toBe(true);
+  console.log('getMany of 5,000 took', performance.now() - startedAt);
+});
