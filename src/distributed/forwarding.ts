@@ -2,11 +2,11 @@ import { UnavailableError } from '../errors/database-error.ts';
 import { ownerMovedState } from '../errors/driver-fault.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import { readForward, writeForward } from '../mysql/moves-table.ts';
+import { bytesOf, readForward, readForwards, writeForward } from '../mysql/moves-table.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import { routeForwarded } from '../routing/router.ts';
-import { uuidToBytes } from '../sharding/uuid.ts';
+import { uuidFromBytes, uuidToBytes } from '../sharding/uuid.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import { ShardMovements } from './shard-movements.ts';
@@ -14,6 +14,7 @@ import { ShardMovements } from './shard-movements.ts';
 /** More hops than any owner takes between two looks; more would be a circle. */
 const mostHops = 32;
 const mostHints = 10_000;
+const marksPerQuestion = 256;
 
 /** How long a move that is in the way may take to be ended. */
 const settlingMs = 2_000;
@@ -99,6 +100,33 @@ export class Forwarding {
     await movements.refresh(deadline);
     if (movements.isSettled(route.locator)) return undefined;
     return this.#follow(row, route, deadline);
+  }
+
+  /** {@link next} of many rows of one table, with one question for every 256 of a shard. */
+  async nextMany(
+    rows: readonly { readonly row: Forwardable; readonly route: Route }[],
+    deadline: Deadline,
+  ): Promise<(Route | undefined)[]> {
+    const nexts = new Map<Forwardable, Route>();
+    const byShard = new Map<Shard, typeof rows>();
+    for (const one of rows) {
+      const { shard } = one.route;
+      byShard.set(shard, [...(byShard.get(shard) ?? []), one]);
+    }
+    await Promise.all(
+      [...byShard].map(async ([shard, asked]) => {
+        const movements = this.movementsOf(shard);
+        const isOpen = ({ route }: { readonly route: Route }) =>
+          !movements.isSettled(route.locator);
+        if (!asked.some(isOpen)) return;
+        await movements.refresh(deadline);
+        const open = asked.filter(isOpen);
+        for (let start = 0; start < open.length; start += marksPerQuestion) {
+          await this.#followMany(open.slice(start, start + marksPerQuestion), nexts, deadline);
+        }
+      }),
+    );
+    return rows.map(({ row }) => nexts.get(row));
   }
 
   /** Where an owner is now, as far as can be told. */
@@ -237,6 +265,38 @@ export class Forwarding {
     const next = routeForwarded(this.#topology.current, route.keyspace, Number(rows[0].locator));
     this.#remember(row, next);
     return next;
+  }
+
+  async #followMany(
+    asked: readonly { readonly row: Forwardable; readonly route: Route }[],
+    nexts: Map<Forwardable, Route>,
+    deadline: Deadline,
+  ): Promise<void> {
+    const [first] = asked;
+    if (first === undefined) return;
+    const { shard, keyspace } = first.route;
+    const { table, owners } = first.row;
+    const statement = readForwards(
+      table,
+      owners,
+      asked.map(({ row }) => uuidToBytes(row.id)),
+    );
+    const { rows } = await this.#executor.runStatement(
+      [shard.primary],
+      statement,
+      'read',
+      deadline,
+    );
+    const locators = new Map(
+      rows.map(({ id, locator }) => [uuidFromBytes(bytesOf(id)), Number(locator)]),
+    );
+    for (const { row } of asked) {
+      const locator = locators.get(row.id);
+      if (locator === undefined) continue;
+      const next = routeForwarded(this.#topology.current, keyspace, locator);
+      this.#remember(row, next);
+      nexts.set(row, next);
+    }
   }
 
   #remember(row: Forwardable, { locator }: Route): void {

@@ -180,6 +180,22 @@ export const readForward = (table: string, owners: string, id: Uint8Array): Stat
   params: [table, owners, id],
 });
 
+/** {@link readForward} of many; padded to the next power of two, so that few texts serve all sizes. */
+export const readForwards = (
+  table: string,
+  owners: string,
+  ids: readonly Uint8Array[],
+): Statement => {
+  const [first] = ids;
+  if (first === undefined) throw new TypeError('somebody must be asked for');
+  const size = 2 ** Math.ceil(Math.log2(ids.length));
+  const padding = Array<Uint8Array>(size - ids.length).fill(first);
+  return {
+    sql: `SELECT row_id AS id, locator FROM ${forwardTable} WHERE row_table IN (?, ?) AND row_id IN (${Array(size).fill('?').join(', ')})`,
+    params: [table, owners, ...ids, ...padding],
+  };
+};
+
 export const writeForward = (
   table: string,
   id: Uint8Array,

@@ -1,4 +1,4 @@
-import { newId } from 'meridian/sharding';
+import { decodeId, newId } from 'meridian/sharding';
 import mysql from 'mysql2/promise';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { failureOf, type Opened, TestCluster } from '../support/cluster.ts';
@@ -100,11 +100,17 @@ it('announces a move although others never stop to insert', async () => {
 
 it('everything is read everywhere although a mover died', async () => {
   const user = await data.users.insert({ country: 'DE', name: 'Ada' });
+  const elsewhere = await data.users.insert({ country: 'US', name: 'Bob' });
   await cluster.sql(
     'eu-1',
     `INSERT INTO meridian_moves (owner_table, reversed_owner, move_id, slot, to_locator, state, changed_at)
-      VALUES ('users', REVERSE(?), ?, 260, 516, 'announced', CURRENT_TIMESTAMP(6) - INTERVAL 1 MINUTE)`,
-    [bytesOf(user.id), bytesOf(newId(1, 2))],
+      VALUES ('users', REVERSE(?), ?, ?, ?, 'announced', CURRENT_TIMESTAMP(6) - INTERVAL 1 MINUTE)`,
+    [
+      bytesOf(user.id),
+      bytesOf(newId(1, 2)),
+      decodeId(user.id).locator,
+      decodeId(elsewhere.id).locator,
+    ],
   );
   const [found] = await other.users.everywhere.query(
     'SELECT COUNT(*) AS n FROM users WHERE id = ?',
