@@ -196,14 +196,13 @@ export class ReadPath<Schema extends RowSchema> {
     if (forwarding === undefined) return found;
     let asked = wanted;
     for (let hop = 0; hop < hopsTogether; hop++) {
-      const missing = asked.filter(({ key }) => found.get(key.identity)?.row === null);
-      const nexts = await forwarding.nextMany(
-        missing.map(({ key, route }) => ({ row: forwardable(table, key), route })),
-        deadline,
-      );
-      asked = missing.flatMap((one, index) => {
+      const missing = asked
+        .filter(({ key }) => found.get(key.identity)?.row === null)
+        .map((one) => ({ ...one, row: forwardable(table, one.key) }));
+      const nexts = await forwarding.nextMany(missing, deadline);
+      asked = missing.flatMap((one) => {
         // Without a mark at the end of a stale hint it is at home, if anywhere.
-        const route = nexts[index] ?? one.home;
+        const route = nexts.get(one.row) ?? one.home;
         return route === one.route ? [] : [{ ...one, route }];
       });
       if (asked.length === 0) return found;

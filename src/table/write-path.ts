@@ -1,4 +1,5 @@
-import { type Forwardable, type Forwarding, isOwnerMoved } from '../distributed/forwarding.ts';
+import { type Forwarding, isOwnerMoved } from '../distributed/forwarding.ts';
+import type { Forwardable } from '../distributed/forwarding-marks.ts';
 import { AbortedError, TimeoutError } from '../errors/call-error.ts';
 import { UnknownOutcomeError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
