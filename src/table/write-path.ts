@@ -90,20 +90,22 @@ export class WritePath<Schema extends RowSchema> {
             else results.push(result);
           }),
         );
-        const sentOn = waiting
-          .filter(({ planned }) => refused.has(planned))
-          .map(async ({ planned, index }) => {
-            try {
-              return [{ planned: await this.#whereOwnerWent(planned, deadline), index }];
-            } catch (error) {
-              if (!isMeridianError(error)) throw error;
-              // Of the other rows some may be stored by now.
-              const shard = planned.route.shard.name;
-              results.push({ shard, outcome: 'not-applied', rows: 0, error });
-              return [];
-            }
-          });
-        waiting = (await Promise.all(sentOn)).flat();
+        const places = new Map<string, Route>();
+        const sentOn: typeof waiting = [];
+        const lost = new Map<string, ShardResult>();
+        for (const { planned, index } of waiting.filter((one) => refused.has(one.planned))) {
+          try {
+            const next = await this.#whereOwnerWent(planned, places, deadline);
+            sentOn.push({ planned: next, index });
+          } catch (error) {
+            if (!isMeridianError(error)) throw error;
+            // Of the other rows some may be stored by now.
+            const shard = planned.route.shard.name;
+            lost.set(shard, { shard, outcome: 'not-applied', rows: 0, error });
+          }
+        }
+        results.push(...lost.values());
+        waiting = sentOn;
         for (const { planned, index } of waiting) rows[index] = planned;
       }
       await this.#forget(forgettable(rows));
@@ -135,12 +137,15 @@ export class WritePath<Schema extends RowSchema> {
 
   async #whereOwnerWent(
     planned: PlannedRow<Schema>,
+    places: Map<string, Route>,
     deadline: Deadline,
   ): Promise<PlannedRow<Schema>> {
     const { forwarding, table } = this.#runtime;
     if (forwarding === undefined) return planned;
     const owner = ownerOf(table, planned.row);
-    const route = await forwarding.afterRefusal(owner, planned.route, deadline);
+    const route =
+      places.get(owner.id) ?? (await forwarding.afterRefusal(owner, planned.route, deadline));
+    places.set(owner.id, route);
     await placeOwnId(this.#runtime, planned, route, deadline);
     return planned.at(route);
   }
