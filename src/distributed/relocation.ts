@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { UnknownOutcomeError } from '../errors/database-error.ts';
+import { RolledBackError, UnknownOutcomeError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
@@ -31,6 +31,8 @@ import { knowledgeMs } from './shard-movements.ts';
 
 /** Clocks of two processes may run a little differently. */
 const clockMarginMs = 50;
+
+const attempts = 3;
 
 /** Which owner goes where. */
 export interface RelocationOrder {
@@ -88,6 +90,20 @@ export class Relocation {
    * away and it can't be told yet on which side the owner ended: it settles by itself.
    */
   async relocate(order: RelocationOrder, deadline: Deadline): Promise<Relocated> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#attempt(order, deadline);
+      } catch (error) {
+        // Movers and writers may deadlock; the server has then chosen this move, and all is as before.
+        const isDeadlock =
+          error instanceof RelocationError && error.cause instanceof RolledBackError;
+        const hasTime = deadline.remainingMs > order.pauseMs + knowledgeMs;
+        if (!isDeadlock || !hasTime || attempt === attempts) throw error;
+      }
+    }
+  }
+
+  async #attempt(order: RelocationOrder, deadline: Deadline): Promise<Relocated> {
     const { group, from, to } = order;
     const { tables, foreignKeys } = await copiedGroup(
       group,
@@ -147,7 +163,7 @@ export class Relocation {
 
   /** Step 2, for at most `pauseMs`: then the server lets go of everything. */
   async #copyAndFlip(flight: Flight, deadline: Deadline) {
-    const { order, move, tables } = flight;
+    const { order } = flight;
     const pausedAt = performance.now();
     const isolation = 'REPEATABLE READ';
     const longest = Math.max(1, Math.min(order.pauseMs, deadline.remainingMs));
@@ -157,20 +173,15 @@ export class Relocation {
         order.from.shard.primary,
         pause,
         async (source) => {
-          const { value } = await runTransaction(
-            this.#executor,
-            order.to.shard.primary,
-            pause,
-            (target) => this.#copy(flight, source, target, pause),
-            isolation,
-          );
-          for (const table of tables.toReversed()) {
-            const owner = ownerParam(table, move.owner);
-            await source.run(forwardRows(table, owner, move.toLocator, move.moveId));
-            await source.run(deleteOwned(table, owner));
-          }
-          await source.run(flipMove(move));
-          return value;
+          const { primary } = order.to.shard;
+          const arrive = async (target: TransactionScope) => {
+            const copied = await this.#copy(flight, source, target);
+            // Before the arrival is committed, so that what the shard has against it undoes that too.
+            await this.#leave(flight, source, pause);
+            return copied;
+          };
+          const arrived = await runTransaction(this.#executor, primary, pause, arrive, isolation);
+          return arrived.value;
         },
         isolation,
       ),
@@ -182,7 +193,6 @@ export class Relocation {
     { order, move, tables, foreignKeys }: Flight,
     source: TransactionScope,
     target: TransactionScope,
-    pause: Deadline,
   ): Promise<number> {
     await target.run(recordArrival(move));
     await target.run(expectArrival(move));
@@ -198,12 +208,25 @@ export class Relocation {
       await target.run(setColumns(owners, ownerParam(owners, move.owner), order.patch));
     }
     await target.run(nameArrival(null));
+    return rows;
+  }
+
+  async #leave(
+    { order, move, tables }: Flight,
+    source: TransactionScope,
+    pause: Deadline,
+  ): Promise<void> {
     // After the rows: a writer holds a row of its own when it comes to ask about the move.
     const { primary } = order.from.shard;
     await this.#executor.runStatement([primary], beginCrossing(move), 'write', pause);
     const { affected: held } = await source.run(lockCrossing(move));
     if (held === 0) throw busy(order.from.shard, move.table, 'The move was given up for dead');
-    return rows;
+    for (const table of tables.toReversed()) {
+      const owned = ownerParam(table, move.owner);
+      await source.run(forwardRows(table, owned, move.toLocator, move.moveId));
+      await source.run(deleteOwned(table, owned));
+    }
+    await source.run(flipMove(move));
   }
 
   /** On which side the owner is, after a failure. Under a deadline of its own: the caller's may be over. */
