@@ -7,7 +7,7 @@ import {
   readTriggerNames,
   triggerExists,
 } from '../mysql/fence-triggers.ts';
-import { spreadKeys } from '../mysql/moves-table.ts';
+import { keysAreSpread, spreadKeys } from '../mysql/moves-table.ts';
 import { type CopiedTable, isBinaryId } from '../mysql/row-copy.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import { within } from '../resilience/within.ts';
@@ -42,11 +42,14 @@ export async function installFence(
       ownerIsBinary: isBinaryId(ownerColumn),
     }),
   );
-  const { rows } = await executor.runStatement([shard.primary], readTriggerNames, 'read', deadline);
+  const { primary } = shard;
+  const isSpread = keysAreSpread(owners.table);
+  if ((await executor.runStatement([primary], isSpread, 'read', deadline)).rows.length === 0) {
+    await executor.runStatement([primary], spreadKeys(owners.table), 'write', deadline);
+  }
+  const { rows } = await executor.runStatement([primary], readTriggerNames, 'read', deadline);
   const present = new Set(rows.map(({ name }) => String(name)));
   const missing = wanted.filter(({ name }) => !present.has(name));
-  if (missing.length === 0) return;
-  await executor.runStatement([shard.primary], spreadKeys(owners.table), 'write', deadline);
   for (const trigger of missing) await define(shard, trigger, missing, executor, deadline);
 }
 
@@ -77,7 +80,7 @@ async function define(
           path: `shards.${shard.name}.primary`,
           message:
             'this user may not create triggers. Grant it TRIGGER (and set log_bin_trust_function_creators), ' +
-            `or run as an administrator:\n${missing.map((trigger) => trigger.ddl).join(';\n')};`,
+            `or run as an administrator:\nDELIMITER //\n${missing.map((trigger) => `${trigger.ddl} //\n`).join('')}DELIMITER ;`,
         },
       ],
       { cause: error },

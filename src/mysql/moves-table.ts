@@ -37,6 +37,12 @@ export const spreadKeys = (table: string): Statement => ({
   once: true,
 });
 
+/** A row if {@link spreadKeys} has been at work. */
+export const keysAreSpread = (table: string): Statement => ({
+  sql: `SELECT 1 AS found FROM ${movesTable} WHERE owner_table = ? AND reversed_owner = ?`,
+  params: [table, Buffer.alloc(16)],
+});
+
 const gaps = 1_024;
 
 const reversed = (owner: Buffer): Buffer => Buffer.from(owner).reverse();

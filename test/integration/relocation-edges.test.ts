@@ -234,3 +234,28 @@ it('closes in good time while an owner is moved', async () => {
   const country = await moving;
   expect(await other.users.get(user.id, primary)).toEqual({ ...user, country });
 });
+
+it('tells a user who may not define triggers what an administrator has to run', async () => {
+  const owned = {
+    user: decodeURIComponent(new URL(cluster.url('us-1')).username),
+    shard: 'us-1',
+  } as const;
+  const fences = await cluster.sql(
+    owned.shard,
+    "SELECT trigger_name AS name FROM information_schema.triggers WHERE trigger_name LIKE 'meridian%'",
+  );
+  for (const { name } of fences) await cluster.sql(owned.shard, `DROP TRIGGER ${String(name)}`);
+  const [database] = await cluster.sql(owned.shard, 'SELECT DATABASE() AS name');
+  const on = `TRIGGER ON \`${String(database?.name)}\`.*`;
+  await cluster.sql(owned.shard, `REVOKE ${on} FROM '${owned.user}'@'%'`);
+  const { data: barred } = await cluster.openWith(group);
+  const user = await barred.users.insert({ country: 'US', name: 'Ada' });
+  const error = await failureOf(barred.users.relocate(user.id, { country: 'DE' }));
+  expect(error).toMatchObject({ code: 'MERIDIAN_CONFIG', outcome: 'not-applied' });
+  const script = /DELIMITER \/\/\n(?<all>[\s\S]*)DELIMITER ;/.exec(String(error))?.groups?.all ?? '';
+  const statements = script.split('//\n').filter((statement) => statement !== '');
+  expect(statements).toHaveLength(9);
+  for (const statement of statements) await cluster.sql(owned.shard, statement);
+  expect(await barred.users.relocate(user.id, { country: 'DE' })).toMatchObject({ rows: 1 });
+  await cluster.sql(owned.shard, `GRANT ${on} TO '${owned.user}'@'%'`);
+});
