@@ -2,18 +2,16 @@ import { UnavailableError } from '../errors/database-error.ts';
 import { ownerMovedState } from '../errors/driver-fault.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import { readForward, writeForward } from '../mysql/moves-table.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import { routeForwarded } from '../routing/router.ts';
-import { uuidToBytes } from '../sharding/uuid.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
+import { type Forwardable, ForwardingMarks, type Missed } from './forwarding-marks.ts';
 import { ShardMovements } from './shard-movements.ts';
 
 /** More hops than any owner takes between two looks; more would be a circle. */
 const mostHops = 32;
-const mostHints = 10_000;
 
 /** How long a move that is in the way may take to be ended. */
 const settlingMs = 2_000;
@@ -25,15 +23,6 @@ export type SettleMoves = (
   deadline: Deadline,
 ) => Promise<unknown>;
 
-/** What names a row, or an owner, wherever it lives. */
-export interface Forwardable {
-  readonly table: string;
-  /** The table of the owners of its group; its own where it has none. */
-  readonly owners: string;
-  /** UUID text, lower case. */
-  readonly id: string;
-}
-
 /**
  * Finds rows whose owner was moved: their ids go on naming the old place, where a mark says which
  * slot they went to. What is not found, and what a shard answered about an owner as a whole, is
@@ -42,15 +31,15 @@ export interface Forwardable {
 export class Forwarding {
   readonly #topology: TopologyStore;
   readonly #executor: Executor;
+  readonly #marks: ForwardingMarks;
   readonly #shards = new Map<string, ShardMovements>();
-  /** Where rows were last seen to have gone: where to start, never what to believe. */
-  readonly #hints = new Map<string, readonly number[]>();
   readonly #settling = new Map<string, Promise<unknown>>();
   #settleMoves: SettleMoves = async () => {};
 
   constructor(topology: TopologyStore, executor: Executor) {
     this.#topology = topology;
     this.#executor = executor;
+    this.#marks = new ForwardingMarks(topology, executor);
   }
 
   /**
@@ -78,15 +67,14 @@ export class Forwarding {
 
   /** Where to look first for a row whose id names `home`. No I/O. */
   start(row: Forwardable, home: Route): Route {
-    if (this.#hints.size === 0) return home;
-    const locator = this.#hints.get(keyOf(row))?.at(-1);
+    const locator = this.#marks.hintsOf(row).at(-1);
     if (locator === undefined || locator === home.locator) return home;
     return routeForwarded(this.#topology.current, home.keyspace, locator);
   }
 
   /** The slots that the ids of an owner's rows may name, as far as this process has seen them. */
   locatorsOf(owner: Forwardable, home: Route): readonly number[] {
-    return [home.locator, ...(this.#hints.get(keyOf(owner)) ?? [])];
+    return [home.locator, ...this.#marks.hintsOf(owner)];
   }
 
   /**
@@ -98,7 +86,35 @@ export class Forwarding {
     if (movements.isSettled(route.locator)) return undefined;
     await movements.refresh(deadline);
     if (movements.isSettled(route.locator)) return undefined;
-    return this.#follow(row, route, deadline);
+    return this.#marks.read(row, route, deadline);
+  }
+
+  /** {@link next} of many rows of one table, with few questions. */
+  async nextMany(
+    missed: readonly Missed[],
+    deadline: Deadline,
+  ): Promise<ReadonlyMap<Forwardable, Route>> {
+    const byShard = new Map<Shard, Missed[]>();
+    for (const one of missed) {
+      const { shard } = one.route;
+      const onShard = byShard.get(shard);
+      if (onShard === undefined) byShard.set(shard, [one]);
+      else onShard.push(one);
+    }
+    const nexts = await Promise.all(
+      [...byShard].map(async ([shard, onShard]) => {
+        const movements = this.movementsOf(shard);
+        const isOpen = ({ route }: Missed) => !movements.isSettled(route.locator);
+        if (onShard.some(isOpen)) await movements.refresh(deadline);
+        return [...(await this.#marks.readMany(onShard.filter(isOpen), deadline))];
+      }),
+    );
+    return new Map(nexts.flat());
+  }
+
+  /** Marks on the shard that a row's id names that the row is in another slot from its first day. */
+  mark(row: Forwardable, home: Route, to: Route, deadline: Deadline): Promise<void> {
+    return this.#marks.write(row, home, to, deadline);
   }
 
   /** Where an owner is now, as far as can be told. */
@@ -133,7 +149,7 @@ export class Forwarding {
     const result = await this.#pursue(row, path, deadline, work, isVoid);
     if (!isVoid(result) || path.hasBeenTo(home)) return result;
     // A row that was deleted where it had gone, and made again under its old id, left no mark there.
-    this.#hints.delete(keyOf(row));
+    this.#marks.forgetHints(row);
     return this.#pursue(row, new Path(home), deadline, work, isVoid);
   }
 
@@ -153,7 +169,7 @@ export class Forwarding {
         if (next === undefined) return result;
       } catch (error) {
         if (!mayBeMoved(error)) throw error;
-        next = await this.#follow(row, path.route, deadline);
+        next = await this.#marks.read(row, path.route, deadline);
         if (next === undefined && !isOwnerMoved(error)) throw error;
       }
       await this.#go(path, next, deadline);
@@ -164,7 +180,7 @@ export class Forwarding {
   /** Where to try again what a shard refused because the owner is not, or not only, there. */
   async afterRefusal(owner: Forwardable, route: Route, deadline: Deadline): Promise<Route> {
     const path = new Path(route);
-    await this.#go(path, await this.#follow(owner, route, deadline), deadline);
+    await this.#go(path, await this.#marks.read(owner, route, deadline), deadline);
     return this.end(owner, path.route, deadline);
   }
 
@@ -201,18 +217,6 @@ export class Forwarding {
     );
   }
 
-  /** Marks on the shard that a row's id names that the row is in another slot from its first day. */
-  async mark(
-    { table, id }: Forwardable,
-    home: Route,
-    to: Route,
-    deadline: Deadline,
-  ): Promise<void> {
-    if (home.locator === to.locator) return;
-    const statement = writeForward(table, uuidToBytes(id), to.locator, Buffer.alloc(16));
-    await this.#executor.runStatement([home.shard.primary], statement, 'write', deadline);
-  }
-
   movementsOf(shard: Shard): ShardMovements {
     let movements = this.#shards.get(shard.name);
     if (movements === undefined) {
@@ -228,26 +232,6 @@ export class Forwarding {
     if (movements.isSettled(locator)) return;
     // If it fails, whoever needs the answer asks again and hears of it.
     movements.refresh(deadline).catch(() => undefined);
-  }
-
-  async #follow(row: Forwardable, route: Route, deadline: Deadline): Promise<Route | undefined> {
-    const endpoints = [route.shard.primary];
-    const statement = readForward(row.table, row.owners, uuidToBytes(row.id));
-    const { rows } = await this.#executor.runStatement(endpoints, statement, 'read', deadline);
-    if (rows[0] === undefined) return undefined;
-    const next = routeForwarded(this.#topology.current, route.keyspace, Number(rows[0].locator));
-    this.#remember(row, next);
-    return next;
-  }
-
-  #remember(row: Forwardable, { locator }: Route): void {
-    const key = keyOf(row);
-    const chain = (this.#hints.get(key) ?? []).filter((known) => known !== locator);
-    this.#hints.delete(key);
-    this.#hints.set(key, [...chain, locator]);
-    if (this.#hints.size <= mostHints) return;
-    const [oldest] = this.#hints.keys();
-    if (oldest !== undefined) this.#hints.delete(oldest);
   }
 }
 
@@ -292,8 +276,4 @@ class Path {
     this.#been.add(this.#route.locator);
     this.#route = next;
   }
-}
-
-function keyOf({ owners, id }: Forwardable): string {
-  return `${owners}:${id}`;
 }

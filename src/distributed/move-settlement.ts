@@ -23,7 +23,7 @@ import { routeForwarded } from '../routing/router.ts';
 import { uuidFromBytes } from '../sharding/uuid.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
-import type { Forwardable } from './forwarding.ts';
+import type { Forwardable } from './forwarding-marks.ts';
 import { copiedTables, type Group, ownerParam } from './moving-group.ts';
 
 /** How a move ended. `gone`: somebody else has settled it. */

@@ -1,31 +1,26 @@
 import { randomBytes } from 'node:crypto';
-import {
-  DuplicateKeyError,
-  RolledBackError,
-  UnknownOutcomeError,
-} from '../errors/database-error.ts';
+import { RolledBackError, UnknownOutcomeError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
+import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import { runTransaction, type TransactionScope } from '../execution/transaction.ts';
 import type { ForeignKey } from '../mysql/foreign-keys.ts';
 import {
-  announceMove,
   beginCrossing,
   expectArrival,
   flipMove,
   lockCrossing,
   type Move,
   nameArrival,
-  type RecordedMove,
-  readMove,
   recordArrival,
-  recordedMove,
 } from '../mysql/moves-table.ts';
 import { type CopiedTable, deleteOwned, forwardRows, setColumns } from '../mysql/row-copy.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import { Deadline } from '../resilience/deadline.ts';
+import { within } from '../resilience/within.ts';
 import type { Route } from '../routing/route.ts';
 import { uuidToBytes } from '../sharding/uuid.ts';
+import { announce } from './announce.ts';
 import { copyRows, verifyRows } from './copy-rows.ts';
 import { installFence } from './fence.ts';
 import { assertNothingIsCut } from './group-references.ts';
@@ -37,7 +32,7 @@ import { knowledgeMs } from './shard-movements.ts';
 
 /** Clocks of two processes may run a little differently. */
 const clockMarginMs = 50;
-const settlePauseMs = 20;
+
 const attempts = 3;
 
 /** Which owner goes where. */
@@ -96,6 +91,20 @@ export class Relocation {
    * away and it can't be told yet on which side the owner ended: it settles by itself.
    */
   async relocate(order: RelocationOrder, deadline: Deadline): Promise<Relocated> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#attempt(order, deadline);
+      } catch (error) {
+        // Movers and writers may deadlock; the server has then chosen this move, and all is as before.
+        const isDeadlock =
+          error instanceof RelocationError && error.cause instanceof RolledBackError;
+        const hasTime = deadline.remainingMs > order.pauseMs + knowledgeMs;
+        if (!isDeadlock || !hasTime || attempt === attempts) throw error;
+      }
+    }
+  }
+
+  async #attempt(order: RelocationOrder, deadline: Deadline): Promise<Relocated> {
     const { group, from, to } = order;
     const { tables, foreignKeys } = await copiedGroup(
       group,
@@ -113,16 +122,16 @@ export class Relocation {
       toLocator: to.locator,
     };
     const flight: Flight = { order, move, tables, foreignKeys };
-    let copied = { rows: 0, pausedMs: 0 };
+    await this.#announce(flight, deadline);
+    let moved = { rows: 0, pausedMs: 0 };
     try {
-      await this.#announce(flight, deadline);
       await deadline.pause(knowledgeMs + clockMarginMs);
-      copied = await this.#copyAndFlip(flight, deadline);
+      moved = await this.#copyAndFlip(flight, deadline);
     } catch (error) {
       const ending = await this.#settle(flight, error);
       if (ending !== 'moved') throw refusalOf(error, order);
     }
-    return { ...copied, ...(await this.#finish(flight)) };
+    return { ...moved, ...(await this.#finish(flight)) };
   }
 
   /** The owner has moved whatever happens here; what can't be done now is left to the sweeper. */
@@ -141,113 +150,52 @@ export class Relocation {
     }
   }
 
-  /** Waits for who changes this owner just now as long as they would have to wait for the mover. */
-  async #announce({ order, move }: Flight, whole: Deadline): Promise<void> {
-    const patience = patienceOf(order, whole);
+  async #announce(flight: Flight, deadline: Deadline): Promise<void> {
+    const { order, move } = flight;
+    const patience = Math.max(1, Math.min(order.pauseMs, deadline.remainingMs));
     try {
-      await this.#putOnRecord(order, move, patience.deadline);
-    } finally {
-      patience.end();
+      await within(patience, deadline, (waiting) =>
+        announce(move, order, this.#executor, this.#settlement, waiting),
+      );
+    } catch (error) {
+      if (!isMeridianError(error) || error.outcome !== 'unknown') throw error;
+      await this.#settle(flight, error);
+      throw refusalOf(error, order);
     }
   }
 
-  async #putOnRecord(order: RelocationOrder, move: Move, deadline: Deadline): Promise<void> {
-    const { from, group } = order;
-    for (;;) {
-      try {
-        await this.#executor.runStatement(
-          [from.shard.primary],
-          announceMove(move),
-          'write',
-          deadline,
-        );
-        return;
-      } catch (error) {
-        if (!(error instanceof DuplicateKeyError)) throw error;
-      }
-      const earlier = await this.#earlier(move, from, deadline);
-      if (earlier !== undefined) await this.#clear(earlier, from, group, deadline);
-    }
-  }
-
-  /** Ends what an earlier move of the same owner has left on record here. */
-  async #clear(earlier: RecordedMove, from: Route, group: Group, deadline: Deadline) {
-    if (earlier.state === 'moved') {
-      throw busy(from, group[0].table, 'It has just come back here, or moved on');
-    }
-    if (earlier.ageMs < moverLifeMs) throw busy(from, group[0].table, 'It is being moved already');
-    await this.#settlement.settle(earlier, from, group, deadline);
-  }
-
-  async #earlier(
-    { table, owner }: Move,
-    from: Route,
-    deadline: Deadline,
-  ): Promise<RecordedMove | undefined> {
-    const statement = readMove(table, owner);
-    const { rows } = await this.#executor.runStatement(
-      [from.shard.primary],
-      statement,
-      'read',
-      deadline,
-    );
-    return rows[0] === undefined ? undefined : recordedMove(rows[0]);
-  }
-
-  /** Step 2, again when it met those who write meanwhile in a deadlock. */
+  /** Step 2, for at most `pauseMs`: then the server lets go of everything. */
   async #copyAndFlip(flight: Flight, deadline: Deadline) {
-    for (let attempt = 1; ; attempt++) {
-      const progress = { hasArrived: false };
-      try {
-        return await this.#cross(flight, progress, deadline);
-      } catch (error) {
-        const isDeadlock = error instanceof RolledBackError && !progress.hasArrived;
-        if (!isDeadlock || attempt === attempts || deadline.reason !== undefined) throw error;
-      }
-    }
-  }
-
-  /** For at most `pauseMs`: then the servers let go of everything. */
-  async #cross(flight: Flight, progress: { hasArrived: boolean }, deadline: Deadline) {
-    const { order, move, tables } = flight;
+    const { order } = flight;
     const pausedAt = performance.now();
-    const { deadline: pause, end } = patienceOf(order, deadline);
     const isolation = 'REPEATABLE READ';
-    try {
-      const { value: rows } = await runTransaction(
+    const longest = Math.max(1, Math.min(order.pauseMs, deadline.remainingMs));
+    const { value: rows } = await within(longest, deadline, (pause) =>
+      runTransaction(
         this.#executor,
         order.from.shard.primary,
         pause,
         async (source) => {
-          const { value } = await runTransaction(
-            this.#executor,
-            order.to.shard.primary,
-            pause,
-            (target) => this.#copy(flight, source, target, pause),
-            isolation,
-          );
-          progress.hasArrived = true;
-          for (const table of tables.toReversed()) {
-            const owner = ownerParam(table, move.owner);
-            await source.run(forwardRows(table, owner, move.toLocator, move.moveId));
-            await source.run(deleteOwned(table, owner));
-          }
-          await source.run(flipMove(move));
-          return value;
+          const { primary } = order.to.shard;
+          const arrive = async (target: TransactionScope) => {
+            const copied = await this.#copy(flight, source, target);
+            // Before the arrival is committed, so that what the shard has against it undoes that too.
+            await this.#leave(flight, source, pause);
+            return copied;
+          };
+          const arrived = await runTransaction(this.#executor, primary, pause, arrive, isolation);
+          return arrived.value;
         },
         isolation,
-      );
-      return { rows, pausedMs: performance.now() - pausedAt };
-    } finally {
-      end();
-    }
+      ),
+    );
+    return { rows, pausedMs: performance.now() - pausedAt };
   }
 
   async #copy(
     { order, move, tables, foreignKeys }: Flight,
     source: TransactionScope,
     target: TransactionScope,
-    pause: Deadline,
   ): Promise<number> {
     await target.run(recordArrival(move));
     await target.run(expectArrival(move));
@@ -263,31 +211,32 @@ export class Relocation {
       await target.run(setColumns(owners, ownerParam(owners, move.owner), order.patch));
     }
     await target.run(nameArrival(null));
+    return rows;
+  }
+
+  async #leave(
+    { order, move, tables }: Flight,
+    source: TransactionScope,
+    pause: Deadline,
+  ): Promise<void> {
     // After the rows: a writer holds a row of its own when it comes to ask about the move.
     const { primary } = order.from.shard;
     await this.#executor.runStatement([primary], beginCrossing(move), 'write', pause);
     const { affected: held } = await source.run(lockCrossing(move));
     if (held === 0) throw busy(order.from, move.table, 'The move was given up for dead');
-    return rows;
-  }
-
-  /** Each step may be repeated, and meets the locks of those who write meanwhile. */
-  async #untilSettled(order: RelocationOrder, move: Move, patience: Deadline): Promise<MoveEnding> {
-    for (;;) {
-      try {
-        return await this.#settlement.settle(move, order.from, order.group, patience);
-      } catch (error) {
-        if (!(error instanceof RolledBackError)) throw error;
-        await patience.pause(settlePauseMs);
-      }
+    for (const table of tables.toReversed()) {
+      const owned = ownerParam(table, move.owner);
+      await source.run(forwardRows(table, owned, move.toLocator, move.moveId));
+      await source.run(deleteOwned(table, owned));
     }
+    await source.run(flipMove(move));
   }
 
   /** On which side the owner is, after a failure. Under a deadline of its own: the caller's may be over. */
   async #settle({ order, move }: Flight, failure: unknown): Promise<MoveEnding> {
     const patience = new Deadline(moverLifeMs);
     try {
-      return await this.#untilSettled(order, move, patience);
+      return await this.#settlement.settle(move, order.from, order.group, patience);
     } catch (error) {
       if (!isMeridianError(error)) throw error;
       throw new UnknownOutcomeError(
@@ -299,17 +248,4 @@ export class Relocation {
       patience.end();
     }
   }
-}
-
-/** The time for which writers of the owner may have to wait, within that of the whole call. */
-function patienceOf({ pauseMs }: RelocationOrder, whole: Deadline) {
-  const deadline = new Deadline(Math.max(1, Math.min(pauseMs, whole.remainingMs)));
-  const stopListening = whole.onCancel((reason) => deadline.cancel(reason));
-  return {
-    deadline,
-    end() {
-      stopListening();
-      deadline.end();
-    },
-  };
 }

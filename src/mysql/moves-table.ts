@@ -38,6 +38,12 @@ export const spreadKeys = (table: string): Statement => ({
   once: true,
 });
 
+/** A row if {@link spreadKeys} has been at work. */
+export const keysAreSpread = (table: string): Statement => ({
+  sql: `SELECT 1 AS found FROM ${movesTable} WHERE owner_table = ? AND reversed_owner = ?`,
+  params: [table, Buffer.alloc(16)],
+});
+
 const gaps = 1_024;
 
 const reversed = (owner: Buffer): Buffer => Buffer.from(owner).reverse();
@@ -186,6 +192,22 @@ export const readForward = (table: string, owners: string, id: Uint8Array): Stat
   sql: `SELECT locator FROM ${forwardTable} WHERE row_table IN (?, ?) AND row_id = ? LIMIT 1`,
   params: [table, owners, id],
 });
+
+/** {@link readForward} of many; padded to the next power of two, so that few texts serve all sizes. */
+export const readForwards = (
+  table: string,
+  owners: string,
+  ids: readonly Uint8Array[],
+): Statement => {
+  const [first] = ids;
+  if (first === undefined) throw new TypeError('somebody must be asked for');
+  const size = 2 ** Math.ceil(Math.log2(ids.length));
+  const padding = Array<Uint8Array>(size - ids.length).fill(first);
+  return {
+    sql: `SELECT row_id AS id, locator FROM ${forwardTable} WHERE row_table IN (?, ?) AND row_id IN (${Array(size).fill('?').join(', ')})`,
+    params: [table, owners, ...ids, ...padding],
+  };
+};
 
 export const writeForward = (
   table: string,

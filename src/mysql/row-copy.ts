@@ -95,13 +95,13 @@ export function checksum({ table, ownerColumn, columns }: CopiedTable, owner: Sq
   };
 }
 
-/** Hexadecimal, so that no value can pass for the border between two. */
+/** A hash of each value: no value can pass for the border between two, or be too long together. */
 function hashable({ name, dataType }: ColumnShape): string {
   const column = quoteName(name);
-  if (bytes.has(dataType)) return `COALESCE(HEX(${column}), '-')`;
+  if (bytes.has(dataType)) return `COALESCE(MD5(${column}), '-')`;
   // A FLOAT as text has six digits; as a DOUBLE it has all of its own.
   const value = dataType === 'float' ? `${column} + 0e0` : column;
-  return `COALESCE(HEX(CAST(${value} AS CHAR)), '-')`;
+  return `COALESCE(MD5(CAST(${value} AS CHAR)), '-')`;
 }
 
 /** Marks where each of an owner's rows goes. */

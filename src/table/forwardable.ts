@@ -1,4 +1,4 @@
-import type { Forwardable } from '../distributed/forwarding.ts';
+import type { Forwardable } from '../distributed/forwarding-marks.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import { uuidFromBytes } from '../sharding/uuid.ts';
 import type { Table } from './define-table.ts';

@@ -1,6 +1,5 @@
 import { handOut } from '../cache/memory-store.ts';
 import type { ReadThrough } from '../cache/read-through.ts';
-import type { Forwarding } from '../distributed/forwarding.ts';
 import type { CallOptions } from '../execution/calls.ts';
 import type { PointRead } from '../execution/read-batcher.ts';
 import type { Deadline } from '../resilience/deadline.ts';
@@ -23,8 +22,14 @@ export interface ReadOptions extends CallOptions {
   consistency?: Consistency;
 }
 
+/** How often rows are sent on together. */
+const hopsTogether = 3;
+
 interface Wanted {
   readonly key: RowKey;
+  /** Where its id says that it is. */
+  readonly home: Route;
+  /** Where it is looked for first. */
   readonly route: Route;
 }
 
@@ -145,20 +150,22 @@ export class ReadPath<Schema extends RowSchema> {
     const { codec, topology, table, forwarding } = this.#runtime;
     const key = codec.key(value);
     const home = routePrimaryKey(topology.current, table, value);
-    return { key, route: forwarding?.start(forwardable(table, key), home) ?? home };
+    const route = forwarding?.start(forwardable(table, key), home) ?? home;
+    return { key, home, route };
   }
 
   /** The row where it is, or was forwarded to. */
   #readOne(wanted: Wanted, consistency: Consistency, deadline: Deadline): Promise<Found<Schema>> {
     const { table, forwarding } = this.#runtime;
     if (forwarding === undefined) return this.#readAt(wanted, consistency, deadline);
-    const { key, route: first } = wanted;
+    const { key, home } = wanted;
     return forwarding.follow(
       forwardable(table, key),
-      first,
+      home,
       deadline,
       // A replica of where it went may not have heard of it yet.
-      (route) => this.#readAt({ key, route }, route === first ? consistency : 'primary', deadline),
+      (route) =>
+        this.#readAt({ key, home, route }, route === home ? consistency : 'primary', deadline),
       ({ row }) => row === null,
     );
   }
@@ -182,13 +189,47 @@ export class ReadPath<Schema extends RowSchema> {
     return { row: raw === null ? null : codec.decode(raw), route };
   }
 
-  /** One statement a shard, or one for every 256 keys of a shard; all shards at once. */
+  /** The rows where they are, or were forwarded to. */
   async #readMany(
     wanted: readonly Wanted[],
     consistency: Consistency,
     deadline: Deadline,
   ): Promise<Map<string, Found<Schema>>> {
-    const { executor, statements, codec, keysPerStatement, region, forwarding } = this.#runtime;
+    const { forwarding, table } = this.#runtime;
+    const found = await this.#readShards(wanted, consistency, deadline);
+    if (forwarding === undefined) return found;
+    let asked = wanted;
+    for (let hop = 0; hop < hopsTogether; hop++) {
+      const missing = asked
+        .filter(({ key }) => found.get(key.identity)?.row === null)
+        .map((one) => ({ ...one, row: forwardable(table, one.key) }));
+      const nexts = await forwarding.nextMany(missing, deadline);
+      asked = missing.flatMap((one) => {
+        // Without a mark at the end of a stale hint it is at home, if anywhere.
+        const route = nexts.get(one.row) ?? one.home;
+        return route === one.route ? [] : [{ ...one, route }];
+      });
+      if (asked.length === 0) return found;
+      const more = await this.#readShards(asked, 'primary', deadline);
+      for (const [identity, answer] of more) found.set(identity, answer);
+    }
+    // Their owners move about, or in a circle: each of them by itself.
+    const lost = asked.filter(({ key }) => found.get(key.identity)?.row === null);
+    await allEnded(
+      lost.map(async (one) => {
+        found.set(one.key.identity, await this.#readOne(one, 'primary', deadline));
+      }),
+    );
+    return found;
+  }
+
+  /** One statement a shard, or one for every 256 keys of a shard; all shards at once. */
+  async #readShards(
+    wanted: readonly Wanted[],
+    consistency: Consistency,
+    deadline: Deadline,
+  ): Promise<Map<string, Found<Schema>>> {
+    const { executor, statements, codec, keysPerStatement, region } = this.#runtime;
     const found = new Map<string, Found<Schema>>();
     const groups = new Map<string, { shard: Shard; keys: Map<string, RowKey> }>();
     const routes = new Map<string, Route>();
@@ -213,26 +254,7 @@ export class ReadPath<Schema extends RowSchema> {
       }),
     );
     await allEnded(reads);
-    if (forwarding !== undefined) await this.#readForwarded(forwarding, wanted, found, deadline);
     return found;
-  }
-
-  /** Looks for what was not found where its id says, if its owner may have moved. */
-  async #readForwarded(
-    forwarding: Forwarding,
-    wanted: readonly Wanted[],
-    found: Map<string, Found<Schema>>,
-    deadline: Deadline,
-  ): Promise<void> {
-    const missing = wanted.filter(({ key }) => found.get(key.identity)?.row === null);
-    await allEnded(
-      missing.map(async ({ key, route }) => {
-        const row = forwardable(this.#runtime.table, key);
-        const next = await forwarding.next(row, route, deadline);
-        if (next === undefined) return;
-        found.set(key.identity, await this.#readOne({ key, route: next }, 'primary', deadline));
-      }),
-    );
   }
 }
 

@@ -98,6 +98,22 @@ export function disagreement({ name, shardKey }: Table): RoutingError {
   );
 }
 
+/**
+ * Refuses to put a row under the id of one that was moved, when what the row says of itself places it
+ * where that one had been.
+ *
+ * @throws {RoutingError}
+ */
+export function assertBelongs({ name, place }: Table, placed: Route, to: Route): void {
+  const [here, there] = [placed.shard.region.name, to.shard.region.name];
+  if (place === undefined || here === there) return;
+  throw new RoutingError(
+    `The row with this id was moved to region '${there}', while this one belongs in '${here}'. ` +
+      'Leave the id out and insert makes one.',
+    { table: name },
+  );
+}
+
 /** Refuses a patch that changes a key. @throws {RoutingError} */
 export function assertKeysStay(table: Table, patch: Readonly<Record<string, unknown>>): void {
   for (const column of [table.primaryKey, table.shardKey]) {

@@ -1,4 +1,5 @@
-import { type Forwardable, isOwnerMoved } from '../distributed/forwarding.ts';
+import { isOwnerMoved } from '../distributed/forwarding.ts';
+import type { Forwardable } from '../distributed/forwarding-marks.ts';
 import { RolledBackError } from '../errors/database-error.ts';
 import type { CallOptions } from '../execution/calls.ts';
 import { runTransaction, type TransactionScope } from '../execution/transaction.ts';

@@ -1,30 +1,24 @@
 import type { Claim } from '../distributed/claim.ts';
-import {
-  type Forwardable,
-  type Forwarding,
-  isOwnerMoved,
-  mayBeMoved,
-} from '../distributed/forwarding.ts';
+import type { Forwarding } from '../distributed/forwarding.ts';
+import type { Forwardable } from '../distributed/forwarding-marks.ts';
 import { AbortedError, TimeoutError } from '../errors/call-error.ts';
 import { UnknownOutcomeError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import { PartialWriteError, type ShardResult } from '../errors/scatter-error.ts';
 import type { CallOptions } from '../execution/calls.ts';
-import { runTransaction } from '../execution/transaction.ts';
 import type { StatementResult } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
-import type { Shard } from '../topology/topology.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import { forwardable, ownerOf } from './forwardable.ts';
+import { insertMany } from './insert-many.ts';
 import { forgetClaims, LookupWrites, type RowChange } from './lookup-writes.ts';
 import { placeOwnId } from './place-own-id.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import { thenForget } from './then-forget.ts';
 import { writeToken } from './token.ts';
 import {
-  insertBatches,
   type PlannedChange,
   type PlannedRow,
   planDelete,
@@ -46,9 +40,6 @@ export interface WriteResult {
 }
 
 type Input = Readonly<Record<string, unknown>>;
-
-/** How often rows are sent after owners who move before they arrive. */
-const mostHops = 8;
 
 /** How rows are written: one statement on the primary, then the cache forgets what it held. */
 export class WritePath<Schema extends RowSchema> {
@@ -83,32 +74,13 @@ export class WritePath<Schema extends RowSchema> {
 
   insertMany(inputs: readonly Input[], options: CallOptions | undefined): Promise<RowOf<Schema>[]> {
     return this.#runtime.calls.run(options, async (deadline) => {
-      const rows = inputs.map((input) => planInsert(this.#runtime, input));
-      // What a lookup refuses must be refused before any shard has taken its part.
-      this.#lookupWrites?.claimsOf(rows);
-      for (const row of rows) await placeOwnId(this.#runtime, row, row.route, deadline);
-      const results: ShardResult[] = [];
-      let waiting = rows.map((planned, index) => ({ planned, index }));
-      for (let hop = 0; waiting.length > 0; hop++) {
-        const groups = groupByShard(waiting.map(({ planned }) => planned));
-        const sent = new Map<PlannedRow<Schema>, PlannedRow<Schema>>();
-        await Promise.all(
-          [...groups].map(async ([shard, group]) => {
-            const result = await this.#insertOnShard(shard, group, deadline);
-            const moved =
-              mayBeMoved(result.error) && hop < mostHops
-                ? await this.#whereOwnersWent(group, result.error, deadline)
-                : undefined;
-            if (moved === undefined) results.push(result);
-            else for (const [before, after] of moved) sent.set(before, after);
-          }),
-        );
-        waiting = waiting.flatMap(({ planned, index }) => {
-          const after = sent.get(planned);
-          return after === undefined ? [] : [{ planned: after, index }];
-        });
-        for (const { planned, index } of waiting) rows[index] = planned;
-      }
+      const planned = inputs.map((input) => planInsert(this.#runtime, input));
+      const { rows, results } = await insertMany(
+        this.#runtime,
+        this.#lookupWrites,
+        planned,
+        deadline,
+      );
       const claims = this.#lookupWrites?.claimsOf(rows) ?? [];
       await this.#forget(forgettable(rows, claims), claims);
       this.#assertComplete(results);
@@ -143,29 +115,6 @@ export class WritePath<Schema extends RowSchema> {
     } catch (error) {
       throw this.#withId(error, planned);
     }
-  }
-
-  /** Rows that a shard refused, where they belong now; undefined when none of their owners has left. */
-  async #whereOwnersWent(
-    rows: readonly PlannedRow<Schema>[],
-    error: unknown,
-    deadline: Deadline,
-  ): Promise<ReadonlyMap<PlannedRow<Schema>, PlannedRow<Schema>> | undefined> {
-    const { forwarding, table } = this.#runtime;
-    if (forwarding === undefined) return undefined;
-    const isRefusal = isOwnerMoved(error);
-    const sent = await Promise.all(
-      rows.map(async (planned) => {
-        const owner = ownerOf(table, planned.row);
-        const route = isRefusal
-          ? await forwarding.afterRefusal(owner, planned.route, deadline)
-          : await forwarding.resolve(owner, planned.route, deadline);
-        await placeOwnId(this.#runtime, planned, route, deadline);
-        return [planned, planned.at(route)] as const;
-      }),
-    );
-    const isNews = isRefusal || sent.some(([before, after]) => before !== after);
-    return isNews ? new Map(sent) : undefined;
   }
 
   #change(options: CallOptions | undefined, plan: () => PlannedChange): Promise<WriteResult> {
@@ -216,35 +165,6 @@ export class WritePath<Schema extends RowSchema> {
     return forwarding.follow(row, start, deadline, run, ({ affected }) => affected === 0);
   }
 
-  /** All rows of one shard or none: one statement, or one transaction round several. */
-  async #insertOnShard(
-    shard: Shard,
-    rows: readonly PlannedRow<Schema>[],
-    deadline: Deadline,
-  ): Promise<ShardResult> {
-    const { executor, statements } = this.#runtime;
-    const batches = insertBatches(rows).map((batch) =>
-      statements.insert(batch.map(({ values }) => values)),
-    );
-    const [single, ...more] = batches;
-    try {
-      const claims = this.#lookupWrites?.claimsOf(rows) ?? [];
-      if (this.#lookupWrites !== undefined && claims.length > 0) {
-        await this.#lookupWrites.insert(shard.primary, batches, claims, deadline);
-      } else if (single !== undefined && more.length === 0) {
-        await executor.runStatement([shard.primary], single, 'write', deadline);
-      } else {
-        await runTransaction(executor, shard.primary, deadline, async (scope) => {
-          for (const statement of batches) await scope.run(statement);
-        });
-      }
-      return { shard: shard.name, outcome: 'applied', rows: rows.length };
-    } catch (error) {
-      if (!isMeridianError(error)) throw error;
-      return { shard: shard.name, outcome: error.outcome, rows: 0, error };
-    }
-  }
-
   /** Whoever must read the row back needs the id that was made for it. */
   #withId(error: unknown, { key, isFresh }: PlannedRow<Schema>): unknown {
     if (!isMeridianError(error) || error.outcome !== 'unknown' || !isFresh) return error;
@@ -285,16 +205,4 @@ function forgettable<Schema extends RowSchema>(
   return rows
     .filter(({ isFresh, key }) => !isFresh || named.has(key.text))
     .map(({ key }) => key.text);
-}
-
-function groupByShard<Schema extends RowSchema>(
-  rows: readonly PlannedRow<Schema>[],
-): Map<Shard, PlannedRow<Schema>[]> {
-  const groups = new Map<Shard, PlannedRow<Schema>[]>();
-  for (const row of rows) {
-    const group = groups.get(row.route.shard);
-    if (group === undefined) groups.set(row.route.shard, [row]);
-    else group.push(row);
-  }
-  return groups;
 }

@@ -6,6 +6,7 @@ import { newId } from '../sharding/id.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import {
+  assertBelongs,
   assertKeysStay,
   assertStays,
   routeNewRow,
@@ -89,7 +90,10 @@ function plannedRow<Schema extends RowSchema>(
     values,
     at(elsewhere) {
       if (elsewhere.locator === route.locator) return this;
-      if (named !== undefined) return plannedRow(runtime, row, elsewhere, named);
+      if (named !== undefined) {
+        assertBelongs(table, route, elsewhere);
+        return plannedRow(runtime, row, elsewhere, named);
+      }
       const { code } = keyspaceOf(topology.current, table.keyspace);
       const id = newId(code, elsewhere.locator);
       return plannedRow(runtime, { ...row, [table.primaryKey]: id }, elsewhere, undefined);

@@ -41,7 +41,7 @@ it('the mark of a move that nobody has ended yet outlives the purge of old marks
     redis: cluster.redisUrl,
     owner: user.id,
     country: 'US',
-    point: { from: "SET state = 'moved'", statement: 1, moment: 'before' },
+    point: { from: "SET state = 'moved'", statement: 2, moment: 'after' },
   };
   expect(await runChild('relocate-and-die.ts', told)).toBe('killed');
   expect(await shardsWith(user.id)).toEqual(['eu-1', 'us-1']);

@@ -73,11 +73,17 @@ async function unfinished(owner: string): Promise<unknown[]> {
   return found.flat();
 }
 
-async function dieAndRecover(point: KillPoint): Promise<'killed' | 'done'> {
+/** @param returning whether the owner has lived where it goes, and has a row whose id names it. */
+async function dieAndRecover(point: KillPoint, returning: boolean): Promise<'killed' | 'done'> {
   const user = await data.users.insert({ country: 'DE', name: 'Ada' });
   const home = await data.addresses.insert({ user_id: user.id, city: 'Berlin' });
   const work = await data.addresses.insert({ user_id: user.id, city: 'Ulm' });
   const note = await data.notes.insert({ owner: user.id, text: 'hello', at: new Date(0) });
+  if (returning) await data.users.relocate(user.id, { country: 'US' });
+  const made = await data.addresses.insert({ user_id: user.id, city: 'Ely' });
+  if (returning) await data.users.relocate(user.id, { country: 'DE' });
+  const ids = [home.id, work.id, made.id].sort();
+  const listed = async () => (await data.addresses.at(user.id).list()).map(({ id }) => id);
   const told: DeadlyMove = {
     topology: cluster.topology(),
     redis: cluster.redisUrl,
@@ -86,14 +92,15 @@ async function dieAndRecover(point: KillPoint): Promise<'killed' | 'done'> {
     point,
   };
   const end = await runChild('relocate-and-die.ts', told);
-  const where = JSON.stringify({ point });
+  const where = JSON.stringify({ point, returning });
 
   // Nobody has tidied up yet, and yet whoever reads or writes is right.
   const primary = { consistency: 'primary' } as const;
   const seen = await data.users.get(user.id, primary);
   expect(seen, where).toMatchObject({ id: user.id, name: 'Ada' });
   expect(await data.addresses.get(home.id, primary), where).toEqual(home);
-  expect(await data.addresses.at(user.id).list(), where).toEqual([home, work]);
+  expect(await data.addresses.get(made.id, primary), where).toEqual(made);
+  expect(await listed(), where).toEqual(ids);
 
   await letTimePass(user.id);
   await data.relocations.sweep();
@@ -105,10 +112,10 @@ async function dieAndRecover(point: KillPoint): Promise<'killed' | 'done'> {
     moved
       ? [
           [0, 0, 0],
-          [1, 2, 1],
+          [1, 3, 1],
         ]
       : [
-          [1, 2, 1],
+          [1, 3, 1],
           [0, 0, 0],
         ],
   );
@@ -117,16 +124,16 @@ async function dieAndRecover(point: KillPoint): Promise<'killed' | 'done'> {
   expect(await data.users.get(user.id), where).toEqual({ ...user, country });
   expect((await data.users.update(user.id, { name: 'Ada L.' })).affected, where).toBe(1);
   const later = await data.addresses.insert({ user_id: user.id, city: 'Later' });
-  expect(await data.addresses.at(user.id).list(), where).toEqual([home, work, later]);
+  expect(await listed(), where).toEqual([...ids, later.id].sort());
   const all = await data.addresses.everywhere.query(
     'SELECT city FROM addresses WHERE user_id = ?',
     [Buffer.from(user.id.replaceAll('-', ''), 'hex')],
   );
-  expect(all, where).toHaveLength(3);
+  expect(all, where).toHaveLength(4);
 
   // What was interrupted stands in nobody's way.
   const onward = await data.users.relocate(user.id, { country: moved ? 'FR' : 'US' });
-  expect(onward.rows, where).toBe(5);
+  expect(onward.rows, where).toBe(6);
   expect(await data.notes.get(note.id), where).toEqual(note);
   return end;
 }
@@ -136,7 +143,7 @@ it('a mover that dies anywhere leaves its owner whole, in one place, and free to
   const ends: string[] = [];
   const worker = async () => {
     for (let point = waiting.shift(); point !== undefined; point = waiting.shift()) {
-      ends.push(await dieAndRecover(point));
+      for (const returning of [false, true]) ends.push(await dieAndRecover(point, returning));
     }
   };
   await Promise.all([worker(), worker(), worker()]);

@@ -127,3 +127,46 @@ it('while the other region is down nothing begins, and while it hangs nothing st
   await data.users.relocate(user.id, { country: 'US' });
   expect(await witness.users.get(user.id)).toEqual({ ...user, name: 'Ada L.', country: 'US' });
 });
+
+it('a caller who goes away leaves nothing half done', async () => {
+  const { data } = await cluster.openWith(group);
+  for (const ms of [0, 5, 100, 400, 545, 555, 560, 565, 570, 580]) {
+    const user = await data.users.insert({ country: 'DE', name: 'Ada' });
+    await data.addresses.insert({ user_id: user.id, city: 'Berlin' });
+    const aborting = new AbortController();
+    const timer = setTimeout(() => aborting.abort(), ms);
+    const outcome = await data.users
+      .relocate(user.id, { country: 'US' }, { signal: aborting.signal })
+      .then(
+        () => 'moved',
+        () => 'refused',
+      );
+    clearTimeout(timer);
+    await expect
+      .poll(() => placesOf(user.id))
+      .toEqual(
+        outcome === 'moved'
+          ? [
+              [0, 0],
+              [1, 1],
+            ]
+          : [
+              [1, 1],
+              [0, 0],
+            ],
+      );
+    expect((await witness.users.update(user.id, { name: 'x' })).affected).toBe(1);
+  }
+}, 60_000);
+
+it('moves an owner without Redis', async () => {
+  const { proxy, url } = await cluster.proxy('redis');
+  const { data } = await cluster.openWith(group, { redis: url });
+  const user = await data.users.insert({ country: 'DE', name: 'Ada' });
+  await data.users.get(user.id);
+  proxy.blackHole();
+  const moved = await data.users.relocate(user.id, { country: 'US' });
+  expect(moved).toMatchObject({ rows: 1, invalidation: 'pending' });
+  expect((await data.users.get(user.id))?.country).toBe('US');
+  proxy.heal();
+});

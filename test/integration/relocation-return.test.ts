@@ -21,13 +21,9 @@ const primary = { consistency: 'primary' } as const;
 const bytesOf = (id: string) => Buffer.from(id.replaceAll('-', ''), 'hex');
 
 /** The copies have been committed where the owner goes, and it has not left yet. */
-const beforeFlip: KillPoint = {
-  from: 'INSERT INTO meridian_forward',
-  statement: 1,
-  moment: 'before',
-};
+const beforeFlip: KillPoint = { from: "SET state = 'moved'", statement: 2, moment: 'after' };
 /** The owner has left, and nobody was told. */
-const afterFlip: KillPoint = { from: "SET state = 'moved'", statement: 2, moment: 'after' };
+const afterFlip: KillPoint = { from: "SET state = 'moved'", statement: 3, moment: 'after' };
 
 /** Who looks later takes the mover for dead, without the test having to wait as long. */
 async function letTimePass(owner: string): Promise<void> {

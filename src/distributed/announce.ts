@@ -1,0 +1,41 @@
+import { DuplicateKeyError } from '../errors/database-error.ts';
+import type { Executor } from '../execution/executor.ts';
+import { announceMove, type Move, readMove, recordedMove } from '../mysql/moves-table.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import type { Route } from '../routing/route.ts';
+import type { MoveSettlement } from './move-settlement.ts';
+import { moverLifeMs } from './move-sweeper.ts';
+import type { Group } from './moving-group.ts';
+import { busy } from './relocation-refusals.ts';
+
+/**
+ * Puts a move on record at the shard that is left, in place of an earlier one whose mover died.
+ *
+ * @throws {RelocationError} `busy` when an earlier one is not over.
+ */
+export async function announce(
+  move: Move,
+  { from, group }: { readonly from: Route; readonly group: Group },
+  executor: Executor,
+  settlement: MoveSettlement,
+  deadline: Deadline,
+): Promise<void> {
+  const { shard } = from;
+  for (;;) {
+    try {
+      await executor.runStatement([shard.primary], announceMove(move), 'write', deadline);
+      return;
+    } catch (error) {
+      if (!(error instanceof DuplicateKeyError)) throw error;
+    }
+    const question = readMove(move.table, move.owner);
+    const { rows } = await executor.runStatement([shard.primary], question, 'read', deadline);
+    if (rows[0] === undefined) continue;
+    const earlier = recordedMove(rows[0]);
+    if (earlier.state === 'moved') {
+      throw busy(from, move.table, 'It has just come back here, or moved on');
+    }
+    if (earlier.ageMs < moverLifeMs) throw busy(from, move.table, 'It is being moved already');
+    await settlement.settle(earlier, from, group, deadline);
+  }
+}

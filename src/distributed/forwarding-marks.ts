@@ -1,0 +1,127 @@
+import type { Executor } from '../execution/executor.ts';
+import { bytesOf, readForward, readForwards, writeForward } from '../mysql/moves-table.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import type { Route } from '../routing/route.ts';
+import { routeForwarded } from '../routing/router.ts';
+import { uuidFromBytes, uuidToBytes } from '../sharding/uuid.ts';
+import type { TopologyStore } from '../topology/topology-store.ts';
+
+const mostHints = 10_000;
+const marksPerQuestion = 256;
+
+/** What names a row, or an owner, wherever it lives. */
+export interface Forwardable {
+  readonly table: string;
+  /** The table of the owners of its group; its own where it has none. */
+  readonly owners: string;
+  /** UUID text, lower case. */
+  readonly id: string;
+}
+
+/** A row, and a place where it was not. */
+export interface Missed {
+  readonly row: Forwardable;
+  readonly route: Route;
+}
+
+/** The marks that say which slot a row went to, and what this process remembers of them. */
+export class ForwardingMarks {
+  readonly #topology: TopologyStore;
+  readonly #executor: Executor;
+  /** Where rows were last seen to have gone: where to start, never what to believe. */
+  readonly #hints = new Map<string, readonly number[]>();
+
+  constructor(topology: TopologyStore, executor: Executor) {
+    this.#topology = topology;
+    this.#executor = executor;
+  }
+
+  /** The slots that marks have led to for a row, the newest last. */
+  hintsOf(row: Forwardable): readonly number[] {
+    return this.#hints.size === 0 ? none : (this.#hints.get(keyOf(row)) ?? none);
+  }
+
+  forgetHints(row: Forwardable): void {
+    this.#hints.delete(keyOf(row));
+  }
+
+  /** Where a row has gone, by the mark at a place. */
+  async read(row: Forwardable, route: Route, deadline: Deadline): Promise<Route | undefined> {
+    const endpoints = [route.shard.primary];
+    const statement = readForward(row.table, row.owners, uuidToBytes(row.id));
+    const { rows } = await this.#executor.runStatement(endpoints, statement, 'read', deadline);
+    if (rows[0] === undefined) return undefined;
+    const next = routeForwarded(this.#topology.current, route.keyspace, Number(rows[0].locator));
+    this.#remember(row, next);
+    return next;
+  }
+
+  /** Of rows of one table on one shard: by row, where those went that have a mark. */
+  async readMany(missed: readonly Missed[], deadline: Deadline): Promise<Map<Forwardable, Route>> {
+    const nexts = new Map<Forwardable, Route>();
+    for (let start = 0; start < missed.length; start += marksPerQuestion) {
+      await this.#readChunk(missed.slice(start, start + marksPerQuestion), nexts, deadline);
+    }
+    return nexts;
+  }
+
+  /** Marks on the shard that a row's id names that the row is in another slot from its first day. */
+  async write(
+    { table, id }: Forwardable,
+    home: Route,
+    to: Route,
+    deadline: Deadline,
+  ): Promise<void> {
+    if (home.locator === to.locator) return;
+    const statement = writeForward(table, uuidToBytes(id), to.locator, Buffer.alloc(16));
+    await this.#executor.runStatement([home.shard.primary], statement, 'write', deadline);
+  }
+
+  async #readChunk(
+    asked: readonly Missed[],
+    nexts: Map<Forwardable, Route>,
+    deadline: Deadline,
+  ): Promise<void> {
+    const [first] = asked;
+    if (first === undefined) return;
+    const { shard, keyspace } = first.route;
+    const { table, owners } = first.row;
+    const statement = readForwards(
+      table,
+      owners,
+      asked.map(({ row }) => uuidToBytes(row.id)),
+    );
+    const { rows } = await this.#executor.runStatement(
+      [shard.primary],
+      statement,
+      'read',
+      deadline,
+    );
+    const locators = new Map(
+      rows.map(({ id, locator }) => [uuidFromBytes(bytesOf(id)), Number(locator)]),
+    );
+    for (const { row } of asked) {
+      const locator = locators.get(row.id);
+      if (locator === undefined) continue;
+      const next = routeForwarded(this.#topology.current, keyspace, locator);
+      this.#remember(row, next);
+      nexts.set(row, next);
+    }
+  }
+
+  #remember(row: Forwardable, { locator }: Route): void {
+    const key = keyOf(row);
+    const chain = (this.#hints.get(key) ?? []).filter((known) => known !== locator);
+    this.#hints.delete(key);
+    this.#hints.set(key, [...chain, locator]);
+    if (this.#hints.size <= mostHints) return;
+    const [oldest] = this.#hints.keys();
+    if (oldest !== undefined) this.#hints.delete(oldest);
+  }
+}
+
+const none: readonly number[] = [];
+
+function keyOf({ owners, id }: Forwardable): string {
+  return `${owners}:${id}`;
+}
