@@ -17,6 +17,8 @@ const run = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const script = `${root}/test/support/crashing-write.ts`;
 const processesAtOnce = 3;
+/** Every point of an insert; of what else is written, half of them are enough daily. */
+const isThorough = process.env.MERIDIAN_CRASH_POINTS === 'all';
 
 let cluster: TestCluster;
 let data: DataLayer<{ members: typeof members }>;
@@ -159,7 +161,9 @@ it.each(['insert', 'insertMany', 'update', 'delete', 'transaction'] as const)(
     const cuts: Cut[] = [];
     // Values that share a shard share statements: other values may need a few more.
     for (let step = 1; step <= statements + 4; step++) {
-      for (const at of ['before', 'after'] as const) cuts.push(await prepare(operation, step, at));
+      const isWhole = isThorough || operation === 'insert';
+      const moments = isWhole ? (['before', 'after'] as const) : (['before'] as const);
+      for (const at of moments) cuts.push(await prepare(operation, step, at));
     }
     const waiting = [...cuts];
     let killed = 0;
@@ -169,7 +173,7 @@ it.each(['insert', 'insertMany', 'update', 'delete', 'transaction'] as const)(
       }
     };
     await Promise.all(Array.from({ length: processesAtOnce }, worker));
-    expect(killed).toBeGreaterThanOrEqual(2 * 7);
+    expect(killed).toBeGreaterThanOrEqual(operation === 'insert' ? 2 * 7 : 7);
     expect(killed).toBeLessThan(cuts.length);
     const { applied, aborted, pending } = await data.directory.sweep();
     expect(applied).toBeGreaterThan(0);
