@@ -50,8 +50,13 @@ export class InvalidationChannel implements Trust {
     this.#config = config;
     this.#observe = observe;
     listener.on('message', (channel, message) => this.#onMessage(channel, message));
-    listener.on('ready', () => this.#subscribe());
+    listener.on('ready', () => void this.#subscribe());
     listener.on('close', () => this.#lose('the listening connection was closed'));
+  }
+
+  /** The generation of what is learned now; none while nothing is heard. */
+  get epoch(): number {
+    return performance.now() < this.#listeningSinceMs ? -1 : this.generation;
   }
 
   /** Hears of a namespace's keys from now on. */
@@ -67,7 +72,7 @@ export class InvalidationChannel implements Trust {
     if (this.#listener.status === 'wait') {
       this.#listener.connect().catch((error: Error) => this.#report(error.message));
     }
-    this.#subscribe();
+    void this.#subscribe();
   }
 
   /** The server is left. */

@@ -37,7 +37,7 @@ export class InvalidationQueue {
       for (const key of keys) this.#confirm(key, 1);
       return 'done';
     }
-    this.#observe({ type: 'cache-invalidation', state: 'pending', keys: keys.length });
+    this.#report('pending', keys.length);
     this.#schedule();
     return 'pending';
   }
@@ -67,7 +67,7 @@ export class InvalidationQueue {
     if (confirmed) {
       for (const [key, count] of batch) this.#confirm(key, count);
       this.#attempt = 0;
-      this.#observe({ type: 'cache-invalidation', state: 'recovered', keys: batch.length });
+      this.#report('recovered', batch.length);
     }
     if (this.#pending.size > 0) this.#schedule();
   }
@@ -85,5 +85,9 @@ export class InvalidationQueue {
     const left = (this.#pending.get(key) ?? 0) - count;
     if (left > 0) this.#pending.set(key, left);
     else this.#pending.delete(key);
+  }
+
+  #report(state: 'pending' | 'recovered', keys: number): void {
+    this.#observe({ type: 'cache-invalidation', state, keys, queued: this.#pending.size });
   }
 }

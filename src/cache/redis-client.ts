@@ -1,12 +1,16 @@
 import { Redis } from 'ioredis';
 
-type ConnectionEvent = 'ready' | 'close' | 'end';
+type ConnectionEvent = 'ready' | 'close';
 
 /** What the cache needs of a connection to one server: ioredis 5.11 or 6, also through Sentinel. */
 export interface RedisNode {
   readonly status: string;
   readonly stream?: { destroy(): unknown };
-  readonly options: { readonly host?: string | undefined; readonly port?: number | undefined };
+  readonly options: {
+    readonly host?: string | undefined;
+    readonly port?: number | undefined;
+    readonly sentinels?: readonly object[] | null | undefined;
+  };
   connect(): Promise<unknown>;
   mget(...keys: string[]): Promise<(string | null)[]>;
   set(key: string, value: string, px: 'PX', milliseconds: number, nx: 'NX'): Promise<'OK' | null>;
@@ -21,7 +25,6 @@ export interface RedisNode {
   on(event: 'message', listener: (channel: string, message: string) => void): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
   on(event: ConnectionEvent, listener: () => void): unknown;
-  off(event: ConnectionEvent, listener: () => void): unknown;
   disconnect(reconnect?: boolean): void;
 }
 
@@ -33,6 +36,8 @@ export interface RedisCluster {
   nodes(role: 'master'): RedisNode[];
   connect(): Promise<unknown>;
   refreshSlotsCache(callback?: (error?: Error | null) => void): void;
+  on(event: 'refresh', listener: () => void): unknown;
+  off(event: 'refresh', listener: () => void): unknown;
   disconnect(): void;
 }
 
@@ -43,29 +48,27 @@ export function isCluster(client: RedisClient): client is RedisCluster {
   return 'nodes' in client;
 }
 
-/**
- * Opens a connection that fails fast: a command is sent now or refused now. Queued or repeated
- * commands would arrive after an invalidation that they should have come before.
- */
-export function openRedis(url: string, onError: (error: Error) => void): RedisNode {
-  const client = new Redis(url, {
-    // The commands of one tick leave in one write to the socket.
-    enableAutoPipelining: true,
-    connectTimeout: 2_000,
-    ...failFast,
-  });
-  client.on('error', onError);
-  return client;
+/** A client of ours, which only says how to connect: its URL, TLS and credentials. */
+export function templateOf(url: string): RedisNode {
+  return new Redis(url, { lazyConnect: true });
 }
 
-/** The connection that listens for invalidations beside one that sends commands. */
-export function openListener(node: RedisNode, onError: (error: Error) => void): RedisNode {
-  const listener = node.duplicate({
+/** The connection for commands, after the template of a client that says how to connect. */
+export function openCommands(template: RedisNode, onError: (error: Error) => void): RedisNode {
+  const commands = template.duplicate({
     ...failFast,
-    // Subscriptions are made by hand, when it is known which server this is.
-    autoResubscribe: false,
+    // The commands of one tick leave in one write to the socket.
+    enableAutoPipelining: true,
+  });
+  commands.on('error', onError);
+  return commands;
+}
+
+/** The connection that listens for invalidations. */
+export function openListener(template: RedisNode, onError: (error: Error) => void): RedisNode {
+  const listener = template.duplicate({
+    ...failFast,
     enableAutoPipelining: false,
-    lazyConnect: true,
     // Version 6 would speak RESP3, in which it loses messages.
     protocol: 2,
   });
@@ -73,7 +76,17 @@ export function openListener(node: RedisNode, onError: (error: Error) => void): 
   return listener;
 }
 
+/**
+ * A command is sent now or refused now. Queued or repeated commands would arrive after an
+ * invalidation that they should have come before.
+ */
 const failFast = {
+  lazyConnect: true,
+  connectTimeout: 2_000,
+  // Subscriptions are made by hand, when it is known which server this is.
+  autoResubscribe: false,
+  // Keys have a namespace of their own, and scripts and messages name them as they are.
+  keyPrefix: '',
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,

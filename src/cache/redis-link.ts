@@ -3,7 +3,7 @@ import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import { InvalidationChannel } from './invalidation-channel.ts';
 import { allScripts } from './lease-scripts.ts';
-import { openListener, type RedisNode } from './redis-client.ts';
+import { openCommands, openListener, type RedisNode } from './redis-client.ts';
 
 export interface RedisLinkConfig {
   /** What events call it. */
@@ -20,7 +20,7 @@ const beatsPerGap = 4;
 /** A connection that is not ready by then is opened anew. */
 const openingMs = 1_500;
 /** What a server says that must not be asked now. */
-const unfit = /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN)/;
+const unfit = /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|MOVED)/;
 
 /**
  * The connection to one Redis server. It is used only while it answers: it asks the server several
@@ -36,26 +36,25 @@ export class RedisLink {
   readonly #observe: Observer;
   readonly #running = new Set<Deadline>();
   readonly #timer: NodeJS.Timeout;
-  readonly #onReady = () => this.#shakeHands();
-  readonly #onClose = () => this.#fail('the connection was closed');
   #server: string | undefined;
   #answeredUntilMs = 0;
   #openingSinceMs = performance.now();
+  #isClosed = false;
   /** Counts connections: what was begun on an earlier one must not be taken for this one's. */
   #connection = 0;
 
-  constructor(client: RedisNode, config: RedisLinkConfig, observe: Observer) {
-    this.#client = client;
+  /** @param template a client that says how to connect; it is left alone. */
+  constructor(template: RedisNode, config: RedisLinkConfig, observe: Observer) {
     this.#config = config;
     this.#observe = observe;
-    const listener = openListener(client, ({ message }) => this.#report('listen', message));
+    this.#client = openCommands(template, ({ message }) => this.#report('connection', message));
+    const listener = openListener(template, ({ message }) => this.#report('listen', message));
     this.channel = new InvalidationChannel(listener, config, observe);
-    client.on('ready', this.#onReady);
-    client.on('close', this.#onClose);
+    this.#client.on('ready', () => void this.#shakeHands());
+    this.#client.on('close', () => this.#fail('the connection was closed'));
+    this.#client.connect().catch(({ message }: Error) => this.#report('connection', message));
     this.#timer = setInterval(() => this.#beat(), config.maxGapMs / beatsPerGap);
     this.#timer.unref();
-    if (client.status === 'ready') this.#shakeHands();
-    if (client.status === 'wait') this.#connect();
   }
 
   /** Names the run of the server that answers; undefined while none does. */
@@ -84,38 +83,45 @@ export class RedisLink {
     }
   }
 
-  close(): void {
-    clearInterval(this.#timer);
-    this.#client.off('ready', this.#onReady);
-    this.#client.off('close', this.#onClose);
-    this.#forget('closed');
-    this.channel.close();
+  /** Resolves once the server is asked and what others invalidate is heard, with false once it is too late. */
+  async ready(patience: Deadline): Promise<boolean> {
+    try {
+      await patience.race(this.channel.trusted());
+      return true;
+    } catch {
+      // The patience is over; whoever waited goes on without Redis, and says so.
+      return false;
+    }
   }
 
-  #connect(): void {
-    this.#client.connect().catch((error: Error) => this.#report('connection', error.message));
+  close(): void {
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    this.#forget('closed');
+    this.channel.close();
+    this.#client.disconnect();
   }
 
   /** Learns who the server is, and tells it the scripts. */
   async #shakeHands(): Promise<void> {
     const connection = ++this.#connection;
-    const patience = new Deadline(openingMs);
-    const askedAtMs = performance.now();
+    const patience = new Deadline(openingMs + this.#config.settleMs);
     try {
-      const [info, role] = await patience.race(
+      const [info] = await patience.race(
         Promise.all([
           this.#client.info('server'),
-          this.#client.role(),
           ...allScripts.map(({ text }) => this.#client.script('LOAD', text)),
         ]),
       );
       if (this.#config.settleMs > 0) await patience.pause(this.#config.settleMs);
+      const askedAtMs = performance.now();
+      const role = await patience.race(this.#client.role());
       if (connection !== this.#connection) return;
       const server = /run_id:(\w{1,16})/.exec(info)?.[1];
       if (server === undefined) throw new TypeError('the server does not say its run_id');
       if (!isMaster(role)) throw new UnavailableError('The server is not a master (any more).');
       this.#server = server;
-      this.#answeredUntilMs = askedAtMs + this.#config.maxGapMs + this.#config.settleMs;
+      this.#answeredUntilMs = askedAtMs + this.#config.maxGapMs;
       this.#observe({ type: 'cache-link', redis: this.#config.name, state: 'up' });
       this.channel.open(server);
       this.#beat();
@@ -131,7 +137,8 @@ export class RedisLink {
   #beat(): void {
     const now = performance.now();
     if (this.#server === undefined) {
-      if (this.#client.status === 'ready' || this.#client.status === 'end') return;
+      // Hands are being shaken, which has a time of its own.
+      if (this.#client.status === 'ready') return;
       if (now - this.#openingSinceMs > openingMs) this.#cut();
       return;
     }
@@ -151,6 +158,7 @@ export class RedisLink {
 
   /** What this connection said can't be relied upon from here on; another one is opened. */
   #fail(reason: string): void {
+    if (this.#isClosed) return;
     if (this.#server === undefined) {
       this.#openingSinceMs = performance.now();
       return;

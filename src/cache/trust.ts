@@ -10,7 +10,24 @@ export interface Trust {
 }
 
 /** Without Redis nobody else could tell anything: entries live out their time. */
-export const alone: Trust = {
-  trustedUntilMs: Number.POSITIVE_INFINITY,
-  generation: 0,
-};
+export const alone: Trust = { trustedUntilMs: Number.POSITIVE_INFINITY, generation: 0 };
+
+/** No server is known that would tell. */
+export const untold: Trust = { trustedUntilMs: Number.NEGATIVE_INFINITY, generation: 0 };
+
+/** When something was learned, and who tells of what changes from then on. */
+export interface Witness {
+  readonly trust: Trust;
+  /** The trust's when it was learned; none that the trust ever has, if nobody was listening. */
+  readonly generation: number;
+  /** Until then it is young enough to be believed, whether invalidations arrive or not. */
+  readonly youngUntilMs: number;
+}
+
+/** Whether what was learned then is no further behind than the contract allows. */
+export function isBelieved(
+  { trust, generation, youngUntilMs }: Witness,
+  nowMs: number,
+): boolean {
+  return (generation === trust.generation && nowMs < trust.trustedUntilMs) || nowMs < youngUntilMs;
+}
