@@ -13,7 +13,7 @@ export interface EntryStamp {
   readonly schema: string;
   /** The server that it was written on: what another one has is a copy that may miss invalidations. */
   readonly server: string;
-  /** Where its source was when it was loaded. */
+  /** Where its source was when it was loaded: a name without `|`. */
   readonly placement: string;
 }
 
@@ -43,7 +43,7 @@ export function encodeEntry(entry: StoredEntry, stamp: EntryStamp, compressOver:
   const body = isLong ? deflateRawSync(json).toString('base64') : json;
   const { schema, server, placement } = stamp;
   const times = `${Math.floor(loadedAtMs)}|${Math.ceil(freshMs)}|${Math.ceil(loadMs)}`;
-  return `${format}|${version}|${schema}|${server}|${encodeURIComponent(placement)}|${times}|${isLong ? 'z' : 'j'}|${body}`;
+  return `${format}|${version}|${schema}|${server}|${placement}|${times}|${isLong ? 'z' : 'j'}|${body}`;
 }
 
 /** Why a text is no entry that may be served. */
@@ -56,7 +56,7 @@ export function decodeEntry(text: string, stamp: EntryStamp): StoredEntry | Unre
   if (mark !== format || kind === undefined) return 'foreign';
   if (schema !== stamp.schema) return 'schema';
   if (server !== stamp.server) return 'server';
-  if (placement !== encodeURIComponent(stamp.placement)) return 'placement';
+  if (placement !== stamp.placement) return 'placement';
   const [loadedAtMs, freshMs, loadMs] = [Number(loadedAt), Number(fresh), Number(load)];
   const areTimes = [loadedAtMs, freshMs, loadMs].every(
     (time) => Number.isSafeInteger(time) && time >= 0,
@@ -79,4 +79,10 @@ const headFields = 9;
 
 function inflate(body: string): string {
   return inflateRawSync(Buffer.from(body, 'base64'), { maxOutputLength: mostBytes }).toString();
+}
+
+/** A version as entries have it; empty, as if there were none, when it can't be compared. */
+export function digitsOf(version: number | bigint): string {
+  const text = String(version);
+  return /^\d+$/.test(text) ? text : '';
 }

@@ -67,4 +67,19 @@ end
 redis.call('PUBLISH', ARGV[1], ARGV[2])
 return 1`);
 
-export const allScripts = [fillScript, releaseScript, renewScript, invalidateScript];
+/**
+ * Reads a value unless it is longer than a limit: then 0.
+ *
+ * KEYS: value. ARGV: bytes.
+ */
+export const boundedReadScript = script(`
+if redis.call('STRLEN', KEYS[1]) > tonumber(ARGV[1]) then return 0 end
+return redis.call('GET', KEYS[1])`);
+
+export const allScripts = [
+  fillScript,
+  releaseScript,
+  renewScript,
+  invalidateScript,
+  boundedReadScript,
+];

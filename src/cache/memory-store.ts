@@ -1,10 +1,10 @@
 import { LRUCache } from 'lru-cache';
 import { copyUnfreezable, freezeDeep } from './frozen.ts';
 import { sizeOf, sizeOfText } from './size-of.ts';
-import type { Trust } from './trust.ts';
+import type { Witness } from './trust.ts';
 
 /** A value in this process's memory. All times are milliseconds on the monotonic clock. */
-export interface MemoryEntry<V> {
+export interface MemoryEntry<V> extends Witness {
   /** `null`: the source has nothing under this key. */
   readonly value: V | null;
   /** When its load began: it may be as old as that. */
@@ -17,13 +17,8 @@ export interface MemoryEntry<V> {
   readonly staleUntilMs: number;
   /** Until then it stands in when its source can't answer. */
   readonly errorUntilMs: number;
-  /** Until then it is young enough to be served whether invalidations arrive or not. */
-  readonly youngUntilMs: number;
-  readonly trust: Trust;
-  /** That of the trust when the load began. */
-  readonly generation: number;
   /** The topology by which it was known to be in its place. */
-  readonly topology: object | undefined;
+  topology: object | undefined;
   readonly placement: string;
   /** The value holds something that can't be frozen. */
   readonly needsCopy: boolean;
@@ -47,6 +42,10 @@ export class MemoryStore<V> {
       maxSize: maxBytes,
       sizeCalculation: (entry, key) => overheadBytes + sizeOfText(key) + sizeOf(entry.value),
     });
+  }
+
+  get entries(): number {
+    return this.#entries.size;
   }
 
   /** Bytes that its entries take, about. */

@@ -44,6 +44,11 @@ export interface RedisCluster {
 /** An ioredis client: `Redis`, also with `sentinels`, or `Cluster`. */
 export type RedisClient = RedisNode | RedisCluster;
 
+/** Whether something is an ioredis client, as far as can be seen. */
+export function isClient(value: object): value is RedisClient {
+  return 'duplicate' in value && 'status' in value && typeof value.duplicate === 'function';
+}
+
 export function isCluster(client: RedisClient): client is RedisCluster {
   return 'nodes' in client;
 }

@@ -14,6 +14,8 @@ export interface RedisLinkConfig {
   readonly maxGapMs: number;
   /** Milliseconds that a server must be well again before it is believed. */
   readonly settleMs: number;
+  /** Told each time that the server is not used any more. */
+  readonly onTrouble?: () => void;
 }
 
 const beatsPerGap = 4;
@@ -38,6 +40,9 @@ export class RedisLink {
   readonly #timer: NodeJS.Timeout;
   #server: string | undefined;
   #answeredUntilMs = 0;
+  /** The run that was used last. */
+  #known: string | undefined;
+  #knownSinceMs = 0;
   #openingSinceMs = performance.now();
   #isClosed = false;
   /** Counts connections: what was begun on an earlier one must not be taken for this one's. */
@@ -60,6 +65,11 @@ export class RedisLink {
   /** Names the run of the server that answers; undefined while none does. */
   get server(): string | undefined {
     return performance.now() < this.#answeredUntilMs ? this.#server : undefined;
+  }
+
+  /** Milliseconds for which this run of the server has been known; 0 while it is not used. */
+  get usedForMs(): number {
+    return this.server === undefined ? 0 : performance.now() - this.#knownSinceMs;
   }
 
   /** Runs a command, if the server is well. */
@@ -120,6 +130,8 @@ export class RedisLink {
       const server = /run_id:(\w{1,16})/.exec(info)?.[1];
       if (server === undefined) throw new TypeError('the server does not say its run_id');
       if (!isMaster(role)) throw new UnavailableError('The server is not a master (any more).');
+      if (server !== this.#known) this.#knownSinceMs = performance.now();
+      this.#known = server;
       this.#server = server;
       this.#answeredUntilMs = askedAtMs + this.#config.maxGapMs;
       this.#observe({ type: 'cache-link', redis: this.#config.name, state: 'up' });
@@ -183,6 +195,7 @@ export class RedisLink {
     this.#connection++;
     this.#openingSinceMs = performance.now();
     this.#client.stream?.destroy();
+    this.#config.onTrouble?.();
   }
 
   #report(operation: string, message: string): void {
