@@ -95,7 +95,7 @@ const count: Bounds = { least: 1, most: Number.MAX_SAFE_INTEGER };
 const share: Bounds = { least: 0, most: 1 };
 
 /** What the options that say how long values are served may be. */
-export const freshnessBounds = {
+const freshnessBounds = {
   ttlMs: milliseconds,
   staleMs: fromNone,
   staleIfErrorMs: fromNone,
@@ -110,21 +110,26 @@ export const callBounds = {
   maxAgeMs: fromNone,
 } satisfies Record<string, Bounds>;
 
-const bounds = {
+/** What the numbers may be that say how values of one kind are cached. */
+export const tierBounds = {
   ...freshnessBounds,
-  // A quarter of it is the time between two heartbeats.
-  maxGapMs: { least: 20, most: longestMs },
   maxEntries: count,
   maxBytes: count,
+  compressOverBytes: { ...count, least: 0 },
+  shadowRate: share,
+} satisfies Record<string, Bounds>;
+
+const bounds = {
+  ...tierBounds,
+  // A quarter of it is the time between two heartbeats.
+  maxGapMs: { least: 20, most: longestMs },
   commandTimeoutMs: milliseconds,
   leaseMs: { least: 10, most: longestMs },
   loadTimeoutMs: milliseconds,
   loadConcurrency: count,
   loadQueue: { ...count, least: 0 },
   errorTtlMs: fromNone,
-  compressOverBytes: { ...count, least: 0 },
   maxEntryBytes: count,
-  shadowRate: share,
 } satisfies Record<string, Bounds>;
 
 const kinds = {

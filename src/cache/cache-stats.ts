@@ -56,11 +56,14 @@ export function cacheStats(): CacheStats {
   const tables = new Map<string, TableCount>();
   let gaps = 0;
   let faults = 0;
-  let pendingInvalidations = 0;
+  const queued = new Map<string, number>();
 
   function countOf(table: string): TableCount {
     let count = tables.get(table);
-    if (count === undefined) tables.set(table, (count = new TableCount()));
+    if (count === undefined) {
+      count = new TableCount();
+      tables.set(table, count);
+    }
     return count;
   }
 
@@ -87,7 +90,7 @@ export function cacheStats(): CacheStats {
           faults++;
           break;
         case 'cache-invalidation':
-          pendingInvalidations = event.queued;
+          queued.set(event.queue, event.queued);
           break;
       }
     },
@@ -95,7 +98,7 @@ export function cacheStats(): CacheStats {
       tables: Object.fromEntries([...tables].map(([name, count]) => [name, count.report()])),
       gaps,
       faults,
-      pendingInvalidations,
+      pendingInvalidations: [...queued.values()].reduce((sum, keys) => sum + keys, 0),
     }),
   };
 }

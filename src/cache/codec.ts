@@ -35,7 +35,9 @@ function packObject(value: object): unknown {
   }
   if (value instanceof Map) return { $: 'm', v: [...value].map(packValue) };
   if (value instanceof Set) return { $: 's', v: [...value].map(packValue) };
-  const packed = Object.fromEntries(Object.entries(value).map(([key, item]) => [key, packValue(item)]));
+  const packed = Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, packValue(item)]),
+  );
   return '$' in packed ? { $: 'o', v: packed } : packed;
 }
 

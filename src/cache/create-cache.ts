@@ -3,7 +3,13 @@ import { fanOut } from '../observability/fan-out.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import { Guard } from '../resilience/guard.ts';
 import { within } from '../resilience/within.ts';
-import { type CacheOptions, callBounds, checkCacheOptions, checkNumbers, freshnessOf } from './cache-options.ts';
+import {
+  type CacheOptions,
+  callBounds,
+  checkCacheOptions,
+  checkNumbers,
+  freshnessOf,
+} from './cache-options.ts';
 import { digitsOf } from './entry-text.ts';
 import type { Freshness } from './freshness.ts';
 import type { HotKey } from './hot-keys.ts';
@@ -84,7 +90,13 @@ export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
   const observe = fanOut(options.observer === undefined ? [] : [options.observer]);
   const { redis, namespace, version, maxGapMs = 1_000, loadTimeoutMs = 10_000 } = options;
   const { commandTimeoutMs = 100, leaseMs = 2_000, maxEntryBytes = 1_000_000 } = options;
-  const limits = { commandTimeoutMs, farTimeoutMs: commandTimeoutMs, maxGapMs, leaseMs, maxEntryBytes };
+  const limits = {
+    commandTimeoutMs,
+    farTimeoutMs: commandTimeoutMs,
+    maxGapMs,
+    leaseMs,
+    maxEntryBytes,
+  };
   const regions = new RedisRegions(redis, { region: undefined, ...limits }, observe);
   const { maxEntries = 10_000, maxBytes = 64 * 1_024 * 1_024 } = options;
   const readThrough = new ReadThrough<V>(

@@ -17,7 +17,9 @@ export class FailureMemory {
 
   /** A caller who left, or a queue that was full, says nothing about the source. */
   add(key: string, error: unknown): void {
-    const isOurs = [AbortedError, TimeoutError, OverloadError].some((kind) => error instanceof kind);
+    const isOurs = [AbortedError, TimeoutError, OverloadError].some(
+      (kind) => error instanceof kind,
+    );
     if (!isOurs) this.#failures.set(key, { error });
   }
 

@@ -17,7 +17,7 @@ export class Flight {
   }
 
   isFenced(key: string): boolean {
-    return this.#fenced !== undefined && this.#fenced.has(key);
+    return this.#fenced?.has(key) ?? false;
   }
 
   /** Waits for `work` as one more caller, until the caller's own deadline passes. */

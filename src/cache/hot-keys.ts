@@ -76,7 +76,8 @@ export class HotKeys {
       this.#counts.set(key, count / 2);
     }
     this.#samples = total / 2;
-    const isChanged = hot.size !== this.#hot.size || [...hot.keys()].some((key) => !this.#hot.has(key));
+    const isChanged =
+      hot.size !== this.#hot.size || [...hot.keys()].some((key) => !this.#hot.has(key));
     this.#hot = hot;
     if (isChanged) this.#onChange(this.hottest);
   }

@@ -9,18 +9,12 @@ export type OnInvalidated = (key: string) => void;
 export interface ChannelConfig {
   readonly name: string;
   readonly maxGapMs: number;
+  /** Beats that may stay without an answer. */
+  readonly patienceBeats: number;
 }
 
 /** Sends a message on a channel, over the connection that also sends the invalidations. */
 export type Publish = (channel: string, message: string) => Promise<unknown>;
-
-/** Tells this process's own messages from others'. */
-const sender = randomBytes(9).toString('base64url');
-
-/** What tells those who listen on {@link channelName} to forget a key. */
-export function invalidationMessage(key: string): string {
-  return `${sender} ${key}`;
-}
 
 /** The channel of a namespace on one server: what a cluster passes on to the others is not heard. */
 export function channelName(namespace: string, server: string): string {
@@ -38,12 +32,16 @@ export class InvalidationChannel implements Trust {
   readonly #listener: RedisNode;
   readonly #config: ChannelConfig;
   readonly #observe: Observer;
-  readonly #beats = `meridian:beat:${randomBytes(12).toString('base64url')}`;
+  /** Tells this channel's own messages from others'. */
+  readonly #sender = randomBytes(12).toString('base64url');
+  readonly #beats = `meridian:beat:${this.#sender}`;
   readonly #namespaces = new Map<string, OnInvalidated>();
   readonly #waiting = new Set<() => void>();
   #server: string | undefined;
   /** Beats sent before prove nothing about the subscriptions of today. */
   #listeningSinceMs = Number.POSITIVE_INFINITY;
+  /** Beats sent since one came back: time alone also passes when this process is busy. */
+  #unreturned = 0;
 
   constructor(listener: RedisNode, config: ChannelConfig, observe: Observer) {
     this.#listener = listener;
@@ -57,6 +55,11 @@ export class InvalidationChannel implements Trust {
   /** The generation of what is learned now; none while nothing is heard. */
   get epoch(): number {
     return performance.now() < this.#listeningSinceMs ? -1 : this.generation;
+  }
+
+  /** What tells those who listen on {@link channelName} to forget a key. */
+  messageOf(key: string): string {
+    return `${this.#sender} ${key}`;
   }
 
   /** Hears of a namespace's keys from now on. */
@@ -86,8 +89,7 @@ export class InvalidationChannel implements Trust {
   beat(publish: Publish): void {
     const now = performance.now();
     if (now < this.#listeningSinceMs) return;
-    const isSilent = now >= Math.max(this.#listeningSinceMs, this.trustedUntilMs) + this.#config.maxGapMs;
-    if (isSilent) {
+    if (this.#unreturned++ >= this.#config.patienceBeats) {
       this.#lose('no message came back');
       this.#listener.stream?.destroy();
       return;
@@ -116,6 +118,7 @@ export class InvalidationChannel implements Trust {
       await this.#listener.subscribe(this.#beats, ...channels);
       if (server === this.#server && channels.length === this.#namespaces.size) {
         this.#listeningSinceMs = performance.now();
+        this.#unreturned = 0;
       }
     } catch (error) {
       this.#report(error instanceof Error ? error.message : String(error));
@@ -130,13 +133,14 @@ export class InvalidationChannel implements Trust {
     }
     const end = message.indexOf(' ');
     // What this process invalidated, it forgot before it told anybody.
-    if (message.slice(0, end) === sender) return;
+    if (message.slice(0, end) === this.#sender) return;
     const namespace = channel.slice(0, channel.lastIndexOf(':invalidated:'));
     this.#namespaces.get(namespace)?.(message.slice(end + 1));
   }
 
   #onBeat(sentAtMs: number): void {
     if (!(sentAtMs >= this.#listeningSinceMs)) return;
+    this.#unreturned = 0;
     this.trustedUntilMs = Math.max(this.trustedUntilMs, sentAtMs + this.#config.maxGapMs);
     for (const resolve of this.#waiting) resolve();
     this.#waiting.clear();

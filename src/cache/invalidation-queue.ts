@@ -12,6 +12,7 @@ const keysPerAttempt = 500;
  * process does not believe what Redis says about these keys.
  */
 export class InvalidationQueue {
+  readonly #name: string;
   readonly #send: InvalidateKeys;
   readonly #observe: Observer;
   /** How many invalidations of a key are unconfirmed: one that succeeds must not clear another's. */
@@ -19,7 +20,9 @@ export class InvalidationQueue {
   #timer: NodeJS.Timeout | undefined;
   #attempt = 0;
 
-  constructor(send: InvalidateKeys, observe: Observer) {
+  /** @param name what events call it. */
+  constructor(name: string, send: InvalidateKeys, observe: Observer) {
+    this.#name = name;
     this.#send = send;
     this.#observe = observe;
   }
@@ -88,6 +91,12 @@ export class InvalidationQueue {
   }
 
   #report(state: 'pending' | 'recovered', keys: number): void {
-    this.#observe({ type: 'cache-invalidation', state, keys, queued: this.#pending.size });
+    this.#observe({
+      type: 'cache-invalidation',
+      queue: this.#name,
+      state,
+      keys,
+      queued: this.#pending.size,
+    });
   }
 }

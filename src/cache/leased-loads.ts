@@ -15,7 +15,10 @@ export interface LoadCall {
 }
 
 /** Loads the values of keys, in their order; null where the source has none. */
-export type LoadMany<V> = (keys: readonly string[], call: LoadCall) => Promise<readonly (V | null)[]>;
+export type LoadMany<V> = (
+  keys: readonly string[],
+  call: LoadCall,
+) => Promise<readonly (V | null)[]>;
 
 /** What a load brought for a key. */
 export interface Landing<V> {
@@ -48,7 +51,7 @@ export interface LeasedLoadsConfig {
 type Leases = ReadonlyMap<string, string | null | undefined>;
 
 const firstPauseMs = 5;
-const longestPauseMs = 25;
+const longestPauseMs = 15;
 const renewalsPerLease = 3;
 
 const nothingRead = Promise.resolve({ found: new Map(), changed: new Set<string>() });
@@ -139,16 +142,17 @@ export class LeasedLoads<V> {
       return;
     } finally {
       const durationMs = performance.now() - startedAtMs;
-      this.#observe({ type: 'cache-wait', table: this.#config.name, keys: keys.length, durationMs });
+      this.#observe({
+        type: 'cache-wait',
+        table: this.#config.name,
+        keys: keys.length,
+        durationMs,
+      });
     }
     await this.#loadNow(new Map(waiting.map((key) => [key, undefined])), journey, changed);
   }
 
-  async #loadNow(
-    leases: Leases,
-    journey: Journey<V>,
-    changed: ReadonlySet<string>,
-  ): Promise<void> {
+  async #loadNow(leases: Leases, journey: Journey<V>, changed: ReadonlySet<string>): Promise<void> {
     if (leases.size === 0) return;
     const keys = [...leases.keys()];
     const startedAtMs = performance.now();

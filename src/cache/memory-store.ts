@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { copyUnfreezable, freezeDeep } from './frozen.ts';
+import { copyUnfreezable } from './frozen.ts';
 import { sizeOf, sizeOfText } from './size-of.ts';
 import type { Witness } from './trust.ts';
 
@@ -68,11 +68,6 @@ export class MemoryStore<V> {
   clear(): void {
     this.#entries.clear();
   }
-}
-
-/** A value made fit for being shared. */
-export function shareable<V>(value: V): { readonly value: V; readonly needsCopy: boolean } {
-  return { value, ...freezeDeep(value) };
 }
 
 /** What a caller gets of an entry: the shared frozen value, or a copy where it can't be frozen. */

@@ -1,6 +1,7 @@
 import { coarseNow } from './coarse-clock.ts';
 import { earlyMs, type Freshness } from './freshness.ts';
-import { type MemoryEntry, type MemoryLimits, MemoryStore, shareable } from './memory-store.ts';
+import { freezeDeep } from './frozen.ts';
+import { type MemoryEntry, type MemoryLimits, MemoryStore } from './memory-store.ts';
 import type { Sourced } from './redis-tier.ts';
 import { isBelieved } from './trust.ts';
 
@@ -23,11 +24,13 @@ export interface MemoryTierConfig {
 export class MemoryTier<V> {
   readonly #config: MemoryTierConfig;
   readonly #store: MemoryStore<V> | undefined;
+  readonly #placement: Placement | undefined;
   readonly #betaOf: (key: string) => number;
 
   /** @param betaOf how eagerly a key is refreshed before its time. */
   constructor(config: MemoryTierConfig, betaOf: (key: string) => number) {
     this.#config = config;
+    this.#placement = config.placement;
     this.#store = config.memory && new MemoryStore(config.memory);
     this.#betaOf = betaOf;
   }
@@ -71,13 +74,14 @@ export class MemoryTier<V> {
 
   /** An entry of a value; not kept yet. */
   entryOf(key: string, { value, ...sourced }: Sourced<V>): MemoryEntry<V> {
+    const { needsCopy } = freezeDeep(value);
     const { staleMs, staleIfErrorMs } = this.#config.freshness;
     const { loadedAtMs, freshMs, loadMs, witness } = sourced;
-    const { placement } = this.#config;
     const isAbsent = value === null;
     const freshUntilMs = loadedAtMs + freshMs;
     return {
-      ...shareable(value),
+      value,
+      needsCopy,
       loadedAtMs,
       freshUntilMs,
       refreshAtMs: freshUntilMs - earlyMs(loadMs, this.#betaOf(key)),
@@ -86,7 +90,7 @@ export class MemoryTier<V> {
       trust: witness.trust,
       generation: witness.generation,
       youngUntilMs: witness.youngUntilMs,
-      topology: placement?.current(),
+      topology: this.#placement?.current(),
       placement: this.placementOf(key),
     };
   }
@@ -110,12 +114,13 @@ export class MemoryTier<V> {
 
   /** Where the source of a key is; empty where that does not matter. */
   placementOf(key: string): string {
-    return this.#config.placement?.of(key) ?? '';
+    return this.#placement?.of(key) ?? '';
   }
 
   /** Looks again only when places may have changed. */
   #isInPlace(key: string, entry: MemoryEntry<V>): boolean {
-    const topology = this.#config.placement?.current();
+    if (this.#placement === undefined) return true;
+    const topology = this.#placement.current();
     if (entry.topology === topology) return true;
     if (entry.placement !== this.placementOf(key)) return false;
     entry.topology = topology;

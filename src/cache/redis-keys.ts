@@ -7,7 +7,7 @@ const escaped = /[{}%]|\p{Surrogate}/gu;
  * same node and a script may touch both.
  */
 export function valueKey(namespace: string, key: string): string {
-  return `${namespace}:{${unfit.test(key) ? key.replace(escaped, escape) : key}}`;
+  return `${namespace}:{${unfit.test(key) ? key.replace(escaped, inHex) : key}}`;
 }
 
 /** The key of the lease of an entry, by the entry's own. */
@@ -15,6 +15,6 @@ export function leaseKey(valueKey: string): string {
   return `${valueKey}:lease`;
 }
 
-function escape(sign: string): string {
+function inHex(sign: string): string {
   return `%${sign.charCodeAt(0).toString(16)}`;
 }

@@ -54,7 +54,8 @@ export class RedisLink {
     this.#observe = observe;
     this.#client = openCommands(template, ({ message }) => this.#report('connection', message));
     const listener = openListener(template, ({ message }) => this.#report('listen', message));
-    this.channel = new InvalidationChannel(listener, config, observe);
+    const patienceBeats = beatsPerGap;
+    this.channel = new InvalidationChannel(listener, { ...config, patienceBeats }, observe);
     this.#client.on('ready', () => void this.#shakeHands());
     this.#client.on('close', () => this.#fail('the connection was closed'));
     this.#client.connect().catch(({ message }: Error) => this.#report('connection', message));
@@ -77,7 +78,13 @@ export class RedisLink {
     operation: string,
     command: (client: RedisNode) => Promise<T>,
   ): Promise<T | undefined> {
-    if (this.server === undefined) return undefined;
+    return this.server === undefined ? undefined : this.#command(operation, command);
+  }
+
+  async #command<T>(
+    operation: string,
+    command: (client: RedisNode) => Promise<T>,
+  ): Promise<T | undefined> {
     const deadline = new Deadline(this.#config.commandTimeoutMs);
     this.#running.add(deadline);
     try {
@@ -154,17 +161,14 @@ export class RedisLink {
       if (now - this.#openingSinceMs > openingMs) this.#cut();
       return;
     }
-    if (now >= this.#answeredUntilMs) {
-      this.#fail(`no answer for ${this.#config.maxGapMs} ms`);
-      return;
-    }
-    void this.run('heartbeat', (client) => client.role()).then((role) => {
-      if (role === undefined) return;
+    const connection = this.#connection;
+    void this.#command('heartbeat', (client) => client.role()).then((role) => {
+      if (role === undefined || connection !== this.#connection) return;
       if (isMaster(role)) this.#answeredUntilMs = now + this.#config.maxGapMs;
       else this.#fail('the server is no master any more');
     });
     this.channel.beat((name, message) =>
-      this.run('heartbeat', (client) => client.publish(name, message)),
+      this.#command('heartbeat', (client) => client.publish(name, message)),
     );
   }
 

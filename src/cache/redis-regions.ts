@@ -92,7 +92,5 @@ function membersOf(
 export function isPerRegion(
   given: GivenRedis,
 ): given is Readonly<Record<string, string | RedisClient>> {
-  return (
-    typeof given === 'object' && given !== null && !Array.isArray(given) && !isClient(given)
-  );
+  return typeof given === 'object' && given !== null && !Array.isArray(given) && !isClient(given);
 }

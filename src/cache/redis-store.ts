@@ -1,5 +1,5 @@
 import type { Deadline } from '../resilience/deadline.ts';
-import { channelName, invalidationMessage, type OnInvalidated } from './invalidation-channel.ts';
+import { channelName, type OnInvalidated } from './invalidation-channel.ts';
 import {
   boundedReadScript,
   fillScript,
@@ -120,7 +120,11 @@ export class RedisStore {
   }
 
   /** Stores a value if the lease holds. Returns whether it was stored; undefined: who knows. */
-  async fill(key: string, token: string, { text, version, lifeMs }: Fill): Promise<boolean | undefined> {
+  async fill(
+    key: string,
+    token: string,
+    { text, version, lifeMs }: Fill,
+  ): Promise<boolean | undefined> {
     const args = [token, text, String(Math.ceil(lifeMs)), version];
     const stored = await this.#script(key, 'fill', fillScript, [key, leaseKey(key)], args);
     return stored === undefined ? undefined : stored === 1;
@@ -138,9 +142,10 @@ export class RedisStore {
    * @param markMs milliseconds that a mark of the change stays, or 0 for none.
    */
   async invalidate(namespace: string, key: string, name: string, markMs: number): Promise<boolean> {
-    const server = this.serverOf(key);
-    if (server === undefined) return false;
-    const args = [channelName(namespace, server), invalidationMessage(name), String(markMs)];
+    const link = this.#links.linkOf(key);
+    if (link?.server === undefined) return false;
+    const channel = channelName(namespace, link.server);
+    const args = [channel, link.channel.messageOf(name), String(markMs)];
     const keys = [key, leaseKey(key)];
     return (await this.#script(key, 'invalidate', invalidateScript, keys, args)) !== undefined;
   }

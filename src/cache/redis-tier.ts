@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Observer } from '../observability/events.ts';
 import { decodeEntry, encodeEntry } from './entry-text.ts';
-import { InvalidationQueue } from './invalidation-queue.ts';
 import type { OnInvalidated } from './invalidation-channel.ts';
+import { InvalidationQueue } from './invalidation-queue.ts';
 import { changedMark } from './lease-scripts.ts';
 import { valueKey } from './redis-keys.ts';
 import type { RedisStores } from './redis-regions.ts';
@@ -75,8 +75,10 @@ export class RedisTier<V> {
     this.#config = config;
     this.#store = own;
     this.#observe = observe;
-    const queueOf = (store: RedisStore) =>
-      new InvalidationQueue((keys) => this.#tell(store, keys), observe);
+    const queueOf = (store: RedisStore, index = -1) => {
+      const name = index < 0 ? config.namespace : `${config.namespace} elsewhere ${index}`;
+      return new InvalidationQueue(name, (keys) => this.#tell(store, keys), observe);
+    };
     this.#queue = queueOf(own);
     this.#elsewhere = others.map(queueOf);
     own.listen(config.namespace, onInvalidated);

@@ -25,9 +25,6 @@ export interface Witness {
 }
 
 /** Whether what was learned then is no further behind than the contract allows. */
-export function isBelieved(
-  { trust, generation, youngUntilMs }: Witness,
-  nowMs: number,
-): boolean {
+export function isBelieved({ trust, generation, youngUntilMs }: Witness, nowMs: number): boolean {
   return (generation === trust.generation && nowMs < trust.trustedUntilMs) || nowMs < youngUntilMs;
 }

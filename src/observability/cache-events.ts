@@ -23,8 +23,9 @@ export type CacheEvent =
     }
   | { readonly type: 'cache-fault'; readonly operation: string; readonly message: string }
   | {
-      /** `queued`: the keys that Redis has yet to be told of. */
+      /** `queued`: the keys that one Redis has yet to be told of, by name of the queue. */
       readonly type: 'cache-invalidation';
+      readonly queue: string;
       readonly state: 'pending' | 'recovered';
       readonly keys: number;
       readonly queued: number;

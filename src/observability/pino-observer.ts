@@ -45,7 +45,12 @@ const levels: Record<MeridianEvent['type'], 'debug' | 'info' | 'warn'> = {
 };
 
 /** One of these takes less time than a log call: they are for metrics, not for logs. */
-const tooMany = new Set<MeridianEvent['type']>(['cache', 'cache-load', 'cache-shadow', 'read-batch']);
+const tooMany = new Set<MeridianEvent['type']>([
+  'cache',
+  'cache-load',
+  'cache-shadow',
+  'read-batch',
+]);
 
 const quietMs = 1_000;
 
