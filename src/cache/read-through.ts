@@ -72,7 +72,10 @@ export class ReadThrough<V> {
     this.#refreshes = new Refreshes(
       this.#loads,
       { freshness, timeoutMs: config.refreshTimeoutMs },
-      (key, landing, flight) => this.#onRefreshed(key, landing, flight),
+      {
+        keep: (key, landing, flight) => this.#onRefreshed(key, landing, flight),
+        drop: (key) => this.#memory.delete(key),
+      },
       observe,
     );
     this.#failures = errorTtlMs > 0 ? new FailureMemory(errorTtlMs) : undefined;
@@ -130,7 +133,7 @@ export class ReadThrough<V> {
 
   /** Reports reads that may not use this cache. */
   passBy(keys: number): void {
-    this.#report('bypass', keys);
+    if (keys > 0) this.#report('bypass', keys);
   }
 
   /** The keys that are read most, the hottest first. */

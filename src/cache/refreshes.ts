@@ -9,26 +9,26 @@ export interface RefreshConfig {
   readonly timeoutMs: number;
 }
 
-/** What a refresh brought for a key. False: it is past its time itself. */
-export type OnRefreshed<V> = (key: string, landing: Landing<V>, flight: Flight) => boolean;
+/** Who keeps what refreshes bring. */
+export interface Keeper<V> {
+  /** Keeps a value. Returns false when it is past its time itself. */
+  keep(key: string, landing: Landing<V>, flight: Flight): boolean;
+  /** Nothing may be kept under this key. */
+  drop(key: string): void;
+}
 
 /** Loads that nobody waits for: of values that are served meanwhile. One at a time for a key. */
 export class Refreshes<V> {
   readonly #loads: LeasedLoads<V>;
   readonly #config: RefreshConfig;
-  readonly #onRefreshed: OnRefreshed<V>;
+  readonly #keeper: Keeper<V>;
   readonly #observe: Observer;
   readonly #running = new Map<string, Flight>();
 
-  constructor(
-    loads: LeasedLoads<V>,
-    config: RefreshConfig,
-    onRefreshed: OnRefreshed<V>,
-    observe: Observer,
-  ) {
+  constructor(loads: LeasedLoads<V>, config: RefreshConfig, keeper: Keeper<V>, observe: Observer) {
     this.#loads = loads;
     this.#config = config;
-    this.#onRefreshed = onRefreshed;
+    this.#keeper = keeper;
     this.#observe = observe;
   }
 
@@ -55,8 +55,11 @@ export class Refreshes<V> {
       flight,
       load,
       freshness,
-      keepOut: (key) => flight.fence(key),
-      land: (key, landing) => this.#onRefreshed(key, landing, flight),
+      keepOut: (key) => {
+        flight.fence(key);
+        this.#keeper.drop(key);
+      },
+      land: (key, landing) => this.#keeper.keep(key, landing, flight),
       fail: (_, error) => {
         const message = error instanceof Error ? error.message : String(error);
         this.#observe({ type: 'cache-fault', operation: 'refresh', message });

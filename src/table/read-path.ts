@@ -11,7 +11,7 @@ import type { Shard } from '../topology/topology.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import { forwardable } from './forwardable.ts';
 import { routePrimaryKey } from './route-row.ts';
-import { allEnded, type Found, type ReadAs, RowReads, type Wanted } from './row-reads.ts';
+import { allEnded, type Found, RowReads, type Wanted } from './row-reads.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import { shardOfToken } from './token.ts';
 
@@ -34,6 +34,9 @@ export interface Currency {
 export interface ReadOptions extends CallOptions, Currency {}
 
 const asEver: Currency = {};
+
+/** Why a row does not come from the cache: its reader asked so, or it may not be kept here. */
+type Passing = Consistency | 'bypass';
 
 /** How rows are read by primary key: memory, Redis, then the shards. */
 export class ReadPath<Schema extends RowSchema> {
@@ -65,7 +68,8 @@ export class ReadPath<Schema extends RowSchema> {
     const { cache } = this.#runtime;
     const passing = this.#passing(wanted, currency);
     if (cache === undefined || passing !== undefined) {
-      return (await this.#rows.one(wanted, passing ?? 'primary', deadline)).row;
+      if (passing === 'bypass') cache?.passBy(1);
+      return (await this.#rows.one(wanted, readAs(passing), deadline)).row;
     }
     const { text } = wanted.key;
     const [row] = await cache.getMany(
@@ -90,7 +94,7 @@ export class ReadPath<Schema extends RowSchema> {
     const { cache, calls } = this.#runtime;
     return calls.run(options, async (deadline) => {
       const cached: Wanted[] = [];
-      const passing = new Map<ReadAs, Wanted[]>();
+      const passing = new Map<Passing, Wanted[]>();
       const wanted = keys.map((key) => this.#want(key));
       for (const one of wanted) {
         const as = this.#passing(one, options);
@@ -100,9 +104,10 @@ export class ReadPath<Schema extends RowSchema> {
       if (cache !== undefined && passing.size === 0) {
         return this.#throughCache(cache, wanted, options, deadline);
       }
+      cache?.passBy(passing.get('bypass')?.length ?? 0);
       const [kept, ...found] = await allEnded([
         cache && cached.length > 0 ? this.#throughCache(cache, cached, options, deadline) : none,
-        ...[...passing].map(([as, some]) => this.#rows.many(some, as, deadline)),
+        ...[...passing].map(([as, some]) => this.#rows.many(some, readAs(as), deadline)),
       ]);
       const rows = new Map(cached.map(({ key }, index) => [key.identity, kept[index] ?? null]));
       for (const some of found) for (const [identity, { row }] of some) rows.set(identity, row);
@@ -143,7 +148,7 @@ export class ReadPath<Schema extends RowSchema> {
   }
 
   /** How a row is read that may not come from the cache; undefined when it may. */
-  #passing({ route }: Wanted, { consistency, token }: Currency): Consistency | undefined {
+  #passing({ route }: Wanted, { consistency, token }: Currency): Passing | undefined {
     const { cache, forwarding } = this.#runtime;
     if (token !== undefined) {
       // Where rows move about, the write may have been elsewhere than where this row is looked for.
@@ -151,9 +156,7 @@ export class ReadPath<Schema extends RowSchema> {
       if (forwarding !== undefined || shard === route.shard.name) return 'primary';
     }
     if (consistency !== undefined || cache === undefined) return consistency ?? 'primary';
-    if (this.#mayKeep(route.shard)) return undefined;
-    cache.passBy(1);
-    return 'primary';
+    return this.#mayKeep(route.shard) ? undefined : 'bypass';
   }
 
   /** Whether this process and its Redis may keep what was found on a shard. */
@@ -168,6 +171,10 @@ export class ReadPath<Schema extends RowSchema> {
     const route = forwarding?.start(forwardable(table, key), home) ?? home;
     return { key, home, route };
   }
+}
+
+function readAs(passing: Passing = 'primary'): Consistency {
+  return passing === 'bypass' ? 'primary' : passing;
 }
 
 const none: Promise<never[]> = Promise.resolve([]);
