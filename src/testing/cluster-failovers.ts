@@ -1,9 +1,9 @@
 import { type ClusterNode, nodesSeenBy, owns, slotCount } from './cluster-nodes.ts';
+import { checkFailover } from './failover-check.ts';
 import type { ProcessHost } from './process-runner.ts';
 import { askRedis } from './redis-dialog.ts';
 import type { RedisFailovers } from './redis-kinds.ts';
 import { type RedisServerHandle, standingOf } from './redis-server.ts';
-import { masterIsDown } from './sentinel-failovers.ts';
 import type { RedisServer } from './server.ts';
 import { untilSeen } from './settling.ts';
 import { TestingError } from './testing-error.ts';
@@ -42,10 +42,7 @@ export class ClusterFailovers implements RedisFailovers {
 
   async failover(key?: string): Promise<RedisServer> {
     const old = await this.master(key);
-    if (old.state !== 'running') throw masterIsDown(old);
-    if (this.#groupOf(old).length === 1) {
-      throw new TestingError(`Master '${old.name}' has no replica. Start with 'replicas: 1'.`);
-    }
+    checkFailover(old, this.#groupOf(old));
     let askedAt = Number.NEGATIVE_INFINITY;
     return untilSeen(this.#host, `A failover from '${old.name}'`, async () => {
       if (performance.now() - askedAt > manualFailoverMs) {

@@ -21,7 +21,8 @@ const quickClocks = {
   'info-period': 200,
   'ping-period': 200,
   'ask-period': 200,
-  'publish-period': 200,
+  // A promotion is seen within a second; four of these later one that was not seen is undone.
+  'publish-period': 500,
   'tilt-period': 1_000,
   'election-timeout': 1_000,
   'min-link-reconnect-period': 500,

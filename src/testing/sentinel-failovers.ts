@@ -1,3 +1,4 @@
+import { checkFailover } from './failover-check.ts';
 import type { ProcessHost } from './process-runner.ts';
 import { askRedis } from './redis-dialog.ts';
 import type { RedisFailovers } from './redis-kinds.ts';
@@ -54,16 +55,14 @@ export class SentinelFailovers implements RedisFailovers {
 
   async failover(): Promise<RedisServer> {
     const old = await this.master();
-    if (old.state !== 'running') throw masterIsDown(old);
-    // Until a former master has been seen as a replica the Sentinels find none to promote.
-    await untilSeen(this.#host, `A failover from '${old.name}'`, async () => {
-      if ((await this.master()) !== old) return true;
-      const sentinel = this.#sentinels.find(({ state }) => state === 'running');
-      if (!sentinel) throw noneRuns();
-      await askRedis(sentinel, 'SENTINEL', 'FAILOVER', sentinelMaster);
-      return true;
+    checkFailover(old, this.#data);
+    return untilSeen(this.#host, `A failover from '${old.name}'`, async () => {
+      const master = await this.agreedMaster();
+      if (master !== old) return master;
+      // All agree on the old one when they were not asked yet, and again when they gave up.
+      await this.#askForFailover();
+      return undefined;
     });
-    return this.replacementOf(old);
   }
 
   replacementOf(old: RedisServer): Promise<RedisServer> {
@@ -89,18 +88,17 @@ export class SentinelFailovers implements RedisFailovers {
     return inPlace.includes(false) ? undefined : master;
   }
 
+  async #askForFailover(): Promise<void> {
+    const sentinel = this.#sentinels.find(({ state }) => state === 'running');
+    if (!sentinel) throw noneRuns();
+    await askRedis(sentinel, 'SENTINEL', 'FAILOVER', sentinelMaster);
+  }
+
   async #views(): Promise<SentinelView[]> {
     const running = this.#sentinels.filter(({ state }) => state === 'running');
     if (running.length === 0) throw noneRuns();
     return Promise.all(running.map(viewOf));
   }
-}
-
-export function masterIsDown({ name, state }: RedisServer): TestingError {
-  return new TestingError(
-    `Master '${name}' is ${state}: failover() needs one that runs. replacementOf() waits for the servers' own promotion.`,
-    { context: { server: name, state } },
-  );
 }
 
 function noneRuns(): TestingError {
