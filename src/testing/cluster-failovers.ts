@@ -69,9 +69,9 @@ export class ClusterFailovers implements RedisFailovers {
     const known = views.every(
       (view) => view.length === this.#data.length && slotsIn(view) === slotCount && !anyFails(view),
     );
-    if (!known) return;
+    if (!known) return undefined;
     for (const [index, group] of this.#groups.entries()) {
-      if (!(await this.#isInPlace(group, masters[index]))) return;
+      if (!(await this.#isInPlace(group, masters[index]))) return undefined;
     }
     return true;
   }
@@ -79,7 +79,7 @@ export class ClusterFailovers implements RedisFailovers {
   async #agreedReplacement(old: RedisServer): Promise<RedisServer | undefined> {
     const group = this.#groupOf(old);
     const master = agreedMaster(group, await this.#views());
-    if (master === old || !(await this.#isInPlace(group, master))) return;
+    if (master === old || !(await this.#isInPlace(group, master))) return undefined;
     return master;
   }
 
@@ -127,20 +127,25 @@ export class ClusterFailovers implements RedisFailovers {
   }
 }
 
-/** The member of the group that all views take for the owner of its slots. */
+/**
+ * The member of the group that all views take for the owner of its slots, and for the master of the
+ * others that run: a master refuses to hand over to a replica that it does not know as its own.
+ */
 function agreedMaster(
   group: readonly RedisServerHandle[],
   views: readonly View[],
 ): RedisServerHandle | undefined {
-  const named = views.map((view) =>
-    group.filter(({ port }) => view.some((node) => node.port === port && isMaster(node))),
-  );
-  const [first] = named[0] ?? [];
-  return named.every((masters) => masters.length === 1 && masters[0] === first) ? first : undefined;
+  const named = views.map((view) => masterIn(group, view));
+  return named.every((master) => master === named[0]) ? named[0] : undefined;
 }
 
-function isMaster({ flags, ranges }: ClusterNode): boolean {
-  return flags.includes('master') && ranges.length > 0;
+function masterIn(group: readonly RedisServerHandle[], view: View): RedisServerHandle | undefined {
+  const nodeOf = ({ port }: RedisServerHandle) => view.find((node) => node.port === port);
+  const [master, ...others] = group.filter((server) => nodeOf(server)?.ranges.length);
+  if (!master || others.length > 0) return undefined;
+  const followers = group.filter((server) => server !== master && server.state === 'running');
+  const id = nodeOf(master)?.id;
+  return followers.every((server) => nodeOf(server)?.follows === id) ? master : undefined;
 }
 
 function anyFails(view: View): boolean {

@@ -10,6 +10,8 @@ export interface ClusterNode {
   readonly port: number;
   readonly busPort: number;
   readonly flags: readonly string[];
+  /** The id of the node that it follows; `-` of a master. */
+  readonly follows: string;
   readonly epoch: number;
   readonly linked: boolean;
   /** First and last slot of each range that it owns. */
@@ -27,13 +29,15 @@ export function owns({ ranges }: ClusterNode, slot: number): boolean {
 }
 
 function nodeOf(line: string): ClusterNode {
-  const [id = '', address = '', flags = '', , , , epoch, link, ...slots] = line.split(' ');
+  const [id = '', address = '', flags = '', follows = '', , , epoch, link, ...slots] =
+    line.split(' ');
   const [, port, busPort] = /:(\d+)@(\d+)/.exec(address) ?? [];
   return {
     id,
     port: Number(port),
     busPort: Number(busPort),
     flags: flags.split(','),
+    follows,
     epoch: Number(epoch),
     linked: link === 'connected',
     // A slot on its way to another node stands in brackets, and is in a range of its owner too.
