@@ -44,7 +44,6 @@ async function crowd(rival: string, processes: number, redis: string): Promise<C
     const namespace = `bench-crowd-${processes}-${rival}`;
     const setup = { namespace, redis, memory: true };
     await Promise.all(children.map((child) => child.carryOut({ do: 'open', rival, setup })));
-    await Promise.all(children.map((child) => child.carryOut({ do: 'read', keys: ['warm'] })));
     let loads = 0;
     const slowest: number[] = [];
     for (let round = 0; round < rounds; round++) {
@@ -69,27 +68,30 @@ export async function killedOwner(redis: string): Promise<Result> {
       const setup = { namespace: `bench-killed-${round}`, redis, memory: true, leaseMs };
       for (const child of [owner, other]) {
         await child.carryOut({ do: 'open', rival: meridian.name, setup });
-        await child.carryOut({ do: 'read', keys: ['warm'] });
       }
       await owner.carryOut({ do: 'begin', keys: ['cold'] });
-      const answered = other.carryOut({ do: 'crowd', key: 'cold', callers: 100, loadMs });
+      const answered = other
+        .carryOut({ do: 'crowd', key: 'cold', callers: 100, loadMs })
+        .then(({ loads }) => ({ loads, atMs: performance.now() }));
       // Time for the others to ask, and to find that it is being loaded.
       await sleep(100);
       const begun = performance.now();
       await owner.kill();
-      const { loads } = await answered;
+      const { loads, atMs } = await answered;
       if (loads !== 1) throw new Error(`the others loaded ${loads} times`);
-      return performance.now() - begun;
+      return atMs - begun;
     });
     waited.push(ms);
   }
   const worstMs = Math.max(...waited);
+  // Below zero: they did not wait for it, and loaded a second time.
+  const leastMs = Math.min(...waited);
   const target = leaseMs + loadMs + 100;
   return {
     name: 'its loader is killed: others wait',
     value: `${worstMs.toFixed(0)} ms at most, ${median(waited).toFixed(0)} ms in the middle`,
     target: `≤ ${target} ms (lease ${leaseMs}, load ${loadMs})`,
-    met: worstMs <= target,
-    figures: { worstMs, medianMs: median(waited), leaseMs, loadMs },
+    met: worstMs <= target && leastMs > 0,
+    figures: { worstMs, leastMs, medianMs: median(waited), leaseMs, loadMs },
   };
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { meridian } from './meridian.ts';
 import type { Order, Party, Report } from './order.ts';
 import { peers } from './peers.ts';
-import { type OpenCache, type Row, rowOf } from './rival.ts';
+import { type OpenCache, openReady, type Row, rowOf } from './rival.ts';
 
 /** One cache with a source whose loads can be held; carries out orders in this process. */
 export class Member implements Party {
@@ -23,7 +23,8 @@ export class Member implements Party {
     switch (order.do) {
       case 'open': {
         const rival = [meridian, ...peers].find(({ name }) => name === order.rival);
-        this.#cache = rival?.open(order.setup, (key) => this.#load(key));
+        if (rival === undefined) throw new Error(`no cache is called '${order.rival}'`);
+        this.#cache = await openReady(rival, order.setup, (key) => this.#load(key));
         return {};
       }
       case 'begin': {
@@ -62,7 +63,7 @@ export class Member implements Party {
   }
 
   get #open(): OpenCache {
-    if (this.#cache === undefined) throw new Error('the first order is to open a known cache');
+    if (this.#cache === undefined) throw new Error('the first order is to open a cache');
     return this.#cache;
   }
 
@@ -72,8 +73,10 @@ export class Member implements Party {
     let slowestMs = 0;
     await Promise.all(
       keys.map(async (key) => {
-        const { version } = await this.#open.get(key);
-        if (version < this.#versionOf(key)) stale++;
+        const row = await this.#open.get(key);
+        // The source has a row for every key.
+        if (row === null || row === undefined) throw new Error(`a cache has no '${key}'`);
+        if (row.version < this.#versionOf(key)) stale++;
         slowestMs = Math.max(slowestMs, performance.now() - begun);
       }),
     );

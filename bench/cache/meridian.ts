@@ -1,5 +1,5 @@
 import { type Cache, createCache } from 'meridian/cache';
-import { found, type Load, maxEntries, type Rival, type Row, type Setup, ttlMs } from './rival.ts';
+import { type Load, maxEntries, type Rival, type Row, type Setup, ttlMs } from './rival.ts';
 
 /** The default, named because measurements wait for it. */
 export const maxGapMs = 1_000;
@@ -25,7 +25,7 @@ export const meridian: Rival = {
   open(setup, load: Load) {
     const cache = openMeridian(setup);
     return {
-      get: async (key) => found(await cache.get(key, () => load(key)), key),
+      get: (key) => cache.get(key, () => load(key)),
       forget: (key) => cache.invalidate(key),
       close: () => cache.close(),
     };

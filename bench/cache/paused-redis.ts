@@ -4,7 +4,7 @@ import { closedLoop, quantile } from '../measure.ts';
 import type { Result } from '../result.ts';
 import { meridian } from './meridian.ts';
 import { peers } from './peers.ts';
-import { type OpenCache, type Rival, rowOf } from './rival.ts';
+import { type OpenCache, openReady, type Rival, rowOf } from './rival.ts';
 
 const pauseMs = 3_000;
 const loadMs = 5;
@@ -72,16 +72,14 @@ async function throughPause(rival: Rival, redis: LocalServer): Promise<Paused> {
   const namespace = `bench-paused-${rival.name}`;
   const setup = { namespace, redis: redis.url, memory: false } as const;
   const keys = Array.from({ length: 8_192 }, (_, index) => `key-${index}`);
-  await fill(
-    rival.open(setup, async (key) => rowOf(key)),
-    keys,
-  );
+  await fill(await openReady(rival, setup, async (key) => rowOf(key)), keys);
   let turn = 0;
   const next = () => keys[turn++ % keys.length] ?? '';
   let begun = 0;
   let running = 0;
   let mostLoads = 0;
-  const cache = rival.open({ ...setup, commandTimeoutMs, loadConcurrency }, async (key) => {
+  const limited = { ...setup, commandTimeoutMs, loadConcurrency };
+  const cache = await openReady(rival, limited, async (key) => {
     begun++;
     running++;
     mostLoads = Math.max(mostLoads, running);
@@ -102,7 +100,10 @@ async function throughPause(rival: Rival, redis: LocalServer): Promise<Paused> {
     }
   };
   try {
+    begun = 0;
     for (let time = 0; time < 10; time++) await get();
+    if (begun > 0) throw new Error(`${rival.name} had to load what Redis has`);
+    mostLoads = 0;
     await redis.pause();
     const pausedAt = performance.now();
     const until = (ms: number) => sleep(Math.max(0, pausedAt + ms - performance.now()));

@@ -8,13 +8,16 @@ export interface RedisClient {
   set(key: string, value: string): Promise<unknown>;
   on(event: 'error', listener: () => void): unknown;
   disconnect(): void;
+  duplicate(options?: RedisOptions): RedisClient;
+}
+
+export interface RedisOptions {
+  readonly enableAutoPipelining?: boolean;
+  readonly commandTimeout?: number;
 }
 
 interface Ioredis {
-  Redis: new (
-    url: string,
-    options: { enableAutoPipelining?: boolean; commandTimeout?: number },
-  ) => RedisClient;
+  Redis: new (url: string, options: RedisOptions) => RedisClient;
 }
 
 interface LruCache {
@@ -52,7 +55,7 @@ interface BentocacheMemory {
 
 interface BentocacheRedis {
   redisDriver(options: { connection: RedisClient; prefix: string }): object;
-  redisBusDriver(options: { connection: { host: string; port: number } }): object;
+  redisBusDriver(options: { connection: RedisClient }): object;
 }
 
 interface AsyncCacheDedupe {

@@ -8,17 +8,27 @@ import {
   keyvRedis,
   layeredLoader,
   type RedisClient,
+  type RedisOptions,
 } from './peer-modules.ts';
-import { found, maxEntries, type Rival, type Setup, ttlMs } from './rival.ts';
+import { maxEntries, type Rival, type Setup, ttlMs } from './rival.ts';
 
 /** With autopipelining, which makes ioredis and all that use it half as fast again. */
 export function openIoredis(url: string, commandTimeoutMs?: number): RedisClient {
-  const client = new ioredis.Redis(url, {
+  const client = new Quiet(url, {
     enableAutoPipelining: true,
     ...(commandTimeoutMs !== undefined && { commandTimeout: commandTimeoutMs }),
   });
   client.on('error', connectsAgainByItself);
   return client;
+}
+
+/** Libraries that duplicate a client leave the copies without a listener, and ioredis prints errors. */
+class Quiet extends ioredis.Redis {
+  override duplicate(options?: RedisOptions): RedisClient {
+    const copy = super.duplicate(options);
+    copy.on('error', connectsAgainByItself);
+    return copy;
+  }
 }
 
 function connectsAgainByItself(): void {}
@@ -58,10 +68,7 @@ const bento: Rival = {
       const connection = clients.one(redis);
       store = store.useL2Layer(bentocacheRedis.redisDriver({ connection, prefix: namespace }));
       if (memory) {
-        const { hostname: host, port } = new URL(redis);
-        store = store.useBus(
-          bentocacheRedis.redisBusDriver({ connection: { host, port: Number(port) } }),
-        );
+        store = store.useBus(bentocacheRedis.redisBusDriver({ connection }));
       }
     }
     const cache = new bentocache.BentoCache({
@@ -114,7 +121,7 @@ const twoStores: Rival = {
     });
     cache.on('error', connectsAgainByItself);
     return {
-      get: async (key) => found(await cache.getOrSet(`${namespace}:${key}`, () => load(key)), key),
+      get: (key) => cache.getOrSet(`${namespace}:${key}`, () => load(key)),
       forget: (key) => cache.delete(`${namespace}:${key}`),
       close: () => cache.disconnect(),
     };
@@ -152,7 +159,7 @@ const layered: Rival = {
       logger: { error: () => undefined },
     });
     return {
-      get: async (key) => found(await loader.get(key), key),
+      get: (key) => loader.get(key),
       forget: (key) => loader.invalidateCacheFor(key),
       close: async () => clients.disconnect(),
     };

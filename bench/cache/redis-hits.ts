@@ -2,7 +2,7 @@ import { type Contender, closedLoop, compare } from '../measure.ts';
 import type { Result } from '../result.ts';
 import { meridian } from './meridian.ts';
 import { openIoredis, peers } from './peers.ts';
-import { rowOf } from './rival.ts';
+import { type OpenCache, openReady, rowOf } from './rival.ts';
 
 const keys = Array.from({ length: 1_024 }, (_, index) => `redis-${index}`);
 const concurrency = 64;
@@ -16,10 +16,11 @@ export async function redisHits(redis: string): Promise<Result> {
     return rowOf(key);
   };
   const setup = { namespace: 'bench-redis', redis, memory: false } as const;
-  const rivals = [meridian, ...peers].map((rival) => ({
-    name: rival.name,
-    cache: rival.open({ ...setup, namespace: `${setup.namespace}-${rival.name}` }, load),
-  }));
+  const rivals: { name: string; cache: OpenCache }[] = [];
+  for (const rival of [meridian, ...peers]) {
+    const named = { ...setup, namespace: `${setup.namespace}-${rival.name}` };
+    rivals.push({ name: rival.name, cache: await openReady(rival, named, load) });
+  }
   let turn = 0;
   const next = () => {
     turn = (turn + 7) % keys.length;
