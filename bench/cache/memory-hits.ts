@@ -13,11 +13,15 @@ export async function memoryHits(redis: string): Promise<Result[]> {
   const lru = new lruCache.LRUCache<Row>({ max: maxEntries, ttl: ttlMs });
   for (const key of keys) lru.set(key, rowOf(key));
   let loads = 0;
-  const load = async (key: string) => {
+  const source = async () => {
     loads++;
+    return rowOf('any');
+  };
+  let peersLoads = 0;
+  const load = async (key: string) => {
+    peersLoads++;
     return rowOf(key);
   };
-  const source = () => load('any');
   const setup = { namespace: 'bench-memory', redis, memory: true } as const;
   const cache = openMeridian(setup);
   const rivals = peers.map((peer) => ({
@@ -36,6 +40,7 @@ export async function memoryHits(redis: string): Promise<Result[]> {
     }
     for (const rival of rivals) for (const key of keys) await rival.cache.get(key);
     loads = 0;
+    peersLoads = 0;
     let unseen = 0;
     const measured = await compare(
       {
@@ -76,6 +81,7 @@ export async function memoryHits(redis: string): Promise<Result[]> {
         met: ratio('meridian') >= 0.65 && loads === 0,
         figures: {
           loads,
+          peersLoads,
           lruAwaitedPerSecond: awaited,
           ...Object.fromEntries(all.map((name) => [name, ratio(name)])),
         },
