@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Contender, compare } from '../measure.ts';
 import type { Result } from '../result.ts';
-import { openMeridian } from './meridian.ts';
+import { maxGapMs, openMeridian } from './meridian.ts';
 import { lruCache } from './peer-modules.ts';
 import { peers } from './peers.ts';
 import { maxEntries, type Row, rowOf, ttlMs } from './rival.ts';
@@ -32,12 +32,13 @@ export async function memoryHits(redis: string): Promise<Result[]> {
     const fill = async () => {
       for (const key of keys) await cache.get(key, source);
     };
-    await fill();
-    // What is read before others' invalidations are heard of is not kept.
-    for (let turn = 0; turn < 100 && keys.some((key) => cache.peek(key) === undefined); turn++) {
+    for (let turn = 0; turn < 100 && (await cache.invalidate('warm')) === 'pending'; turn++) {
       await sleep(50);
-      await fill();
     }
+    await fill();
+    // What was read before others' invalidations were heard of is read again once it is this old.
+    await sleep(1.5 * maxGapMs);
+    await fill();
     for (const rival of rivals) for (const key of keys) await rival.cache.get(key);
     loads = 0;
     peersLoads = 0;
