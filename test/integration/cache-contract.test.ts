@@ -45,7 +45,9 @@ forEachRedisKind((ground) => {
     return client;
   };
   const isStored = (key: string) =>
-    vi.waitFor(async () => expect(await raw().get(valueKey(namespace, key))).toMatch(/^m2\|/));
+    vi.waitFor(async () =>
+      expect(await raw().get(valueKey(namespace, key))).toMatch(/^m2\|\d*\|[^|]*\|\w{16}\|/),
+    );
 
   it('loads a key once, and serves it from memory', async () => {
     const cache = await open<string>();
@@ -336,6 +338,7 @@ forEachRedisKind((ground) => {
     for (const text of ['', 'garbage', '{"name":"Ada"}', 'm1|two|1|"Ada"', 'm2|', 'm2||two|x|y']) {
       await client.set(name, text);
       expect(await cache.get('ada', async () => 'Ada'), text).toBe('Ada');
+      await isStored('ada');
     }
     await client.del(name);
     await old.get('ada', async () => 'old');
