@@ -3,6 +3,7 @@ import { fanOut } from '../observability/fan-out.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import { Guard } from '../resilience/guard.ts';
 import { within } from '../resilience/within.ts';
+import type { CacheCall } from './cache-call.ts';
 import {
   type CacheOptions,
   callBounds,
@@ -15,7 +16,7 @@ import type { Freshness } from './freshness.ts';
 import type { HotKey } from './hot-keys.ts';
 import type { LoadMany } from './leased-loads.ts';
 import { handOut } from './memory-store.ts';
-import { type CacheCall, ReadThrough } from './read-through.ts';
+import { ReadThrough } from './read-through.ts';
 import { RedisRegions } from './redis-regions.ts';
 
 export interface CacheGetOptions {
@@ -134,20 +135,17 @@ export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
       );
   }
 
-  async function getMany(
-    keys: readonly string[],
-    load: LoadMany<V>,
-    options: CacheGetOptions | undefined,
-  ): Promise<(V | null)[]> {
-    if (options === undefined) return readThrough.getMany(keys, load);
+  /** Runs a read as one caller asks for it. */
+  async function asked<T>(
+    options: CacheGetOptions,
+    read: (call: CacheCall) => Promise<T>,
+  ): Promise<T> {
     const { timeoutMs, signal, maxAgeMs } = options;
     const call: CacheCall = { maxAgeMs, freshness: lifeAsked(options) };
-    if (timeoutMs === undefined && signal === undefined) {
-      return readThrough.getMany(keys, load, call);
-    }
+    if (timeoutMs === undefined && signal === undefined) return read(call);
     const deadline = new Deadline(timeoutMs ?? Number.POSITIVE_INFINITY, signal);
     try {
-      return await readThrough.getMany(keys, load, { ...call, deadline });
+      return await read({ ...call, deadline });
     } finally {
       deadline.end();
     }
@@ -155,12 +153,15 @@ export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
 
   return {
     get(key, load, options) {
-      const entry = options === undefined ? readThrough.hit(key) : undefined;
-      if (entry !== undefined) return Promise.resolve(handOut(entry));
-      const loadOne = gated(async (_, call) => [await load(call)]);
-      return getMany([key], loadOne, options).then(([value]) => value ?? null);
+      const loader = () => gated(async (_, call) => [await load(call)]);
+      if (options !== undefined) {
+        return asked(options, (call) => readThrough.get(key, loader, call));
+      }
+      const entry = readThrough.hit(key);
+      return entry === undefined ? readThrough.get(key, loader) : Promise.resolve(handOut(entry));
     },
-    getMany: (keys, loadMany, options) => getMany(keys, gated(loadMany), options),
+    getMany: (keys, loadMany, options = {}) =>
+      asked(options, (call) => readThrough.getMany(keys, gated(loadMany), call)),
     peek(key) {
       const entry = readThrough.peek(key);
       return entry === undefined ? undefined : handOut(entry);

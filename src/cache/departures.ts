@@ -15,8 +15,6 @@ export interface Landed<V> {
 export class Seat<V> {
   readonly flight: Flight;
   readonly landed: Promise<Landed<V>>;
-  /** What may be served if the flight fails. */
-  standIn: MemoryEntry<V> | undefined;
   readonly #witness: Witness;
   #resolve: (landed: Landed<V>) => void = () => {};
   #reject: (error: unknown) => void = () => {};

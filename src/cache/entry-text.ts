@@ -9,12 +9,22 @@ const mostBytes = 256 * 1_024 * 1_024;
 
 /** What an entry must agree with, else it is a miss. */
 export interface EntryStamp {
-  /** Fingerprint of the values' shape. */
+  /** Fingerprint of the values' shape, without `|`. */
   readonly schema: string;
   /** The server that it was written on: what another one has is a copy that may miss invalidations. */
   readonly server: string;
   /** Where its source was when it was loaded: a name without `|`. */
   readonly placement: string;
+}
+
+/** A stamp as it stands in entries. */
+export interface StampText {
+  readonly schema: string;
+  readonly whole: string;
+}
+
+export function stampText({ schema, server, placement }: EntryStamp): StampText {
+  return { schema: `${schema}|`, whole: `${schema}|${server}|${placement}|` };
 }
 
 /** A value in Redis. */
@@ -36,46 +46,50 @@ export interface StoredEntry {
  *
  * @param compressOver bytes of JSON past which they are deflated.
  */
-export function encodeEntry(entry: StoredEntry, stamp: EntryStamp, compressOver: number): string {
+export function encodeEntry(entry: StoredEntry, stamp: StampText, compressOver: number): string {
   const { version, loadedAtMs, freshMs, loadMs, value } = entry;
   const json = JSON.stringify(packValue(value));
   const isLong = json.length > compressOver;
   const body = isLong ? deflateRawSync(json).toString('base64') : json;
-  const { schema, server, placement } = stamp;
   const times = `${Math.floor(loadedAtMs)}|${Math.ceil(freshMs)}|${Math.ceil(loadMs)}`;
-  return `${format}|${version}|${schema}|${server}|${placement}|${times}|${isLong ? 'z' : 'j'}|${body}`;
+  return `${format}|${version}|${stamp.whole}${times}|${isLong ? 'z' : 'j'}|${body}`;
 }
 
-/** Why a text is no entry that may be served. */
-export type Unreadable = 'foreign' | 'schema' | 'server' | 'placement' | 'garbage';
+/** Why a text is no entry that may be served. `elsewhere`: another server or place. */
+export type Unreadable = 'foreign' | 'schema' | 'elsewhere' | 'garbage';
 
 /** Reads what `encodeEntry` wrote under the same stamp. Never throws. */
-export function decodeEntry(text: string, stamp: EntryStamp): StoredEntry | Unreadable {
-  const head = text.split('|', headFields);
-  const [mark, version, schema, server, placement, loadedAt, fresh, load, kind] = head;
-  if (mark !== format || kind === undefined) return 'foreign';
-  if (schema !== stamp.schema) return 'schema';
-  if (server !== stamp.server) return 'server';
-  if (placement !== stamp.placement) return 'placement';
-  const [loadedAtMs, freshMs, loadMs] = [Number(loadedAt), Number(fresh), Number(load)];
-  const areTimes = [loadedAtMs, freshMs, loadMs].every(
-    (time) => Number.isSafeInteger(time) && time >= 0,
-  );
-  if (!areTimes || version === undefined || !/^\d*$/.test(version)) return 'garbage';
-  const body = text.slice(head.reduce((length, field) => length + field.length + 1, 0));
+export function decodeEntry(text: string, stamp: StampText): StoredEntry | Unreadable {
+  if (!text.startsWith(`${format}|`)) return 'foreign';
+  const versionAt = format.length + 1;
+  const stampAt = text.indexOf('|', versionAt) + 1;
+  if (!text.startsWith(stamp.whole, stampAt)) {
+    return text.startsWith(stamp.schema, stampAt) ? 'elsewhere' : 'schema';
+  }
+  const loadedAt = stampAt + stamp.whole.length;
+  const freshAt = text.indexOf('|', loadedAt) + 1;
+  const loadAt = text.indexOf('|', freshAt) + 1;
+  const kindAt = text.indexOf('|', loadAt) + 1;
+  const loadedAtMs = Number(text.slice(loadedAt, freshAt - 1));
+  const freshMs = Number(text.slice(freshAt, loadAt - 1));
+  const loadMs = Number(text.slice(loadAt, kindAt - 1));
+  if (!isTime(loadedAtMs) || !isTime(freshMs) || !isTime(loadMs)) return 'garbage';
+  const body = text.slice(kindAt + 2);
   try {
-    const json = kind === 'z' ? inflate(body) : body;
+    const json = text[kindAt] === 'z' ? inflate(body) : body;
     const parsed: unknown = JSON.parse(json);
     // Most rows hold nothing that JSON lacks.
     const value = json.includes('"$"') ? unpackValue(parsed) : parsed;
-    return { value, version, loadedAtMs, freshMs, loadMs };
+    return { value, version: text.slice(versionAt, stampAt - 1), loadedAtMs, freshMs, loadMs };
   } catch {
     // Whoever stored this meant something else; to the reader it is a miss, and reported as one.
     return 'garbage';
   }
 }
 
-const headFields = 9;
+function isTime(number: number): boolean {
+  return Number.isSafeInteger(number) && number >= 0;
+}
 
 function inflate(body: string): string {
   return inflateRawSync(Buffer.from(body, 'base64'), { maxOutputLength: mostBytes }).toString();

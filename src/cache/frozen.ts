@@ -2,20 +2,24 @@
  * Freezes a value through and through, so that callers who share it can't change each other's.
  * Returns whether it holds something that can't be frozen: then each hit gets a copy.
  */
-export function freezeDeep(
-  value: unknown,
-  seen = new Set<unknown>(),
-): { readonly needsCopy: boolean } {
-  if (typeof value !== 'object' || value === null || seen.has(value)) return { needsCopy: false };
-  if (isUnfreezable(value)) return { needsCopy: true };
-  seen.add(value);
+export function freezeDeep(value: unknown, seen?: Set<unknown>): { readonly needsCopy: boolean } {
+  if (typeof value !== 'object' || value === null || seen?.has(value)) return shared;
+  if (isUnfreezable(value)) return copied;
   Object.freeze(value);
-  let needsCopy = false;
+  // What holds no other objects, as most rows, can hold no circle.
+  let around = seen;
+  let answer = shared;
   for (const item of Object.values(value)) {
-    needsCopy = freezeDeep(item, seen).needsCopy || needsCopy;
+    if (typeof item !== 'object' || item === null) continue;
+    around ??= new Set();
+    around.add(value);
+    if (freezeDeep(item, around).needsCopy) answer = copied;
   }
-  return { needsCopy };
+  return answer;
 }
+
+const shared = { needsCopy: false };
+const copied = { needsCopy: true };
 
 /** A copy in which everything that can't be frozen is the caller's own; what holds it is frozen. */
 export function copyUnfreezable<T>(value: T, copies?: Map<object, object>): T;

@@ -14,6 +14,19 @@ function script(text: string): RedisScript {
 }
 
 /**
+ * Takes the lease of a key, unless another has it, or a value has come since somebody looked.
+ *
+ * KEYS: value, lease. ARGV: token, milliseconds to live, '1' when there was no value to begin with.
+ * Returns 1 when taken, 0 when another has it, or the value.
+ */
+export const leaseScript = script(`
+if ARGV[3] == '1' then
+  local value = redis.pcall('GET', KEYS[1])
+  if type(value) == 'string' and value ~= '${changedMark}' then return value end
+end
+return redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2], 'NX') and 1 or 0`);
+
+/**
  * Stores a value by right of the lease that was taken before it was loaded. An invalidation deletes
  * value and lease together, so what was loaded before it can't be stored after it. Nor does a value
  * with a version replace one with a higher.
@@ -77,6 +90,7 @@ if redis.call('STRLEN', KEYS[1]) > tonumber(ARGV[1]) then return 0 end
 return redis.call('GET', KEYS[1])`);
 
 export const allScripts = [
+  leaseScript,
   fillScript,
   releaseScript,
   renewScript,

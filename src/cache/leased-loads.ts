@@ -2,7 +2,7 @@ import type { Observer } from '../observability/events.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { Flight } from './flight.ts';
 import { type Freshness, lifeOf } from './freshness.ts';
-import type { Loaded, Readings, RedisTier, Sourced } from './redis-tier.ts';
+import type { Gap, Loaded, RedisTier, Sourced } from './redis-tier.ts';
 import { alone, type Witness } from './trust.ts';
 
 /** What a load is told, and may tell. */
@@ -47,14 +47,15 @@ export interface LeasedLoadsConfig {
   placementOf(key: string): string;
 }
 
-/** By key: the token of its lease, undefined when Redis can't give one, null when another has it. */
-type Leases = ReadonlyMap<string, string | null | undefined>;
+/** Keys to load, and what Redis had instead of a value. */
+export type Missing = ReadonlyMap<string, Gap>;
+
+/** By key, the token of its lease; undefined where Redis could give none. */
+type Tokens = ReadonlyMap<string, string | undefined>;
 
 const firstPauseMs = 5;
 const longestPauseMs = 15;
 const renewalsPerLease = 3;
-
-const nothingRead = Promise.resolve({ found: new Map(), changed: new Set<string>() });
 
 const byOneself: Witness = { trust: alone, generation: alone.generation, youngUntilMs: 0 };
 
@@ -80,79 +81,95 @@ export class LeasedLoads<V> {
     return this.#redis?.witness(key) ?? byOneself;
   }
 
-  /** What Redis has. */
-  read(keys: readonly string[]): Promise<Readings<V>> {
-    return this.#redis?.read(keys, this.#config.placementOf) ?? nothingRead;
+  /** What Redis has under each key, or why it has nothing. */
+  async read(keys: readonly string[]): Promise<ReadonlyMap<string, Sourced<V> | Gap>> {
+    const found = new Map<string, Sourced<V> | Gap>();
+    const redis = this.#redis;
+    if (redis === undefined || keys.length === 0) return found;
+    await new Promise<void>((resolve) => {
+      for (const key of keys) {
+        redis.read(key, this.#config.placementOf(key), (one) => {
+          found.set(key, one);
+          if (found.size === keys.length) resolve();
+        });
+      }
+    });
+    return found;
   }
 
   /** Loads keys, or waits for those that another process loads. Lands or fails each of them. */
-  async load(
-    keys: readonly string[],
-    journey: Journey<V>,
-    changed: ReadonlySet<string>,
-  ): Promise<void> {
-    const leases = await this.#leases(keys);
-    const held = keys.filter((key) => leases.get(key) === null);
+  async load(missing: Missing, journey: Journey<V>): Promise<void> {
+    const { free, held } = await this.#takeLeases(missing, journey);
     await Promise.all([
-      this.#loadNow(free(leases), journey, changed),
-      held.length > 0 && this.#await(held, journey, changed),
+      this.#loadNow(free, missing, journey),
+      held.size > 0 && this.#await(held, journey),
     ]);
   }
 
   /** Loads those keys anew that no other process loads, or has loaded of late. */
   async refresh(keys: readonly string[], journey: Journey<V>): Promise<void> {
-    const { found, changed } = await this.read(keys);
-    const due = keys.filter((key) => {
-      const sourced = found.get(key);
-      return sourced === undefined || !journey.land(key, { sourced });
-    });
-    await this.#loadNow(free(await this.#leases(due)), journey, changed);
+    const due = new Map<string, Gap>();
+    const found = await this.read(keys);
+    for (const key of keys) {
+      const one = found.get(key) ?? 'none';
+      if (typeof one === 'string') due.set(key, one);
+      else if (!journey.land(key, { sourced: one })) due.set(key, 'unusable');
+    }
+    const { free } = await this.#takeLeases(due, journey);
+    await this.#loadNow(free, due, journey);
   }
 
-  async #leases(keys: readonly string[]): Promise<Leases> {
-    const redis = this.#redis;
-    if (redis === undefined) return new Map(keys.map((key) => [key, undefined]));
-    const tokens = await Promise.all(keys.map((key) => redis.lease(key)));
-    return new Map(keys.map((key, index) => [key, tokens[index]]));
-  }
-
-  async #await(
-    keys: readonly string[],
+  /** Keys that may be loaded now, and those that others load. Lands what is found instead. */
+  async #takeLeases(
+    missing: Missing,
     journey: Journey<V>,
-    changed: ReadonlySet<string>,
-  ): Promise<void> {
+  ): Promise<{ readonly free: Tokens; readonly held: Missing }> {
+    const redis = this.#redis;
+    const free = new Map<string, string | undefined>();
+    const held = new Map<string, Gap>();
+    await Promise.all(
+      [...missing].map(async ([key, gap]) => {
+        const lease = await redis?.lease(key, gap, this.#config.placementOf(key));
+        if (lease === undefined || lease.kind === 'alone') free.set(key, undefined);
+        else if (lease.kind === 'granted') free.set(key, lease.token);
+        else if (lease.kind !== 'found') held.set(key, gap);
+        else if (!journey.land(key, lease)) held.set(key, 'unusable');
+      }),
+    );
+    return { free, held };
+  }
+
+  async #await(held: Missing, journey: Journey<V>): Promise<void> {
     const startedAtMs = performance.now();
     const untilMs = startedAtMs + (this.#redis?.leaseMs ?? 0);
-    let waiting = keys;
+    let waiting = held;
     let pauseMs = firstPauseMs;
     try {
-      while (waiting.length > 0 && performance.now() < untilMs) {
+      while (waiting.size > 0 && performance.now() < untilMs) {
         await journey.flight.deadline.pause(pauseMs);
         pauseMs = Math.min(pauseMs * 1.5, longestPauseMs);
-        const { found } = await this.read(waiting);
-        const landed = new Set(
-          [...found].flatMap(([key, sourced]) => (journey.land(key, { sourced }) ? key : [])),
-        );
-        const leases = await this.#leases(waiting.filter((key) => !landed.has(key)));
-        waiting = [...leases.keys()].filter((key) => leases.get(key) === null);
-        await this.#loadNow(free(leases), journey, changed);
+        const asked = waiting;
+        const { free, held: still } = await this.#takeLeases(asked, journey);
+        waiting = still;
+        await this.#loadNow(free, asked, journey);
       }
     } catch (error) {
-      journey.fail(waiting, error);
+      journey.fail([...waiting.keys()], error);
       return;
     } finally {
       const durationMs = performance.now() - startedAtMs;
       this.#observe({
         type: 'cache-wait',
         table: this.#config.name,
-        keys: keys.length,
+        keys: held.size,
         durationMs,
       });
     }
-    await this.#loadNow(new Map(waiting.map((key) => [key, undefined])), journey, changed);
+    const rest = new Map([...waiting.keys()].map((key) => [key, undefined]));
+    await this.#loadNow(rest, waiting, journey);
   }
 
-  async #loadNow(leases: Leases, journey: Journey<V>, changed: ReadonlySet<string>): Promise<void> {
+  async #loadNow(leases: Tokens, missing: Missing, journey: Journey<V>): Promise<void> {
     if (leases.size === 0) return;
     const keys = [...leases.keys()];
     const startedAtMs = performance.now();
@@ -162,7 +179,7 @@ export class LeasedLoads<V> {
     const call: LoadCall = {
       deadline: journey.flight.deadline,
       keepOut: (key) => journey.keepOut(key),
-      mayLag: (key) => !changed.has(key) && (this.#redis?.knowsChanges(key) ?? false),
+      mayLag: (key) => missing.get(key) !== 'changed' && (this.#redis?.knowsChanges(key) ?? false),
     };
     let values: readonly (V | null)[];
     try {
@@ -208,7 +225,7 @@ export class LeasedLoads<V> {
     return isStored ? sentAtMs : undefined;
   }
 
-  #keep(leases: Leases): NodeJS.Timeout | undefined {
+  #keep(leases: Tokens): NodeJS.Timeout | undefined {
     const redis = this.#redis;
     if (redis === undefined) return undefined;
     return setInterval(() => {
@@ -220,9 +237,4 @@ export class LeasedLoads<V> {
     const durationMs = performance.now() - startedAtMs;
     this.#observe({ type: 'cache-load', table: this.#config.name, keys, durationMs, outcome });
   }
-}
-
-/** Those that no other process has. */
-function free(leases: Leases): Leases {
-  return new Map([...leases].filter(([, token]) => token !== null));
 }

@@ -1,16 +1,14 @@
-import { isMeridianError } from '../errors/meridian-error.ts';
 import type { MeridianEvent, Observer } from '../observability/events.ts';
-import type { Deadline } from '../resilience/deadline.ts';
-import { Departures, type Landed, Seat } from './departures.ts';
-import { FailureMemory } from './failure-memory.ts';
-import { Flight } from './flight.ts';
-import type { Freshness } from './freshness.ts';
+import { type CacheCall, isTooOld } from './cache-call.ts';
+import { Drops } from './drops.ts';
+import type { Flight } from './flight.ts';
 import { type HotKey, HotKeys } from './hot-keys.ts';
-import { type Journey, type Landing, LeasedLoads, type LoadMany } from './leased-loads.ts';
+import { JointLoads, type Miss } from './joint-loads.ts';
+import { type Landing, LeasedLoads, type LoadMany } from './leased-loads.ts';
 import { handOut, type MemoryEntry } from './memory-store.ts';
-import { MemoryTier, type MemoryTierConfig, mayStandIn } from './memory-tier.ts';
+import { MemoryTier, type MemoryTierConfig } from './memory-tier.ts';
 import type { RedisStores } from './redis-regions.ts';
-import { RedisTier, type RedisTierConfig } from './redis-tier.ts';
+import { type Gap, RedisTier, type RedisTierConfig, type Sourced } from './redis-tier.ts';
 import { Refreshes } from './refreshes.ts';
 import { ShadowCompare } from './shadow-compare.ts';
 
@@ -25,15 +23,6 @@ export interface CacheConfig<V> extends RedisTierConfig<V>, MemoryTierConfig {
   readonly shadowRate: number;
 }
 
-/** One caller's wishes. */
-export interface CacheCall {
-  readonly deadline?: Deadline | undefined;
-  /** Milliseconds: what was loaded longer ago is loaded anew. */
-  readonly maxAgeMs?: number | undefined;
-  /** The life of what this caller loads, where it is not the usual one. */
-  readonly freshness?: Partial<Freshness> | undefined;
-}
-
 const usual: CacheCall = {};
 
 /**
@@ -41,46 +30,54 @@ const usual: CacheCall = {};
  * miss is loaded once; what was loaded before an invalidation is never stored after it.
  */
 export class ReadThrough<V> {
-  readonly #config: CacheConfig<V>;
-  readonly #maxGapMs: number;
+  readonly #name: string;
   readonly #memory: MemoryTier<V>;
   readonly #redis: RedisTier<V> | undefined;
   readonly #loads: LeasedLoads<V>;
-  readonly #departures = new Departures<V>();
+  readonly #joint: JointLoads<V>;
   readonly #refreshes: Refreshes<V>;
-  readonly #failures: FailureMemory | undefined;
   readonly #shadow: ShadowCompare<V>;
   readonly #hot: HotKeys;
+  readonly #drops = new Drops();
   readonly #observe: Observer;
   readonly #memoryHit: MeridianEvent;
+  readonly #redisHit: MeridianEvent;
 
   constructor(config: CacheConfig<V>, redis: RedisStores | undefined, observe: Observer) {
     const { name, freshness, errorTtlMs, shadowRate } = config;
     const maxGapMs = redis?.own.config.maxGapMs ?? 0;
-    this.#maxGapMs = maxGapMs;
-    this.#config = config;
+    this.#name = name;
     this.#observe = observe;
     this.#hot = new HotKeys((hot) => {
       const share = hot.reduce((sum, one) => sum + one.share, 0);
       observe({ type: 'cache-hot', table: name, keys: hot.length, share });
     });
-    this.#memory = new MemoryTier(config, (key) => this.#hot.betaOf(key));
-    const drop = (key: string) => this.#drop(key);
-    this.#redis = redis && new RedisTier(config, redis, drop, observe);
-    const placementOf = (key: string) => this.#memory.placementOf(key);
+    const memory = new MemoryTier<V>(config, (key) => this.#hot.betaOf(key));
+    this.#memory = memory;
+    this.#redis = redis && new RedisTier(config, redis, (key) => this.#drop(key), observe);
+    const placementOf = (key: string) => memory.placementOf(key);
     this.#loads = new LeasedLoads(this.#redis, { name, placementOf }, observe);
+    const report = (result: 'miss' | 'stale', keys: number) => this.#report(result, keys);
+    this.#joint = new JointLoads(this.#loads, {
+      memory,
+      redis: this.#redis,
+      freshness,
+      errorTtlMs,
+      maxGapMs,
+      report,
+    });
     this.#refreshes = new Refreshes(
       this.#loads,
       { freshness, timeoutMs: config.refreshTimeoutMs },
       {
         keep: (key, landing, flight) => this.#onRefreshed(key, landing, flight),
-        drop: (key) => this.#memory.delete(key),
+        drop: (key) => memory.delete(key),
       },
       observe,
     );
-    this.#failures = errorTtlMs > 0 ? new FailureMemory(errorTtlMs) : undefined;
     this.#shadow = new ShadowCompare({ name, rate: shadowRate, maxGapMs }, observe);
     this.#memoryHit = { type: 'cache', table: name, result: 'memory', keys: 1 };
+    this.#redisHit = { type: 'cache', table: name, result: 'redis', keys: 1 };
   }
 
   /** The entry in memory that may be served now, or undefined. No I/O. */
@@ -97,6 +94,50 @@ export class ReadThrough<V> {
     return this.#shadow.isDue() ? undefined : this.peek(key);
   }
 
+  /**
+   * The value of one key: memory, Redis, then `load`.
+   *
+   * @param loader makes the load, if one is needed.
+   */
+  get(key: string, loader: () => LoadMany<V>, call: CacheCall = usual): Promise<V | null> {
+    const beganAtMs = performance.now();
+    const entry = this.#remembered(key, loader, call, beganAtMs);
+    if (entry !== undefined) return Promise.resolve(handOut(entry));
+    const read = this.#readOne(key, loader, call, beganAtMs);
+    return call.deadline === undefined ? read : call.deadline.race(read);
+  }
+
+  #readOne(
+    key: string,
+    loader: () => LoadMany<V>,
+    call: CacheCall,
+    beganAtMs: number,
+  ): Promise<V | null> {
+    const redis = this.#redis;
+    if (redis === undefined) return this.#load(key, { gap: 'none' }, loader(), call, beganAtMs);
+    const since = this.#drops.now;
+    return new Promise((resolve) => {
+      redis.read(key, this.#memory.placementOf(key), (found) => {
+        const taken = this.#take(key, found, since, loader, call, beganAtMs);
+        if ('gap' in taken) resolve(this.#load(key, taken, loader(), call, beganAtMs));
+        else {
+          this.#observe(this.#redisHit);
+          resolve(handOut(taken));
+        }
+      });
+    });
+  }
+
+  async #load(
+    key: string,
+    miss: Miss<V>,
+    load: LoadMany<V>,
+    call: CacheCall,
+    beganAtMs: number,
+  ): Promise<V | null> {
+    return handOut(await this.#joint.join(key, miss, load, call, beganAtMs));
+  }
+
   /** The values of keys, in their order: memory, Redis, then one `load` for all that lack. */
   async getMany(
     keys: readonly string[],
@@ -104,23 +145,36 @@ export class ReadThrough<V> {
     call: CacheCall = usual,
   ): Promise<(V | null)[]> {
     const beganAtMs = performance.now();
-    const remembered = keys.map((key) => this.#remembered(key, load, call, beganAtMs));
-    const lacking = new Set(
-      keys.filter(
-        (key, index) =>
-          remembered[index] === undefined &&
-          this.#departures.joinable(key) === undefined &&
-          this.#failures?.of(key) === undefined,
+    const loader = () => load;
+    const known = new Map<string, MemoryEntry<V>>();
+    const lacking = new Set<string>();
+    for (const key of keys) {
+      const entry = known.get(key) ?? this.#remembered(key, loader, call, beganAtMs);
+      if (entry === undefined) lacking.add(key);
+      else known.set(key, entry);
+    }
+    const misses = new Map<string, Miss<V>>();
+    if (lacking.size > 0) {
+      const since = this.#drops.now;
+      const reading = this.#loads.read([...lacking]);
+      const found = await (call.deadline === undefined ? reading : call.deadline.race(reading));
+      for (const key of lacking) {
+        const taken = this.#take(key, found.get(key) ?? 'none', since, loader, call, beganAtMs);
+        if ('gap' in taken) misses.set(key, taken);
+        else known.set(key, taken);
+      }
+      if (misses.size < lacking.size) this.#report('redis', lacking.size - misses.size);
+      const due = [...misses].filter(([key]) => this.#joint.isDue(key));
+      const gaps = new Map(due.map(([key, { gap }]) => [key, gap]));
+      if (due.length > 0) this.#joint.start(gaps, load, call);
+    }
+    const entries = await Promise.all(
+      keys.map(
+        (key) =>
+          known.get(key) ??
+          this.#joint.join(key, misses.get(key) ?? { gap: 'none' }, load, call, beganAtMs),
       ),
     );
-    if (lacking.size > 0) this.#takeOff([...lacking], load, call, 'redis');
-    const entries = await Promise.all(
-      keys.map((key, index) => remembered[index] ?? this.#land(key, load, call, beganAtMs)),
-    );
-    for (const [index, key] of keys.entries()) {
-      const entry = entries[index];
-      if (entry !== undefined) this.#shadow.sample(key, entry, load);
-    }
     return entries.map(handOut);
   }
 
@@ -147,9 +201,9 @@ export class ReadThrough<V> {
   }
 
   #drop(key: string): void {
+    this.#drops.add(key);
     this.#memory.delete(key);
-    this.#failures?.delete(key);
-    this.#departures.fence(key);
+    this.#joint.drop(key);
     this.#refreshes.fence(key);
     this.#shadow.fence(key);
   }
@@ -157,91 +211,42 @@ export class ReadThrough<V> {
   /** The entry in memory that may still be served, if only while a new one loads. */
   #remembered(
     key: string,
-    load: LoadMany<V>,
-    { maxAgeMs = Number.POSITIVE_INFINITY }: CacheCall,
+    loader: () => LoadMany<V>,
+    call: CacheCall,
     nowMs: number,
   ): MemoryEntry<V> | undefined {
     const entry = this.#memory.servable(key, nowMs);
-    if (entry === undefined || nowMs - entry.loadedAtMs > maxAgeMs) return undefined;
-    this.#hot.count(key);
-    if (nowMs >= entry.refreshAtMs) this.#refreshes.start([key], load);
-    if (nowMs >= entry.freshUntilMs) this.#report('stale', 1);
-    else this.#observe(this.#memoryHit);
+    if (entry === undefined || isTooOld(entry, call, nowMs)) return undefined;
+    this.#served(key, entry, loader, nowMs);
+    if (nowMs < entry.freshUntilMs) this.#observe(this.#memoryHit);
     return entry;
   }
 
-  /** Starts one load for keys that nobody loads yet. */
-  #takeOff(
-    keys: readonly string[],
-    load: LoadMany<V>,
-    { freshness }: CacheCall,
-    by: 'redis' | 'source',
-  ): void {
-    const flight = new Flight();
-    const seats = new Map<string, Seat<V>>();
-    for (const key of keys) {
-      const seat = new Seat<V>(flight, this.#loads.witness(key));
-      seats.set(key, seat);
-      this.#departures.announce(key, seat);
-    }
-    void this.#fetch(keys, by, {
-      flight,
-      load,
-      freshness: { ...this.#config.freshness, ...freshness },
-      // An older value would else be served in place of the one that may not be kept.
-      keepOut: (key) => {
-        flight.fence(key);
-        this.#memory.delete(key);
-      },
-      land: (key, landing) => this.#arrive(key, landing, flight, load, seats.get(key)),
-      fail: (failed, error) => {
-        for (const key of failed) {
-          if (!flight.isFenced(key)) this.#failures?.add(key, error);
-          seats.get(key)?.fail(error);
-        }
-      },
-    });
-  }
-
-  /** Redis, then the source under a lease. */
-  async #fetch(
-    keys: readonly string[],
-    by: 'redis' | 'source',
-    journey: Journey<V>,
-  ): Promise<void> {
-    try {
-      const { found, changed } = await this.#loads.read(by === 'redis' ? keys : []);
-      const missing = keys.filter((key) => {
-        const sourced = found.get(key);
-        return sourced === undefined || !journey.land(key, { sourced });
-      });
-      if (missing.length < keys.length) this.#report('redis', keys.length - missing.length);
-      if (missing.length === 0) return;
-      this.#report('miss', missing.length);
-      await this.#loads.load(missing, journey, changed);
-    } catch (error) {
-      journey.fail(keys, error);
-    }
-  }
-
-  /** A value is there: from the source, or from Redis, where it may be past its time. */
-  #arrive(
+  /** What Redis had, if it may be served. It is kept, unless the key was dropped since it was asked. */
+  #take(
     key: string,
-    { sourced, stored }: Landing<V>,
-    flight: Flight,
-    load: LoadMany<V>,
-    seat: Seat<V> | undefined,
-  ): boolean {
-    const made = this.#memory.entryOf(key, sourced);
+    found: Sourced<V> | Gap,
+    since: number,
+    loader: () => LoadMany<V>,
+    call: CacheCall,
+    beganAtMs: number,
+  ): MemoryEntry<V> | Miss<V> {
+    if (typeof found === 'string') return { gap: found };
+    const made = this.#memory.entryOf(key, found);
+    const entry = this.#drops.has(key, since) ? made : this.#memory.keep(key, made);
     const nowMs = performance.now();
-    const entry = flight.isFenced(key) ? made : this.#memory.keep(key, made);
-    if (nowMs >= entry.staleUntilMs && sourced.isStored) {
-      if (seat !== undefined) seat.standIn = entry;
-      return false;
+    if (nowMs >= entry.staleUntilMs || isTooOld(entry, call, beganAtMs)) {
+      return { gap: 'unusable', standIn: entry };
     }
-    seat?.land({ entry, asOfMs: sourced.asOfMs, stored });
-    if (nowMs >= entry.refreshAtMs && sourced.isStored) this.#refreshes.start([key], load);
-    return true;
+    this.#served(key, entry, loader, nowMs);
+    return entry;
+  }
+
+  #served(key: string, entry: MemoryEntry<V>, loader: () => LoadMany<V>, nowMs: number): void {
+    this.#hot.count(key);
+    if (nowMs >= entry.refreshAtMs) this.#refreshes.start([key], loader());
+    if (nowMs >= entry.freshUntilMs) this.#report('stale', 1);
+    if (this.#shadow.isSampled()) this.#shadow.compare(key, entry, loader());
   }
 
   /** What another process has loaded meanwhile will do, unless it is due itself. */
@@ -252,58 +257,7 @@ export class ReadThrough<V> {
     return true;
   }
 
-  /** Waits for a key as one more caller. */
-  async #land(
-    key: string,
-    load: LoadMany<V>,
-    call: CacheCall,
-    beganAtMs: number,
-  ): Promise<MemoryEntry<V>> {
-    for (let attempt = 0; ; attempt++) {
-      let seat = this.#departures.joinable(key);
-      try {
-        if (seat === undefined) {
-          const failure = this.#failures?.of(key);
-          if (failure !== undefined) throw failure.error;
-          this.#takeOff([key], load, call, attempt === 0 ? 'redis' : 'source');
-          seat = this.#departures.joinable(key);
-          if (seat === undefined) throw new TypeError('a flight that took off is on the list');
-        }
-        const landed = await seat.flight.join(seat.landed, call.deadline);
-        if (await this.#suits(key, landed, call, beganAtMs)) return landed.entry;
-        this.#departures.withdraw(key, seat);
-      } catch (error) {
-        const standIn = this.#standInFor(error, key, seat);
-        if (standIn === undefined) throw error;
-        this.#report('stale', 1);
-        return standIn;
-      }
-    }
-  }
-
-  /** Whether what a flight brought will do for a caller who may have joined it late. */
-  async #suits(
-    key: string,
-    { entry, asOfMs, stored }: Landed<V>,
-    { maxAgeMs }: CacheCall,
-    beganAtMs: number,
-  ): Promise<boolean> {
-    if (maxAgeMs !== undefined && beganAtMs - entry.loadedAtMs > maxAgeMs) return false;
-    if (!this.#memory.isOff || this.#redis === undefined || beganAtMs <= asOfMs) return true;
-    const storedAtMs = await stored;
-    if (storedAtMs !== undefined) return beganAtMs <= storedAtMs;
-    // Without Redis nobody can be told, so nothing better is promised than to memory.
-    return !this.#redis.isUsed(key) && beganAtMs - asOfMs < this.#maxGapMs;
-  }
-
-  /** An old value stands in for a source that can't answer, not for a row that can't be read. */
-  #standInFor(error: unknown, key: string, seat: Seat<V> | undefined): MemoryEntry<V> | undefined {
-    if (isMeridianError(error) && !error.retryable) return undefined;
-    const found = seat?.standIn;
-    return this.#memory.standIn(key) ?? (found && mayStandIn(found) ? found : undefined);
-  }
-
   #report(result: 'redis' | 'miss' | 'stale' | 'bypass', keys: number): void {
-    this.#observe({ type: 'cache', table: this.#config.name, result, keys });
+    this.#observe({ type: 'cache', table: this.#name, result, keys });
   }
 }

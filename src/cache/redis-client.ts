@@ -12,8 +12,7 @@ export interface RedisNode {
     readonly sentinels?: readonly object[] | null | undefined;
   };
   connect(): Promise<unknown>;
-  mget(...keys: string[]): Promise<(string | null)[]>;
-  set(key: string, value: string, px: 'PX', milliseconds: number, nx: 'NX'): Promise<'OK' | null>;
+  mget(keys: string[]): Promise<(string | null)[]>;
   eval(script: string, keyCount: number, ...args: string[]): Promise<unknown>;
   evalsha(sha: string, keyCount: number, ...args: string[]): Promise<unknown>;
   script(load: 'LOAD', script: string): Promise<unknown>;
@@ -62,8 +61,8 @@ export function templateOf(url: string): RedisNode {
 export function openCommands(template: RedisNode, onError: (error: Error) => void): RedisNode {
   const commands = template.duplicate({
     ...failFast,
-    // The commands of one tick leave in one write to the socket.
-    enableAutoPipelining: true,
+    // The reads of a tick are one MGET as it is, which pipelining makes a third slower.
+    enableAutoPipelining: false,
   });
   commands.on('error', onError);
   return commands;

@@ -4,6 +4,7 @@ import {
   boundedReadScript,
   fillScript,
   invalidateScript,
+  leaseScript,
   type RedisScript,
   releaseScript,
   renewScript,
@@ -22,11 +23,8 @@ export interface RedisStoreConfig {
   readonly maxEntryBytes: number;
 }
 
-/** What Redis said about a key, and how far to believe it. */
-export interface Reading {
-  readonly text: string | null;
-  readonly asked: Asked;
-}
+/** Told what is under a key; undefined when Redis can't tell. */
+export type OnReading = (text: string | null | undefined, asked: Asked) => void;
 
 /** A question put to a server. */
 export interface Asked {
@@ -43,15 +41,8 @@ export interface Fill {
   readonly lifeMs: number;
 }
 
-interface Answer {
-  readonly texts: readonly (string | null)[];
-  readonly asked: Asked;
-}
-
-interface Batch {
-  readonly places: Map<string, number>;
-  readonly answer: Promise<Answer | undefined>;
-}
+/** Reads that leave as one command. */
+type Batch = Map<string, OnReading[]>;
 
 /** Keys that were asked for when a server was late: at most so many are remembered. */
 const mostSuspects = 10_000;
@@ -97,20 +88,36 @@ export class RedisStore {
     return this.#witnessOf(this.#links.linkOf(key));
   }
 
-  /** What is under each key, or undefined. The reads of a tick are one MGET a server. */
-  async read(keys: readonly string[]): Promise<readonly (Reading | undefined)[]> {
-    const [only] = keys;
-    if (only !== undefined && keys.length === 1) return [await this.#readOne(only)];
-    return Promise.all(keys.map((key) => this.#readOne(key)));
+  /** Tells what is under a key. The reads of a tick are one MGET a server. */
+  read(key: string, onReading: OnReading): void {
+    const link = this.#links.linkOf(key);
+    if (link?.server === undefined) onReading(undefined, nobody);
+    else if (this.#suspects.size > 0 && this.#suspects.has(key)) {
+      void this.#readBounded(key, link, onReading);
+    } else {
+      const batch = this.#batches.get(link) ?? this.#openBatch(link);
+      const others = batch.get(key);
+      if (others === undefined) batch.set(key, [onReading]);
+      else others.push(onReading);
+    }
   }
 
-  /** Takes a lease. False when another has it. */
-  async lease(key: string, token: string): Promise<boolean | undefined> {
-    const { leaseMs } = this.config;
-    const taken = await this.#links
-      .linkOf(key)
-      ?.run('lease', (client) => client.set(leaseKey(key), token, 'PX', leaseMs, 'NX'));
-    return taken === undefined ? undefined : taken === 'OK';
+  /**
+   * Takes a lease: true, or false when another has it. If `isAbsent`, and a value is there after all,
+   * it tells the value and returns undefined, as it does when Redis can't tell.
+   */
+  async lease(
+    key: string,
+    token: string,
+    isAbsent: boolean,
+    onReading: OnReading,
+  ): Promise<boolean | undefined> {
+    const link = this.#links.linkOf(key);
+    const asked = this.#ask(link);
+    const args = [token, String(this.config.leaseMs), isAbsent ? '1' : '0'];
+    const answer = await this.#script(key, 'lease', leaseScript, [key, leaseKey(key)], args);
+    if (typeof answer === 'string') onReading(answer, asked);
+    return typeof answer === 'number' ? answer === 1 : undefined;
   }
 
   /** Keeps a lease for its time from now on. */
@@ -150,64 +157,47 @@ export class RedisStore {
     return (await this.#script(key, 'invalidate', invalidateScript, keys, args)) !== undefined;
   }
 
-  async #readOne(key: string): Promise<Reading | undefined> {
-    const link = this.#links.linkOf(key);
-    if (link?.server === undefined) return undefined;
-    if (this.#suspects.size > 0 && this.#suspects.has(key)) return this.#readBounded(key, link);
-    let batch = this.#batches.get(link);
-    if (batch === undefined) {
-      batch = this.#openBatch(link);
-      this.#batches.set(link, batch);
-    }
-    let place = batch.places.get(key);
-    if (place === undefined) {
-      place = batch.places.size;
-      batch.places.set(key, place);
-    }
-    const answer = await batch.answer;
-    return answer && { text: answer.texts[place] ?? null, asked: answer.asked };
-  }
-
   #openBatch(link: RedisLink): Batch {
-    const places = new Map<string, number>();
-    const answer = new Promise<Answer | undefined>((resolve) => {
-      process.nextTick(() => {
-        this.#batches.delete(link);
-        resolve(this.#send(link, [...places.keys()]));
-      });
+    const batch: Batch = new Map();
+    this.#batches.set(link, batch);
+    process.nextTick(() => {
+      this.#batches.delete(link);
+      void this.#send(link, batch);
     });
-    return { places, answer };
+    return batch;
   }
 
-  async #send(link: RedisLink, keys: readonly string[]): Promise<Answer | undefined> {
+  async #send(link: RedisLink, batch: Batch): Promise<void> {
     const asked = this.#ask(link);
-    if (asked === undefined) return undefined;
-    const groups = this.#links.groupsOf(keys);
-    const found = await link.run('get', (client) =>
-      Promise.all(groups.map((group) => client.mget(...group))),
-    );
-    if (found !== undefined) return { texts: inOrder(keys, groups, found), asked };
-    if (this.#suspects.size > mostSuspects) this.#suspects.clear();
-    for (const key of keys) this.#suspects.add(key);
-    return undefined;
+    const groups = this.#links.groupsOf([...batch.keys()]);
+    const found = await link.run('get', (client) => readGroups(client, groups));
+    if (found === undefined) {
+      if (this.#suspects.size > mostSuspects) this.#suspects.clear();
+      for (const key of batch.keys()) this.#suspects.add(key);
+    }
+    for (const [index, keys] of groups.entries()) {
+      const texts = found?.[index];
+      for (let at = 0; at < keys.length; at++) {
+        for (const onReading of batch.get(keys[at] ?? '') ?? []) onReading(texts?.[at], asked);
+      }
+    }
   }
 
-  async #readBounded(key: string, link: RedisLink): Promise<Reading | undefined> {
+  async #readBounded(key: string, link: RedisLink, onReading: OnReading): Promise<void> {
     const asked = this.#ask(link);
-    if (asked === undefined) return undefined;
     // Packed text can be longer than the value's own size by a third.
     const limit = String(2 * this.config.maxEntryBytes);
     const found = await this.#script(key, 'get', boundedReadScript, [key], [limit]);
-    if (found === undefined) return undefined;
-    if (found !== 0) this.#suspects.delete(key);
-    return { text: typeof found === 'string' ? found : null, asked };
+    if (typeof found === 'string' || found === null) this.#suspects.delete(key);
+    onReading(found === undefined ? undefined : typeof found === 'string' ? found : null, asked);
   }
 
-  #ask(link: RedisLink): Asked | undefined {
-    const { server } = link;
-    return server === undefined
-      ? undefined
-      : { server, witness: this.#witnessOf(link), atMs: performance.now() };
+  #ask(link: RedisLink | undefined): Asked {
+    return {
+      server: link?.server ?? '',
+      witness: this.#witnessOf(link),
+      atMs: performance.now(),
+    };
   }
 
   #witnessOf(link: RedisLink | undefined): Witness {
@@ -237,15 +227,15 @@ export class RedisStore {
   }
 }
 
-/** What was found for each key. */
-function inOrder(
-  keys: readonly string[],
+const nobody: Asked = {
+  server: '',
+  witness: { trust: untold, generation: -1, youngUntilMs: 0 },
+  atMs: 0,
+};
+
+function readGroups(
+  client: RedisNode,
   groups: readonly (readonly string[])[],
-  found: readonly (readonly (string | null)[])[],
-): readonly (string | null)[] {
-  if (groups.length === 1) return found[0] ?? [];
-  const byKey = new Map(
-    groups.flatMap((group, index) => group.map((key, at) => [key, found[index]?.[at] ?? null])),
-  );
-  return keys.map((key) => byKey.get(key) ?? null);
+): Promise<readonly (readonly (string | null)[])[]> {
+  return Promise.all(groups.map((keys) => client.mget([...keys])));
 }

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { Observer } from '../observability/events.ts';
-import { decodeEntry, encodeEntry } from './entry-text.ts';
+import { decodeEntry, encodeEntry, type StampText, stampText } from './entry-text.ts';
 import type { OnInvalidated } from './invalidation-channel.ts';
 import { InvalidationQueue } from './invalidation-queue.ts';
 import { changedMark } from './lease-scripts.ts';
 import { valueKey } from './redis-keys.ts';
 import type { RedisStores } from './redis-regions.ts';
-import type { RedisStore } from './redis-store.ts';
+import type { Asked, RedisStore } from './redis-store.ts';
 import type { Witness } from './trust.ts';
 
 export interface RedisTierConfig<V> {
@@ -44,13 +44,17 @@ export interface Sourced<V> {
 /** A value that was just loaded. */
 export type Loaded<V> = Pick<Sourced<V>, 'value' | 'loadedAtMs' | 'freshMs' | 'loadMs'>;
 
-/** What Redis has: values, and which keys were changed of late. */
-export interface Readings<V> {
-  readonly found: ReadonlyMap<string, Sourced<V>>;
-  readonly changed: ReadonlySet<string>;
-}
+/**
+ * Why Redis has no value: there is `none`, or the key was `changed` of late, or what is there is
+ * `unusable`.
+ */
+export type Gap = 'none' | 'changed' | 'unusable';
 
-const nothing: Readings<never> = { found: new Map(), changed: new Set() };
+/** Who may load a key: by right of a lease, or another process does, or nobody can be asked. */
+export type Lease<V> =
+  | { readonly kind: 'granted'; readonly token: string }
+  | { readonly kind: 'held' | 'alone' }
+  | { readonly kind: 'found'; readonly sourced: Sourced<V> };
 
 /**
  * One cache's part of Redis. While an invalidation is not confirmed it does not believe what Redis
@@ -63,6 +67,7 @@ export class RedisTier<V> {
   readonly #queue: InvalidationQueue;
   readonly #elsewhere: readonly InvalidationQueue[];
   readonly #observe: Observer;
+  readonly #stamps = new Map<string, { readonly server: string; readonly text: StampText }>();
   /** What Redis is being told without anybody waiting for it. */
   readonly #asides = new Set<Promise<unknown>>();
 
@@ -104,36 +109,31 @@ export class RedisTier<V> {
     return this.#store.witness(this.#name(key));
   }
 
-  /** What Redis holds under these keys. Nothing where it can't tell. */
-  async read(keys: readonly string[], placementOf: (key: string) => string): Promise<Readings<V>> {
-    const trusted = keys.filter((key) => !this.#queue.has(key));
-    if (trusted.length === 0) return nothing;
-    const readings = await this.#store.read(trusted.map((key) => this.#name(key)));
-    const found = new Map<string, Sourced<V>>();
-    const changed = new Set<string>();
-    for (const [index, key] of trusted.entries()) {
-      const reading = readings[index];
-      // Invalidated while Redis was asked: the answer may be from before.
-      if (reading === undefined || reading.text === null || this.#queue.has(key)) continue;
-      const { text, asked } = reading;
-      if (text === changedMark) {
-        changed.add(key);
-        continue;
-      }
-      const entry = this.#decode(text, asked.server, placementOf(key));
-      if (entry === undefined) continue;
-      const { witness, atMs } = asked;
-      found.set(key, { ...entry, witness, asOfMs: atMs, isStored: true });
+  /** Tells what Redis holds under a key. Without a promise, since most reads end here. */
+  read(key: string, placement: string, onFound: (found: Sourced<V> | Gap) => void): void {
+    if (this.#queue.has(key)) {
+      onFound('none');
+      return;
     }
-    return { found, changed };
+    this.#store.read(this.#name(key), (text, asked) => {
+      // Invalidated while Redis was asked: the answer may be from before.
+      onFound(this.#queue.has(key) ? 'none' : this.#decode(text, asked, placement));
+    });
   }
 
-  /** The token of a key's lease; null when another has it, undefined when Redis can't tell. */
-  async lease(key: string): Promise<string | null | undefined> {
-    if (this.#queue.has(key)) return undefined;
+  /** Takes the lease of a key that has no value in Redis, unless it has one by now. */
+  async lease(key: string, gap: Gap, placement: string): Promise<Lease<V>> {
+    if (this.#queue.has(key)) return { kind: 'alone' };
     const token = randomBytes(12).toString('base64url');
-    const taken = await this.#store.lease(this.#name(key), token);
-    return taken === undefined ? undefined : taken ? token : null;
+    const readings: (Sourced<V> | Gap)[] = [];
+    const isAbsent = gap !== 'unusable';
+    const taken = await this.#store.lease(this.#name(key), token, isAbsent, (text, asked) => {
+      readings.push(this.#decode(text, asked, placement));
+    });
+    if (taken !== undefined) return taken ? { kind: 'granted', token } : { kind: 'held' };
+    const [found] = readings;
+    if (typeof found === 'object') return { kind: 'found', sourced: found };
+    return found === 'unusable' ? this.lease(key, found, placement) : { kind: 'alone' };
   }
 
   /** Keeps a lease while its load goes on. */
@@ -205,11 +205,11 @@ export class RedisTier<V> {
     server: string,
     placement: string,
   ): string | undefined {
-    const { schema, compressOverBytes } = this.#config;
+    const { compressOverBytes } = this.#config;
     const { maxEntryBytes } = this.#store.config;
     try {
       const entry = { value, version, freshMs, loadMs, loadedAtMs: toWallClock(loadedAtMs) };
-      const text = encodeEntry(entry, { schema, server, placement }, compressOverBytes);
+      const text = encodeEntry(entry, this.#stamp(server, placement), compressOverBytes);
       if (Buffer.byteLength(text) <= maxEntryBytes) return text;
       this.#report('encode', `an entry of over ${maxEntryBytes} bytes stays out of Redis`);
     } catch (error) {
@@ -219,20 +219,39 @@ export class RedisTier<V> {
     return undefined;
   }
 
-  #decode(text: string, server: string, placement: string) {
-    const stored = decodeEntry(text, { schema: this.#config.schema, server, placement });
+  #decode(text: string | null | undefined, asked: Asked, placement: string): Sourced<V> | Gap {
+    if (text === null || text === undefined) return 'none';
+    if (text === changedMark) return 'changed';
+    const stored = decodeEntry(text, this.#stamp(asked.server, placement));
     if (typeof stored === 'string') {
       // Another server's entries and those of rows that moved are to be expected.
-      if (stored !== 'server' && stored !== 'placement') this.#report('decode', unreadable[stored]);
-      return undefined;
+      if (stored !== 'elsewhere') this.#report('decode', unreadable[stored]);
+      return 'unusable';
     }
     const value = stored.value === null ? null : this.#config.decode(stored.value);
     if (value === undefined) {
       this.#report('decode', 'not a value of this cache');
-      return undefined;
+      return 'unusable';
     }
-    const { freshMs, loadMs, loadedAtMs } = stored;
-    return { value, freshMs, loadMs, loadedAtMs: fromWallClock(loadedAtMs) };
+    return {
+      value,
+      loadedAtMs: fromWallClock(stored.loadedAtMs),
+      freshMs: stored.freshMs,
+      loadMs: stored.loadMs,
+      witness: asked.witness,
+      asOfMs: asked.atMs,
+      isStored: true,
+    };
+  }
+
+  /** One a server and place, made once. */
+  #stamp(server: string, placement: string): StampText {
+    let known = this.#stamps.get(placement);
+    if (known?.server !== server) {
+      known = { server, text: stampText({ schema: this.#config.schema, server, placement }) };
+      this.#stamps.set(placement, known);
+    }
+    return known.text;
   }
 
   #report(operation: string, message: string): void {

@@ -38,10 +38,15 @@ export class ShadowCompare<V> {
     return isDue;
   }
 
-  /** Compares what was served aside, if its read is one of the sample. One at a time for a key. */
-  sample(key: string, { value, loadedAtMs }: MemoryEntry<V>, load: LoadMany<V>): void {
-    if (this.#owed > 0) this.#owed--;
-    else if (this.#config.rate === 0 || Math.random() >= this.#config.rate) return;
+  /** Whether what was just served is to be compared. */
+  isSampled(): boolean {
+    if (this.#owed === 0) return this.#config.rate > 0 && Math.random() < this.#config.rate;
+    this.#owed--;
+    return true;
+  }
+
+  /** Compares what was served aside, one at a time for a key. */
+  compare(key: string, { value, loadedAtMs }: MemoryEntry<V>, load: LoadMany<V>): void {
     if (!this.#running.has(key)) this.#compare(key, value, loadedAtMs, load);
   }
 

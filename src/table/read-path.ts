@@ -72,17 +72,13 @@ export class ReadPath<Schema extends RowSchema> {
       return (await this.#rows.one(wanted, readAs(passing), deadline)).row;
     }
     const { text } = wanted.key;
-    const [row] = await cache.getMany(
-      [text],
-      async (_, call) => {
-        const as = call.mayLag(text) ? 'lagging-fill' : 'fill';
-        const found = await this.#rows.one(wanted, as, call.deadline);
-        if (!this.#mayKeep(found.route.shard)) call.keepOut(text);
-        return [found.row];
-      },
-      { deadline, maxAgeMs: currency.maxAgeMs },
-    );
-    return row ?? null;
+    const load = async (_: readonly string[], call: LoadCall) => {
+      const as = call.mayLag(text) ? 'lagging-fill' : 'fill';
+      const found = await this.#rows.one(wanted, as, call.deadline);
+      if (!this.#mayKeep(found.route.shard)) call.keepOut(text);
+      return [found.row];
+    };
+    return cache.get(text, () => load, { deadline, maxAgeMs: currency.maxAgeMs });
   }
 
   async getMany(

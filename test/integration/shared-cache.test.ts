@@ -3,7 +3,7 @@ import type { MeridianEvent } from 'meridian';
 import { type Cache, type CacheOptions, createCache } from 'meridian/cache';
 import { type LocalCluster, startLocalCluster } from 'meridian/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
-import { encodeEntry } from '../../src/cache/entry-text.ts';
+import { encodeEntry, stampText } from '../../src/cache/entry-text.ts';
 import { ReadThrough } from '../../src/cache/read-through.ts';
 import { valueKey } from '../../src/cache/redis-keys.ts';
 import { RedisRegions } from '../../src/cache/redis-regions.ts';
@@ -59,7 +59,7 @@ const noLease = () => vi.waitFor(async () => expect(await leases()).toEqual([]))
 async function storeFromAhead(key: string, value: string): Promise<void> {
   const server = /run_id:(\w{16})/.exec(await redis.info('server'))?.[1] ?? '';
   const times = { loadedAtMs: Date.now() + 60_000, freshMs: 60_000, loadMs: 1 };
-  const stamp = { schema: '', server, placement: '' };
+  const stamp = stampText({ schema: '', server, placement: '' });
   await redis.set(valueKey('test', key), encodeEntry({ value, version: '', ...times }, stamp, 1e6));
 }
 

@@ -1,0 +1,150 @@
+import { isMeridianError } from '../errors/meridian-error.ts';
+import { type CacheCall, isTooOld } from './cache-call.ts';
+import { Departures, type Landed, Seat } from './departures.ts';
+import { FailureMemory } from './failure-memory.ts';
+import { Flight } from './flight.ts';
+import type { Freshness } from './freshness.ts';
+import type { Landing, LeasedLoads, LoadMany, Missing } from './leased-loads.ts';
+import type { MemoryEntry } from './memory-store.ts';
+import { type MemoryTier, mayStandIn } from './memory-tier.ts';
+import type { Gap, RedisTier } from './redis-tier.ts';
+
+/** What there is of a key in place of a value that may be served. */
+export interface Miss<V> {
+  readonly gap: Gap;
+  /** What may be served if its source can't answer. */
+  readonly standIn?: MemoryEntry<V>;
+}
+
+export interface JointLoadsConfig<V> {
+  readonly memory: MemoryTier<V>;
+  readonly redis: RedisTier<V> | undefined;
+  readonly freshness: Freshness;
+  /** Milliseconds for which a load's error is given to those who ask next. */
+  readonly errorTtlMs: number;
+  /** Milliseconds within which this process hears what others invalidate. */
+  readonly maxGapMs: number;
+  report(result: 'miss' | 'stale', keys: number): void;
+}
+
+/** Loads that callers of this process wait for together. */
+export class JointLoads<V> {
+  readonly #loads: LeasedLoads<V>;
+  readonly #config: JointLoadsConfig<V>;
+  readonly #departures = new Departures<V>();
+  readonly #failures: FailureMemory | undefined;
+
+  constructor(loads: LeasedLoads<V>, config: JointLoadsConfig<V>) {
+    this.#loads = loads;
+    this.#config = config;
+    this.#failures = config.errorTtlMs > 0 ? new FailureMemory(config.errorTtlMs) : undefined;
+  }
+
+  /** Whether nobody loads a key, and it may be loaded. */
+  isDue(key: string): boolean {
+    return this.#departures.joinable(key) === undefined && this.#failures?.of(key) === undefined;
+  }
+
+  /** Starts one load for keys that are due. */
+  start(missing: Missing, load: LoadMany<V>, call: CacheCall): void {
+    const flight = new Flight();
+    const seats = new Map<string, Seat<V>>();
+    for (const key of missing.keys()) {
+      const seat = new Seat<V>(flight, this.#loads.witness(key));
+      seats.set(key, seat);
+      this.#departures.announce(key, seat);
+    }
+    this.#config.report('miss', missing.size);
+    const fail = (failed: readonly string[], error: unknown) => {
+      for (const key of failed) {
+        if (!flight.isFenced(key)) this.#failures?.add(key, error);
+        seats.get(key)?.fail(error);
+      }
+    };
+    const freshness = { ...this.#config.freshness, ...call.freshness };
+    const journey = {
+      flight,
+      load,
+      freshness,
+      // An older value would else be served in place of the one that may not be kept.
+      keepOut: (key: string) => {
+        flight.fence(key);
+        this.#config.memory.delete(key);
+      },
+      land: (key: string, landing: Landing<V>) =>
+        this.#arrive(key, landing, flight, seats.get(key)),
+      fail,
+    };
+    this.#loads.load(missing, journey).catch((error: unknown) => fail([...missing.keys()], error));
+  }
+
+  /** Waits for the load of a key as one more caller; starts one where there is none. */
+  async join(
+    key: string,
+    { gap, standIn }: Miss<V>,
+    load: LoadMany<V>,
+    call: CacheCall,
+    beganAtMs: number,
+  ): Promise<MemoryEntry<V>> {
+    for (let isFirst = true; ; isFirst = false) {
+      try {
+        let seat = this.#departures.joinable(key);
+        if (seat === undefined) {
+          const failure = this.#failures?.of(key);
+          if (failure !== undefined) throw failure.error;
+          // What did not do the first time may be what is stored by now.
+          this.start(new Map([[key, isFirst ? gap : 'unusable']]), load, call);
+          seat = this.#departures.joinable(key);
+          if (seat === undefined) throw new TypeError('a flight that took off is on the list');
+        }
+        const landed = await seat.flight.join(seat.landed, call.deadline);
+        if (await this.#suits(key, landed, call, beganAtMs)) return landed.entry;
+        this.#departures.withdraw(key, seat);
+      } catch (error) {
+        const old = this.#config.memory.standIn(key) ?? standIn;
+        // It stands in for a source that can't answer, not for a value that can't be read.
+        const isLasting = isMeridianError(error) && !error.retryable;
+        if (old === undefined || isLasting || !mayStandIn(old)) throw error;
+        this.#config.report('stale', 1);
+        return old;
+      }
+    }
+  }
+
+  /** The key was invalidated. */
+  drop(key: string): void {
+    this.#failures?.delete(key);
+    this.#departures.fence(key);
+  }
+
+  /** A value is there: loaded, or stored by the process that was waited for. */
+  #arrive(
+    key: string,
+    { sourced, stored }: Landing<V>,
+    flight: Flight,
+    seat: Seat<V> | undefined,
+  ): boolean {
+    const { memory } = this.#config;
+    const made = memory.entryOf(key, sourced);
+    const entry = flight.isFenced(key) ? made : memory.keep(key, made);
+    if (sourced.isStored && performance.now() >= entry.staleUntilMs) return false;
+    seat?.land({ entry, asOfMs: sourced.asOfMs, stored });
+    return true;
+  }
+
+  /** Whether what a flight brought will do for a caller who may have joined it late. */
+  async #suits(
+    key: string,
+    { entry, asOfMs, stored }: Landed<V>,
+    call: CacheCall,
+    beganAtMs: number,
+  ): Promise<boolean> {
+    if (isTooOld(entry, call, beganAtMs)) return false;
+    const { memory, redis, maxGapMs } = this.#config;
+    if (!memory.isOff || redis === undefined || beganAtMs <= asOfMs) return true;
+    const storedAtMs = await stored;
+    if (storedAtMs !== undefined) return beganAtMs <= storedAtMs;
+    // Without Redis nobody can be told, so nothing better is promised than to memory.
+    return !redis.isUsed(key) && beganAtMs - asOfMs < maxGapMs;
+  }
+}
