@@ -7,7 +7,7 @@ import type { Freshness } from './freshness.ts';
 import type { Landing, LeasedLoads, LoadMany, Missing } from './leased-loads.ts';
 import type { MemoryEntry } from './memory-store.ts';
 import { type MemoryTier, mayStandIn } from './memory-tier.ts';
-import type { Gap, RedisTier } from './redis-tier.ts';
+import type { Gap } from './redis-tier.ts';
 
 /** What there is of a key in place of a value that may be served. */
 export interface Miss<V> {
@@ -18,12 +18,9 @@ export interface Miss<V> {
 
 export interface JointLoadsConfig<V> {
   readonly memory: MemoryTier<V>;
-  readonly redis: RedisTier<V> | undefined;
   readonly freshness: Freshness;
   /** Milliseconds for which a load's error is given to those who ask next. */
   readonly errorTtlMs: number;
-  /** Milliseconds within which this process hears what others invalidate. */
-  readonly maxGapMs: number;
   report(result: 'miss' | 'stale', keys: number): void;
 }
 
@@ -98,7 +95,7 @@ export class JointLoads<V> {
           if (seat === undefined) throw new TypeError('a flight that took off is on the list');
         }
         const landed = await seat.flight.join(seat.landed, call.deadline);
-        if (await this.#suits(key, landed, call, beganAtMs)) return landed.entry;
+        if (await this.#suits(landed, call, beganAtMs)) return landed.entry;
         this.#departures.withdraw(key, seat);
       } catch (error) {
         const old = this.#config.memory.standIn(key) ?? standIn;
@@ -134,17 +131,13 @@ export class JointLoads<V> {
 
   /** Whether what a flight brought will do for a caller who may have joined it late. */
   async #suits(
-    key: string,
     { entry, asOfMs, stored }: Landed<V>,
     call: CacheCall,
     beganAtMs: number,
   ): Promise<boolean> {
     if (isTooOld(entry, call, beganAtMs)) return false;
-    const { memory, redis, maxGapMs } = this.#config;
-    if (!memory.isOff || redis === undefined || beganAtMs <= asOfMs) return true;
+    if (!this.#config.memory.isOff || beganAtMs <= asOfMs) return true;
     const storedAtMs = await stored;
-    if (storedAtMs !== undefined) return beganAtMs <= storedAtMs;
-    // Without Redis nobody can be told, so nothing better is promised than to memory.
-    return !redis.isUsed(key) && beganAtMs - asOfMs < maxGapMs;
+    return storedAtMs !== undefined && beganAtMs <= storedAtMs;
   }
 }

@@ -60,10 +60,8 @@ export class ReadThrough<V> {
     const report = (result: 'miss' | 'stale', keys: number) => this.#report(result, keys);
     this.#joint = new JointLoads(this.#loads, {
       memory,
-      redis: this.#redis,
       freshness,
       errorTtlMs,
-      maxGapMs,
       report,
     });
     this.#refreshes = new Refreshes(

@@ -99,11 +99,6 @@ export class RedisTier<V> {
     return markMs > 0 && this.#store.usedForMs(this.#name(key)) > markMs;
   }
 
-  /** Whether Redis can be asked about a key now. */
-  isUsed(key: string): boolean {
-    return !this.#queue.has(key) && this.#store.serverOf(this.#name(key)) !== undefined;
-  }
-
   /** Who tells of a change of a key from now on. */
   witness(key: string): Witness {
     return this.#store.witness(this.#name(key));
