@@ -12,7 +12,7 @@ const shared = {
   columns: { id: 'uuid-binary' },
 } as const;
 
-const cache = { ttlMs: 600_000, memoryTtlMs: 600_000 };
+const cache = { ttlMs: 600_000 };
 
 /** Two tables of one shape: one read straight from its shard, one through the cache. */
 const tables = {

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { awaitLoop, compare } from './measure.ts';
 import type { Result } from './result.ts';
 
-const cache = { ttlMs: 600_000, memoryTtlMs: 600_000 };
+const cache = { ttlMs: 600_000 };
 
 const users = defineTable({
   name: 'users',

@@ -10,6 +10,7 @@ import { ConfigError, type Problem } from './errors/config-error.ts';
 import { type CallOptions, Calls } from './execution/calls.ts';
 import { Endpoints } from './execution/endpoints.ts';
 import { Executor } from './execution/executor.ts';
+import { LoadGates } from './execution/load-gates.ts';
 import { ensureSystemTables } from './execution/system-tables.ts';
 import { verifyShards } from './execution/verify-shards.ts';
 import { readTableShapes } from './mysql/table-shape.ts';
@@ -106,6 +107,9 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
   const calls = new Calls(config.timeoutMs);
   const { region, service = `${hostname()}:${process.pid}` } = config;
   const who: Who = { service, processRegion: region };
+  const { loadsPerShard, loadQueue } = config.cache;
+  const concurrency = loadsPerShard ?? Math.max(1, Math.floor(0.75 * config.pool.connections));
+  const gates = new LoadGates({ concurrency, queue: loadQueue }, observe);
   const redisRegions = new RedisRegions(redis, { region, ...config.cache }, observe);
   const close = async () => {
     await endpoints.close();
@@ -134,6 +138,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
       executor,
       calls,
       redis: redisRegions.stores,
+      gates,
       who,
       forwarding,
       directory,

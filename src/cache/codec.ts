@@ -1,37 +1,10 @@
-/** What is stored under a key: a value and when it was read from its source. */
-export interface StoredValue {
-  /** `null`: the source has nothing under this key. */
-  readonly value: unknown;
-  /** Milliseconds since 1970 on the writer's clock. */
-  readonly storedAtMs: number;
-}
-
-const format = 'm1';
-
 /**
- * Text form of a stored value: format, schema fingerprint, time, then JSON in which `{"$":…}` marks
- * what JSON lacks: bigint, Date, bytes, Map, Set, undefined and the odd numbers.
+ * What JSON can hold of a value: `{"$":…}` marks what it lacks, which is bigint, Date, bytes, Map, Set,
+ * undefined and the odd numbers.
+ *
+ * @throws {TypeError} when there is a function, a symbol or a circle in it.
  */
-export function encodeStored({ value, storedAtMs }: StoredValue, schema: string): string {
-  return `${format}|${schema}|${storedAtMs}|${JSON.stringify(pack(value))}`;
-}
-
-/** Reads what `encodeStored` wrote under the same schema; anything else is undefined: a miss. */
-export function decodeStored(text: string, schema: string): StoredValue | undefined {
-  const head = `${format}|${schema}|`;
-  if (!text.startsWith(head)) return undefined;
-  const end = text.indexOf('|', head.length);
-  const storedAtMs = Number(text.slice(head.length, end));
-  if (end < 0 || !Number.isSafeInteger(storedAtMs)) return undefined;
-  try {
-    return { value: unpack(JSON.parse(text.slice(end + 1))), storedAtMs };
-  } catch {
-    // Garbage under our key is a miss like any other; the caller reports it.
-    return undefined;
-  }
-}
-
-function pack(value: unknown): unknown {
+export function packValue(value: unknown): unknown {
   switch (typeof value) {
     case 'bigint':
       return { $: 'n', v: value.toString() };
@@ -52,7 +25,7 @@ function pack(value: unknown): unknown {
 }
 
 function packObject(value: object): unknown {
-  if (Array.isArray(value)) return value.map(pack);
+  if (Array.isArray(value)) return value.map(packValue);
   if (value instanceof Date) return { $: 'd', v: value.getTime() };
   if (value instanceof Uint8Array) {
     return {
@@ -60,14 +33,17 @@ function packObject(value: object): unknown {
       v: Buffer.from(value.buffer, value.byteOffset, value.length).toString('base64'),
     };
   }
-  if (value instanceof Map) return { $: 'm', v: [...value].map(pack) };
-  if (value instanceof Set) return { $: 's', v: [...value].map(pack) };
-  const packed = Object.fromEntries(Object.entries(value).map(([key, item]) => [key, pack(item)]));
+  if (value instanceof Map) return { $: 'm', v: [...value].map(packValue) };
+  if (value instanceof Set) return { $: 's', v: [...value].map(packValue) };
+  const packed = Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, packValue(item)]),
+  );
   return '$' in packed ? { $: 'o', v: packed } : packed;
 }
 
-function unpack(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(unpack);
+/** The value that {@link packValue} took apart. @throws {TypeError} when it did not. */
+export function unpackValue(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(unpackValue);
   if (typeof value !== 'object' || value === null) return value;
   if (!('$' in value)) return unpackFields(value);
   const inner = 'v' in value ? value.v : undefined;
@@ -84,9 +60,9 @@ function unpack(value: unknown): unknown {
     case 'b':
       return Buffer.from(String(inner), 'base64');
     case 'm':
-      return new Map(list(inner).map((pair) => pairOf(unpack(pair))));
+      return new Map(list(inner).map((pair) => pairOf(unpackValue(pair))));
     case 's':
-      return new Set(list(inner).map(unpack));
+      return new Set(list(inner).map(unpackValue));
     case 'o':
       return unpackFields(Object(inner));
     default:
@@ -99,8 +75,8 @@ function unpackFields(value: object): object {
   for (const [key, item] of Object.entries(value)) {
     // An own property even for the one name that assignment would treat as the prototype.
     if (key === '__proto__')
-      Object.defineProperty(fields, key, { value: unpack(item), enumerable: true });
-    else fields[key] = unpack(item);
+      Object.defineProperty(fields, key, { value: unpackValue(item), enumerable: true });
+    else fields[key] = unpackValue(item);
   }
   return fields;
 }

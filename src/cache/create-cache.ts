@@ -1,174 +1,193 @@
-import { didYouMean } from '../config/did-you-mean.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
-import type { Observer } from '../observability/events.ts';
 import { fanOut } from '../observability/fan-out.ts';
 import { Deadline } from '../resilience/deadline.ts';
+import { Guard } from '../resilience/guard.ts';
+import { within } from '../resilience/within.ts';
+import {
+  type CacheOptions,
+  callBounds,
+  checkCacheOptions,
+  checkNumbers,
+  freshnessOf,
+} from './cache-options.ts';
+import { digitsOf } from './entry-text.ts';
+import type { Freshness } from './freshness.ts';
+import type { HotKey } from './hot-keys.ts';
+import type { LoadMany } from './leased-loads.ts';
 import { handOut } from './memory-store.ts';
-import { type LoadMany, ReadThrough } from './read-through.ts';
-import { openRedis, type RedisClient } from './redis-client.ts';
-import { RedisStore } from './redis-store.ts';
-
-export interface CacheOptions<V> {
-  /** A URL, an ioredis client of yours (which `close` leaves open), or `false`: memory only. */
-  redis: string | RedisClient | false;
-  /** Separates this cache's keys in Redis from every other's. */
-  namespace: string;
-  /** Milliseconds a value is served without asking its source. */
-  ttlMs: number;
-  /** Milliseconds past `ttlMs` in which the old value is served while a new one loads. Default 0. */
-  staleMs?: number;
-  /** Milliseconds that "there is none" is served. Default: the smaller of `ttlMs` and 1,000. */
-  negativeTtlMs?: number;
-  /**
-   * Milliseconds this process serves from memory without asking Redis; so long may it miss another
-   * process's invalidation. Default: the smaller of `ttlMs` and 1,000; `ttlMs` without Redis.
-   */
-  memoryTtlMs?: number;
-  /** Entries in memory; the least recently used leave first. Default 10,000. */
-  maxEntries?: number;
-  /** Milliseconds a Redis command may take before the cache goes on without it. Default 100. */
-  commandTimeoutMs?: number;
-  /** Checks what another process stored; undefined makes it a miss. Default: it is believed. */
-  decode?: (value: unknown) => V | undefined;
-  observer?: Observer;
-}
+import { type CacheCall, ReadThrough } from './read-through.ts';
+import { RedisRegions } from './redis-regions.ts';
 
 export interface CacheGetOptions {
   signal?: AbortSignal;
   /** Milliseconds this caller waits. Default: as long as the load takes. */
   timeoutMs?: number;
+  /** Milliseconds: a value that was loaded longer ago is loaded anew. Default: as old as it is fresh. */
+  maxAgeMs?: number;
+  /** Milliseconds that what this call loads is served, here and by others. Default: the cache's. */
+  ttlMs?: number;
+  /** The same, for "there is none". */
+  negativeTtlMs?: number;
+}
+
+/** What a loader is told. */
+export interface LoaderCall {
+  /** Fires when nobody waits for the value any more, or the load's time is over. */
+  readonly signal: AbortSignal;
 }
 
 /** A read-through cache in front of any source. */
 export interface Cache<V> {
   /**
-   * The value of a key: from memory, from Redis, or loaded once for all who ask meanwhile. Values
-   * are deep-frozen; Dates, Maps and bytes in them are copied for each caller.
+   * The value of a key: from memory, from Redis, or loaded by one process for all that ask meanwhile.
+   * Values are deep-frozen; Dates, Maps and bytes in them are copied for each caller. A loader says
+   * with `null` that there is none.
+   *
+   * @throws what `load` throws, to all who waited for it; {@link OverloadError} when too many loads
+   * wait, {@link TimeoutError} when the time of the load or of this caller is over.
    */
   get(
     key: string,
-    load: (call: { readonly signal: AbortSignal }) => Promise<V | null>,
+    load: (call: LoaderCall) => Promise<V | null>,
     options?: CacheGetOptions,
   ): Promise<V | null>;
   /** Many values, in the order of `keys`; `loadMany` is asked once, for those that lack. */
   getMany(
     keys: readonly string[],
-    loadMany: (
-      keys: readonly string[],
-      call: { readonly signal: AbortSignal },
-    ) => Promise<readonly (V | null)[]>,
+    loadMany: (keys: readonly string[], call: LoaderCall) => Promise<readonly (V | null)[]>,
     options?: CacheGetOptions,
   ): Promise<(V | null)[]>;
   /** The value in memory, `null` when it is known to be absent, else undefined. No I/O. */
   peek(key: string): V | null | undefined;
   /**
-   * Forgets keys. A load under way is not stored, and later gets do not join it. `pending` when
-   * Redis did not confirm: it is tried again, and this process does not believe Redis meanwhile.
+   * Forgets keys, here and wherever they are cached. A load under way is not stored, and later gets do
+   * not join it. `pending` when Redis did not confirm: it is tried again, and this process does not
+   * believe Redis about these keys meanwhile.
    */
   invalidate(...keys: string[]): Promise<'done' | 'pending'>;
-  /** Stops the retries and closes a connection that the cache opened. */
+  /** The keys that take more than a hundredth of the reads, the hottest first; found by sampling. */
+  hotKeys(): HotKey[];
+  /**
+   * Resolves once Redis is used, with false when it is not within `timeoutMs` (default 5,000). Nothing
+   * has to wait for it: a cache serves from the source meanwhile.
+   */
+  ready(options?: { readonly timeoutMs?: number }): Promise<boolean>;
+  /** Stops the retries, after a last attempt at what Redis was not told, and closes the connections. */
   close(): Promise<void>;
 }
 
+const refreshName = 'cache loads';
+
 /**
- * Makes a read-through cache of two tiers, memory and Redis.
+ * Makes a read-through cache of two tiers, memory and Redis. Does not wait for Redis.
+ *
+ * What it promises is one table in `docs/guides/cache.md`.
  *
  * @throws {ConfigError} naming every option that is out of range.
  */
 export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
-  checkOptions(options);
+  checkCacheOptions(options);
   const observe = fanOut(options.observer === undefined ? [] : [options.observer]);
-  const { redis, ttlMs, commandTimeoutMs = 100 } = options;
-  const client =
-    typeof redis === 'string'
-      ? openRedis(redis, ({ message }) =>
-          observe({ type: 'cache-fault', operation: 'connection', message }),
-        )
-      : redis;
-  const store = client
-    ? new RedisStore(client, { name: 'redis', commandTimeoutMs, leaseMs: 10_000 }, observe)
-    : undefined;
+  const { redis, namespace, version, maxGapMs = 1_000, loadTimeoutMs = 10_000 } = options;
+  const { commandTimeoutMs = 100, leaseMs = 2_000, maxEntryBytes = 1_000_000 } = options;
+  const limits = {
+    commandTimeoutMs,
+    farTimeoutMs: commandTimeoutMs,
+    maxGapMs,
+    leaseMs,
+    maxEntryBytes,
+  };
+  const regions = new RedisRegions(redis, { region: undefined, ...limits }, observe);
+  const { maxEntries = 10_000, maxBytes = 64 * 1_024 * 1_024 } = options;
   const readThrough = new ReadThrough<V>(
     {
-      name: options.namespace,
-      namespace: options.namespace,
-      schema: '',
+      name: namespace,
+      namespace,
+      schema: encodeURIComponent(options.schema ?? ''),
       // Without `decode` the namespace is the user's word that only this cache writes there.
       decode: options.decode ?? ((value) => value as V),
-      ttlMs,
-      staleMs: options.staleMs ?? 0,
-      negativeTtlMs: options.negativeTtlMs ?? Math.min(ttlMs, 1_000),
-      memoryTtlMs: options.memoryTtlMs ?? (client ? Math.min(ttlMs, 1_000) : ttlMs),
-      maxEntries: options.maxEntries ?? 10_000,
+      versionOf: version && ((value) => digitsOf(version(value))),
+      compressOverBytes: options.compressOverBytes ?? Number.POSITIVE_INFINITY,
+      markMs: 0,
+      freshness: freshnessOf(options),
+      memory: options.memory === false ? undefined : { maxEntries, maxBytes },
+      errorTtlMs: options.errorTtlMs ?? 0,
+      refreshTimeoutMs: loadTimeoutMs,
+      shadowRate: options.shadowRate ?? 0,
     },
-    store && { own: store, others: [] },
+    regions.stores,
     observe,
   );
+  const { loadConcurrency: concurrency = 64, loadQueue: queue = 1_000 } = options;
+  // Whether the source is well, its own guard judges; this one only counts.
+  const room = { concurrency, queue, failures: Number.POSITIVE_INFINITY, openMs: 1 };
+  const gate = new Guard(refreshName, room, observe);
 
-  async function getMany(keys: readonly string[], load: LoadMany<V>, call: CacheGetOptions) {
-    if (call.timeoutMs === undefined && call.signal === undefined) {
-      return readThrough.getMany(keys, load, undefined);
+  /** A loader, one of a few that run at once, for a limited time. */
+  function gated(
+    load: (keys: readonly string[], call: LoaderCall) => Promise<readonly (V | null)[]>,
+  ): LoadMany<V> {
+    return (keys, { deadline }) =>
+      gate.admit(
+        () => within(loadTimeoutMs, deadline, (own) => own.race(load(keys, own))),
+        deadline,
+      );
+  }
+
+  async function getMany(
+    keys: readonly string[],
+    load: LoadMany<V>,
+    options: CacheGetOptions | undefined,
+  ): Promise<(V | null)[]> {
+    if (options === undefined) return readThrough.getMany(keys, load);
+    const { timeoutMs, signal, maxAgeMs } = options;
+    const call: CacheCall = { maxAgeMs, freshness: lifeAsked(options) };
+    if (timeoutMs === undefined && signal === undefined) {
+      return readThrough.getMany(keys, load, call);
     }
-    const deadline = new Deadline(call.timeoutMs ?? Number.POSITIVE_INFINITY, call.signal);
+    const deadline = new Deadline(timeoutMs ?? Number.POSITIVE_INFINITY, signal);
     try {
-      return await readThrough.getMany(keys, load, deadline);
+      return await readThrough.getMany(keys, load, { ...call, deadline });
     } finally {
       deadline.end();
     }
   }
 
   return {
-    get(key, load, call = {}) {
-      const entry = readThrough.peek(key);
+    get(key, load, options) {
+      const entry = options === undefined ? readThrough.hit(key) : undefined;
       if (entry !== undefined) return Promise.resolve(handOut(entry));
-      return getMany([key], async (_, deadline) => [await load(deadline)], call).then(
-        ([value]) => value ?? null,
-      );
+      const loadOne = gated(async (_, call) => [await load(call)]);
+      return getMany([key], loadOne, options).then(([value]) => value ?? null);
     },
-    getMany: (keys, loadMany, call = {}) =>
-      getMany(keys, (missing, deadline) => loadMany(missing, deadline), call),
+    getMany: (keys, loadMany, options) => getMany(keys, gated(loadMany), options),
     peek(key) {
       const entry = readThrough.peek(key);
       return entry === undefined ? undefined : handOut(entry);
     },
     invalidate: (...keys) => readThrough.invalidate(keys),
+    hotKeys: () => readThrough.hottest,
+    async ready({ timeoutMs = 5_000 } = {}) {
+      const patience = new Deadline(timeoutMs);
+      const isReady = (await regions.stores?.own.ready(patience)) ?? true;
+      patience.end();
+      return isReady;
+    },
     async close() {
       await readThrough.close();
-      if (client && typeof redis === 'string') client.disconnect();
+      regions.close();
     },
   };
 }
 
-function checkOptions<V>(options: CacheOptions<V>): void {
+/** The life that one call asks for. @throws {ConfigError} when it is out of range. */
+function lifeAsked(options: CacheGetOptions): Partial<Freshness> {
   const problems: Problem[] = [];
-  if (options.redis === undefined || options.redis === null) {
-    problems.push({
-      path: 'redis',
-      message: 'must be a URL, an ioredis client, or false for none',
-    });
-  }
-  if (typeof options.namespace !== 'string' || options.namespace === '') {
-    problems.push({ path: 'namespace', message: 'must be a name' });
-  }
-  const least = {
-    ttlMs: 1,
-    staleMs: 0,
-    negativeTtlMs: 0,
-    memoryTtlMs: 0,
-    maxEntries: 1,
-    commandTimeoutMs: 1,
+  checkNumbers(options, callBounds, [], problems);
+  if (problems.length > 0) throw new ConfigError('Bad call options', problems);
+  const { ttlMs, negativeTtlMs } = options;
+  return {
+    ...(ttlMs === undefined ? {} : { ttlMs }),
+    ...(negativeTtlMs === undefined ? {} : { negativeTtlMs }),
   };
-  const known = [...Object.keys(least), 'redis', 'namespace', 'decode', 'observer'];
-  for (const path of Object.keys(options)) {
-    if (known.includes(path)) continue;
-    problems.push({ path, message: `unknown key${didYouMean(path, known)}` });
-  }
-  for (const [path, minimum] of Object.entries(least)) {
-    const value: unknown = Reflect.get(options, path);
-    const given = path === 'ttlMs' || value !== undefined;
-    if (!given || (typeof value === 'number' && Number.isFinite(value) && value >= minimum))
-      continue;
-    problems.push({ path, message: `must be a number of at least ${minimum}` });
-  }
-  if (problems.length > 0) throw new ConfigError('Bad cache options', problems);
 }

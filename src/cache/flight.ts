@@ -7,16 +7,17 @@ import { Deadline } from '../resilience/deadline.ts';
 export class Flight {
   /** What the load runs under. It has no time of its own: its callers' deadlines bound it. */
   readonly deadline = new Deadline(Number.POSITIVE_INFINITY);
-  readonly #fenced = new Set<string>();
+  #fenced: Set<string> | undefined;
   #callers = 0;
 
   /** The key was invalidated: what this flight brings must not be stored or joined. */
   fence(key: string): void {
+    this.#fenced ??= new Set();
     this.#fenced.add(key);
   }
 
   isFenced(key: string): boolean {
-    return this.#fenced.size > 0 && this.#fenced.has(key);
+    return this.#fenced?.has(key) ?? false;
   }
 
   /** Waits for `work` as one more caller, until the caller's own deadline passes. */

@@ -12,6 +12,7 @@ const keysPerAttempt = 500;
  * process does not believe what Redis says about these keys.
  */
 export class InvalidationQueue {
+  readonly #name: string;
   readonly #send: InvalidateKeys;
   readonly #observe: Observer;
   /** How many invalidations of a key are unconfirmed: one that succeeds must not clear another's. */
@@ -19,7 +20,9 @@ export class InvalidationQueue {
   #timer: NodeJS.Timeout | undefined;
   #attempt = 0;
 
-  constructor(send: InvalidateKeys, observe: Observer) {
+  /** @param name what events call it. */
+  constructor(name: string, send: InvalidateKeys, observe: Observer) {
+    this.#name = name;
     this.#send = send;
     this.#observe = observe;
   }
@@ -37,7 +40,7 @@ export class InvalidationQueue {
       for (const key of keys) this.#confirm(key, 1);
       return 'done';
     }
-    this.#observe({ type: 'cache-invalidation', state: 'pending', keys: keys.length });
+    this.#report('pending', keys.length);
     this.#schedule();
     return 'pending';
   }
@@ -67,7 +70,7 @@ export class InvalidationQueue {
     if (confirmed) {
       for (const [key, count] of batch) this.#confirm(key, count);
       this.#attempt = 0;
-      this.#observe({ type: 'cache-invalidation', state: 'recovered', keys: batch.length });
+      this.#report('recovered', batch.length);
     }
     if (this.#pending.size > 0) this.#schedule();
   }
@@ -85,5 +88,15 @@ export class InvalidationQueue {
     const left = (this.#pending.get(key) ?? 0) - count;
     if (left > 0) this.#pending.set(key, left);
     else this.#pending.delete(key);
+  }
+
+  #report(state: 'pending' | 'recovered', keys: number): void {
+    this.#observe({
+      type: 'cache-invalidation',
+      queue: this.#name,
+      state,
+      keys,
+      queued: this.#pending.size,
+    });
   }
 }

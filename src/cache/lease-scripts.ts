@@ -1,22 +1,85 @@
+import { createHash } from 'node:crypto';
+
+/** A script, and the name under which a server remembers it: another text, another name. */
+export interface RedisScript {
+  readonly text: string;
+  readonly sha: string;
+}
+
+/** What stands in the place of a value that was changed of late. */
+export const changedMark = 'changed';
+
+function script(text: string): RedisScript {
+  return { text, sha: createHash('sha1').update(text).digest('hex') };
+}
+
 /**
- * The value is stored only by the holder of the lease that was taken before it was loaded. An
- * invalidation deletes value and lease together, so what was loaded before it can't be stored.
+ * Stores a value by right of the lease that was taken before it was loaded. An invalidation deletes
+ * value and lease together, so what was loaded before it can't be stored after it. Nor does a value
+ * with a version replace one with a higher.
  *
  * Source: R. Nishtala et al., "Scaling Memcache at Facebook", NSDI 2013, section 3.2.1.
  *
- * KEYS: value, lease. ARGV: token, value, milliseconds to live.
+ * KEYS: value, lease. ARGV: token, value, milliseconds to live, version or ''. Returns 1 when stored.
  */
-export const fillScript = `
+export const fillScript = script(`
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 redis.call('DEL', KEYS[2])
-return 1`;
+local version = ARGV[4]
+if version ~= '' then
+  local held = string.match(redis.call('GET', KEYS[1]) or '', '^m2|(%d+)|')
+  if held and (#held > #version or #held == #version and held > version) then return 0 end
+end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1`);
 
 /**
  * Gives a lease back when its load failed, so that the next reader need not wait for it to expire.
  *
  * KEYS: lease. ARGV: token.
  */
-export const releaseScript = `
+export const releaseScript = script(`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('DEL', KEYS[1])`;
+return redis.call('DEL', KEYS[1])`);
+
+/**
+ * Keeps a lease while its load goes on.
+ *
+ * KEYS: lease. ARGV: token, milliseconds to live.
+ */
+export const renewScript = script(`
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])`);
+
+/**
+ * Forgets a value and voids its lease, and tells those who may hold the value in memory. In its place
+ * a mark may stay that says that the value was changed of late.
+ *
+ * KEYS: value, lease. ARGV: channel, message, milliseconds for the mark or 0.
+ */
+export const invalidateScript = script(`
+redis.call('DEL', KEYS[2])
+if ARGV[3] == '0' then
+  redis.call('DEL', KEYS[1])
+else
+  redis.call('SET', KEYS[1], '${changedMark}', 'PX', ARGV[3])
+end
+redis.call('PUBLISH', ARGV[1], ARGV[2])
+return 1`);
+
+/**
+ * Reads a value unless it is longer than a limit: then 0.
+ *
+ * KEYS: value. ARGV: bytes.
+ */
+export const boundedReadScript = script(`
+if redis.call('STRLEN', KEYS[1]) > tonumber(ARGV[1]) then return 0 end
+return redis.call('GET', KEYS[1])`);
+
+export const allScripts = [
+  fillScript,
+  releaseScript,
+  renewScript,
+  invalidateScript,
+  boundedReadScript,
+];

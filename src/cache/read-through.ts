@@ -1,33 +1,40 @@
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { MeridianEvent, Observer } from '../observability/events.ts';
-import { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import { Departures, type Landed, Seat } from './departures.ts';
+import { FailureMemory } from './failure-memory.ts';
 import { Flight } from './flight.ts';
-import { handOut, type MemoryEntry, MemoryStore } from './memory-store.ts';
+import type { Freshness } from './freshness.ts';
+import { type HotKey, HotKeys } from './hot-keys.ts';
+import { type Journey, type Landing, LeasedLoads, type LoadMany } from './leased-loads.ts';
+import { handOut, type MemoryEntry } from './memory-store.ts';
+import { MemoryTier, type MemoryTierConfig, mayStandIn } from './memory-tier.ts';
 import type { RedisStores } from './redis-regions.ts';
-import { type Dated, RedisTier, type RedisTierConfig } from './redis-tier.ts';
+import { RedisTier, type RedisTierConfig } from './redis-tier.ts';
+import { Refreshes } from './refreshes.ts';
+import { ShadowCompare } from './shadow-compare.ts';
 
-export interface CacheConfig<V> extends RedisTierConfig<V> {
+export interface CacheConfig<V> extends RedisTierConfig<V>, MemoryTierConfig {
   /** What events call it. */
   readonly name: string;
-  readonly ttlMs: number;
-  readonly staleMs: number;
-  readonly negativeTtlMs: number;
-  /** How long this memory is served without asking Redis again. */
-  readonly memoryTtlMs: number;
-  readonly maxEntries: number;
+  /** Milliseconds for which a load's error is given to those who ask next. */
+  readonly errorTtlMs: number;
+  /** Milliseconds for a load that nobody waits for. */
+  readonly refreshTimeoutMs: number;
+  /** The part of the reads that are compared with their source. */
+  readonly shadowRate: number;
 }
 
-/** Said during a load: what it brings under this key, a value or its absence, must not be stored. */
-export type KeepOut = (key: string) => void;
+/** One caller's wishes. */
+export interface CacheCall {
+  readonly deadline?: Deadline | undefined;
+  /** Milliseconds: what was loaded longer ago is loaded anew. */
+  readonly maxAgeMs?: number | undefined;
+  /** The life of what this caller loads, where it is not the usual one. */
+  readonly freshness?: Partial<Freshness> | undefined;
+}
 
-/** Loads the values of keys, in their order; null where the source has none. */
-export type LoadMany<V> = (
-  keys: readonly string[],
-  call: Deadline,
-  keepOut: KeepOut,
-) => Promise<readonly (V | null)[]>;
-
-const refreshTimeoutMs = 10_000;
+const usual: CacheCall = {};
 
 /**
  * Read-through cache of two tiers, this process's memory and Redis. A key that several callers
@@ -35,68 +42,103 @@ const refreshTimeoutMs = 10_000;
  */
 export class ReadThrough<V> {
   readonly #config: CacheConfig<V>;
-  readonly #memory: MemoryStore<V>;
+  readonly #maxGapMs: number;
+  readonly #memory: MemoryTier<V>;
   readonly #redis: RedisTier<V> | undefined;
+  readonly #loads: LeasedLoads<V>;
+  readonly #departures = new Departures<V>();
+  readonly #refreshes: Refreshes<V>;
+  readonly #failures: FailureMemory | undefined;
+  readonly #shadow: ShadowCompare<V>;
+  readonly #hot: HotKeys;
   readonly #observe: Observer;
-  readonly #flights = new Map<string, { flight: Flight; entry: Promise<MemoryEntry<V>> }>();
-  readonly #refreshes = new Map<string, Flight>();
   readonly #memoryHit: MeridianEvent;
 
   constructor(config: CacheConfig<V>, redis: RedisStores | undefined, observe: Observer) {
+    const { name, freshness, errorTtlMs, shadowRate } = config;
+    const maxGapMs = redis?.own.config.maxGapMs ?? 0;
+    this.#maxGapMs = maxGapMs;
     this.#config = config;
-    this.#memory = new MemoryStore(config.maxEntries);
-    this.#redis = redis && new RedisTier(config, redis, observe);
     this.#observe = observe;
-    this.#memoryHit = { type: 'cache', table: config.name, result: 'memory', keys: 1 };
+    this.#hot = new HotKeys((hot) => {
+      const share = hot.reduce((sum, one) => sum + one.share, 0);
+      observe({ type: 'cache-hot', table: name, keys: hot.length, share });
+    });
+    this.#memory = new MemoryTier(config, (key) => this.#hot.betaOf(key));
+    const drop = (key: string) => this.#drop(key);
+    this.#redis = redis && new RedisTier(config, redis, drop, observe);
+    const placementOf = (key: string) => this.#memory.placementOf(key);
+    this.#loads = new LeasedLoads(this.#redis, { name, placementOf }, observe);
+    this.#refreshes = new Refreshes(
+      this.#loads,
+      { freshness, timeoutMs: config.refreshTimeoutMs },
+      {
+        keep: (key, landing, flight) => this.#onRefreshed(key, landing, flight),
+        drop: (key) => this.#memory.delete(key),
+      },
+      observe,
+    );
+    this.#failures = errorTtlMs > 0 ? new FailureMemory(errorTtlMs) : undefined;
+    this.#shadow = new ShadowCompare({ name, rate: shadowRate, maxGapMs }, observe);
+    this.#memoryHit = { type: 'cache', table: name, result: 'memory', keys: 1 };
   }
 
   /** The entry in memory that may be served now, or undefined. No I/O. */
   peek(key: string): MemoryEntry<V> | undefined {
-    const entry = this.#trusted(key);
-    if (entry !== undefined) this.#observe(this.#memoryHit);
+    const entry = this.#memory.peek(key);
+    if (entry === undefined) return undefined;
+    this.#hot.count(key);
+    this.#observe(this.#memoryHit);
     return entry;
   }
 
-  #trusted(key: string): MemoryEntry<V> | undefined {
-    const entry = this.#memory.get(key);
-    return entry !== undefined && Date.now() < entry.trustedUntilMs ? entry : undefined;
+  /** Like `peek`, for a read that can load: now and then undefined, so that it is compared. */
+  hit(key: string): MemoryEntry<V> | undefined {
+    return this.#shadow.isDue() ? undefined : this.peek(key);
   }
 
   /** The values of keys, in their order: memory, Redis, then one `load` for all that lack. */
   async getMany(
     keys: readonly string[],
     load: LoadMany<V>,
-    caller: Deadline | undefined,
+    call: CacheCall = usual,
   ): Promise<(V | null)[]> {
-    const missing = new Set<string>();
-    const found = keys.map((key) => {
-      const entry = this.peek(key);
-      if (entry === undefined && this.#joinable(key) === undefined) missing.add(key);
-      return entry;
-    });
-    if (missing.size > 0) this.#takeOff([...missing], load);
-    return Promise.all(
-      keys.map(async (key, index) =>
-        handOut(found[index] ?? (await this.#land(key, load, caller))),
+    const beganAtMs = performance.now();
+    const remembered = keys.map((key) => this.#remembered(key, load, call, beganAtMs));
+    const lacking = new Set(
+      keys.filter(
+        (key, index) =>
+          remembered[index] === undefined &&
+          this.#departures.joinable(key) === undefined &&
+          this.#failures?.of(key) === undefined,
       ),
     );
+    if (lacking.size > 0) this.#takeOff([...lacking], load, call, 'redis');
+    const entries = await Promise.all(
+      keys.map((key, index) => remembered[index] ?? this.#land(key, load, call, beganAtMs)),
+    );
+    for (const [index, key] of keys.entries()) {
+      const entry = entries[index];
+      if (entry !== undefined) this.#shadow.sample(key, entry, load);
+    }
+    return entries.map(handOut);
   }
 
   /** Forgets keys, here and in Redis. `pending` when Redis did not confirm it yet. */
   async invalidate(keys: readonly string[]): Promise<'done' | 'pending'> {
-    for (const key of keys) {
-      this.#memory.delete(key);
-      this.#flights.get(key)?.flight.fence(key);
-      this.#flights.delete(key);
-      this.#refreshes.get(key)?.fence(key);
-    }
+    for (const key of keys) this.#drop(key);
     if (this.#redis === undefined || keys.length === 0) return 'done';
     return this.#redis.invalidate(keys);
   }
 
   /** Reports reads that may not use this cache. */
   passBy(keys: number): void {
-    this.#report('bypass', keys);
+    if (keys > 0) this.#report('bypass', keys);
+  }
+
+  /** The keys that are read most, the hottest first. */
+  get hottest(): HotKey[] {
+    return this.#hot.hottest;
   }
 
   async close(): Promise<void> {
@@ -104,151 +146,161 @@ export class ReadThrough<V> {
     this.#memory.clear();
   }
 
+  #drop(key: string): void {
+    this.#memory.delete(key);
+    this.#failures?.delete(key);
+    this.#departures.fence(key);
+    this.#refreshes.fence(key);
+    this.#shadow.fence(key);
+  }
+
+  /** The entry in memory that may still be served, if only while a new one loads. */
+  #remembered(
+    key: string,
+    load: LoadMany<V>,
+    { maxAgeMs = Number.POSITIVE_INFINITY }: CacheCall,
+    nowMs: number,
+  ): MemoryEntry<V> | undefined {
+    const entry = this.#memory.servable(key, nowMs);
+    if (entry === undefined || nowMs - entry.loadedAtMs > maxAgeMs) return undefined;
+    this.#hot.count(key);
+    if (nowMs >= entry.refreshAtMs) this.#refreshes.start([key], load);
+    if (nowMs >= entry.freshUntilMs) this.#report('stale', 1);
+    else this.#observe(this.#memoryHit);
+    return entry;
+  }
+
   /** Starts one load for keys that nobody loads yet. */
-  #takeOff(keys: readonly string[], load: LoadMany<V>): void {
+  #takeOff(
+    keys: readonly string[],
+    load: LoadMany<V>,
+    { freshness }: CacheCall,
+    by: 'redis' | 'source',
+  ): void {
     const flight = new Flight();
-    const entries = this.#fetch(keys, flight, load);
+    const seats = new Map<string, Seat<V>>();
     for (const key of keys) {
-      const entry = entries.then(
-        (all) =>
-          all.get(key) ?? this.#remember(key, { value: null, storedAtMs: Date.now() }, flight),
-      );
-      // One that was given up may still bring a value; an invalidation will not find it any more.
-      this.#flights.get(key)?.flight.fence(key);
-      this.#flights.set(key, { flight, entry });
-      const leave = () => {
-        if (this.#flights.get(key)?.flight === flight) this.#flights.delete(key);
-      };
-      entry.then(leave, leave);
+      const seat = new Seat<V>(flight, this.#loads.witness(key));
+      seats.set(key, seat);
+      this.#departures.announce(key, seat);
+    }
+    void this.#fetch(keys, by, {
+      flight,
+      load,
+      freshness: { ...this.#config.freshness, ...freshness },
+      // An older value would else be served in place of the one that may not be kept.
+      keepOut: (key) => {
+        flight.fence(key);
+        this.#memory.delete(key);
+      },
+      land: (key, landing) => this.#arrive(key, landing, flight, load, seats.get(key)),
+      fail: (failed, error) => {
+        for (const key of failed) {
+          if (!flight.isFenced(key)) this.#failures?.add(key, error);
+          seats.get(key)?.fail(error);
+        }
+      },
+    });
+  }
+
+  /** Redis, then the source under a lease. */
+  async #fetch(
+    keys: readonly string[],
+    by: 'redis' | 'source',
+    journey: Journey<V>,
+  ): Promise<void> {
+    try {
+      const { found, changed } = await this.#loads.read(by === 'redis' ? keys : []);
+      const missing = keys.filter((key) => {
+        const sourced = found.get(key);
+        return sourced === undefined || !journey.land(key, { sourced });
+      });
+      if (missing.length < keys.length) this.#report('redis', keys.length - missing.length);
+      if (missing.length === 0) return;
+      this.#report('miss', missing.length);
+      await this.#loads.load(missing, journey, changed);
+    } catch (error) {
+      journey.fail(keys, error);
     }
   }
 
-  /** The load of a key that one more caller may join: not one that its last caller has ended. */
-  #joinable(key: string) {
-    const found = this.#flights.get(key);
-    return found?.flight.deadline.reason === undefined ? found : undefined;
+  /** A value is there: from the source, or from Redis, where it may be past its time. */
+  #arrive(
+    key: string,
+    { sourced, stored }: Landing<V>,
+    flight: Flight,
+    load: LoadMany<V>,
+    seat: Seat<V> | undefined,
+  ): boolean {
+    const made = this.#memory.entryOf(key, sourced);
+    const nowMs = performance.now();
+    const entry = flight.isFenced(key) ? made : this.#memory.keep(key, made);
+    if (nowMs >= entry.staleUntilMs && sourced.isStored) {
+      if (seat !== undefined) seat.standIn = entry;
+      return false;
+    }
+    seat?.land({ entry, asOfMs: sourced.asOfMs, stored });
+    if (nowMs >= entry.refreshAtMs && sourced.isStored) this.#refreshes.start([key], load);
+    return true;
   }
 
+  /** What another process has loaded meanwhile will do, unless it is due itself. */
+  #onRefreshed(key: string, { sourced }: Landing<V>, flight: Flight): boolean {
+    const entry = this.#memory.entryOf(key, sourced);
+    if (sourced.isStored && performance.now() >= entry.refreshAtMs) return false;
+    if (!flight.isFenced(key)) this.#memory.keep(key, entry);
+    return true;
+  }
+
+  /** Waits for a key as one more caller. */
   async #land(
     key: string,
     load: LoadMany<V>,
-    caller: Deadline | undefined,
+    call: CacheCall,
+    beganAtMs: number,
   ): Promise<MemoryEntry<V>> {
-    // A flight fenced since this caller looked is not joined: it began before the invalidation.
-    if (this.#joinable(key) === undefined) this.#takeOff([key], load);
-    const found = this.#joinable(key);
-    if (found === undefined) throw new TypeError('a flight that took off is on the list');
-    try {
-      return await found.flight.join(found.entry, caller);
-    } catch (error) {
-      // An old row stands in for a source that can't answer, not for a caller who left or a row that
-      // can't be read.
-      if (isMeridianError(error) && !error.retryable) throw error;
-      const stale = this.#memory.get(key);
-      if (stale === undefined || Date.now() >= stale.staleUntilMs) throw error;
-      this.#report('stale', 1);
-      return stale;
+    for (let attempt = 0; ; attempt++) {
+      let seat = this.#departures.joinable(key);
+      try {
+        if (seat === undefined) {
+          const failure = this.#failures?.of(key);
+          if (failure !== undefined) throw failure.error;
+          this.#takeOff([key], load, call, attempt === 0 ? 'redis' : 'source');
+          seat = this.#departures.joinable(key);
+          if (seat === undefined) throw new TypeError('a flight that took off is on the list');
+        }
+        const landed = await seat.flight.join(seat.landed, call.deadline);
+        if (await this.#suits(key, landed, call, beganAtMs)) return landed.entry;
+        this.#departures.withdraw(key, seat);
+      } catch (error) {
+        const standIn = this.#standInFor(error, key, seat);
+        if (standIn === undefined) throw error;
+        this.#report('stale', 1);
+        return standIn;
+      }
     }
   }
 
-  /** Redis, then the source under a lease. Entries that are past their time are refreshed aside. */
-  async #fetch(
-    keys: readonly string[],
-    flight: Flight,
-    load: LoadMany<V>,
-  ): Promise<Map<string, MemoryEntry<V>>> {
-    const stored = (await this.#redis?.read(keys)) ?? this.#inMemory(keys);
-    const entries = new Map<string, MemoryEntry<V>>();
-    const stale: string[] = [];
-    const now = Date.now();
-    for (const [key, dated] of stored) {
-      // What this process still trusts, it loaded or was told later than it asked Redis.
-      const entry = this.#trusted(key) ?? this.#remember(key, dated, flight);
-      if (entry.staleUntilMs <= now) continue;
-      entries.set(key, entry);
-      if (entry.freshUntilMs <= now) stale.push(key);
-    }
-    if (stale.length > 0) this.#refresh(stale, load);
-    if (stale.length > 0) this.#report('stale', stale.length);
-    if (entries.size > stale.length) this.#report('redis', entries.size - stale.length);
-    const missing = keys.filter((key) => !entries.has(key));
-    if (missing.length > 0) {
-      this.#report('miss', missing.length);
-      for (const [key, entry] of await this.#load(missing, flight, load)) entries.set(key, entry);
-    }
-    return entries;
+  /** Whether what a flight brought will do for a caller who may have joined it late. */
+  async #suits(
+    key: string,
+    { entry, asOfMs, stored }: Landed<V>,
+    { maxAgeMs }: CacheCall,
+    beganAtMs: number,
+  ): Promise<boolean> {
+    if (maxAgeMs !== undefined && beganAtMs - entry.loadedAtMs > maxAgeMs) return false;
+    if (!this.#memory.isOff || this.#redis === undefined || beganAtMs <= asOfMs) return true;
+    const storedAtMs = await stored;
+    if (storedAtMs !== undefined) return beganAtMs <= storedAtMs;
+    // Without Redis nobody can be told, so nothing better is promised than to memory.
+    return !this.#redis.isUsed(key) && beganAtMs - asOfMs < this.#maxGapMs;
   }
 
-  /** Without Redis, what this process remembers past its time is all there is. */
-  #inMemory(keys: readonly string[]): Map<string, Dated<V>> {
-    const found = new Map<string, Dated<V>>();
-    for (const key of keys) {
-      const entry = this.#memory.get(key);
-      if (entry !== undefined) found.set(key, entry);
-    }
-    return found;
-  }
-
-  async #load(
-    keys: readonly string[],
-    flight: Flight,
-    load: LoadMany<V>,
-  ): Promise<Map<string, MemoryEntry<V>>> {
-    const leases = (await this.#redis?.lease(keys)) ?? new Map<string, string>();
-    // Its life is counted from before the load, whose answer may be as old as that.
-    const storedAtMs = Date.now();
-    // An older value would else be served, past its time, in place of the one that may not be kept.
-    const keepOut = (key: string) => {
-      flight.fence(key);
-      this.#memory.delete(key);
-    };
-    let values: readonly (V | null)[];
-    try {
-      values = await load(keys, flight.deadline, keepOut);
-    } catch (error) {
-      this.#redis?.release(leases);
-      throw error;
-    }
-    const entries = new Map<string, MemoryEntry<V>>();
-    const fills = new Map<string, Dated<V> & { readonly lifeMs: number }>();
-    for (const [index, key] of keys.entries()) {
-      const dated = { value: values[index] ?? null, storedAtMs };
-      const entry = this.#remember(key, dated, flight);
-      entries.set(key, entry);
-      const lifeMs = entry.staleUntilMs - storedAtMs;
-      if (!flight.isFenced(key)) fills.set(key, { ...dated, lifeMs });
-    }
-    this.#redis?.fill(leases, fills);
-    return entries;
-  }
-
-  /** Loads keys whose entries are past their time, once at a time, while the old ones are served. */
-  #refresh(keys: readonly string[], load: LoadMany<V>): void {
-    const due = keys.filter((key) => !this.#refreshes.has(key));
-    if (due.length === 0) return;
-    const flight = new Flight();
-    const patience = new Deadline(refreshTimeoutMs);
-    patience.onCancel((reason) => flight.deadline.cancel(reason));
-    for (const key of due) this.#refreshes.set(key, flight);
-    this.#load(due, flight, load)
-      .catch((error: unknown) => {
-        const message = error instanceof Error ? error.message : String(error);
-        this.#observe({ type: 'cache-fault', operation: 'refresh', message });
-      })
-      .finally(() => {
-        patience.end();
-        for (const key of due) this.#refreshes.delete(key);
-      });
-  }
-
-  #remember(key: string, { value, storedAtMs }: Dated<V>, flight: Flight): MemoryEntry<V> {
-    const { ttlMs, negativeTtlMs, staleMs, memoryTtlMs } = this.#config;
-    const freshUntilMs = storedAtMs + (value === null ? negativeTtlMs : ttlMs);
-    const staleUntilMs = freshUntilMs + (value === null ? 0 : staleMs);
-    const trustedUntilMs = Math.min(Date.now() + memoryTtlMs, freshUntilMs);
-    const entry = { value, storedAtMs, freshUntilMs, trustedUntilMs, staleUntilMs };
-    if (flight.isFenced(key) || staleUntilMs <= Date.now()) return { ...entry, needsCopy: true };
-    return this.#memory.set(key, entry);
+  /** An old value stands in for a source that can't answer, not for a row that can't be read. */
+  #standInFor(error: unknown, key: string, seat: Seat<V> | undefined): MemoryEntry<V> | undefined {
+    if (isMeridianError(error) && !error.retryable) return undefined;
+    const found = seat?.standIn;
+    return this.#memory.standIn(key) ?? (found && mayStandIn(found) ? found : undefined);
   }
 
   #report(result: 'redis' | 'miss' | 'stale' | 'bypass', keys: number): void {

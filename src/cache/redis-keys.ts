@@ -1,8 +1,20 @@
+/** What would end the hash tag early, and half characters, which two different keys would share. */
+const unfit = /[{}%\ud800-\udfff]/;
+const escaped = /[{}%]|\p{Surrogate}/gu;
+
 /**
- * The Redis keys of one cache entry. Value and lease share a hash tag, so that a cluster keeps
- * them on one node and a script may touch both; braces of the key itself would end the tag early.
+ * The Redis key of an entry. The whole key is one hash tag, so that a cluster keeps its lease on the
+ * same node and a script may touch both.
  */
-export function redisKeys(namespace: string, key: string): { value: string; lease: string } {
-  const tag = `${namespace}:{${key.replace(/[{}%]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`)}}`;
-  return { value: tag, lease: `${tag}:lease` };
+export function valueKey(namespace: string, key: string): string {
+  return `${namespace}:{${unfit.test(key) ? key.replace(escaped, inHex) : key}}`;
+}
+
+/** The key of the lease of an entry, by the entry's own. */
+export function leaseKey(valueKey: string): string {
+  return `${valueKey}:lease`;
+}
+
+function inHex(sign: string): string {
+  return `%${sign.charCodeAt(0).toString(16)}`;
 }

@@ -1,5 +1,7 @@
 import type { Observer } from '../observability/events.ts';
-import { openRedis, type RedisClient, redisReady } from './redis-client.ts';
+import { Deadline } from '../resilience/deadline.ts';
+import { isClient, type RedisClient } from './redis-client.ts';
+import { openLinks, type RedisLinks } from './redis-links.ts';
 import { RedisStore } from './redis-store.ts';
 
 /** A Redis, one for each region by the region's name, or none. */
@@ -21,9 +23,20 @@ export interface RedisRegionsConfig {
   readonly commandTimeoutMs: number;
   /** Like `commandTimeoutMs`, for the Redis of another region. */
   readonly farTimeoutMs: number;
+  /** Milliseconds within which this process hears what others invalidate. */
+  readonly maxGapMs: number;
+  readonly leaseMs: number;
+  readonly maxEntryBytes: number;
 }
 
-/** The Redis of all regions. Closes what it opened itself. */
+interface Member {
+  readonly name: string;
+  readonly links: RedisLinks;
+  readonly store: RedisStore;
+  readonly isOwn: boolean;
+}
+
+/** The Redis of all regions. */
 export class RedisRegions {
   /** Undefined: the cache is memory only. */
   readonly stores: RedisStores | undefined;
@@ -32,7 +45,7 @@ export class RedisRegions {
   readonly #observe: Observer;
 
   constructor(given: GivenRedis, config: RedisRegionsConfig, observe: Observer) {
-    this.#patienceMs = 10 * config.commandTimeoutMs;
+    this.#patienceMs = config.maxGapMs + 10 * config.commandTimeoutMs;
     this.#observe = observe;
     this.#members = given === false ? [] : membersOf(given, config, observe);
     const own = this.#members.find(({ isOwn }) => isOwn);
@@ -42,44 +55,32 @@ export class RedisRegions {
 
   /** A cache that is down must not keep the service from starting; it is told, and goes on without. */
   async ready(): Promise<void> {
+    const patience = new Deadline(this.#patienceMs);
     await Promise.all(
-      this.#members.map(async ({ name, client }) => {
-        if (await redisReady(client, this.#patienceMs)) return;
+      this.#members.map(async ({ name, links }) => {
+        if (await links.ready(patience)) return;
         const message = `${name} is not ready; starting without it`;
         this.#observe({ type: 'cache-fault', operation: 'connection', message });
       }),
     );
+    patience.end();
   }
 
   close(): void {
-    for (const { client, isOpened } of this.#members) if (isOpened) client.disconnect();
+    for (const { links } of this.#members) links.close();
   }
-}
-
-interface Member {
-  readonly name: string;
-  readonly client: RedisClient;
-  readonly store: RedisStore;
-  readonly isOwn: boolean;
-  /** The client is ours to close. */
-  readonly isOpened: boolean;
 }
 
 function membersOf(
   given: Exclude<GivenRedis, false>,
-  { region, commandTimeoutMs, farTimeoutMs }: RedisRegionsConfig,
+  { region, commandTimeoutMs, farTimeoutMs, ...limits }: RedisRegionsConfig,
   observe: Observer,
 ): Member[] {
   const member = (name: string, redis: string | RedisClient, isOwn: boolean): Member => {
-    const isOpened = typeof redis === 'string';
-    const client = isOpened
-      ? openRedis(redis, ({ message }) =>
-          observe({ type: 'cache-fault', operation: 'connection', message }),
-        )
-      : redis;
-    const limits = { commandTimeoutMs: isOwn ? commandTimeoutMs : farTimeoutMs, leaseMs: 10_000 };
-    const store = new RedisStore(client, { name, ...limits }, observe);
-    return { name, client, store, isOwn, isOpened };
+    const timeoutMs = isOwn ? commandTimeoutMs : farTimeoutMs;
+    const { maxGapMs } = limits;
+    const links = openLinks(redis, { name, maxGapMs, commandTimeoutMs: timeoutMs }, observe);
+    return { name, links, store: new RedisStore(links, limits), isOwn };
   };
   if (!isPerRegion(given)) return [member('redis', given, true)];
   return Object.entries(given).map(([name, redis]) =>
@@ -91,11 +92,5 @@ function membersOf(
 export function isPerRegion(
   given: GivenRedis,
 ): given is Readonly<Record<string, string | RedisClient>> {
-  return (
-    typeof given === 'object' && given !== null && !Array.isArray(given) && !isRedisClient(given)
-  );
-}
-
-function isRedisClient(given: object): given is RedisClient {
-  return 'mget' in given && typeof given.mget === 'function';
+  return typeof given === 'object' && given !== null && !Array.isArray(given) && !isClient(given);
 }

@@ -1,146 +1,235 @@
-import { createHash, randomBytes } from 'node:crypto';
-import type { Observer } from '../observability/events.ts';
-import { Deadline } from '../resilience/deadline.ts';
-import { Guard } from '../resilience/guard.ts';
-import { fillScript, releaseScript } from './lease-scripts.ts';
-import type { RedisClient } from './redis-client.ts';
-import { redisKeys } from './redis-keys.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import { channelName, type OnInvalidated } from './invalidation-channel.ts';
+import {
+  boundedReadScript,
+  fillScript,
+  invalidateScript,
+  type RedisScript,
+  releaseScript,
+  renewScript,
+} from './lease-scripts.ts';
+import type { RedisNode } from './redis-client.ts';
+import { leaseKey } from './redis-keys.ts';
+import type { RedisLink } from './redis-link.ts';
+import type { RedisLinks } from './redis-links.ts';
+import { untold, type Witness } from './trust.ts';
 
 export interface RedisStoreConfig {
-  /** What events call it. */
-  readonly name: string;
-  /** Milliseconds a command may take; past it the cache goes on without Redis. */
-  readonly commandTimeoutMs: number;
-  /** Milliseconds within which the holder of a lease may fill. */
+  /** Milliseconds within which the holder of a lease may fill, unless it renews it. */
   readonly leaseMs: number;
+  readonly maxGapMs: number;
+  /** Bytes past which a value is not worth the time to fetch it. */
+  readonly maxEntryBytes: number;
 }
 
-const shaOf = (script: string) => createHash('sha1').update(script).digest('hex');
-const shas = new Map([fillScript, releaseScript].map((script) => [script, shaOf(script)]));
+/** What Redis said about a key, and how far to believe it. */
+export interface Reading {
+  readonly text: string | null;
+  readonly asked: Asked;
+}
 
-/** A value to store under a lease. */
+/** A question put to a server. */
+export interface Asked {
+  readonly server: string;
+  readonly witness: Witness;
+  /** When it was sent. Milliseconds on the monotonic clock. */
+  readonly atMs: number;
+}
+
+/** A value to store by right of a lease. */
 export interface Fill {
-  readonly key: string;
-  readonly token: string;
   readonly text: string;
+  readonly version: string;
   readonly lifeMs: number;
 }
 
-interface GetBatch {
-  readonly keys: string[];
-  readonly texts: Promise<(string | null)[] | undefined>;
+interface Answer {
+  readonly texts: readonly (string | null)[];
+  readonly asked: Asked;
 }
 
+interface Batch {
+  readonly places: Map<string, number>;
+  readonly answer: Promise<Answer | undefined>;
+}
+
+/** Keys that were asked for when a server was late: at most so many are remembered. */
+const mostSuspects = 10_000;
+
 /**
- * The shared tier. No method throws and none waits past the command's deadline: what Redis can't
- * answer comes back as undefined, and the caller goes to the source.
+ * The shared tier. Its keys are whole Redis keys. No method throws and none waits past the time of a
+ * command: what Redis can't answer is undefined, and the caller goes to the source.
  */
 export class RedisStore {
-  readonly #client: RedisClient;
-  readonly #config: RedisStoreConfig;
-  readonly #observe: Observer;
-  readonly #guard: Guard;
-  #batch: GetBatch | undefined;
+  readonly #links: RedisLinks;
+  readonly config: RedisStoreConfig;
+  readonly #batches = new Map<RedisLink, Batch>();
+  /** One of them may be a value so long that fetching it takes all the time that a command has. */
+  readonly #suspects = new Set<string>();
 
-  constructor(client: RedisClient, config: RedisStoreConfig, observe: Observer) {
-    this.#client = client;
-    this.#config = config;
-    this.#observe = observe;
-    // Commands share one connection and pipeline, so only the breaker guards, not the bulkhead.
-    const limits = { concurrency: 100_000, queue: 0, failures: 5, openMs: 500 };
-    this.#guard = new Guard(config.name, limits, observe);
+  constructor(links: RedisLinks, config: RedisStoreConfig) {
+    this.#links = links;
+    this.config = config;
   }
 
-  /** The text under each key, or null; undefined when Redis can't tell. One MGET a tick. */
-  async get(namespace: string, keys: readonly string[]): Promise<(string | null)[] | undefined> {
-    const batch = this.#batch ?? this.#openBatch();
-    const start = batch.keys.length;
-    for (const key of keys) batch.keys.push(redisKeys(namespace, key).value);
-    const texts = await batch.texts;
-    return texts?.slice(start, start + keys.length);
+  /** Hears of what other processes invalidate in a namespace. */
+  listen(namespace: string, onInvalidated: OnInvalidated): void {
+    this.#links.listen(namespace, onInvalidated);
   }
 
-  /** Takes the leases that are free. The result maps each key that was granted to its token. */
-  async lease(namespace: string, keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    const token = randomBytes(12).toString('base64url');
-    const taken = await this.#run('lease', () =>
-      Promise.all(
-        keys.map((key) =>
-          this.#client.set(
-            redisKeys(namespace, key).lease,
-            token,
-            'PX',
-            this.#config.leaseMs,
-            'NX',
-          ),
-        ),
-      ),
-    );
-    return new Map(keys.flatMap((key, index) => (taken?.[index] === 'OK' ? [[key, token]] : [])));
+  /** Resolves once Redis is used, or with false once it is too late. */
+  ready(patience: Deadline): Promise<boolean> {
+    return this.#links.ready(patience);
   }
 
-  /** Stores values whose leases still hold. */
-  async fill(namespace: string, fills: readonly Fill[]): Promise<void> {
-    await this.#run('fill', () => Promise.all(fills.map((fill) => this.#fillOne(namespace, fill))));
+  /** Names the server of a key; undefined while it is not used. */
+  serverOf(key: string): string | undefined {
+    return this.#links.linkOf(key)?.server;
   }
 
-  /** Gives back leases whose load failed. */
-  async release(namespace: string, leases: ReadonlyMap<string, string>): Promise<void> {
-    await this.#run('release', () =>
-      Promise.all(
-        [...leases].map(([key, token]) =>
-          this.#script(releaseScript, [redisKeys(namespace, key).lease], [token]),
-        ),
-      ),
-    );
+  /** Milliseconds for which this run of the server of a key has been known; 0 while it is not used. */
+  usedForMs(key: string): number {
+    return this.#links.linkOf(key)?.usedForMs ?? 0;
   }
 
-  /** Deletes values and voids leases. False when Redis did not confirm it. */
-  async invalidate(namespace: string, keys: readonly string[]): Promise<boolean> {
-    const names = keys.flatMap((key) => Object.values(redisKeys(namespace, key)));
-    return (await this.#run('invalidate', () => this.#client.del(...names))) !== undefined;
+  /** Who tells of a change of a key from now on. */
+  witness(key: string): Witness {
+    return this.#witnessOf(this.#links.linkOf(key));
   }
 
-  #fillOne(namespace: string, { key, token, text, lifeMs }: Fill): Promise<unknown> {
-    const { value, lease } = redisKeys(namespace, key);
-    return this.#script(fillScript, [value, lease], [token, text, String(Math.ceil(lifeMs))]);
+  /** What is under each key, or undefined. The reads of a tick are one MGET a server. */
+  async read(keys: readonly string[]): Promise<readonly (Reading | undefined)[]> {
+    const [only] = keys;
+    if (only !== undefined && keys.length === 1) return [await this.#readOne(only)];
+    return Promise.all(keys.map((key) => this.#readOne(key)));
   }
 
+  /** Takes a lease. False when another has it. */
+  async lease(key: string, token: string): Promise<boolean | undefined> {
+    const { leaseMs } = this.config;
+    const taken = await this.#links
+      .linkOf(key)
+      ?.run('lease', (client) => client.set(leaseKey(key), token, 'PX', leaseMs, 'NX'));
+    return taken === undefined ? undefined : taken === 'OK';
+  }
+
+  /** Keeps a lease for its time from now on. */
+  renew(key: string, token: string): Promise<unknown> {
+    const { leaseMs } = this.config;
+    return this.#script(key, 'lease', renewScript, [leaseKey(key)], [token, String(leaseMs)]);
+  }
+
+  /** Stores a value if the lease holds. Returns whether it was stored; undefined: who knows. */
+  async fill(
+    key: string,
+    token: string,
+    { text, version, lifeMs }: Fill,
+  ): Promise<boolean | undefined> {
+    const args = [token, text, String(Math.ceil(lifeMs)), version];
+    const stored = await this.#script(key, 'fill', fillScript, [key, leaseKey(key)], args);
+    return stored === undefined ? undefined : stored === 1;
+  }
+
+  /** Gives back a lease whose load brought nothing to store. */
+  release(key: string, token: string): Promise<unknown> {
+    return this.#script(key, 'release', releaseScript, [leaseKey(key)], [token]);
+  }
+
+  /**
+   * Deletes a value, voids its lease and tells those who may have it in memory. False when Redis did
+   * not confirm it.
+   *
+   * @param markMs milliseconds that a mark of the change stays, or 0 for none.
+   */
+  async invalidate(namespace: string, key: string, name: string, markMs: number): Promise<boolean> {
+    const link = this.#links.linkOf(key);
+    if (link?.server === undefined) return false;
+    const channel = channelName(namespace, link.server);
+    const args = [channel, link.channel.messageOf(name), String(markMs)];
+    const keys = [key, leaseKey(key)];
+    return (await this.#script(key, 'invalidate', invalidateScript, keys, args)) !== undefined;
+  }
+
+  async #readOne(key: string): Promise<Reading | undefined> {
+    const link = this.#links.linkOf(key);
+    if (link?.server === undefined) return undefined;
+    if (this.#suspects.size > 0 && this.#suspects.has(key)) return this.#readBounded(key, link);
+    let batch = this.#batches.get(link);
+    if (batch === undefined) {
+      batch = this.#openBatch(link);
+      this.#batches.set(link, batch);
+    }
+    let place = batch.places.get(key);
+    if (place === undefined) {
+      place = batch.places.size;
+      batch.places.set(key, place);
+    }
+    const answer = await batch.answer;
+    return answer && { text: answer.texts[place] ?? null, asked: answer.asked };
+  }
+
+  #openBatch(link: RedisLink): Batch {
+    const places = new Map<string, number>();
+    const answer = new Promise<Answer | undefined>((resolve) => {
+      process.nextTick(() => {
+        this.#batches.delete(link);
+        resolve(this.#send(link, [...places.keys()]));
+      });
+    });
+    return { places, answer };
+  }
+
+  async #send(link: RedisLink, keys: readonly string[]): Promise<Answer | undefined> {
+    const asked = this.#ask(link);
+    if (asked === undefined) return undefined;
+    const texts = await link.run('get', (client) => client.mget(...keys));
+    if (texts !== undefined) return { texts, asked };
+    if (this.#suspects.size > mostSuspects) this.#suspects.clear();
+    for (const key of keys) this.#suspects.add(key);
+    return undefined;
+  }
+
+  async #readBounded(key: string, link: RedisLink): Promise<Reading | undefined> {
+    const asked = this.#ask(link);
+    if (asked === undefined) return undefined;
+    // Packed text can be longer than the value's own size by a third.
+    const limit = String(2 * this.config.maxEntryBytes);
+    const found = await this.#script(key, 'get', boundedReadScript, [key], [limit]);
+    if (found === undefined) return undefined;
+    if (found !== 0) this.#suspects.delete(key);
+    return { text: typeof found === 'string' ? found : null, asked };
+  }
+
+  #ask(link: RedisLink): Asked | undefined {
+    const { server } = link;
+    return server === undefined
+      ? undefined
+      : { server, witness: this.#witnessOf(link), atMs: performance.now() };
+  }
+
+  #witnessOf(link: RedisLink | undefined): Witness {
+    return {
+      trust: link?.channel ?? untold,
+      generation: link?.channel.epoch ?? -1,
+      youngUntilMs: performance.now() + this.config.maxGapMs,
+    };
+  }
+
+  /** A server that has forgotten the script is sent it. */
   async #script(
-    script: string,
+    home: string,
+    operation: string,
+    { sha, text }: RedisScript,
     keys: readonly string[],
     args: readonly string[],
   ): Promise<unknown> {
-    try {
-      return await this.#client.evalsha(shas.get(script) ?? '', keys.length, ...keys, ...args);
-    } catch (error) {
-      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-      return await this.#client.eval(script, keys.length, ...keys, ...args);
-    }
-  }
-
-  #openBatch(): GetBatch {
-    const keys: string[] = [];
-    const texts = new Promise<(string | null)[] | undefined>((resolve) => {
-      process.nextTick(() => {
-        this.#batch = undefined;
-        resolve(this.#run('get', () => this.#client.mget(...keys)));
-      });
+    return this.#links.linkOf(home)?.run(operation, async (client: RedisNode) => {
+      try {
+        return await client.evalsha(sha, keys.length, ...keys, ...args);
+      } catch (error) {
+        if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+        return await client.eval(text, keys.length, ...keys, ...args);
+      }
     });
-    this.#batch = { keys, texts };
-    return this.#batch;
-  }
-
-  async #run<T>(operation: string, command: () => Promise<T>): Promise<T | undefined> {
-    const deadline = new Deadline(this.#config.commandTimeoutMs);
-    try {
-      return await this.#guard.admit(() => deadline.race(command()), deadline);
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.#observe({ type: 'cache-fault', operation, message });
-      return undefined;
-    } finally {
-      deadline.end();
-    }
   }
 }

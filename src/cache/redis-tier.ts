@@ -1,8 +1,13 @@
+import { randomBytes } from 'node:crypto';
 import type { Observer } from '../observability/events.ts';
-import { decodeStored, encodeStored } from './codec.ts';
+import { decodeEntry, encodeEntry } from './entry-text.ts';
+import type { OnInvalidated } from './invalidation-channel.ts';
 import { InvalidationQueue } from './invalidation-queue.ts';
+import { changedMark } from './lease-scripts.ts';
+import { valueKey } from './redis-keys.ts';
 import type { RedisStores } from './redis-regions.ts';
-import type { Fill, RedisStore } from './redis-store.ts';
+import type { RedisStore } from './redis-store.ts';
+import type { Witness } from './trust.ts';
 
 export interface RedisTierConfig<V> {
   /** Separates this cache's keys in Redis from every other's. */
@@ -11,18 +16,41 @@ export interface RedisTierConfig<V> {
   readonly schema: string;
   /** Checks what another process stored; undefined when it is no value of this cache: a miss. */
   readonly decode: (value: unknown) => V | undefined;
+  /** Bytes of a value past which it is compressed. */
+  readonly compressOverBytes: number;
+  /** Digits of a number that grows with each change of the value; undefined where it has none. */
+  readonly versionOf?: ((value: V) => string) | undefined;
+  /** Milliseconds that it is remembered that a key was changed; 0: not at all. */
+  readonly markMs: number;
 }
 
-/** A value and when it was read from its source. */
-export interface Dated<V> {
+/** A value from its source, by way of Redis or not. All times are on the monotonic clock. */
+export interface Sourced<V> {
   /** `null`: the source has nothing under this key. */
   readonly value: V | null;
-  /** Milliseconds since 1970. */
-  readonly storedAtMs: number;
+  /** When its load began. */
+  readonly loadedAtMs: number;
+  /** Milliseconds from then that it is fresh. */
+  readonly freshMs: number;
+  /** Milliseconds that its load took. */
+  readonly loadMs: number;
+  readonly witness: Witness;
+  /** No change that was acknowledged before can be missing in it. */
+  readonly asOfMs: number;
+  /** It was read from Redis, and may be past its time. */
+  readonly isStored: boolean;
 }
 
-/** The right to fill each of these keys, by key. */
-export type Leases = ReadonlyMap<string, string>;
+/** A value that was just loaded. */
+export type Loaded<V> = Pick<Sourced<V>, 'value' | 'loadedAtMs' | 'freshMs' | 'loadMs'>;
+
+/** What Redis has: values, and which keys were changed of late. */
+export interface Readings<V> {
+  readonly found: ReadonlyMap<string, Sourced<V>>;
+  readonly changed: ReadonlySet<string>;
+}
+
+const nothing: Readings<never> = { found: new Map(), changed: new Set() };
 
 /**
  * One cache's part of Redis. While an invalidation is not confirmed it does not believe what Redis
@@ -36,61 +64,110 @@ export class RedisTier<V> {
   readonly #elsewhere: readonly InvalidationQueue[];
   readonly #observe: Observer;
   /** What Redis is being told without anybody waiting for it. */
-  readonly #asides = new Set<Promise<void>>();
+  readonly #asides = new Set<Promise<unknown>>();
 
-  constructor(config: RedisTierConfig<V>, { own, others }: RedisStores, observe: Observer) {
+  constructor(
+    config: RedisTierConfig<V>,
+    { own, others }: RedisStores,
+    onInvalidated: OnInvalidated,
+    observe: Observer,
+  ) {
     this.#config = config;
     this.#store = own;
     this.#observe = observe;
-    const queueOf = (store: RedisStore) =>
-      new InvalidationQueue((keys) => store.invalidate(config.namespace, keys), observe);
+    const queueOf = (store: RedisStore, index = -1) => {
+      const name = index < 0 ? config.namespace : `${config.namespace} elsewhere ${index}`;
+      return new InvalidationQueue(name, (keys) => this.#tell(store, keys), observe);
+    };
     this.#queue = queueOf(own);
     this.#elsewhere = others.map(queueOf);
+    own.listen(config.namespace, onInvalidated);
   }
 
-  /** What Redis holds under these keys. Empty when it can't tell. */
-  async read(keys: readonly string[]): Promise<Map<string, Dated<V>>> {
-    const found = new Map<string, Dated<V>>();
+  get leaseMs(): number {
+    return this.#store.config.leaseMs;
+  }
+
+  /** Whether Redis has been used for so long that it would know that a key was changed of late. */
+  knowsChanges(key: string): boolean {
+    const { markMs } = this.#config;
+    return markMs > 0 && this.#store.usedForMs(this.#name(key)) > markMs;
+  }
+
+  /** Whether Redis can be asked about a key now. */
+  isUsed(key: string): boolean {
+    return !this.#queue.has(key) && this.#store.serverOf(this.#name(key)) !== undefined;
+  }
+
+  /** Who tells of a change of a key from now on. */
+  witness(key: string): Witness {
+    return this.#store.witness(this.#name(key));
+  }
+
+  /** What Redis holds under these keys. Nothing where it can't tell. */
+  async read(keys: readonly string[], placementOf: (key: string) => string): Promise<Readings<V>> {
     const trusted = keys.filter((key) => !this.#queue.has(key));
-    if (trusted.length === 0) return found;
-    const texts = await this.#store.get(this.#config.namespace, trusted);
+    if (trusted.length === 0) return nothing;
+    const readings = await this.#store.read(trusted.map((key) => this.#name(key)));
+    const found = new Map<string, Sourced<V>>();
+    const changed = new Set<string>();
     for (const [index, key] of trusted.entries()) {
-      const text = texts?.[index];
+      const reading = readings[index];
       // Invalidated while Redis was asked: the answer may be from before.
-      if (text === undefined || text === null || this.#queue.has(key)) continue;
-      const stored = this.#decode(text);
-      if (stored !== undefined) found.set(key, stored);
+      if (reading === undefined || reading.text === null || this.#queue.has(key)) continue;
+      const { text, asked } = reading;
+      if (text === changedMark) {
+        changed.add(key);
+        continue;
+      }
+      const entry = this.#decode(text, asked.server, placementOf(key));
+      if (entry === undefined) continue;
+      const { witness, atMs } = asked;
+      found.set(key, { ...entry, witness, asOfMs: atMs, isStored: true });
     }
-    return found;
+    return { found, changed };
   }
 
-  /** Takes the leases that are free. */
-  async lease(keys: readonly string[]): Promise<Leases> {
-    const trusted = keys.filter((key) => !this.#queue.has(key));
-    if (trusted.length === 0) return new Map();
-    return this.#store.lease(this.#config.namespace, trusted);
+  /** The token of a key's lease; null when another has it, undefined when Redis can't tell. */
+  async lease(key: string): Promise<string | null | undefined> {
+    if (this.#queue.has(key)) return undefined;
+    const token = randomBytes(12).toString('base64url');
+    const taken = await this.#store.lease(this.#name(key), token);
+    return taken === undefined ? undefined : taken ? token : null;
+  }
+
+  /** Keeps a lease while its load goes on. */
+  renew(key: string, token: string): void {
+    this.#aside(this.#store.renew(this.#name(key), token));
   }
 
   /**
-   * Stores values whose leases hold, and gives back the leases of the others. Not awaited: the read
-   * is answered, Redis may take its time.
+   * Stores a value by right of its lease. Nobody has to wait for it.
+   *
+   * @returns whether it was stored.
    */
-  fill(leases: Leases, values: ReadonlyMap<string, Dated<V> & { readonly lifeMs: number }>): void {
-    const fills: Fill[] = [];
-    const idle = new Map<string, string>();
-    for (const [key, token] of leases) {
-      const stored = values.get(key);
-      const text = stored && stored.lifeMs > 0 ? this.#encode(stored) : undefined;
-      if (stored === undefined || text === undefined) idle.set(key, token);
-      else fills.push({ key, token, text, lifeMs: stored.lifeMs });
+  async fill(
+    key: string,
+    token: string,
+    value: Loaded<V>,
+    { lifeMs, placement }: { readonly lifeMs: number; readonly placement: string },
+  ): Promise<boolean> {
+    const name = this.#name(key);
+    const server = this.#store.serverOf(name);
+    const version = this.#versionOf(value.value);
+    const text = server && this.#encode(value, version, server, placement);
+    if (text === undefined || this.#queue.has(key)) {
+      this.release(key, token);
+      return false;
     }
-    if (fills.length > 0) this.#aside(this.#store.fill(this.#config.namespace, fills));
-    this.release(idle);
+    const filling = this.#store.fill(name, token, { text, version, lifeMs });
+    this.#aside(filling);
+    return (await filling) === true;
   }
 
-  /** Gives back the leases of a load that failed. Not awaited either. */
-  release(leases: Leases): void {
-    if (leases.size > 0) this.#aside(this.#store.release(this.#config.namespace, leases));
+  /** Gives back a lease whose load brought nothing to store. */
+  release(key: string, token: string): void {
+    this.#aside(this.#store.release(this.#name(key), token));
   }
 
   /** `pending` when one Redis did not confirm; it is told again until it does. */
@@ -106,31 +183,79 @@ export class RedisTier<V> {
     await Promise.all([this.#queue, ...this.#elsewhere].map((queue) => queue.close()));
   }
 
-  #encode({ value, storedAtMs }: Dated<V>): string | undefined {
-    try {
-      return encodeStored({ value, storedAtMs }, this.#config.schema);
-    } catch (error) {
-      // A value with a function or a circle in it: this process can hold it, Redis can't.
-      const message = error instanceof Error ? error.message : String(error);
-      this.#observe({ type: 'cache-fault', operation: 'encode', message });
-      return undefined;
-    }
+  #name(key: string): string {
+    return valueKey(this.#config.namespace, key);
   }
 
-  #decode(text: string): Dated<V> | undefined {
-    const stored = decodeStored(text, this.#config.schema);
-    const value = stored?.value === null ? null : this.#config.decode(stored?.value);
-    if (stored !== undefined && value !== undefined) {
-      // A writer's clock may be ahead; nothing was stored in the future.
-      return { value, storedAtMs: Math.min(stored.storedAtMs, Date.now()) };
+  async #tell(store: RedisStore, keys: readonly string[]): Promise<boolean> {
+    const { namespace, markMs } = this.#config;
+    const told = await Promise.all(
+      keys.map((key) => store.invalidate(namespace, this.#name(key), key, markMs)),
+    );
+    return told.every((isDone) => isDone);
+  }
+
+  #versionOf(value: V | null): string {
+    return value === null ? '' : (this.#config.versionOf?.(value) ?? '');
+  }
+
+  #encode(
+    { value, loadedAtMs, freshMs, loadMs }: Loaded<V>,
+    version: string,
+    server: string,
+    placement: string,
+  ): string | undefined {
+    const { schema, compressOverBytes } = this.#config;
+    const { maxEntryBytes } = this.#store.config;
+    try {
+      const entry = { value, version, freshMs, loadMs, loadedAtMs: toWallClock(loadedAtMs) };
+      const text = encodeEntry(entry, { schema, server, placement }, compressOverBytes);
+      if (Buffer.byteLength(text) <= maxEntryBytes) return text;
+      this.#report('encode', `an entry of over ${maxEntryBytes} bytes stays out of Redis`);
+    } catch (error) {
+      // A value with a function or a circle in it: this process can hold it, Redis can't.
+      this.#report('encode', error instanceof Error ? error.message : String(error));
     }
-    const message = 'not an entry of this cache';
-    this.#observe({ type: 'cache-fault', operation: 'decode', message });
     return undefined;
   }
 
-  #aside(work: Promise<void>): void {
-    this.#asides.add(work);
-    void work.then(() => this.#asides.delete(work));
+  #decode(text: string, server: string, placement: string) {
+    const stored = decodeEntry(text, { schema: this.#config.schema, server, placement });
+    if (typeof stored === 'string') {
+      // Another server's entries and those of rows that moved are to be expected.
+      if (stored !== 'server' && stored !== 'placement') this.#report('decode', unreadable[stored]);
+      return undefined;
+    }
+    const value = stored.value === null ? null : this.#config.decode(stored.value);
+    if (value === undefined) {
+      this.#report('decode', 'not a value of this cache');
+      return undefined;
+    }
+    const { freshMs, loadMs, loadedAtMs } = stored;
+    return { value, freshMs, loadMs, loadedAtMs: fromWallClock(loadedAtMs) };
   }
+
+  #report(operation: string, message: string): void {
+    this.#observe({ type: 'cache-fault', operation, message });
+  }
+
+  #aside(work: Promise<unknown>): void {
+    this.#asides.add(work);
+    void work.finally(() => this.#asides.delete(work));
+  }
+}
+
+const unreadable = {
+  foreign: 'not an entry of this cache',
+  schema: 'an entry of another schema',
+  garbage: 'an entry that can not be read',
+};
+
+function toWallClock(monotonicMs: number): number {
+  return Date.now() - (performance.now() - monotonicMs);
+}
+
+/** A writer's clock may be ahead; nothing was loaded in the future. */
+function fromWallClock(wallMs: number): number {
+  return performance.now() - Math.max(0, Date.now() - wallMs);
 }

@@ -31,6 +31,11 @@ export interface BreakerOptions {
 export interface CacheTierOptions {
   /** First part of every key in Redis. Default `meridian`. */
   namespace?: string;
+  /**
+   * Milliseconds within which this process hears what another one changed. What it holds in memory is
+   * believed only while that is certain. Default 1,000.
+   */
+  maxGapMs?: number;
   /** Milliseconds a Redis command may take before the read goes on without it. Default 100. */
   commandTimeoutMs?: number;
   /**
@@ -38,6 +43,23 @@ export interface CacheTierOptions {
    * an invalidation. Default 1,000.
    */
   farTimeoutMs?: number;
+  /**
+   * Milliseconds after which others load a row by themselves whose loading process died or takes long.
+   * Default 2,000.
+   */
+  leaseMs?: number;
+  /** Bytes past which a row stays out of Redis. Default 1 MB. */
+  maxEntryBytes?: number;
+  /**
+   * Statements that fill caches, running at once on one shard, so that a dead Redis does not become a
+   * dead database. Default: three quarters of `pool.connections`; the rest is left to writes.
+   */
+  loadsPerShard?: number;
+  /**
+   * Such statements that may wait for their turn. One more is answered with a stale row where
+   * `staleIfErrorMs` allows it, else refused with an OverloadError. Default 1,000.
+   */
+  loadQueue?: number;
 }
 
 const milliseconds = z
@@ -74,8 +96,13 @@ const settings = strictObject({
       .string()
       .regex(/^[\w.-]{1,64}$/, 'has 1 to 64 letters, digits, _ . or -')
       .default('meridian'),
+    maxGapMs: milliseconds.min(20).default(1_000),
     commandTimeoutMs: milliseconds.default(100),
     farTimeoutMs: milliseconds.default(1_000),
+    leaseMs: milliseconds.min(10).default(2_000),
+    maxEntryBytes: count.default(1_000_000),
+    loadsPerShard: count.optional(),
+    loadQueue: z.int().min(0).default(1_000),
   }).prefault({}),
   locateIp: z
     .custom(

@@ -1,6 +1,7 @@
 import type { RawRow, SqlValue, Statement } from '../mysql/sql.ts';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/deadline.ts';
+import type { Guard } from '../resilience/guard.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import type { Executor } from './executor.ts';
 
@@ -23,6 +24,8 @@ export interface PointRead {
   readonly key: string;
   readonly param: SqlValue;
   readonly deadline: Deadline;
+  /** Lets the statement through. Reads of one lane have the same one, or none. */
+  readonly gate?: Guard | undefined;
 }
 
 interface Waiting {
@@ -116,7 +119,7 @@ export class ReadBatcher {
 
   async #run(batch: Batch): Promise<void> {
     if (batch.callers === 0) return;
-    const { endpoints, shard } = batch.first;
+    const { endpoints, shard, gate } = batch.first;
     const deadline = batch.only ?? new Deadline(batch.timeoutMs);
     if (batch.only === undefined) batch.cancel = (reason) => deadline.cancel(reason);
     this.#observe({
@@ -127,7 +130,8 @@ export class ReadBatcher {
     });
     try {
       const statement = this.#source.selectByKeys([...batch.params.values()]);
-      const { rows } = await this.#executor.runStatement(endpoints, statement, 'read', deadline);
+      const ask = () => this.#executor.runStatement(endpoints, statement, 'read', deadline);
+      const { rows } = await (gate === undefined ? ask() : gate.admit(ask, deadline));
       const byKey = new Map<string, RawRow>();
       for (const row of rows) byKey.set(this.#source.keyOf(row), row);
       for (const [key, callers] of batch.waiting) {

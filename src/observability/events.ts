@@ -1,10 +1,12 @@
 import type { ErrorCode } from '../errors/meridian-error.ts';
+import type { CacheEvent } from './cache-events.ts';
 
 /**
  * What happened inside, for logs, metrics and tests. Events hold names and numbers only, never
  * parameters, keys, credentials or rows, and nothing inside reads them back.
  */
 export type MeridianEvent =
+  | CacheEvent
   | {
       readonly type: 'started';
       readonly epoch: number;
@@ -57,18 +59,6 @@ export type MeridianEvent =
       readonly reversed: number;
     }
   | { readonly type: 'endpoint-fault'; readonly endpoint: string; readonly message: string }
-  | {
-      readonly type: 'cache';
-      readonly table: string;
-      readonly result: 'memory' | 'redis' | 'miss' | 'stale' | 'bypass';
-      readonly keys: number;
-    }
-  | { readonly type: 'cache-fault'; readonly operation: string; readonly message: string }
-  | {
-      readonly type: 'cache-invalidation';
-      readonly state: 'pending' | 'recovered';
-      readonly keys: number;
-    }
   | { readonly type: 'identity-recorded'; readonly shard: string; readonly keyspace: string }
   | {
       /** A step that others will make up for failed. */

@@ -5,6 +5,7 @@ import type { Observer } from './events.ts';
  * error is raised outside of it, as an uncaught exception: a broken observer is a bug to see.
  */
 export function fanOut(observers: readonly Observer[]): Observer {
+  if (observers.length === 0) return () => {};
   return (event) => {
     for (const observer of observers) {
       try {

@@ -35,8 +35,22 @@ const levels: Record<MeridianEvent['type'], 'debug' | 'info' | 'warn'> = {
   retry: 'debug',
   scatter: 'debug',
   'read-batch': 'debug',
+  'cache-link': 'warn',
+  'cache-gap': 'info',
+  'cache-shadow': 'debug',
+  'cache-hot': 'info',
+  'cache-load': 'debug',
+  'cache-wait': 'debug',
   cache: 'debug',
 };
+
+/** One of these takes less time than a log call: they are for metrics, not for logs. */
+const tooMany = new Set<MeridianEvent['type']>([
+  'cache',
+  'cache-load',
+  'cache-shadow',
+  'read-batch',
+]);
 
 const quietMs = 1_000;
 
@@ -48,8 +62,7 @@ const quietMs = 1_000;
 export function pinoObserver(logger: Logger): Observer {
   const warned = new Map<string, { untilMs: number; suppressed: number }>();
   return (event) => {
-    // A memory hit takes less time than a log call; hits are for metrics, not for logs.
-    if (event.type === 'cache' || event.type === 'read-batch') return;
+    if (tooMany.has(event.type)) return;
     const { type, ...fields } = event;
     const level = levels[type];
     if ('message' in fields) fields.message = strikeOut(fields.message);

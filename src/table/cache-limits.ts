@@ -1,20 +1,68 @@
+import { checkNumbers, freshnessOf, tierBounds } from '../cache/cache-options.ts';
+import { digitsOf } from '../cache/entry-text.ts';
 import type { CacheConfig } from '../cache/read-through.ts';
-import type { CachePolicy } from './define-table.ts';
+import { didYouMean } from '../config/did-you-mean.ts';
+import type { Problem } from '../errors/config-error.ts';
+import type { PlannedColumn } from './planned-column.ts';
+import type { CachePolicy } from './row-schema.ts';
 
 type Limits = Pick<
   CacheConfig<unknown>,
-  'ttlMs' | 'staleMs' | 'negativeTtlMs' | 'memoryTtlMs' | 'maxEntries'
+  'freshness' | 'memory' | 'compressOverBytes' | 'errorTtlMs' | 'shadowRate'
 >;
 
+const otherKeys = ['memory', 'version'];
+
 /** A table's cache policy with every default filled in. */
-export function cacheLimits(policy: CachePolicy, hasRedis: boolean): Limits {
-  const { ttlMs, staleMs = 0, maxEntries = 10_000 } = policy;
-  const second = Math.min(ttlMs, 1_000);
+export function cacheLimits(policy: CachePolicy): Limits {
+  const { maxEntries = 10_000, maxBytes = 64 * 1_024 * 1_024 } = policy;
   return {
-    ttlMs,
-    staleMs,
-    negativeTtlMs: policy.negativeTtlMs ?? second,
-    memoryTtlMs: policy.memoryTtlMs ?? (hasRedis ? second : ttlMs),
-    maxEntries,
+    freshness: freshnessOf(policy),
+    memory: policy.memory === false ? undefined : { maxEntries, maxBytes },
+    compressOverBytes: policy.compressOverBytes ?? Number.POSITIVE_INFINITY,
+    errorTtlMs: 0,
+    shadowRate: policy.shadowRate ?? 0,
   };
+}
+
+/** What tells which of two rows is the older, if the policy names a column that does. */
+export function versioning({ version, ...policy }: CachePolicy): {
+  readonly versionOf?: (row: Readonly<Record<string, unknown>>) => string;
+  readonly markMs: number;
+} {
+  if (version === undefined) return { markMs: 0 };
+  const { ttlMs, staleMs, staleIfErrorMs } = freshnessOf(policy);
+  return {
+    versionOf: (row) => {
+      const value = row[version];
+      return typeof value === 'number' || typeof value === 'bigint' ? digitsOf(value) : '';
+    },
+    // As long as any copy of an older row can be served.
+    markMs: Math.ceil(ttlMs + Math.max(staleMs, staleIfErrorMs)),
+  };
+}
+
+/** Reports what is wrong with a table's cache policy. */
+export function checkCache(
+  policy: CachePolicy | undefined,
+  columns: ReadonlyMap<string, PlannedColumn>,
+  report: (path: string, message: string) => void,
+): void {
+  if (policy === undefined) return;
+  const known = [...Object.keys(tierBounds), ...otherKeys];
+  for (const key of Object.keys(policy)) {
+    if (!known.includes(key)) report(`cache.${key}`, `unknown key${didYouMean(key, known)}`);
+  }
+  const problems: Problem[] = [];
+  checkNumbers(policy, tierBounds, ['ttlMs'], problems);
+  for (const { path, message } of problems) report(`cache.${path}`, message);
+  const { memory, version } = policy;
+  if (memory !== undefined && typeof memory !== 'boolean') {
+    report('cache.memory', 'must be true or false');
+  }
+  if (version === undefined) return;
+  const column = columns.get(version);
+  const isWhole = column?.kind === 'integer' || column?.kind === 'bigint';
+  if (isWhole && !column.nullable && !column.optional) return;
+  report('cache.version', `'${version}' is no column of whole numbers that every row has`);
 }

@@ -55,7 +55,7 @@ export interface TableDefinition<
   readonly place?: (row: RowOf<Schema>) => Place;
   /** Codecs for columns whose type does not follow from their zod type. */
   readonly columns?: { readonly [Column in ColumnOf<Schema>]?: ColumnCodecName };
-  readonly cache?: CachePolicy;
+  readonly cache?: CachePolicy<ColumnOf<Schema>>;
   readonly reference?: undefined;
   /** Columns that are unique over all shards. Needs the option `directory` of `createDataLayer`. */
   readonly lookups?: Lookups<Schema, Lookup>;

@@ -4,7 +4,7 @@ import type { Consistency } from '../routing/endpoint-order.ts';
 import { type Explanation, explainRoute } from '../routing/explain.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import type { LookupValue } from './lookup-values.ts';
-import type { ReadOptions, ReadPath } from './read-path.ts';
+import { type Currency, isAsEver, type ReadOptions, type ReadPath } from './read-path.ts';
 import type { NamedLookup, TableLookup, TableLookups } from './table-lookups.ts';
 import type { TableRuntime } from './table-runtime.ts';
 
@@ -39,17 +39,16 @@ export class LookupAccess<Schema extends RowSchema> {
 
   get(asked: LookupValue, options: ReadOptions | undefined): Promise<RowOf<Schema> | null> {
     const { cache, calls } = this.#runtime;
-    const consistency = options?.consistency;
     // Two reads from memory, like the one of `get`: no deadline, no promise but the answer.
-    if (cache !== undefined && consistency === undefined) {
-      const pointer = this.#lookup.cache?.peek(asked.cacheKey);
+    if (isAsEver(options) && cache !== undefined) {
+      const pointer = this.#lookup.cache?.hit(asked.cacheKey);
       if (pointer?.value === null) return Promise.resolve(null);
-      const entry = pointer && cache.peek(pointer.value);
+      const entry = pointer && cache.hit(pointer.value);
       if (entry !== undefined && this.#holds(entry.value, asked)) {
         return Promise.resolve(handOut(entry));
       }
     }
-    return calls.run(options, (deadline) => this.#read(asked, consistency, deadline));
+    return calls.run(options, (deadline) => this.#read(asked, options, deadline));
   }
 
   explain(asked: LookupValue): Explanation {
@@ -64,33 +63,39 @@ export class LookupAccess<Schema extends RowSchema> {
 
   async #read(
     asked: LookupValue,
-    consistency: Consistency | undefined,
+    currency: Currency = {},
     deadline: Deadline,
   ): Promise<RowOf<Schema> | null> {
-    const pointer = await this.#pointer(asked, consistency, deadline);
+    const pointer = await this.#pointer(asked, currency, deadline);
     if (pointer === null) return null;
-    const row = await this.#follow(asked, pointer, consistency, deadline);
-    if (row !== null || consistency !== undefined) return row;
+    const row = await this.#follow(asked, pointer, currency, deadline);
+    if (row !== null || currency.consistency !== undefined) return row;
     // What was remembered is out of date, here or there: what is stored decides.
     await this.#lookup.cache?.invalidate([asked.cacheKey]);
-    const current = await this.#pointer(asked, undefined, deadline);
-    return current === null ? null : this.#follow(asked, current, 'primary', deadline);
+    const current = await this.#pointer(asked, {}, deadline);
+    const primary: Currency = { consistency: 'primary' };
+    return current === null ? null : this.#follow(asked, current, primary, deadline);
   }
 
   /** The text of the key of the row that may hold the value. */
   async #pointer(
     asked: LookupValue,
-    consistency: Consistency | undefined,
+    { consistency, token, maxAgeMs }: Currency,
     deadline: Deadline,
   ): Promise<string | null> {
     const { cache } = this.#lookup;
-    if (cache === undefined || consistency !== undefined) {
-      return this.#ask(asked, consistency ?? 'primary', deadline);
+    // A token names the shard of the row, not where its values are kept.
+    if (cache === undefined || consistency !== undefined || token !== undefined) {
+      return this.#ask(
+        asked,
+        token === undefined ? (consistency ?? 'primary') : 'primary',
+        deadline,
+      );
     }
     const [pointer] = await cache.getMany(
       [asked.cacheKey],
-      async (_, load) => [await this.#ask(asked, 'primary', load)],
-      deadline,
+      async (_, call) => [await this.#ask(asked, 'primary', call.deadline)],
+      { deadline, maxAgeMs },
     );
     return pointer ?? null;
   }
@@ -108,11 +113,11 @@ export class LookupAccess<Schema extends RowSchema> {
   async #follow(
     asked: LookupValue,
     pointer: string,
-    consistency: Consistency | undefined,
+    currency: Currency,
     deadline: Deadline,
   ): Promise<RowOf<Schema> | null> {
     const key = this.#runtime.codec.keyOfText(pointer);
-    const row = await this.#reads.read(key, consistency, deadline);
+    const row = await this.#reads.read(key, currency, deadline);
     return this.#holds(row, asked) ? row : null;
   }
 

@@ -87,7 +87,7 @@ async function isHeldBy(
   deadline: Deadline,
 ): Promise<boolean> {
   const key = runtime.codec.keyOfText(rowKey);
-  const row = await new ReadPath(runtime).read(key, 'primary', deadline);
+  const row = await new ReadPath(runtime).read(key, { consistency: 'primary' }, deadline);
   return values.held(row?.[plan.column])?.text === text;
 }
 

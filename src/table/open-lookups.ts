@@ -61,6 +61,7 @@ interface CacheParts {
   /** First part of the table's cache keys. */
   readonly place: string;
   readonly redis: RedisStores | undefined;
+  readonly loadTimeoutMs: number;
   readonly observe: Observer;
   /** Whether this process may hold all rows of the table, wherever they are. */
   readonly mayHoldAll: boolean;
@@ -70,7 +71,7 @@ interface CacheParts {
 export function openLookups<Schema extends RowSchema>(
   { table, lookups }: TablePlan<Schema>,
   { config, directory, writes }: OpenDirectory,
-  { place, redis, observe, mayHoldAll }: CacheParts,
+  { place, redis, loadTimeoutMs, observe, mayHoldAll }: CacheParts,
 ): TableLookups | undefined {
   if (lookups.length === 0) return undefined;
   const { cache } = table;
@@ -87,7 +88,9 @@ export function openLookups<Schema extends RowSchema>(
             namespace: `${place}:by:${plan.column}`,
             schema: '',
             decode: (value) => (typeof value === 'string' ? value : undefined),
-            ...cacheLimits(cache, redis !== undefined),
+            refreshTimeoutMs: loadTimeoutMs,
+            markMs: 0,
+            ...cacheLimits(cache),
           },
           redis,
           observe,

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
+import type { Placement } from '../cache/memory-tier.ts';
 import { ReadThrough } from '../cache/read-through.ts';
 import type { RedisStores } from '../cache/redis-regions.ts';
 import type { Forwarding } from '../distributed/forwarding.ts';
 import type { Problem } from '../errors/config-error.ts';
 import type { Calls } from '../execution/calls.ts';
 import type { Executor } from '../execution/executor.ts';
+import type { LoadGates } from '../execution/load-gates.ts';
 import { ReadBatcher } from '../execution/read-batcher.ts';
 import { referenceStatements } from '../mysql/reference-statements.ts';
 import { maxKeysPerStatement, tableStatements } from '../mysql/statements.ts';
@@ -13,15 +15,17 @@ import type { Observer } from '../observability/events.ts';
 import { keyspaceOf } from '../routing/router.ts';
 import type { IpLocator } from '../sharding/locate-place.ts';
 import { mayHold } from '../sharding/residency.ts';
+import type { ShardKey } from '../sharding/shard-key.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import { auditedFor, type Who } from './audited.ts';
-import { cacheLimits } from './cache-limits.ts';
+import { cacheLimits, versioning } from './cache-limits.ts';
 import { checkAgreement, checkColumns } from './check-columns.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import { type OpenDirectory, openLookups } from './open-lookups.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
 import { Nearest } from './reference-runtime.ts';
+import { routePrimaryKey } from './route-row.ts';
 import { RowCodec } from './row-codec.ts';
 import type { ReferencePlan, RowPlan, TablePlan } from './table-plan.ts';
 import type { TableRuntime } from './table-runtime.ts';
@@ -33,6 +37,7 @@ export interface SharedParts {
   readonly executor: Executor;
   readonly calls: Calls;
   readonly redis: RedisStores | undefined;
+  readonly gates: LoadGates;
   readonly who: Who;
   readonly forwarding: Forwarding;
   /** First part of every cache key. */
@@ -101,10 +106,20 @@ export function openTable<Schema extends RowSchema>(
   const { directory, namespace, redis, observe, who } = shared;
   const mayHoldAll = shards.every(({ region }) => mayHold(who.processRegion, region));
   const place = `${namespace}:${keyspace}:${table.name}`;
+  const shardOf = (key: ShardKey) =>
+    routePrimaryKey(shared.topology.current, table, key).shard.name;
   return {
-    ...openRows(plan, shape, { keyspace, shardKey, forwarding }, shared),
+    ...openRows(plan, shape, { keyspace, shardKey, forwarding, shardOf }, shared),
     table,
-    lookups: directory && openLookups(plan, directory, { place, redis, observe, mayHoldAll }),
+    lookups:
+      directory &&
+      openLookups(plan, directory, {
+        place,
+        redis,
+        loadTimeoutMs: shared.calls.timeoutMs,
+        observe,
+        mayHoldAll,
+      }),
   };
 }
 
@@ -128,16 +143,22 @@ interface RowsHome {
   readonly keyspace: string;
   readonly shardKey: string;
   readonly forwarding: Forwarding | undefined;
+  /** The shard that a row's id names; undefined where every shard has every row. */
+  shardOf?(key: ShardKey): string;
 }
 
 function openRows<Schema extends RowSchema>(
   plan: RowPlan<Schema>,
   shape: TableShape,
-  { keyspace, shardKey, forwarding }: RowsHome,
-  { topology, locateIp, executor, calls, redis, who, namespace, observe }: SharedParts,
+  { keyspace, shardKey, forwarding, shardOf }: RowsHome,
+  { topology, locateIp, executor, calls, redis, gates, who, namespace, observe }: SharedParts,
 ): Omit<TableRuntime<Schema>, 'table'> {
   const { table, columns } = plan;
   const codec = new RowCodec(plan, shape);
+  const placement = shardOf && {
+    current: () => topology.current,
+    of: (text: string) => shardOf(codec.keyOfText(text)),
+  };
   const equalityOf = (column: string) =>
     keyEquality(shape.columns.get(column), columns.get(column)?.kind === 'uuid');
   const equality = equalityOf(table.primaryKey);
@@ -159,8 +180,15 @@ function openRows<Schema extends RowSchema>(
   return {
     codec,
     statements,
-    cache: cacheOf(plan, codec, `${namespace}:${keyspace}:${table.name}`, redis, observe),
+    cache: cacheOf(plan, codec, {
+      namespace: `${namespace}:${keyspace}:${table.name}`,
+      placement,
+      redis,
+      loadTimeoutMs: calls.timeoutMs,
+      observe,
+    }),
     batcher: new ReadBatcher(source, executor, observe),
+    gates,
     keysPerStatement,
     topology,
     region: who.processRegion,
@@ -188,12 +216,18 @@ function keyEquality(
   return collation.includes('nopad') || collation.includes('0900') ? 'exact' : 'padded';
 }
 
+interface CacheParts {
+  readonly namespace: string;
+  readonly placement: Placement | undefined;
+  readonly redis: RedisStores | undefined;
+  readonly loadTimeoutMs: number;
+  readonly observe: Observer;
+}
+
 function cacheOf<Schema extends RowSchema>(
   { table, columns }: RowPlan<Schema>,
   codec: RowCodec<Schema>,
-  namespace: string,
-  redis: RedisStores | undefined,
-  observe: Observer,
+  { namespace, placement, redis, loadTimeoutMs, observe }: CacheParts,
 ): ReadThrough<RowOf<Schema>> | undefined {
   const policy = table.cache;
   if (policy === undefined) return undefined;
@@ -216,7 +250,10 @@ function cacheOf<Schema extends RowSchema>(
       namespace,
       schema,
       decode: (value) => codec.tryCheck(value),
-      ...cacheLimits(policy, redis !== undefined),
+      refreshTimeoutMs: loadTimeoutMs,
+      placement,
+      ...cacheLimits(policy),
+      ...versioning(policy),
     },
     redis,
     observe,

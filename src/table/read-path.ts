@@ -1,144 +1,162 @@
+import type { LoadCall } from '../cache/leased-loads.ts';
 import { handOut } from '../cache/memory-store.ts';
 import type { ReadThrough } from '../cache/read-through.ts';
+import { ConfigError } from '../errors/config-error.ts';
 import type { CallOptions } from '../execution/calls.ts';
-import type { PointRead } from '../execution/read-batcher.ts';
 import type { Deadline } from '../resilience/deadline.ts';
-import { type Consistency, endpointOrder } from '../routing/endpoint-order.ts';
-import type { Route } from '../routing/route.ts';
+import type { Consistency } from '../routing/endpoint-order.ts';
 import { mayHold } from '../sharding/residency.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import { forwardable } from './forwardable.ts';
 import { routePrimaryKey } from './route-row.ts';
-import type { RowKey } from './row-codec.ts';
+import { allEnded, type Found, RowReads, type Wanted } from './row-reads.ts';
 import type { TableRuntime } from './table-runtime.ts';
+import { shardOfToken } from './token.ts';
 
-export interface ReadOptions extends CallOptions {
+/** How current a row must be. */
+export interface Currency {
   /**
    * `primary` reads the primary and `replica` a replica, which may lag; both pass by the cache.
    * Default: the cache, then the primary.
    */
-  consistency?: Consistency;
+  consistency?: Consistency | undefined;
+  /**
+   * The token of a write: the read sees what it wrote, also when another process wrote it and this one
+   * has not heard of it. Rows where it wrote are read from the primary, others as ever.
+   */
+  token?: string | undefined;
+  /** Milliseconds: a row that was cached longer ago is read anew. Default: the table's policy. */
+  maxAgeMs?: number | undefined;
 }
 
-/** How often rows are sent on together. */
-const hopsTogether = 3;
+export interface ReadOptions extends CallOptions, Currency {}
 
-interface Wanted {
-  readonly key: RowKey;
-  /** Where its id says that it is. */
-  readonly home: Route;
-  /** Where it is looked for first. */
-  readonly route: Route;
-}
+const asEver: Currency = {};
 
-/** A row, or its absence, and where that was found: the law of that region decides who may keep it. */
-export interface Found<Schema extends RowSchema> {
-  readonly row: RowOf<Schema> | null;
-  readonly route: Route;
-}
+/** Why a row does not come from the cache: its reader asked so, or it may not be kept here. */
+type Passing = Consistency | 'bypass';
 
-/** How rows are read by primary key: memory, Redis, then the shards, each asked once. */
+/** How rows are read by primary key: memory, Redis, then the shards. */
 export class ReadPath<Schema extends RowSchema> {
   readonly #runtime: TableRuntime<Schema>;
-  #turn = 0;
+  readonly #rows: RowReads<Schema>;
 
   constructor(runtime: TableRuntime<Schema>) {
     this.#runtime = runtime;
+    this.#rows = new RowReads(runtime);
   }
 
   get(key: ShardKey, options: ReadOptions | undefined): Promise<RowOf<Schema> | null> {
     const { cache, calls } = this.#runtime;
-    if (cache === undefined || options?.consistency !== undefined) {
-      return calls.run(options, (deadline) => this.read(key, options?.consistency, deadline));
+    if (isAsEver(options) && cache !== undefined && typeof key === 'string') {
+      // The one path that costs less than a microsecond: no deadline, no promise but the answer.
+      const entry = cache.hit(key);
+      if (entry !== undefined) return Promise.resolve(handOut(entry));
     }
-    // The one path that costs less than a microsecond: no deadline, no promise but the answer.
-    const entry = typeof key === 'string' ? cache.peek(key) : undefined;
-    if (entry !== undefined) return Promise.resolve(handOut(entry));
-    return calls.run(options, (deadline) => this.read(key, undefined, deadline));
+    return calls.run(options, (deadline) => this.read(key, options, deadline));
   }
 
-  /** A row as part of another call; without `consistency` from the cache if there is one. */
+  /** A row as part of another call. */
   async read(
     key: ShardKey,
-    consistency: Consistency | undefined,
+    currency: Currency = asEver,
     deadline: Deadline,
   ): Promise<RowOf<Schema> | null> {
-    const { cache } = this.#runtime;
     const wanted = this.#want(key);
-    if (cache === undefined || consistency !== undefined) {
-      return (await this.#readOne(wanted, consistency ?? 'primary', deadline)).row;
+    const { cache } = this.#runtime;
+    const passing = this.#passing(wanted, currency);
+    if (cache === undefined || passing !== undefined) {
+      if (passing === 'bypass') cache?.passBy(1);
+      return (await this.#rows.one(wanted, readAs(passing), deadline)).row;
     }
-    if (!this.#mayKeep(wanted.route.shard)) {
-      cache.passBy(1);
-      return (await this.#readOne(wanted, 'primary', deadline)).row;
-    }
+    const { text } = wanted.key;
     const [row] = await cache.getMany(
-      [wanted.key.text],
-      async (_, load, keepOut) => {
-        const found = await this.#readOne(wanted, 'primary', load);
-        if (!this.#mayKeep(found.route.shard)) keepOut(wanted.key.text);
+      [text],
+      async (_, call) => {
+        const as = call.mayLag(text) ? 'lagging-fill' : 'fill';
+        const found = await this.#rows.one(wanted, as, call.deadline);
+        if (!this.#mayKeep(found.route.shard)) call.keepOut(text);
         return [found.row];
       },
-      deadline,
+      { deadline, maxAgeMs: currency.maxAgeMs },
     );
     return row ?? null;
   }
 
   async getMany(
     keys: readonly ShardKey[],
-    options: ReadOptions | undefined,
+    options: ReadOptions = asEver,
   ): Promise<(RowOf<Schema> | null)[]> {
+    isAsEver(options);
     if (keys.length === 0) return [];
     const { cache, calls } = this.#runtime;
     return calls.run(options, async (deadline) => {
+      const cached: Wanted[] = [];
+      const passing = new Map<Passing, Wanted[]>();
       const wanted = keys.map((key) => this.#want(key));
-      if (cache === undefined || options?.consistency !== undefined) {
-        const found = await this.#readMany(wanted, options?.consistency ?? 'primary', deadline);
-        return wanted.map(({ key }) => found.get(key.identity)?.row ?? null);
+      for (const one of wanted) {
+        const as = this.#passing(one, options);
+        if (as === undefined) cached.push(one);
+        else passing.set(as, [...(passing.get(as) ?? []), one]);
       }
-      const isKeepable = ({ route }: Wanted) => this.#mayKeep(route.shard);
-      if (wanted.every(isKeepable)) return this.#throughCache(cache, wanted, deadline);
-      const keepable = wanted.filter(isKeepable);
-      const others = wanted.filter((one) => !isKeepable(one));
-      cache.passBy(others.length);
-      const [kept, found] = await allEnded([
-        this.#throughCache(cache, keepable, deadline),
-        this.#readMany(others, 'primary', deadline),
+      if (cache !== undefined && passing.size === 0) {
+        return this.#throughCache(cache, wanted, options, deadline);
+      }
+      cache?.passBy(passing.get('bypass')?.length ?? 0);
+      const [kept, ...found] = await allEnded([
+        cache && cached.length > 0 ? this.#throughCache(cache, cached, options, deadline) : none,
+        ...[...passing].map(([as, some]) => this.#rows.many(some, readAs(as), deadline)),
       ]);
-      const rows = new Map(keepable.map(({ key }, index) => [key.identity, kept[index] ?? null]));
-      return wanted.map(
-        ({ key }) => rows.get(key.identity) ?? found.get(key.identity)?.row ?? null,
-      );
+      const rows = new Map(cached.map(({ key }, index) => [key.identity, kept[index] ?? null]));
+      for (const some of found) for (const [identity, { row }] of some) rows.set(identity, row);
+      return wanted.map(({ key }) => rows.get(key.identity) ?? null);
     });
   }
 
   /** A row as the database has it, and where. */
   async locate(key: ShardKey, deadline: Deadline): Promise<Found<Schema>> {
-    return this.#readOne(this.#want(key), 'primary', deadline);
+    return this.#rows.one(this.#want(key), 'primary', deadline);
   }
 
   /** The rows of keys, in their order. What is found where it may not be kept is handed out only. */
   #throughCache(
     cache: ReadThrough<RowOf<Schema>>,
     wanted: readonly Wanted[],
+    { maxAgeMs }: Currency,
     deadline: Deadline,
   ): Promise<(RowOf<Schema> | null)[]> {
     const byText = new Map(wanted.map((one) => [one.key.text, one]));
-    return cache.getMany(
-      wanted.map(({ key }) => key.text),
-      async (missing, load, keepOut) => {
-        const lacking = missing.flatMap((text) => byText.get(text) ?? []);
-        const found = await this.#readMany(lacking, 'primary', load);
-        return missing.map((text) => {
-          const answer = found.get(byText.get(text)?.key.identity ?? '');
-          if (answer !== undefined && !this.#mayKeep(answer.route.shard)) keepOut(text);
-          return answer?.row ?? null;
-        });
-      },
-      deadline,
-    );
+    const load = async (missing: readonly string[], call: LoadCall) => {
+      const lacking = missing.flatMap((text) => byText.get(text) ?? []);
+      const lagging = lacking.filter(({ key }) => call.mayLag(key.text));
+      const current = lacking.filter(({ key }) => !call.mayLag(key.text));
+      const found = await allEnded([
+        this.#rows.many(current, 'fill', call.deadline),
+        this.#rows.many(lagging, 'lagging-fill', call.deadline),
+      ]);
+      const answers = new Map(found.flatMap((some) => [...some]));
+      return missing.map((text) => {
+        const answer = answers.get(byText.get(text)?.key.identity ?? '');
+        if (answer !== undefined && !this.#mayKeep(answer.route.shard)) call.keepOut(text);
+        return answer?.row ?? null;
+      });
+    };
+    const texts = wanted.map(({ key }) => key.text);
+    return cache.getMany(texts, load, { deadline, maxAgeMs });
+  }
+
+  /** How a row is read that may not come from the cache; undefined when it may. */
+  #passing({ route }: Wanted, { consistency, token }: Currency): Passing | undefined {
+    const { cache, forwarding } = this.#runtime;
+    if (token !== undefined) {
+      // Where rows move about, the write may have been elsewhere than where this row is looked for.
+      const shard = shardOfToken(token);
+      if (forwarding !== undefined || shard === route.shard.name) return 'primary';
+    }
+    if (consistency !== undefined || cache === undefined) return consistency ?? 'primary';
+    return this.#mayKeep(route.shard) ? undefined : 'bypass';
   }
 
   /** Whether this process and its Redis may keep what was found on a shard. */
@@ -153,119 +171,26 @@ export class ReadPath<Schema extends RowSchema> {
     const route = forwarding?.start(forwardable(table, key), home) ?? home;
     return { key, home, route };
   }
-
-  /** The row where it is, or was forwarded to. */
-  #readOne(wanted: Wanted, consistency: Consistency, deadline: Deadline): Promise<Found<Schema>> {
-    const { table, forwarding } = this.#runtime;
-    if (forwarding === undefined) return this.#readAt(wanted, consistency, deadline);
-    const { key, home } = wanted;
-    return forwarding.follow(
-      forwardable(table, key),
-      home,
-      deadline,
-      // A replica of where it went may not have heard of it yet.
-      (route) =>
-        this.#readAt({ key, home, route }, route === home ? consistency : 'primary', deadline),
-      ({ row }) => row === null,
-    );
-  }
-
-  /** Travels with the other point reads of this tick. */
-  async #readAt(
-    { key, route }: Wanted,
-    consistency: Consistency,
-    deadline: Deadline,
-  ): Promise<Found<Schema>> {
-    const { batcher, codec, region } = this.#runtime;
-    const read: PointRead = {
-      lane: consistency === 'primary' ? route.shard.name : `${route.shard.name}?`,
-      endpoints: endpointOrder(route.shard, consistency, this.#turn++, region),
-      shard: route.shard.name,
-      key: key.identity,
-      param: key.param,
-      deadline,
-    };
-    const raw = await batcher.read(read);
-    return { row: raw === null ? null : codec.decode(raw), route };
-  }
-
-  /** The rows where they are, or were forwarded to. */
-  async #readMany(
-    wanted: readonly Wanted[],
-    consistency: Consistency,
-    deadline: Deadline,
-  ): Promise<Map<string, Found<Schema>>> {
-    const { forwarding, table } = this.#runtime;
-    const found = await this.#readShards(wanted, consistency, deadline);
-    if (forwarding === undefined) return found;
-    let asked = wanted;
-    for (let hop = 0; hop < hopsTogether; hop++) {
-      const missing = asked
-        .filter(({ key }) => found.get(key.identity)?.row === null)
-        .map((one) => ({ ...one, row: forwardable(table, one.key) }));
-      const nexts = await forwarding.nextMany(missing, deadline);
-      asked = missing.flatMap((one) => {
-        // Without a mark at the end of a stale hint it is at home, if anywhere.
-        const route = nexts.get(one.row) ?? one.home;
-        return route === one.route ? [] : [{ ...one, route }];
-      });
-      if (asked.length === 0) return found;
-      const more = await this.#readShards(asked, 'primary', deadline);
-      for (const [identity, answer] of more) found.set(identity, answer);
-    }
-    // Their owners move about, or in a circle: each of them by itself.
-    const lost = asked.filter(({ key }) => found.get(key.identity)?.row === null);
-    await allEnded(
-      lost.map(async (one) => {
-        found.set(one.key.identity, await this.#readOne(one, 'primary', deadline));
-      }),
-    );
-    return found;
-  }
-
-  /** One statement a shard, or one for every 256 keys of a shard; all shards at once. */
-  async #readShards(
-    wanted: readonly Wanted[],
-    consistency: Consistency,
-    deadline: Deadline,
-  ): Promise<Map<string, Found<Schema>>> {
-    const { executor, statements, codec, keysPerStatement, region } = this.#runtime;
-    const found = new Map<string, Found<Schema>>();
-    const groups = new Map<string, { shard: Shard; keys: Map<string, RowKey> }>();
-    const routes = new Map<string, Route>();
-    for (const { key, route } of wanted) {
-      const { shard } = route;
-      const group = groups.get(shard.name) ?? { shard, keys: new Map() };
-      groups.set(shard.name, group);
-      group.keys.set(key.identity, key);
-      routes.set(key.identity, route);
-      found.set(key.identity, { row: null, route });
-    }
-    const reads = [...groups.values()].flatMap(({ shard, keys }) =>
-      inChunks([...keys.values()], keysPerStatement).map(async (chunk) => {
-        const endpoints = endpointOrder(shard, consistency, this.#turn++, region);
-        const statement = statements.selectByKeys(chunk.map(({ param }) => param));
-        const result = await executor.runStatement(endpoints, statement, 'read', deadline);
-        for (const raw of result.rows) {
-          const identity = codec.identityOf(raw);
-          const route = routes.get(identity);
-          if (route !== undefined) found.set(identity, { row: codec.decode(raw), route });
-        }
-      }),
-    );
-    await allEnded(reads);
-    return found;
-  }
 }
 
-/** Every part is waited for, so that none goes on behind the caller's back. */
-async function allEnded<const T extends readonly Promise<unknown>[]>(parts: T) {
-  await Promise.allSettled(parts);
-  return Promise.all(parts);
+function readAs(passing: Passing = 'primary'): Consistency {
+  return passing === 'bypass' ? 'primary' : passing;
 }
 
-function inChunks<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
-    items.slice(index * size, (index + 1) * size),
-  );
+const none: Promise<never[]> = Promise.resolve([]);
+
+/**
+ * Whether a read asks for nothing but what the cache gives.
+ *
+ * @throws {ConfigError} when what it asks for makes no sense.
+ */
+export function isAsEver(currency: Currency | undefined): boolean {
+  if (currency === undefined) return true;
+  const { consistency, token, maxAgeMs } = currency;
+  if (maxAgeMs !== undefined && !(maxAgeMs >= 0)) {
+    throw new ConfigError('Bad call options', [
+      { path: 'maxAgeMs', message: 'must be a number, 0 or more' },
+    ]);
+  }
+  return consistency === undefined && token === undefined && maxAgeMs === undefined;
 }

@@ -1,11 +1,12 @@
 import { handOut } from '../cache/memory-store.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import { MergeError } from '../errors/scatter-error.ts';
+import type { LoadGates } from '../execution/load-gates.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import { nearestEndpoints } from '../routing/nearest-shards.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
-import type { ReadOptions } from './read-path.ts';
+import { isAsEver, type ReadOptions } from './read-path.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
 import type { AllOptions } from './reference-types.ts';
 import type { RowKey } from './row-codec.ts';
@@ -24,8 +25,8 @@ export class ReferenceReads<Schema extends RowSchema> {
 
   async get(key: ShardKey, options: ReadOptions | undefined): Promise<RowOf<Schema> | null> {
     // What memory holds needs no deadline and no promise but the answer.
-    if (options?.consistency === undefined && typeof key === 'string') {
-      const entry = this.#runtime.cache?.peek(key);
+    if (isAsEver(options) && typeof key === 'string') {
+      const entry = this.#runtime.cache?.hit(key);
       if (entry !== undefined) return handOut(entry);
     }
     const [row] = await this.getMany([key], options);
@@ -40,19 +41,23 @@ export class ReferenceReads<Schema extends RowSchema> {
     const { cache, calls, codec } = this.#runtime;
     return calls.run(options, async (deadline) => {
       const wanted = keys.map((key) => codec.key(key));
-      if (cache === undefined || options?.consistency !== undefined) {
-        return this.#read(wanted, options?.consistency ?? 'primary', deadline);
+      const { consistency, token, maxAgeMs } = options ?? {};
+      if (cache === undefined || consistency !== undefined || token !== undefined) {
+        // The nearest shard may not be the one that the token names, but every write is on all.
+        const asked = token === undefined ? (consistency ?? 'primary') : 'primary';
+        return this.#read(wanted, asked, undefined, deadline);
       }
       const byText = new Map(wanted.map((key) => [key.text, key]));
       return cache.getMany(
         wanted.map(({ text }) => text),
-        (missing, load) =>
+        (missing, call) =>
           this.#read(
             missing.flatMap((text) => byText.get(text) ?? []),
             'primary',
-            load,
+            this.#runtime.gates,
+            call.deadline,
           ),
-        deadline,
+        { deadline, maxAgeMs },
       );
     });
   }
@@ -78,6 +83,7 @@ export class ReferenceReads<Schema extends RowSchema> {
   async #read(
     keys: readonly RowKey[],
     consistency: Consistency,
+    gates: LoadGates | undefined,
     deadline: Deadline,
   ): Promise<(RowOf<Schema> | null)[]> {
     const { batcher, codec, nearest, topology } = this.#runtime;
@@ -86,9 +92,10 @@ export class ReferenceReads<Schema extends RowSchema> {
     const reads = await Promise.allSettled(
       keys.map((key) =>
         batcher.read({
-          lane: consistency,
+          lane: gates === undefined ? consistency : 'fill',
           endpoints,
           shard,
+          gate: gates?.of(shard),
           key: key.identity,
           param: key.param,
           deadline,

@@ -17,7 +17,7 @@ export interface ReferenceDefinition<
   readonly primaryKey: PrimaryKey;
   /** Codecs for columns whose type does not follow from their zod type. */
   readonly columns?: { readonly [Column in ColumnOf<Schema>]?: ColumnCodecName };
-  readonly cache?: CachePolicy;
+  readonly cache?: CachePolicy<ColumnOf<Schema>>;
   readonly keyspace?: undefined;
   readonly place?: undefined;
   readonly shardKey?: undefined;

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { FreshnessOptions } from '../cache/cache-options.ts';
 
 /** A zod object whose fields are the table's columns. */
 export type RowSchema = z.ZodObject;
@@ -6,22 +7,29 @@ export type RowSchema = z.ZodObject;
 export type RowOf<Schema extends RowSchema> = Readonly<z.output<Schema>>;
 export type ColumnOf<Schema extends RowSchema> = keyof z.output<Schema> & string;
 
-/** How rows of a table are cached. Default: not at all. */
-export interface CachePolicy {
-  /** Milliseconds a row is served without asking the database. */
-  readonly ttlMs: number;
+/**
+ * How rows of a table are cached. Default: not at all.
+ *
+ * While the database can't answer, a row past its time stands in as `staleIfErrorMs` allows.
+ */
+export interface CachePolicy<Column extends string = string> extends Readonly<FreshnessOptions> {
   /**
-   * Milliseconds past `ttlMs` in which the old row is served while a new one is loaded, and stands
-   * in while the database can't answer. Default 0.
+   * `false` keeps no row in this process: then no row is served that was out of date when it was asked
+   * for, as long as Redis can be reached. Default `true`.
    */
-  readonly staleMs?: number;
-  /** Milliseconds that "no such row" is served. Default: the smaller of `ttlMs` and 1,000. */
-  readonly negativeTtlMs?: number;
-  /**
-   * Milliseconds this process serves from memory without asking Redis; so long may it miss what
-   * another process wrote. Default: the smaller of `ttlMs` and 1,000; `ttlMs` without Redis.
-   */
-  readonly memoryTtlMs?: number;
+  readonly memory?: boolean;
   /** Rows in memory; those used least recently leave first. Default 10,000. */
   readonly maxEntries?: number;
+  /** Bytes of rows in memory, about. Default 64 MiB. */
+  readonly maxBytes?: number;
+  /** Bytes of JSON past which a row is compressed in Redis. Default: never. */
+  readonly compressOverBytes?: number;
+  /**
+   * A column of whole numbers that every change of the row raises. With it an older row never replaces
+   * a newer one in Redis, and a row that was not changed of late may be loaded from a replica, whose lag
+   * must stay under `ttlMs`. Default: none, and rows are loaded from the primary.
+   */
+  readonly version?: Column;
+  /** The part of the reads that are compared with the primary aside, 0 to 1. Default 0. */
+  readonly shadowRate?: number;
 }

@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { didYouMean } from '../config/did-you-mean.ts';
 import type { Problem } from '../errors/config-error.ts';
 import type { Topology } from '../topology/topology.ts';
+import { checkCache } from './cache-limits.ts';
 import type { StoredAs } from './column-codec.ts';
 import { type ColumnKind, columnKind } from './column-kind.ts';
-import type { CachePolicy, RowSchema, Table } from './define-table.ts';
+import type { RowSchema, Table } from './define-table.ts';
 import { type LookupPlan, planLookups } from './lookup-plan.ts';
 import type { PlanContext, PlannedColumn, Report } from './planned-column.ts';
 import type { ReferenceTable } from './reference-table.ts';
@@ -82,7 +83,7 @@ function planRows(table: RowTable, report: Report): Map<string, PlannedColumn> |
   }
   const columns = planColumns(table, report);
   checkKeys(table, columns, report);
-  checkCache(table.cache, report);
+  checkCache(table.cache, columns, report);
   return columns;
 }
 
@@ -246,19 +247,4 @@ function checkGroup(
     'ownerKey',
     `'${table.shardKey}' holds ${member.kind} values, the '${owners.primaryKey}' of '${owners.name}' ${owner.kind}`,
   );
-}
-
-function checkCache(policy: CachePolicy | undefined, report: Report): void {
-  if (policy === undefined) return;
-  const least = { ttlMs: 1, staleMs: 0, negativeTtlMs: 0, memoryTtlMs: 0, maxEntries: 1 };
-  for (const key of Object.keys(policy)) {
-    if (key in least) continue;
-    report(`cache.${key}`, `unknown key${didYouMean(key, Object.keys(least))}`);
-  }
-  for (const [key, minimum] of Object.entries(least)) {
-    const value: unknown = Reflect.get(policy, key);
-    if (value === undefined && key !== 'ttlMs') continue;
-    if (typeof value === 'number' && Number.isFinite(value) && value >= minimum) continue;
-    report(`cache.${key}`, `must be a number of at least ${minimum}`);
-  }
 }

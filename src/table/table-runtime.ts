@@ -2,6 +2,7 @@ import type { ReadThrough } from '../cache/read-through.ts';
 import type { Forwarding } from '../distributed/forwarding.ts';
 import type { Calls } from '../execution/calls.ts';
 import type { Executor } from '../execution/executor.ts';
+import type { LoadGates } from '../execution/load-gates.ts';
 import type { ReadBatcher } from '../execution/read-batcher.ts';
 import type { TableStatements } from '../mysql/statements.ts';
 import type { IpLocator } from '../sharding/locate-place.ts';
@@ -18,6 +19,8 @@ export interface TableRuntime<Schema extends RowSchema = RowSchema> {
   readonly statements: TableStatements;
   readonly cache: ReadThrough<RowOf<Schema>> | undefined;
   readonly batcher: ReadBatcher;
+  /** What loads of the cache pass through on their way to a shard. */
+  readonly gates: LoadGates;
   /** 1 where SQL may call different keys equal, so that they can't be asked for together. */
   readonly keysPerStatement: number;
   readonly topology: TopologyStore;

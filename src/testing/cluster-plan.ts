@@ -1,4 +1,4 @@
-import type { LocalServer, LocalShard } from './server.ts';
+import type { LocalShard, RedisServer } from './server.ts';
 import { TestingError } from './testing-error.ts';
 
 /** How the servers of a cluster are run. */
@@ -19,7 +19,7 @@ export interface ClusterPlan {
 /** What a provider started. */
 export interface StartedServers {
   readonly shards: readonly LocalShard[];
-  readonly redis: LocalServer | undefined;
+  readonly redis: RedisServer | undefined;
   /** Ends every server at once and deletes its data. */
   end(): Promise<void>;
 }

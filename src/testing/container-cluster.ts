@@ -7,8 +7,9 @@ import { firstStatements, initFile, mysqlUrls, newAccounts } from './mysql-accou
 import { roleArguments } from './mysql-arguments.ts';
 import { answersMysql, answersRedis } from './readiness.ts';
 import { redisPersistence } from './redis-process.ts';
-import type { LocalServer, LocalShard } from './server.ts';
-import { MysqlServerHandle, ServerHandle } from './server-handle.ts';
+import { RedisServerHandle } from './redis-server.ts';
+import type { LocalShard, RedisServer } from './server.ts';
+import { MysqlServerHandle } from './server-handle.ts';
 import { roleOf, startShardServers, told } from './shard-servers.ts';
 import { Supervisor } from './supervisor.ts';
 
@@ -91,7 +92,7 @@ async function startShards(plan: ClusterPlan, host: ContainerHost): Promise<Loca
   );
 }
 
-async function startRedis(plan: ClusterPlan, host: ContainerHost): Promise<LocalServer> {
+async function startRedis(plan: ClusterPlan, host: ContainerHost): Promise<RedisServer> {
   const image = plan.redisImage;
   await ensureImage(host.engine, image);
   return told(plan, 'redis', async () => {
@@ -108,7 +109,6 @@ async function startRedis(plan: ClusterPlan, host: ContainerHost): Promise<Local
       },
       host,
     );
-    const address = { name, host: host.engine.host, port: runner.port };
-    return new ServerHandle({ ...address, url: `redis://${address.host}:${address.port}` }, runner);
+    return new RedisServerHandle({ name, host: host.engine.host, port: runner.port }, runner);
   });
 }

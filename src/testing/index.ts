@@ -11,5 +11,26 @@ export {
   type LocalClusterOptions,
   startLocalCluster,
 } from './local-cluster.ts';
-export type { LocalServer, LocalShard, MysqlServer, ServerState } from './server.ts';
+export { startLocalRedis } from './local-redis.ts';
+export type {
+  ClusterRedis,
+  ClusterRedisOptions,
+  LocalRedis,
+  LocalRedisOptions,
+  RedisAddress,
+  RedisFailovers,
+  RedisKind,
+  SentinelRedis,
+  SentinelRedisOptions,
+  StandaloneRedis,
+  StandaloneRedisOptions,
+} from './redis-kinds.ts';
+export type {
+  LocalServer,
+  LocalShard,
+  MysqlServer,
+  RedisRole,
+  RedisServer,
+  ServerState,
+} from './server.ts';
 export { TestingError } from './testing-error.ts';

@@ -7,7 +7,7 @@ import {
 import { startContainerCluster } from './container-cluster.ts';
 import { startProcessCluster } from './process-cluster.ts';
 import { chooseProvider } from './provider.ts';
-import type { LocalServer, LocalShard } from './server.ts';
+import type { LocalShard, RedisServer } from './server.ts';
 
 /** What to start. */
 export interface LocalClusterOptions<Name extends string = string> {
@@ -38,7 +38,7 @@ export interface LocalClusterOptions<Name extends string = string> {
 /** Real servers on loopback ports that end with this process. */
 export interface LocalCluster<
   Name extends string = string,
-  Redis extends LocalServer | undefined = LocalServer,
+  Redis extends RedisServer | undefined = RedisServer,
 > {
   readonly provider: ClusterProvider;
   readonly shards: Readonly<Record<Name, LocalShard>>;
@@ -65,10 +65,10 @@ export function startLocalCluster<const Name extends string>(
 ): Promise<LocalCluster<Name, undefined>>;
 export function startLocalCluster<const Name extends string>(
   options: LocalClusterOptions<Name>,
-): Promise<LocalCluster<Name, LocalServer | undefined>>;
+): Promise<LocalCluster<Name, RedisServer | undefined>>;
 export async function startLocalCluster<const Name extends string>(
   options: LocalClusterOptions<Name>,
-): Promise<LocalCluster<Name, LocalServer | undefined>> {
+): Promise<LocalCluster<Name, RedisServer | undefined>> {
   const plan = planOf(options);
   checkPlan(plan);
   const provider = await chooseProvider(options.provider, plan);
@@ -93,7 +93,7 @@ function clusterOf<Name extends string>(
   provider: ClusterProvider,
   names: readonly Name[],
   { shards: started, redis, end }: StartedServers,
-): LocalCluster<Name, LocalServer | undefined> {
+): LocalCluster<Name, RedisServer | undefined> {
   const shards = Object.fromEntries(started.map((shard) => [shard.name, shard]));
   if (!hasAll(shards, names)) throw new TypeError('A provider left out a shard.');
   let stopped: Promise<void> | undefined;

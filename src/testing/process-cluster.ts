@@ -6,7 +6,7 @@ import { newAccounts } from './mysql-accounts.ts';
 import { type MysqlHome, startMysqlProcess } from './mysql-process.ts';
 import type { ProcessHost } from './process-runner.ts';
 import { startRedisProcess } from './redis-process.ts';
-import type { LocalServer, LocalShard } from './server.ts';
+import type { LocalShard, RedisServer } from './server.ts';
 import { startShardServers, told } from './shard-servers.ts';
 import { Supervisor } from './supervisor.ts';
 
@@ -53,8 +53,8 @@ async function startShards(plan: ClusterPlan, host: ProcessHost): Promise<LocalS
   );
 }
 
-async function startRedis(plan: ClusterPlan, host: ProcessHost): Promise<LocalServer> {
+async function startRedis(plan: ClusterPlan, host: ProcessHost): Promise<RedisServer> {
   const file = await findRedis();
   if (file === undefined) throw missingBinary('redis');
-  return told(plan, 'redis', () => startRedisProcess(file, host));
+  return told(plan, 'redis', () => startRedisProcess(file, host, { name: 'redis' }));
 }

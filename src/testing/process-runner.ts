@@ -12,7 +12,9 @@ export interface ServerProgram {
   /** All output of the process is appended here. */
   readonly log: string;
   readonly probe: Probe;
-  argumentsFor(port: number): readonly string[];
+  /** How many ports it listens on besides the one that is probed. Default 0. */
+  readonly extraPorts?: number;
+  argumentsFor(port: number, extraPorts: readonly number[]): readonly string[];
 }
 
 /** What the processes of one cluster share. */
@@ -30,6 +32,7 @@ const lostPort = /address already in use|bind on tcp\/ip port|could not create s
 /** One server as a process of this machine. */
 export class ProcessRunner implements ServerRunner {
   readonly port: number;
+  readonly #extraPorts: readonly number[];
   readonly #program: ServerProgram;
   readonly #host: ProcessHost;
   #process: SupervisedProcess | undefined;
@@ -39,22 +42,32 @@ export class ProcessRunner implements ServerRunner {
   static async onFreePort(program: ServerProgram, host: ProcessHost): Promise<ProcessRunner> {
     for (let attempt = 1; ; attempt += 1) {
       const port = await host.ports.reserve();
-      const runner = new ProcessRunner(program, host, port);
+      const extraPorts: number[] = [];
+      while (extraPorts.length < (program.extraPorts ?? 0)) {
+        extraPorts.push(await host.ports.reserve());
+      }
+      const runner = new ProcessRunner(program, host, port, extraPorts);
       try {
         await runner.start();
         return runner;
       } catch (error) {
-        host.ports.release(port);
+        for (const unused of [port, ...extraPorts]) host.ports.release(unused);
         const taken = error instanceof TestingError && lostPort.test(error.message);
         if (!taken || attempt === portAttempts) throw error;
       }
     }
   }
 
-  private constructor(program: ServerProgram, host: ProcessHost, port: number) {
+  private constructor(
+    program: ServerProgram,
+    host: ProcessHost,
+    port: number,
+    extraPorts: readonly number[],
+  ) {
     this.#program = program;
     this.#host = host;
     this.port = port;
+    this.#extraPorts = extraPorts;
   }
 
   get pid(): number | undefined {
@@ -71,7 +84,7 @@ export class ProcessRunner implements ServerRunner {
     const logStart = await sizeOf(log);
     const process = await this.#host.supervisor.spawn(
       file,
-      this.#program.argumentsFor(this.port),
+      this.#program.argumentsFor(this.port, this.#extraPorts),
       log,
     );
     this.#process = process;

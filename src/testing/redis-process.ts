@@ -1,8 +1,8 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loopback, type ProcessHost, ProcessRunner } from './process-runner.ts';
-import { answersRedis } from './readiness.ts';
-import { ServerHandle } from './server-handle.ts';
+import { answersRedis, type Probe } from './readiness.ts';
+import { RedisServerHandle } from './redis-server.ts';
 
 /**
  * Arguments that make a Redis keep what it acknowledged when its process is killed: each write
@@ -10,27 +10,48 @@ import { ServerHandle } from './server-handle.ts';
  */
 export const redisPersistence = ['--appendonly', 'yes', '--appendfsync', 'no', '--save', ''];
 
+/** Arguments without which a replica's first copy of the data begins only after five seconds. */
+export const replicationSettings = ['--repl-diskless-sync-delay', '0'];
+
+/** One Redis process to start. */
+export interface RedisProgram {
+  readonly name: string;
+  readonly kind?: 'redis' | 'sentinel';
+  /** The first text of the file in which the server itself keeps what changes while it runs. */
+  readonly config?: string;
+  /** More ports to reserve: a cluster node listens on a second one. */
+  readonly extraPorts?: number;
+  readonly probe?: Probe;
+  settings?(extraPorts: readonly number[]): readonly string[];
+}
+
 /** Starts one Redis process with an empty data folder of its own. */
-export async function startRedisProcess(file: string, host: ProcessHost): Promise<ServerHandle> {
-  const name = 'redis';
-  const folder = join(host.supervisor.folder, 'redis-data');
+export async function startRedisProcess(
+  file: string,
+  host: ProcessHost,
+  program: RedisProgram,
+): Promise<RedisServerHandle> {
+  const { name, config, kind = 'redis' } = program;
+  const folder = join(host.supervisor.folder, `${name}-data`);
   await mkdir(folder);
+  const configFile = join(folder, 'redis.conf');
+  if (config !== undefined) await writeFile(configFile, config);
   const runner = await ProcessRunner.onFreePort(
     {
       name,
       file,
-      log: join(host.supervisor.folder, 'redis.log'),
-      probe: answersRedis,
-      argumentsFor: (port) => [
+      log: join(host.supervisor.folder, `${name}.log`),
+      probe: program.probe ?? answersRedis,
+      extraPorts: program.extraPorts ?? 0,
+      argumentsFor: (port, extraPorts) => [
+        ...(config === undefined ? [] : [configFile]),
+        ...(kind === 'sentinel' ? ['--sentinel'] : []),
         ...['--port', `${port}`, '--bind', loopback, '--dir', folder],
-        ...redisPersistence,
+        ...(program.settings?.(extraPorts) ?? []),
+        ...(kind === 'sentinel' ? [] : redisPersistence),
       ],
     },
     host,
   );
-  const { port } = runner;
-  return new ServerHandle(
-    { name, host: loopback, port, url: `redis://${loopback}:${port}` },
-    runner,
-  );
+  return new RedisServerHandle({ name, host: loopback, port: runner.port }, runner, kind);
 }

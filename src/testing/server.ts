@@ -63,6 +63,21 @@ export interface MysqlServer extends LocalServer {
   readonly adminUrl: string;
 }
 
+/** What a Redis server is at the moment. */
+export type RedisRole = 'master' | 'replica' | 'sentinel';
+
+/** A Redis server, or a Sentinel that watches over Redis servers. */
+export interface RedisServer extends LocalServer {
+  readonly kind: 'redis' | 'sentinel';
+
+  /**
+   * Asks the server what it is; a failover changes it.
+   *
+   * @throws TestingError when the server does not answer within a second.
+   */
+  role(): Promise<RedisRole>;
+}
+
 /** The servers of one shard. */
 export interface LocalShard {
   readonly name: string;

@@ -51,7 +51,7 @@ export async function startShardServers<S extends MysqlServer>(
 
 /** Starts a server and tells the progress. */
 export async function told<S extends LocalServer>(
-  { progress }: ClusterPlan,
+  { progress }: Pick<ClusterPlan, 'progress'>,
   name: string,
   start: () => Promise<S>,
 ): Promise<S> {

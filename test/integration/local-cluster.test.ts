@@ -13,6 +13,7 @@ import {
 } from 'meridian/testing';
 import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { isAlive } from '../support/processes.ts';
 
 let cluster: LocalCluster<'eu-1' | 'us-1'>;
 const progress: string[] = [];
@@ -81,15 +82,6 @@ async function accepts({ host, port }: LocalServer): Promise<boolean> {
     return false;
   } finally {
     socket.destroy();
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    // A process that was killed and not yet collected by its parent has no command line.
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8') !== '';
-  } catch {
-    return false;
   }
 }
 

@@ -3,10 +3,11 @@ import type { MeridianEvent } from 'meridian';
 import { type Cache, type CacheOptions, createCache } from 'meridian/cache';
 import { type LocalCluster, startLocalCluster } from 'meridian/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
-import { encodeStored } from '../../src/cache/codec.ts';
+import { encodeEntry } from '../../src/cache/entry-text.ts';
 import { ReadThrough } from '../../src/cache/read-through.ts';
-import { redisKeys } from '../../src/cache/redis-keys.ts';
+import { valueKey } from '../../src/cache/redis-keys.ts';
 import { RedisRegions } from '../../src/cache/redis-regions.ts';
+import { cacheConfig } from '../support/read-through.ts';
 
 let cluster: LocalCluster;
 let redis: Redis;
@@ -33,8 +34,8 @@ afterEach(async () => {
   await Promise.all(caches.splice(0).map((cache) => cache.close()));
 });
 
-/** One process's cache. They all share one connection, which is open already. */
-function open<V>(options: Partial<CacheOptions<V>> = {}): Cache<V> {
+/** One process's cache, which is connected. */
+async function open<V>(options: Partial<CacheOptions<V>> = {}): Promise<Cache<V>> {
   const cache = createCache<V>({
     redis,
     namespace: 'test',
@@ -44,20 +45,28 @@ function open<V>(options: Partial<CacheOptions<V>> = {}): Cache<V> {
     ...options,
   });
   caches.push(cache as Cache<unknown>);
+  expect(await cache.ready()).toBe(true);
   return cache;
 }
 
 const leases = () => redis.keys('*:lease');
-const stored = (key: string) => redis.get(redisKeys('test', key).value);
+const stored = (key: string) => redis.get(valueKey('test', key));
 const faults = () => events.filter(({ type }) => type === 'cache-fault');
 const results = () => events.flatMap((event) => (event.type === 'cache' ? [event.result] : []));
 const noLease = () => vi.waitFor(async () => expect(await leases()).toEqual([]));
 
+/** What a host would store whose clock is a minute ahead. */
+async function storeFromAhead(key: string, value: string): Promise<void> {
+  const server = /run_id:(\w{16})/.exec(await redis.info('server'))?.[1] ?? '';
+  const times = { loadedAtMs: Date.now() + 60_000, freshMs: 60_000, loadMs: 1 };
+  const stamp = { schema: '', server, placement: '' };
+  await redis.set(valueKey('test', key), encodeEntry({ value, version: '', ...times }, stamp, 1e6));
+}
+
 it('an entry of a host whose clock is ahead does not outlive its invalidation', async () => {
-  const here = open<string>({ memoryTtlMs: 20 });
-  const there = open<string>({ memoryTtlMs: 20 });
-  const ahead = encodeStored({ value: 'old', storedAtMs: Date.now() + 60_000 }, '');
-  await redis.set(redisKeys('test', 'ada').value, ahead);
+  const here = await open<string>();
+  const there = await open<string>();
+  await storeFromAhead('ada', 'old');
   const load = vi.fn(async () => 'new');
   expect(await here.get('ada', load)).toBe('old');
   expect(load).not.toHaveBeenCalled();
@@ -67,16 +76,15 @@ it('an entry of a host whose clock is ahead does not outlive its invalidation', 
 });
 
 it('an entry of a host whose clock is ahead does not stand in for what Redis has no longer', async () => {
-  const here = open<string>({ memoryTtlMs: 0 });
-  const ahead = encodeStored({ value: 'old', storedAtMs: Date.now() + 60_000 }, '');
-  await redis.set(redisKeys('test', 'ada').value, ahead);
+  const here = await open<string>({ memory: false });
+  await storeFromAhead('ada', 'old');
   expect(await here.get('ada', async () => 'new')).toBe('old');
-  await redis.del(redisKeys('test', 'ada').value);
+  await redis.del(valueKey('test', 'ada'));
   expect(await here.get('ada', async () => 'new')).toBe('new');
 });
 
 it('a cache that trusts no memory is served by Redis, without loading', async () => {
-  const cache = open<number>({ memoryTtlMs: 0 });
+  const cache = await open<number>({ memory: false });
   const load = vi.fn(async () => 1);
   await cache.get('ada', load);
   await vi.waitFor(async () => expect(await stored('ada')).not.toBeNull());
@@ -86,7 +94,7 @@ it('a cache that trusts no memory is served by Redis, without loading', async ()
 });
 
 it('a cache that remembers no absence stores none, and leaves no lease', async () => {
-  const cache = open<number>({ negativeTtlMs: 0 });
+  const cache = await open<number>({ negativeTtlMs: 0 });
   for (let turn = 0; turn < 12; turn++) {
     expect(await cache.get(`nobody-${turn}`, async () => null)).toBeNull();
   }
@@ -98,11 +106,11 @@ it('a cache that remembers no absence stores none, and leaves no lease', async (
 });
 
 it('a load that fails gives its lease back, so that the next reader fills', async () => {
-  const failing = open<number>();
+  const failing = await open<number>();
   const own = new Error('the source is down');
   await expect(failing.get('ada', () => Promise.reject(own))).rejects.toBe(own);
   await noLease();
-  const next = open<number>();
+  const next = await open<number>();
   expect(await next.get('ada', async () => 2)).toBe(2);
   await vi.waitFor(async () => expect(await stored('ada')).not.toBeNull());
   expect(await leases()).toEqual([]);
@@ -110,23 +118,24 @@ it('a load that fails gives its lease back, so that the next reader fills', asyn
 });
 
 it('what a load keeps out leaves no entry and no lease', async () => {
-  const limits = { region: undefined, commandTimeoutMs: 2_000, farTimeoutMs: 2_000 };
-  const { stores } = new RedisRegions(redis, limits, (event) => events.push(event));
-  const life = { ttlMs: 60_000, staleMs: 0, negativeTtlMs: 60_000, memoryTtlMs: 60_000 };
-  const shape = { name: 'test', namespace: 'test', schema: '', decode: Number, maxEntries: 10 };
-  const cache = new ReadThrough<number>({ ...shape, ...life }, stores, () => {});
-  const loaded = await cache.getMany(
-    ['kept', 'out', 'absent'],
-    async (_, __, keepOut) => {
-      keepOut('out');
-      keepOut('absent');
-      return [1, 2, null];
-    },
-    undefined,
+  const times = { commandTimeoutMs: 2_000, farTimeoutMs: 2_000, maxGapMs: 1_000, leaseMs: 2_000 };
+  const limits = { region: undefined, ...times, maxEntryBytes: 1_000 };
+  const regions = new RedisRegions(redis, limits, (event) => events.push(event));
+  const cache = new ReadThrough<number>(
+    { ...cacheConfig, decode: Number },
+    regions.stores,
+    () => {},
   );
+  await regions.ready();
+  const loaded = await cache.getMany(['kept', 'out', 'absent'], async (_, { keepOut }) => {
+    keepOut('out');
+    keepOut('absent');
+    return [1, 2, null];
+  });
   expect(loaded).toEqual([1, 2, null]);
   await cache.close();
-  expect(await redis.keys('*')).toEqual([redisKeys('test', 'kept').value]);
+  regions.close();
+  expect(await redis.keys('*')).toEqual([valueKey('test', 'kept')]);
   expect(faults()).toEqual([]);
 });
 
@@ -143,7 +152,7 @@ it.each([
   ['refers to itself', circular],
   ['has a function', { name: 'Ada', greet: () => 'hello' }],
 ])('a value that %s is returned, although Redis can not hold it', async (_, value) => {
-  const cache = open<Unusual>();
+  const cache = await open<Unusual>();
   expect((await cache.get('ada', async () => value))?.name).toBe('Ada');
   await noLease();
   expect(await redis.keys('*')).toEqual([]);

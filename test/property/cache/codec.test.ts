@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
+import { deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeStored, encodeStored } from '../../../src/cache/codec.ts';
+import { packValue, unpackValue } from '../../../src/cache/codec.ts';
+import { decodeEntry, encodeEntry, type StoredEntry } from '../../../src/cache/entry-text.ts';
 import { copyUnfreezable, freezeDeep } from '../../../src/cache/frozen.ts';
 
 const leaf = fc.oneof(
@@ -26,39 +28,71 @@ const value = fc.letrec((tie) => ({
   set: fc.array(tie('any'), { maxLength: 3 }).map((items) => new Set(items)),
 })).any;
 
+const stamp = { schema: 'schema', server: 'server', placement: 'eu-1' };
+const entryOf = (given: unknown): StoredEntry => ({
+  value: given,
+  version: '7',
+  loadedAtMs: 1_234,
+  freshMs: 60_000,
+  loadMs: 5,
+});
+const copyOf = (given: unknown) => unpackValue(JSON.parse(JSON.stringify(packValue(given))));
+
 describe('what is stored in Redis', () => {
-  it('is read as it was, whatever it is', () => {
+  it('is read as it was, whatever it is, compressed or not', () => {
     fc.assert(
-      fc.property(value, fc.maxSafeNat(), (given, storedAtMs) => {
-        const text = encodeStored({ value: given, storedAtMs }, 'schema');
-        expectSame(decodeStored(text, 'schema'), { value: given, storedAtMs });
+      fc.property(value, fc.nat({ max: 200 }), (given, compressOver) => {
+        const text = encodeEntry(entryOf(given), stamp, compressOver);
+        expectSame(decodeEntry(text, stamp), entryOf(given));
       }),
       { numRuns: 2_000 },
     );
   });
 
   it('may be an invalid date', () => {
-    const text = encodeStored({ value: new Date(Number.NaN), storedAtMs: 1 }, 's');
-    expect(String(decodeStored(text, 's')?.value)).toBe('Invalid Date');
+    expect(String(copyOf(new Date(Number.NaN)))).toBe('Invalid Date');
   });
 
-  it('is a miss under another schema, and when it is anything else', () => {
-    const text = encodeStored({ value: 1, storedAtMs: 1 }, 'schema');
-    expect(decodeStored(text, 'other')).toBeUndefined();
+  it('takes less room when it is compressed', () => {
+    const long = entryOf('Lovelace '.repeat(1_000));
+    const [plain, packed] = [encodeEntry(long, stamp, 10_000), encodeEntry(long, stamp, 100)];
+    expect(packed.length).toBeLessThan(plain.length / 10);
+  });
+
+  it.each(['schema', 'server', 'placement'] as const)('is a miss under another %s', (field) => {
+    const text = encodeEntry(entryOf(1), stamp, 100);
+    expect(decodeEntry(text, { ...stamp, [field]: 'other' })).toBe(field);
+  });
+
+  it('is a miss when it is anything else', () => {
+    const text = encodeEntry(entryOf('Ada Lovelace'), stamp, 100);
     fc.assert(
       fc.property(fc.string(), fc.nat(), (garbage, at) => {
-        for (const spoilt of [garbage, `m1|schema|${garbage}`, `m1|schema|1|${garbage}`]) {
-          const read = decodeStored(spoilt, 'schema');
-          expect(read === undefined || Number.isSafeInteger(read.storedAtMs)).toBe(true);
+        const place = at % text.length;
+        for (const spoilt of [
+          garbage,
+          `m2|${garbage}`,
+          `m2||schema|server|eu-1|1|1|1|${garbage}`,
+          `m2||schema|server|eu-1|1|1|1|z|${garbage}`,
+          `m2||schema|server|eu-1|1|1|${garbage}|j|1`,
+        ]) {
+          const read = decodeEntry(spoilt, stamp);
+          expect(typeof read === 'string' || Number.isSafeInteger(read.loadedAtMs)).toBe(true);
         }
-        expect(() => decodeStored(text.slice(0, at % text.length), 'schema')).not.toThrow();
+        expect(() => decodeEntry(text.slice(0, place), stamp)).not.toThrow();
+        expect(() => decodeEntry(text.slice(0, place) + garbage, stamp)).not.toThrow();
       }),
     );
   });
 
+  it('does not unpack without end', () => {
+    const bomb = deflateRawSync(Buffer.alloc(300 * 1_024 * 1_024)).toString('base64');
+    expect(decodeEntry(`m2||schema|server|eu-1|1|1|1|z|${bomb}`, stamp)).toBe('garbage');
+  });
+
   it('can not be a function or a symbol', () => {
     for (const odd of [() => 1, Symbol('x'), { deep: [() => 1] }]) {
-      expect(() => encodeStored({ value: odd, storedAtMs: 1 }, 's')).toThrow(TypeError);
+      expect(() => packValue(odd)).toThrow(TypeError);
     }
   });
 });
@@ -67,7 +101,7 @@ describe('what is handed out of memory', () => {
   it('equals what was put in, and can not reach it', () => {
     fc.assert(
       fc.property(value, (given) => {
-        const twin = decodeStored(encodeStored({ value: given, storedAtMs: 1 }, 's'), 's')?.value;
+        const twin = copyOf(given);
         const { needsCopy } = freezeDeep(given);
         const handed = needsCopy ? copyUnfreezable(given) : given;
         expectSame(handed, twin);

@@ -8,7 +8,6 @@ async function withStaleEntry() {
     redis: false,
     namespace: 'test',
     ttlMs: 1,
-    memoryTtlMs: 1,
     staleMs: 60_000,
   });
   await cache.get('ada', async () => 'old');

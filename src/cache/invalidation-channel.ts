@@ -1,0 +1,161 @@
+import { randomBytes } from 'node:crypto';
+import type { Observer } from '../observability/events.ts';
+import type { RedisNode } from './redis-client.ts';
+import type { Trust } from './trust.ts';
+
+/** Told of a key that another process has invalidated. */
+export type OnInvalidated = (key: string) => void;
+
+export interface ChannelConfig {
+  readonly name: string;
+  readonly maxGapMs: number;
+  /** Beats that may stay without an answer. */
+  readonly patienceBeats: number;
+}
+
+/** Sends a message on a channel, over the connection that also sends the invalidations. */
+export type Publish = (channel: string, message: string) => Promise<unknown>;
+
+/** The channel of a namespace on one server: what a cluster passes on to the others is not heard. */
+export function channelName(namespace: string, server: string): string {
+  return `${namespace}:invalidated:${server}`;
+}
+
+/**
+ * Hears what other processes invalidate on one server. A server sends what it publishes to a
+ * listener in order, so a message of one's own that comes back says that all invalidations before it
+ * have come: until `maxGapMs` after such a beat was sent, nothing older than that can be missing.
+ */
+export class InvalidationChannel implements Trust {
+  trustedUntilMs = 0;
+  generation = 0;
+  readonly #listener: RedisNode;
+  readonly #config: ChannelConfig;
+  readonly #observe: Observer;
+  /** Tells this channel's own messages from others'. */
+  readonly #sender = randomBytes(12).toString('base64url');
+  readonly #beats = `meridian:beat:${this.#sender}`;
+  readonly #namespaces = new Map<string, OnInvalidated>();
+  readonly #waiting = new Set<() => void>();
+  #server: string | undefined;
+  /** Beats sent before prove nothing about the subscriptions of today. */
+  #listeningSinceMs = Number.POSITIVE_INFINITY;
+  /** Beats sent since one came back: time alone also passes when this process is busy. */
+  #unreturned = 0;
+
+  constructor(listener: RedisNode, config: ChannelConfig, observe: Observer) {
+    this.#listener = listener;
+    this.#config = config;
+    this.#observe = observe;
+    listener.on('message', (channel, message) => this.#onMessage(channel, message));
+    listener.on('ready', () => void this.#subscribe());
+    listener.on('close', () => this.#lose('the listening connection was closed'));
+  }
+
+  /** The generation of what is learned now; none while nothing is heard. */
+  get epoch(): number {
+    return performance.now() < this.#listeningSinceMs ? -1 : this.generation;
+  }
+
+  /** What tells those who listen on {@link channelName} to forget a key. */
+  messageOf(key: string): string {
+    return `${this.#sender} ${key}`;
+  }
+
+  /** Hears of a namespace's keys from now on. */
+  listen(namespace: string, onInvalidated: OnInvalidated): void {
+    this.#namespaces.set(namespace, onInvalidated);
+    this.#lose('another cache listens');
+    this.#subscribe();
+  }
+
+  /** The server is known: listens to it. */
+  open(server: string): void {
+    this.#server = server;
+    if (this.#listener.status === 'wait') {
+      this.#listener.connect().catch((error: Error) => this.#report(error.message));
+    }
+    void this.#subscribe();
+  }
+
+  /** The server is left. */
+  interrupt(reason: string): void {
+    this.#server = undefined;
+    this.#lose(reason);
+    this.#listener.stream?.destroy();
+  }
+
+  /** Sends a message round. Without one that comes back the channel is not trusted for long. */
+  beat(publish: Publish): void {
+    const now = performance.now();
+    if (now < this.#listeningSinceMs) return;
+    if (this.#unreturned++ >= this.#config.patienceBeats) {
+      this.#lose('no message came back');
+      this.#listener.stream?.destroy();
+      return;
+    }
+    void publish(this.#beats, String(now));
+  }
+
+  /** Resolves once the channel is trusted. */
+  trusted(): Promise<void> {
+    if (performance.now() < this.trustedUntilMs) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiting.add(resolve);
+    });
+  }
+
+  close(): void {
+    this.#lose('closed');
+    this.#listener.disconnect();
+  }
+
+  async #subscribe(): Promise<void> {
+    const server = this.#server;
+    if (server === undefined || this.#listener.status !== 'ready') return;
+    const channels = [...this.#namespaces.keys()].map((name) => channelName(name, server));
+    try {
+      await this.#listener.subscribe(this.#beats, ...channels);
+      if (server === this.#server && channels.length === this.#namespaces.size) {
+        this.#listeningSinceMs = performance.now();
+        this.#unreturned = 0;
+      }
+    } catch (error) {
+      this.#report(error instanceof Error ? error.message : String(error));
+      this.#listener.stream?.destroy();
+    }
+  }
+
+  #onMessage(channel: string, message: string): void {
+    if (channel === this.#beats) {
+      this.#onBeat(Number(message));
+      return;
+    }
+    const end = message.indexOf(' ');
+    // What this process invalidated, it forgot before it told anybody.
+    if (message.slice(0, end) === this.#sender) return;
+    const namespace = channel.slice(0, channel.lastIndexOf(':invalidated:'));
+    this.#namespaces.get(namespace)?.(message.slice(end + 1));
+  }
+
+  #onBeat(sentAtMs: number): void {
+    if (!(sentAtMs >= this.#listeningSinceMs)) return;
+    this.#unreturned = 0;
+    this.trustedUntilMs = Math.max(this.trustedUntilMs, sentAtMs + this.#config.maxGapMs);
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
+  }
+
+  /** Messages may be missing: what was in memory until now counts for nothing any more. */
+  #lose(reason: string): void {
+    this.#listeningSinceMs = Number.POSITIVE_INFINITY;
+    this.generation++;
+    if (this.trustedUntilMs === 0) return;
+    this.trustedUntilMs = 0;
+    this.#observe({ type: 'cache-gap', redis: this.#config.name, reason });
+  }
+
+  #report(message: string): void {
+    this.#observe({ type: 'cache-fault', operation: 'listen', message });
+  }
+}

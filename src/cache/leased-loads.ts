@@ -1,0 +1,228 @@
+import type { Observer } from '../observability/events.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import type { Flight } from './flight.ts';
+import { type Freshness, lifeOf } from './freshness.ts';
+import type { Loaded, Readings, RedisTier, Sourced } from './redis-tier.ts';
+import { alone, type Witness } from './trust.ts';
+
+/** What a load is told, and may tell. */
+export interface LoadCall {
+  readonly deadline: Deadline;
+  /** What it brings under this key, a value or its absence, must not be stored. */
+  keepOut(key: string): void;
+  /** Whether a copy that lags will do: the values have versions, and this one is not known to have changed. */
+  mayLag(key: string): boolean;
+}
+
+/** Loads the values of keys, in their order; null where the source has none. */
+export type LoadMany<V> = (
+  keys: readonly string[],
+  call: LoadCall,
+) => Promise<readonly (V | null)[]>;
+
+/** What a load brought for a key. */
+export interface Landing<V> {
+  readonly sourced: Sourced<V>;
+  /**
+   * When Redis stored it, milliseconds on the monotonic clock: no change acknowledged before can be
+   * missing in it. Undefined when it did not.
+   */
+  readonly stored?: Promise<number | undefined>;
+}
+
+/** The keys that a flight loads, and whom it tells of each. */
+export interface Journey<V> {
+  readonly flight: Flight;
+  readonly load: LoadMany<V>;
+  readonly freshness: Freshness;
+  /** What is found under this key, a value or its absence, must not be stored. */
+  keepOut(key: string): void;
+  /** Returns false when what Redis had is past its time. */
+  land(key: string, landing: Landing<V>): boolean;
+  fail(keys: readonly string[], error: unknown): void;
+}
+
+export interface LeasedLoadsConfig {
+  readonly name: string;
+  placementOf(key: string): string;
+}
+
+/** By key: the token of its lease, undefined when Redis can't give one, null when another has it. */
+type Leases = ReadonlyMap<string, string | null | undefined>;
+
+const firstPauseMs = 5;
+const longestPauseMs = 15;
+const renewalsPerLease = 3;
+
+const nothingRead = Promise.resolve({ found: new Map(), changed: new Set<string>() });
+
+const byOneself: Witness = { trust: alone, generation: alone.generation, youngUntilMs: 0 };
+
+/**
+ * Loads from the source, by one process at a time: under a lease in Redis. The others wait for the
+ * fill; when the holder takes too long, or dies, they load by themselves.
+ *
+ * Source: R. Nishtala et al., "Scaling Memcache at Facebook", NSDI 2013, section 3.2.1.
+ */
+export class LeasedLoads<V> {
+  readonly #redis: RedisTier<V> | undefined;
+  readonly #config: LeasedLoadsConfig;
+  readonly #observe: Observer;
+
+  constructor(redis: RedisTier<V> | undefined, config: LeasedLoadsConfig, observe: Observer) {
+    this.#redis = redis;
+    this.#config = config;
+    this.#observe = observe;
+  }
+
+  /** Who tells of a change of a key from now on. */
+  witness(key: string): Witness {
+    return this.#redis?.witness(key) ?? byOneself;
+  }
+
+  /** What Redis has. */
+  read(keys: readonly string[]): Promise<Readings<V>> {
+    return this.#redis?.read(keys, this.#config.placementOf) ?? nothingRead;
+  }
+
+  /** Loads keys, or waits for those that another process loads. Lands or fails each of them. */
+  async load(
+    keys: readonly string[],
+    journey: Journey<V>,
+    changed: ReadonlySet<string>,
+  ): Promise<void> {
+    const leases = await this.#leases(keys);
+    const held = keys.filter((key) => leases.get(key) === null);
+    await Promise.all([
+      this.#loadNow(free(leases), journey, changed),
+      held.length > 0 && this.#await(held, journey, changed),
+    ]);
+  }
+
+  /** Loads those keys anew that no other process loads, or has loaded of late. */
+  async refresh(keys: readonly string[], journey: Journey<V>): Promise<void> {
+    const { found, changed } = await this.read(keys);
+    const due = keys.filter((key) => {
+      const sourced = found.get(key);
+      return sourced === undefined || !journey.land(key, { sourced });
+    });
+    await this.#loadNow(free(await this.#leases(due)), journey, changed);
+  }
+
+  async #leases(keys: readonly string[]): Promise<Leases> {
+    const redis = this.#redis;
+    if (redis === undefined) return new Map(keys.map((key) => [key, undefined]));
+    const tokens = await Promise.all(keys.map((key) => redis.lease(key)));
+    return new Map(keys.map((key, index) => [key, tokens[index]]));
+  }
+
+  async #await(
+    keys: readonly string[],
+    journey: Journey<V>,
+    changed: ReadonlySet<string>,
+  ): Promise<void> {
+    const startedAtMs = performance.now();
+    const untilMs = startedAtMs + (this.#redis?.leaseMs ?? 0);
+    let waiting = keys;
+    let pauseMs = firstPauseMs;
+    try {
+      while (waiting.length > 0 && performance.now() < untilMs) {
+        await journey.flight.deadline.pause(pauseMs);
+        pauseMs = Math.min(pauseMs * 1.5, longestPauseMs);
+        const { found } = await this.read(waiting);
+        const landed = new Set(
+          [...found].flatMap(([key, sourced]) => (journey.land(key, { sourced }) ? key : [])),
+        );
+        const leases = await this.#leases(waiting.filter((key) => !landed.has(key)));
+        waiting = [...leases.keys()].filter((key) => leases.get(key) === null);
+        await this.#loadNow(free(leases), journey, changed);
+      }
+    } catch (error) {
+      journey.fail(waiting, error);
+      return;
+    } finally {
+      const durationMs = performance.now() - startedAtMs;
+      this.#observe({
+        type: 'cache-wait',
+        table: this.#config.name,
+        keys: keys.length,
+        durationMs,
+      });
+    }
+    await this.#loadNow(new Map(waiting.map((key) => [key, undefined])), journey, changed);
+  }
+
+  async #loadNow(leases: Leases, journey: Journey<V>, changed: ReadonlySet<string>): Promise<void> {
+    if (leases.size === 0) return;
+    const keys = [...leases.keys()];
+    const startedAtMs = performance.now();
+    // From before the load: what changes while it runs must be told to whoever keeps its result.
+    const witnesses = keys.map((key) => this.witness(key));
+    const renewal = this.#keep(leases);
+    const call: LoadCall = {
+      deadline: journey.flight.deadline,
+      keepOut: (key) => journey.keepOut(key),
+      mayLag: (key) => !changed.has(key) && (this.#redis?.knowsChanges(key) ?? false),
+    };
+    let values: readonly (V | null)[];
+    try {
+      values = await journey.load(keys, call);
+    } catch (error) {
+      for (const [key, token] of leases) if (token) this.#redis?.release(key, token);
+      this.#report(keys.length, startedAtMs, 'failed');
+      journey.fail(keys, error);
+      return;
+    } finally {
+      clearInterval(renewal);
+    }
+    this.#report(keys.length, startedAtMs, 'done');
+    const loadMs = performance.now() - startedAtMs;
+    for (const [index, key] of keys.entries()) {
+      const value = values[index] ?? null;
+      const { freshMs, errorMs } = lifeOf(value === null, journey.freshness);
+      const witness = witnesses[index] ?? byOneself;
+      const loaded = { value, loadedAtMs: startedAtMs, freshMs, loadMs };
+      const sourced = { ...loaded, witness, asOfMs: startedAtMs, isStored: false };
+      const token = leases.get(key);
+      if (!token) journey.land(key, { sourced });
+      else if (journey.flight.isFenced(key) || freshMs + errorMs <= loadMs) {
+        this.#redis?.release(key, token);
+        journey.land(key, { sourced });
+      } else {
+        const stored = this.#fill(key, token, loaded, freshMs + errorMs);
+        journey.land(key, { sourced, stored });
+      }
+    }
+  }
+
+  async #fill(
+    key: string,
+    token: string,
+    loaded: Loaded<V>,
+    lifeMs: number,
+  ): Promise<number | undefined> {
+    const sentAtMs = performance.now();
+    const placement = this.#config.placementOf(key);
+    const leftMs = lifeMs - loaded.loadMs;
+    const isStored = await this.#redis?.fill(key, token, loaded, { lifeMs: leftMs, placement });
+    return isStored ? sentAtMs : undefined;
+  }
+
+  #keep(leases: Leases): NodeJS.Timeout | undefined {
+    const redis = this.#redis;
+    if (redis === undefined) return undefined;
+    return setInterval(() => {
+      for (const [key, token] of leases) if (token) redis.renew(key, token);
+    }, redis.leaseMs / renewalsPerLease);
+  }
+
+  #report(keys: number, startedAtMs: number, outcome: 'done' | 'failed'): void {
+    const durationMs = performance.now() - startedAtMs;
+    this.#observe({ type: 'cache-load', table: this.#config.name, keys, durationMs, outcome });
+  }
+}
+
+/** Those that no other process has. */
+function free(leases: Leases): Leases {
+  return new Map([...leases].filter(([, token]) => token !== null));
+}

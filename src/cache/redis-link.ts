@@ -1,0 +1,212 @@
+import { UnavailableError } from '../errors/database-error.ts';
+import type { Observer } from '../observability/events.ts';
+import { Deadline } from '../resilience/deadline.ts';
+import { InvalidationChannel } from './invalidation-channel.ts';
+import { allScripts } from './lease-scripts.ts';
+import { openCommands, openListener, type RedisNode } from './redis-client.ts';
+
+export interface RedisLinkConfig {
+  /** What events call it. */
+  readonly name: string;
+  /** Milliseconds a command may take. */
+  readonly commandTimeoutMs: number;
+  /** Milliseconds that an invalidation by another process may go unnoticed. */
+  readonly maxGapMs: number;
+  /** Milliseconds that a server must be well again before it is believed. */
+  readonly settleMs: number;
+  /** Told each time that the server is not used any more. */
+  readonly onTrouble?: () => void;
+}
+
+const beatsPerGap = 4;
+/** A connection that is not ready by then is opened anew. */
+const openingMs = 1_500;
+/** What a server says that must not be asked now. */
+const unfit = /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|MOVED)/;
+
+/**
+ * The connection to one Redis server. It is used only while it answers: it asks the server several
+ * times in `maxGapMs` who it is, and once an answer is late, or the server is no master any more, it
+ * cuts the connection and opens another, so that a server that has been replaced meanwhile is not
+ * believed again. No command throws or waits past its time; what Redis can't answer is undefined.
+ */
+export class RedisLink {
+  /** Tells what others invalidate there, and whether all of it has arrived. */
+  readonly channel: InvalidationChannel;
+  readonly #client: RedisNode;
+  readonly #config: RedisLinkConfig;
+  readonly #observe: Observer;
+  readonly #running = new Set<Deadline>();
+  readonly #timer: NodeJS.Timeout;
+  #server: string | undefined;
+  #answeredUntilMs = 0;
+  /** The run that was used last. */
+  #known: string | undefined;
+  #knownSinceMs = 0;
+  #openingSinceMs = performance.now();
+  #isClosed = false;
+  /** Counts connections: what was begun on an earlier one must not be taken for this one's. */
+  #connection = 0;
+
+  /** @param template a client that says how to connect; it is left alone. */
+  constructor(template: RedisNode, config: RedisLinkConfig, observe: Observer) {
+    this.#config = config;
+    this.#observe = observe;
+    this.#client = openCommands(template, ({ message }) => this.#report('connection', message));
+    const listener = openListener(template, ({ message }) => this.#report('listen', message));
+    const patienceBeats = beatsPerGap;
+    this.channel = new InvalidationChannel(listener, { ...config, patienceBeats }, observe);
+    this.#client.on('ready', () => void this.#shakeHands());
+    this.#client.on('close', () => this.#fail('the connection was closed'));
+    this.#client.connect().catch(({ message }: Error) => this.#report('connection', message));
+    this.#timer = setInterval(() => this.#beat(), config.maxGapMs / beatsPerGap);
+    this.#timer.unref();
+  }
+
+  /** Names the run of the server that answers; undefined while none does. */
+  get server(): string | undefined {
+    return performance.now() < this.#answeredUntilMs ? this.#server : undefined;
+  }
+
+  /** Milliseconds for which this run of the server has been known; 0 while it is not used. */
+  get usedForMs(): number {
+    return this.server === undefined ? 0 : performance.now() - this.#knownSinceMs;
+  }
+
+  /** Runs a command, if the server is well. */
+  async run<T>(
+    operation: string,
+    command: (client: RedisNode) => Promise<T>,
+  ): Promise<T | undefined> {
+    return this.server === undefined ? undefined : this.#command(operation, command);
+  }
+
+  async #command<T>(
+    operation: string,
+    command: (client: RedisNode) => Promise<T>,
+  ): Promise<T | undefined> {
+    const deadline = new Deadline(this.#config.commandTimeoutMs);
+    this.#running.add(deadline);
+    try {
+      return await deadline.race(command(this.#client));
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#report(operation, message);
+      if (error === deadline.reason || unfit.test(message)) this.#fail(message);
+      return undefined;
+    } finally {
+      this.#running.delete(deadline);
+      deadline.end();
+    }
+  }
+
+  /** Resolves once the server is asked and what others invalidate is heard, with false once it is too late. */
+  async ready(patience: Deadline): Promise<boolean> {
+    try {
+      await patience.race(this.channel.trusted());
+      return true;
+    } catch {
+      // The patience is over; whoever waited goes on without Redis, and says so.
+      return false;
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    this.#forget('closed');
+    this.channel.close();
+    this.#client.disconnect();
+  }
+
+  /** Learns who the server is, and tells it the scripts. */
+  async #shakeHands(): Promise<void> {
+    const connection = ++this.#connection;
+    const patience = new Deadline(openingMs + this.#config.settleMs);
+    try {
+      const [info] = await patience.race(
+        Promise.all([
+          this.#client.info('server'),
+          ...allScripts.map(({ text }) => this.#client.script('LOAD', text)),
+        ]),
+      );
+      if (this.#config.settleMs > 0) await patience.pause(this.#config.settleMs);
+      const askedAtMs = performance.now();
+      const role = await patience.race(this.#client.role());
+      if (connection !== this.#connection) return;
+      const server = /run_id:(\w{1,16})/.exec(info)?.[1];
+      if (server === undefined) throw new TypeError('the server does not say its run_id');
+      if (!isMaster(role)) throw new UnavailableError('The server is not a master (any more).');
+      if (server !== this.#known) this.#knownSinceMs = performance.now();
+      this.#known = server;
+      this.#server = server;
+      this.#answeredUntilMs = askedAtMs + this.#config.maxGapMs;
+      this.#observe({ type: 'cache-link', redis: this.#config.name, state: 'up' });
+      this.channel.open(server);
+      this.#beat();
+    } catch (error) {
+      if (connection !== this.#connection) return;
+      this.#report('connection', error instanceof Error ? error.message : String(error));
+      this.#cut();
+    } finally {
+      patience.end();
+    }
+  }
+
+  #beat(): void {
+    const now = performance.now();
+    if (this.#server === undefined) {
+      // Hands are being shaken, which has a time of its own.
+      if (this.#client.status === 'ready') return;
+      if (now - this.#openingSinceMs > openingMs) this.#cut();
+      return;
+    }
+    const connection = this.#connection;
+    void this.#command('heartbeat', (client) => client.role()).then((role) => {
+      if (role === undefined || connection !== this.#connection) return;
+      if (isMaster(role)) this.#answeredUntilMs = now + this.#config.maxGapMs;
+      else this.#fail('the server is no master any more');
+    });
+    this.channel.beat((name, message) =>
+      this.#command('heartbeat', (client) => client.publish(name, message)),
+    );
+  }
+
+  /** What this connection said can't be relied upon from here on; another one is opened. */
+  #fail(reason: string): void {
+    if (this.#isClosed) return;
+    if (this.#server === undefined) {
+      this.#openingSinceMs = performance.now();
+      return;
+    }
+    this.#forget(reason);
+    this.#cut();
+  }
+
+  #forget(reason: string): void {
+    this.#connection++;
+    if (this.#server === undefined) return;
+    this.#server = undefined;
+    this.#answeredUntilMs = 0;
+    this.#observe({ type: 'cache-link', redis: this.#config.name, state: 'down', reason });
+    this.channel.interrupt(reason);
+    const gone = new UnavailableError(`Redis is left alone: ${reason}.`);
+    for (const deadline of [...this.#running]) deadline.cancel(gone);
+  }
+
+  /** Not by a polite end, for which a server that hangs would have to answer. */
+  #cut(): void {
+    this.#connection++;
+    this.#openingSinceMs = performance.now();
+    this.#client.stream?.destroy();
+    this.#config.onTrouble?.();
+  }
+
+  #report(operation: string, message: string): void {
+    this.#observe({ type: 'cache-fault', operation, message });
+  }
+}
+
+function isMaster(role: unknown): boolean {
+  return Array.isArray(role) && role[0] === 'master';
+}

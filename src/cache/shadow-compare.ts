@@ -1,0 +1,86 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Observer } from '../observability/events.ts';
+import { Deadline } from '../resilience/deadline.ts';
+import { Flight } from './flight.ts';
+import type { LoadMany } from './leased-loads.ts';
+import type { MemoryEntry } from './memory-store.ts';
+
+export interface ShadowConfig {
+  readonly name: string;
+  /** The part of the reads that are compared, 0 to 1. */
+  readonly rate: number;
+  /** Milliseconds within which an invalidation must have arrived. */
+  readonly maxGapMs: number;
+}
+
+const timeoutMs = 10_000;
+
+/**
+ * Compares values that were served with their source. One that differs is stale if nobody said so
+ * within the time in which everybody must have heard.
+ */
+export class ShadowCompare<V> {
+  readonly #config: ShadowConfig;
+  readonly #observe: Observer;
+  readonly #running = new Map<string, Flight>();
+  /** Reads of the sample that are yet to be compared. */
+  #owed = 0;
+
+  constructor(config: ShadowConfig, observe: Observer) {
+    this.#config = config;
+    this.#observe = observe;
+  }
+
+  /** Whether this read is one of the sample. Who says so must not answer it from memory alone. */
+  isDue(): boolean {
+    const isDue = this.#config.rate > 0 && Math.random() < this.#config.rate;
+    if (isDue) this.#owed++;
+    return isDue;
+  }
+
+  /** Compares what was served aside, if its read is one of the sample. One at a time for a key. */
+  sample(key: string, { value, loadedAtMs }: MemoryEntry<V>, load: LoadMany<V>): void {
+    if (this.#owed > 0) this.#owed--;
+    else if (this.#config.rate === 0 || Math.random() >= this.#config.rate) return;
+    if (!this.#running.has(key)) this.#compare(key, value, loadedAtMs, load);
+  }
+
+  /** The key was invalidated: a difference proves nothing any more. */
+  fence(key: string): void {
+    this.#running.get(key)?.fence(key);
+  }
+
+  #compare(key: string, served: V | null, loadedAtMs: number, load: LoadMany<V>): void {
+    const flight = new Flight();
+    this.#running.set(key, flight);
+    const ageMs = performance.now() - loadedAtMs;
+    this.#judge(key, served, flight, load)
+      .catch((error: unknown) => {
+        const message = error instanceof Error ? error.message : String(error);
+        this.#observe({ type: 'cache-fault', operation: 'shadow', message });
+        return 'failed' as const;
+      })
+      .then((outcome) => {
+        this.#running.delete(key);
+        this.#observe({ type: 'cache-shadow', table: this.#config.name, outcome, ageMs });
+      });
+  }
+
+  async #judge(
+    key: string,
+    served: V | null,
+    flight: Flight,
+    load: LoadMany<V>,
+  ): Promise<'same' | 'stale'> {
+    const patience = new Deadline(timeoutMs);
+    try {
+      const call = { deadline: patience, keepOut: () => {}, mayLag: () => false };
+      const [value] = await patience.race(load([key], call));
+      if (isDeepStrictEqual(value ?? null, served)) return 'same';
+      await patience.pause(this.#config.maxGapMs);
+      return flight.isFenced(key) ? 'same' : 'stale';
+    } finally {
+      patience.end();
+    }
+  }
+}

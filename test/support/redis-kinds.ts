@@ -1,0 +1,66 @@
+import { type LocalRedis, type RedisKind, startLocalRedis } from 'meridian/testing';
+import { afterAll, afterEach, beforeAll, describe } from 'vitest';
+import {
+  type IoredisClient,
+  type IoredisMajor,
+  ioredisMajors,
+  openIoredis,
+} from './redis-clients.ts';
+
+/** What a cache may stand on: nothing but memory, or servers of a kind by a major of ioredis. */
+export interface RedisGround {
+  readonly kind: 'memory' | RedisKind;
+  /** `undefined` for memory. */
+  readonly major: IoredisMajor | undefined;
+  /** The servers, with a replica for each master that can have one; started before the first test. */
+  servers(): LocalRedis;
+  /** What `createCache` takes as `redis`. Each call opens another client; closed after the test. */
+  open(): IoredisClient | false;
+}
+
+const kinds = ['standalone', 'sentinel', 'cluster'] as const;
+
+const variants = [
+  { title: 'in memory', kind: 'memory', major: undefined },
+  ...kinds.flatMap((kind) =>
+    ioredisMajors.map((major) => ({ title: `on ${kind}, ioredis ${major}`, kind, major })),
+  ),
+] as const;
+
+/** Defines the same tests for everything that a cache may stand on: seven times. */
+export function forEachRedisKind(define: (ground: RedisGround) => void): void {
+  for (const { title, kind, major } of variants) {
+    describe(title, () => {
+      let started: LocalRedis | undefined;
+      const clients: IoredisClient[] = [];
+      const servers = () => {
+        if (started) return started;
+        throw new Error(`no servers run ${title}`);
+      };
+
+      beforeAll(async () => {
+        if (kind !== 'memory') started = await start(kind);
+      });
+      afterEach(() => {
+        for (const client of clients.splice(0)) client.disconnect();
+      });
+      afterAll(() => started?.stop());
+
+      define({
+        kind,
+        major,
+        servers,
+        open() {
+          if (major === undefined) return false;
+          const client = openIoredis(major, servers());
+          clients.push(client);
+          return client;
+        },
+      });
+    });
+  }
+}
+
+function start(kind: RedisKind): Promise<LocalRedis> {
+  return kind === 'cluster' ? startLocalRedis({ kind, replicas: 1 }) : startLocalRedis({ kind });
+}
