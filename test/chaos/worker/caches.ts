@@ -16,16 +16,11 @@ export interface OpenCache {
 export function openCache(plan: CachePlan, lanes: RedisLanes, recorder: Recorder): OpenCache {
   const { name, memory, sabotage } = plan;
   const tally = { memory: 0, redis: 0, miss: 0, stale: 0 };
-  const { maxGapMs, ...options } = timing;
   const cache = createCache<Register>({
-    ...options,
-    redis: lanedRedis(lanes, sabotage).duplicate({
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 0,
-      autoResendUnfulfilledCommands: false,
-    }),
+    ...timing,
+    redis: lanedRedis(lanes, sabotage),
     namespace: name,
-    memoryTtlMs: memory ? maxGapMs : 0,
+    ...(memory ? {} : { memory: false }),
     observer: (event) => {
       if (event.type === 'cache' && event.result !== 'bypass') tally[event.result] += event.keys;
     },

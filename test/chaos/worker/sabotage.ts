@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Command, Redis } from 'ioredis';
 import { fillScript } from '../../../src/cache/lease-scripts.ts';
 
@@ -11,13 +10,12 @@ export type Sabotage = 'fence' | 'messages' | 'stamp';
 
 type Change = (command: Command) => void;
 
-const fillSha = createHash('sha1').update(fillScript).digest('hex');
 const fillAlways = `redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1`;
 
 const grantAndFill: Change = (command) => {
   const { name, args } = command;
   if (name === 'set') command.args = args.filter((arg) => arg !== 'NX');
-  if (name === 'evalsha' && args[0] === fillSha) {
+  if (name === 'evalsha' && args[0] === fillScript.sha) {
     command.name = 'eval';
     command.args = [fillAlways, ...args.slice(1)];
   }
