@@ -102,7 +102,7 @@ function medianOrNone(values: readonly (number | undefined)[]): number | undefin
   return known.length === 0 ? undefined : median(known);
 }
 
-function quantile(values: readonly number[], q: number): number | undefined {
+export function quantile(values: readonly number[], q: number): number | undefined {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
 }

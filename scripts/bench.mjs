@@ -1,9 +1,13 @@
 /** Builds the package, then runs the benchmarks that are named, or all of them. */
+import { ensurePeers } from './modules.mjs';
 import { main, must, run, tool } from './run.mjs';
 
 await main(async () => {
+  const args = process.argv.slice(2);
+  const names = args.filter((name) => !name.startsWith('-'));
+  if (names.length === 0 || names.includes('cache')) await ensurePeers();
   await must('Building', tool('tsup'), []);
-  const program = ['--import', 'tsx', 'bench/run.ts', ...process.argv.slice(2)];
+  const program = ['--import', 'tsx', 'bench/run.ts', ...args];
   // What users run is measured: the built package, not the sources that tests import.
   return run(process.execPath, program, { env: { TSX_TSCONFIG_PATH: 'bench/tsconfig.json' } });
 });

@@ -35,6 +35,17 @@ export class ClusterLinks implements RedisLinks {
     return address === undefined ? undefined : this.#links.get(address);
   }
 
+  groupsOf(keys: readonly string[]): readonly (readonly string[])[] {
+    const bySlot = new Map<number, string[]>();
+    for (const key of keys) {
+      const slot = clusterKeySlot(key);
+      const group = bySlot.get(slot);
+      if (group === undefined) bySlot.set(slot, [key]);
+      else group.push(key);
+    }
+    return [...bySlot.values()];
+  }
+
   listen(namespace: string, onInvalidated: OnInvalidated): void {
     this.#namespaces.set(namespace, onInvalidated);
     for (const { channel } of this.#links.values()) channel.listen(namespace, onInvalidated);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Observer } from '../observability/events.ts';
 import type { RedisNode } from './redis-client.ts';
+import { escapeKey, unescapeKey } from './redis-keys.ts';
 import type { Trust } from './trust.ts';
 
 /** Told of a key that another process has invalidated. */
@@ -11,6 +12,8 @@ export interface ChannelConfig {
   readonly maxGapMs: number;
   /** Beats that may stay without an answer. */
   readonly patienceBeats: number;
+  /** Told when what is published is heard from now on. */
+  onListening(): void;
 }
 
 /** Sends a message on a channel, over the connection that also sends the invalidations. */
@@ -59,7 +62,7 @@ export class InvalidationChannel implements Trust {
 
   /** What tells those who listen on {@link channelName} to forget a key. */
   messageOf(key: string): string {
-    return `${this.#sender} ${key}`;
+    return `${this.#sender} ${escapeKey(key)}`;
   }
 
   /** Hears of a namespace's keys from now on. */
@@ -119,6 +122,7 @@ export class InvalidationChannel implements Trust {
       if (server === this.#server && channels.length === this.#namespaces.size) {
         this.#listeningSinceMs = performance.now();
         this.#unreturned = 0;
+        this.#config.onListening();
       }
     } catch (error) {
       this.#report(error instanceof Error ? error.message : String(error));
@@ -135,7 +139,7 @@ export class InvalidationChannel implements Trust {
     // What this process invalidated, it forgot before it told anybody.
     if (message.slice(0, end) === this.#sender) return;
     const namespace = channel.slice(0, channel.lastIndexOf(':invalidated:'));
-    this.#namespaces.get(namespace)?.(message.slice(end + 1));
+    this.#namespaces.get(namespace)?.(unescapeKey(message.slice(end + 1)));
   }
 
   #onBeat(sentAtMs: number): void {

@@ -1,13 +1,14 @@
 /** What would end the hash tag early, and half characters, which two different keys would share. */
 const unfit = /[{}%\ud800-\udfff]/;
 const escaped = /[{}%]|\p{Surrogate}/gu;
+const inHex = /%([0-9a-f]{4})/g;
 
 /**
  * The Redis key of an entry. The whole key is one hash tag, so that a cluster keeps its lease on the
  * same node and a script may touch both.
  */
 export function valueKey(namespace: string, key: string): string {
-  return `${namespace}:{${unfit.test(key) ? key.replace(escaped, inHex) : key}}`;
+  return `${namespace}:{${escapeKey(key)}}`;
 }
 
 /** The key of the lease of an entry, by the entry's own. */
@@ -15,6 +16,17 @@ export function leaseKey(valueKey: string): string {
   return `${valueKey}:lease`;
 }
 
-function inHex(sign: string): string {
-  return `%${sign.charCodeAt(0).toString(16)}`;
+/** A key as text that Redis gives back as it was. */
+export function escapeKey(key: string): string {
+  // An empty hash tag would count for none.
+  if (key === '') return '%';
+  return unfit.test(key)
+    ? key.replace(escaped, (sign) => `%${sign.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    : key;
+}
+
+/** The key that {@link escapeKey} made text of. */
+export function unescapeKey(text: string): string {
+  if (text === '%') return '';
+  return text.replace(inHex, (_, code) => String.fromCharCode(Number.parseInt(code, 16)));
 }

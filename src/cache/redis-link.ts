@@ -54,8 +54,8 @@ export class RedisLink {
     this.#observe = observe;
     this.#client = openCommands(template, ({ message }) => this.#report('connection', message));
     const listener = openListener(template, ({ message }) => this.#report('listen', message));
-    const patienceBeats = beatsPerGap;
-    this.channel = new InvalidationChannel(listener, { ...config, patienceBeats }, observe);
+    const beating = { patienceBeats: beatsPerGap, onListening: () => this.#beatRound() };
+    this.channel = new InvalidationChannel(listener, { ...config, ...beating }, observe);
     this.#client.on('ready', () => void this.#shakeHands());
     this.#client.on('close', () => this.#fail('the connection was closed'));
     this.#client.connect().catch(({ message }: Error) => this.#report('connection', message));
@@ -167,6 +167,11 @@ export class RedisLink {
       if (isMaster(role)) this.#answeredUntilMs = now + this.#config.maxGapMs;
       else this.#fail('the server is no master any more');
     });
+    this.#beatRound();
+  }
+
+  /** Asks the listening connection for a sign of life, by way of the server. */
+  #beatRound(): void {
     this.channel.beat((name, message) =>
       this.#command('heartbeat', (client) => client.publish(name, message)),
     );

@@ -11,6 +11,8 @@ export type RedisLinksConfig = Omit<RedisLinkConfig, 'settleMs'>;
 export interface RedisLinks {
   /** The connection to the server that holds a key; undefined while none is known. */
   linkOf(key: string): RedisLink | undefined;
+  /** The keys of one server in groups that it lets one command name. */
+  groupsOf(keys: readonly string[]): readonly (readonly string[])[];
   /** Hears of what other processes invalidate in a namespace. */
   listen(namespace: string, onInvalidated: OnInvalidated): void;
   /** Resolves once all servers are used, or with false once it is too late. */
@@ -43,6 +45,10 @@ class SingleLink implements RedisLinks {
 
   linkOf(): RedisLink {
     return this.#link;
+  }
+
+  groupsOf(keys: readonly string[]): readonly (readonly string[])[] {
+    return [keys];
   }
 
   listen(namespace: string, onInvalidated: OnInvalidated): void {

@@ -182,8 +182,11 @@ export class RedisStore {
   async #send(link: RedisLink, keys: readonly string[]): Promise<Answer | undefined> {
     const asked = this.#ask(link);
     if (asked === undefined) return undefined;
-    const texts = await link.run('get', (client) => client.mget(...keys));
-    if (texts !== undefined) return { texts, asked };
+    const groups = this.#links.groupsOf(keys);
+    const found = await link.run('get', (client) =>
+      Promise.all(groups.map((group) => client.mget(...group))),
+    );
+    if (found !== undefined) return { texts: inOrder(keys, groups, found), asked };
     if (this.#suspects.size > mostSuspects) this.#suspects.clear();
     for (const key of keys) this.#suspects.add(key);
     return undefined;
@@ -232,4 +235,17 @@ export class RedisStore {
       }
     });
   }
+}
+
+/** What was found for each key. */
+function inOrder(
+  keys: readonly string[],
+  groups: readonly (readonly string[])[],
+  found: readonly (readonly (string | null)[])[],
+): readonly (string | null)[] {
+  if (groups.length === 1) return found[0] ?? [];
+  const byKey = new Map(
+    groups.flatMap((group, index) => group.map((key, at) => [key, found[index]?.[at] ?? null])),
+  );
+  return keys.map((key) => byKey.get(key) ?? null);
 }
