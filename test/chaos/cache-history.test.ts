@@ -9,7 +9,12 @@ const durationMs = Number(process.env.MERIDIAN_HISTORY_MS ?? 12_000);
 const seed = Number(process.env.MERIDIAN_SEED ?? Math.floor(Math.random() * 2 ** 32));
 
 /** The same caches, each with one fence taken out: without them the others' success says nothing. */
-const controls: readonly CachePlan[] = [{ name: 'no-fence', memory: false, sabotage: 'fence' }];
+const controls: readonly CachePlan[] = [
+  // Who hears of an invalidation does not store what was loaded before: a second fence.
+  { name: 'no-fence', memory: false, without: ['fence', 'messages'] },
+  { name: 'no-messages', memory: true, without: ['messages'] },
+  { name: 'no-stamp', memory: false, without: ['stamp'] },
+];
 
 let cluster: LocalCluster<'source'>;
 

@@ -24,8 +24,9 @@ export async function torment(
   const incidents: Incident[] = [];
   const note = (text: string) => incidents.push({ at: now(), text });
   const endMs = performance.now() + durationMs - lastQuietMs;
-  // Every kind once, in an order of chance, before any comes twice.
-  let due: Fault[] = [];
+  // Every kind once, in an order of chance, before any comes twice. The one that a short run must
+  // not do without is the first.
+  let due = faults.slice(0, 1);
   const draw = () => {
     if (due.length === 0) due = shuffled(faults, random);
     return due.splice(0, 1);

@@ -12,7 +12,7 @@ import type { RedisUnderTest } from './redis-under-test.ts';
 export function oneRedis(server: LocalServer): RedisUnderTest {
   return {
     openLanes: (worker) => Lanes.open(worker, server.url),
-    faults: [hangs(server), crashes(server), isRestored(server)],
+    faults: [isRestored(server), hangs(server), crashes(server)],
     clear: () => ask(server, (client) => client.flushall()).then(() => undefined),
   };
 }

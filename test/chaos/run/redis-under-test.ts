@@ -5,7 +5,7 @@ import type { Lanes } from './lanes.ts';
 export interface RedisUnderTest {
   /** Opens the two ways by which one worker reaches it. */
   openLanes(worker: string): Promise<Lanes>;
-  /** How its servers can fail. */
+  /** How its servers can fail, first the way that the stamps of its runs are for. */
   readonly faults: readonly Fault[];
   /** Empties it, so that one run finds nothing of another. */
   clear(): Promise<void>;

@@ -1,5 +1,5 @@
 import type { Contract } from '../model/history.ts';
-import type { Sabotage } from './sabotage.ts';
+import type { Fence } from './sabotage.ts';
 
 /** One of the caches that every worker opens, over the same Redis and source. */
 export interface CachePlan {
@@ -7,8 +7,8 @@ export interface CachePlan {
   readonly name: string;
   /** Whether processes keep values in memory. */
   readonly memory: boolean;
-  /** Which fence is taken out, so that the checker must find violations. */
-  readonly sabotage?: Sabotage;
+  /** The fences that are taken out, so that the checker must find violations. */
+  readonly without?: readonly Fence[];
 }
 
 export const timing = {

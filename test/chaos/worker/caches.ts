@@ -14,11 +14,11 @@ export interface OpenCache {
 }
 
 export function openCache(plan: CachePlan, lanes: RedisLanes, recorder: Recorder): OpenCache {
-  const { name, memory, sabotage } = plan;
+  const { name, memory, without = [] } = plan;
   const tally = { memory: 0, redis: 0, miss: 0, stale: 0 };
   const cache = createCache<Register>({
     ...timing,
-    redis: lanedRedis(lanes, sabotage),
+    redis: lanedRedis(lanes, without),
     namespace: name,
     ...(memory ? {} : { memory: false }),
     observer: (event) => {

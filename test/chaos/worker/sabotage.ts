@@ -2,11 +2,11 @@ import type { Command, Redis } from 'ioredis';
 import { fillScript } from '../../../src/cache/lease-scripts.ts';
 
 /**
- * A fence taken out between the cache and Redis. `fence`: every lease is granted and every fill
+ * A fence to take out between the cache and Redis. `fence`: every lease is granted and every fill
  * stored. `messages`: what others invalidate is not heard, though heartbeats are. `stamp`: each run
  * of the server says that it is the same one.
  */
-export type Sabotage = 'fence' | 'messages' | 'stamp';
+export type Fence = 'fence' | 'messages' | 'stamp';
 
 type Change = (command: Command) => void;
 
@@ -25,11 +25,12 @@ const sameRun: Change = (command) => {
   if (command.name !== 'info') return;
   const { resolve } = command;
   command.resolve = (reply: unknown) =>
-    resolve(typeof reply === 'string' ? reply.replace(/run_id:\w+/, 'run_id:theSame') : reply);
+    // As it came from the server: the client makes a string of it afterwards.
+    resolve(Buffer.from(String(reply).replace(/run_id:\w+/, 'run_id:theSame')));
 };
 
 /** Takes a fence out of one connection. It changes the client, not the cache: that has no hooks. */
-export function takeOut(fence: Sabotage, client: Redis): void {
+export function takeOut(fence: Fence, client: Redis): void {
   if (fence === 'messages') {
     const emit = client.emit.bind(client);
     const emitBeats: typeof emit = (event, ...given) => {
