@@ -1,6 +1,6 @@
 /**
- * The way into the repository: `npm run demo`, `test`, `check`, `bench` and `test:containers` come
- * here. Makes the machine ready (Node, node modules, servers), then runs the command.
+ * The way into the repository: `npm run demo`, `test`, `check`, `bench`, `test:chaos` and
+ * `test:containers` come here. Makes the machine ready (Node, node modules, servers), then runs the command.
  */
 import { ensureModules } from './modules.mjs';
 import { main, Obstacle, run } from './run.mjs';
@@ -9,6 +9,7 @@ import { ensureServers } from './servers.mjs';
 const commands = {
   demo: { servers: true, program: ['--import', 'tsx', 'demo/demo.ts'] },
   test: { servers: true, program: ['scripts/test.mjs'] },
+  'test:chaos': { servers: true, program: ['scripts/test-chaos.mjs'] },
   bench: { servers: true, program: ['scripts/bench.mjs'] },
   check: { servers: false, program: ['scripts/check.mjs'] },
   smoke: { servers: false, program: ['scripts/smoke.mjs'] },

@@ -128,7 +128,14 @@ export class ChaosConnection {
 
   async #bothClosed(): Promise<void> {
     const closed = [this.#client, this.#server].map(
-      (socket) => new Promise((resolve) => socket.once('close', resolve)),
+      (socket) =>
+        new Promise<void>((resolve) => {
+          socket.once('close', () => resolve());
+          // Node can't reset a connection whose end is on its way, and then never says 'close'.
+          socket.on('error', (error) => {
+            if ('syscall' in error && error.syscall === 'reset') resolve();
+          });
+        }),
     );
     await Promise.all(closed);
     this.#forget();

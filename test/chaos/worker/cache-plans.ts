@@ -1,0 +1,34 @@
+import type { Contract } from '../model/history.ts';
+import type { Fence } from './sabotage.ts';
+
+/** One of the caches that every worker opens, over the same Redis and source. */
+export interface CachePlan {
+  /** Also its namespace. */
+  readonly name: string;
+  /** Whether processes keep values in memory. */
+  readonly memory: boolean;
+  /** The fences that are taken out, so that the checker must find violations. */
+  readonly without?: readonly Fence[];
+}
+
+export const timing = {
+  ttlMs: 4_000,
+  staleMs: 1_000,
+  negativeTtlMs: 1_500,
+  maxGapMs: 400,
+  commandTimeoutMs: 100,
+};
+
+/** The caches that must keep their contract. */
+export const honest: readonly CachePlan[] = [
+  { name: 'memory', memory: true },
+  { name: 'direct', memory: false },
+];
+
+/** What the caches promise; those with a fence taken out are held to the same. */
+export function contractOf(caches: readonly CachePlan[]): Contract {
+  const pendingMs = timing.ttlMs + timing.staleMs;
+  return new Map(
+    caches.map(({ name, memory }) => [name, { doneMs: memory ? timing.maxGapMs : 0, pendingMs }]),
+  );
+}
