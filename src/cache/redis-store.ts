@@ -9,6 +9,7 @@ import {
   releaseScript,
   renewScript,
 } from './lease-scripts.ts';
+import { type Asked, type OnReading, type ReadBatch, ReadBatches } from './read-batches.ts';
 import type { RedisNode } from './redis-client.ts';
 import { leaseKey } from './redis-keys.ts';
 import type { RedisLink } from './redis-link.ts';
@@ -23,26 +24,12 @@ export interface RedisStoreConfig {
   readonly maxEntryBytes: number;
 }
 
-/** Told what is under a key; undefined when Redis can't tell. */
-export type OnReading = (text: string | null | undefined, asked: Asked) => void;
-
-/** A question put to a server. */
-export interface Asked {
-  readonly server: string;
-  readonly witness: Witness;
-  /** When it was sent. Milliseconds on the monotonic clock. */
-  readonly atMs: number;
-}
-
 /** A value to store by right of a lease. */
 export interface Fill {
   readonly text: string;
   readonly version: string;
   readonly lifeMs: number;
 }
-
-/** Reads that leave as one command. */
-type Batch = Map<string, OnReading[]>;
 
 /** Keys that were asked for when a server was late: at most so many are remembered. */
 const mostSuspects = 10_000;
@@ -54,7 +41,7 @@ const mostSuspects = 10_000;
 export class RedisStore {
   readonly #links: RedisLinks;
   readonly config: RedisStoreConfig;
-  readonly #batches = new Map<RedisLink, Batch>();
+  readonly #batches = new ReadBatches((link, batch) => this.#send(link, batch));
   /** One of them may be a value so long that fetching it takes all the time that a command has. */
   readonly #suspects = new Set<string>();
 
@@ -95,10 +82,7 @@ export class RedisStore {
     else if (this.#suspects.size > 0 && this.#suspects.has(key)) {
       void this.#readBounded(key, link, onReading);
     } else {
-      const batch = this.#batches.get(link) ?? this.#openBatch(link);
-      const others = batch.get(key);
-      if (others === undefined) batch.set(key, [onReading]);
-      else others.push(onReading);
+      this.#batches.add(link, key, onReading);
     }
   }
 
@@ -157,19 +141,9 @@ export class RedisStore {
     return (await this.#script(key, 'invalidate', invalidateScript, keys, args)) !== undefined;
   }
 
-  #openBatch(link: RedisLink): Batch {
-    const batch: Batch = new Map();
-    this.#batches.set(link, batch);
-    process.nextTick(() => {
-      this.#batches.delete(link);
-      void this.#send(link, batch);
-    });
-    return batch;
-  }
-
-  async #send(link: RedisLink, batch: Batch): Promise<void> {
+  async #send(link: RedisLink, batch: ReadBatch): Promise<void> {
     const asked = this.#ask(link);
-    const groups = this.#links.groupsOf([...batch.keys()]);
+    const groups = this.#links.groupsOf(batch.keys());
     const found = await link.run('get', (client) => readGroups(client, groups));
     if (found === undefined) {
       if (this.#suspects.size > mostSuspects) this.#suspects.clear();
@@ -177,9 +151,7 @@ export class RedisStore {
     }
     for (const [index, keys] of groups.entries()) {
       const texts = found?.[index];
-      for (let at = 0; at < keys.length; at++) {
-        for (const onReading of batch.get(keys[at] ?? '') ?? []) onReading(texts?.[at], asked);
-      }
+      for (const [at, key] of keys.entries()) batch.answer(key, texts?.[at], asked);
     }
   }
 
@@ -197,6 +169,7 @@ export class RedisStore {
       server: link?.server ?? '',
       witness: this.#witnessOf(link),
       atMs: performance.now(),
+      wallMs: Date.now(),
     };
   }
 
@@ -231,6 +204,7 @@ const nobody: Asked = {
   server: '',
   witness: { trust: untold, generation: -1, youngUntilMs: 0 },
   atMs: 0,
+  wallMs: 0,
 };
 
 function readGroups(

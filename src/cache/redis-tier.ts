@@ -4,9 +4,10 @@ import { decodeEntry, encodeEntry, type StampText, stampText } from './entry-tex
 import type { OnInvalidated } from './invalidation-channel.ts';
 import { InvalidationQueue } from './invalidation-queue.ts';
 import { changedMark } from './lease-scripts.ts';
+import type { Asked } from './read-batches.ts';
 import { valueKey } from './redis-keys.ts';
 import type { RedisStores } from './redis-regions.ts';
-import type { Asked, RedisStore } from './redis-store.ts';
+import type { RedisStore } from './redis-store.ts';
 import type { Witness } from './trust.ts';
 
 export interface RedisTierConfig<V> {
@@ -230,7 +231,8 @@ export class RedisTier<V> {
     }
     return {
       value,
-      loadedAtMs: fromWallClock(stored.loadedAtMs),
+      // The writer's clock may be ahead; nothing was loaded in the future.
+      loadedAtMs: asked.atMs - Math.max(0, asked.wallMs - stored.loadedAtMs),
       freshMs: stored.freshMs,
       loadMs: stored.loadMs,
       witness: asked.witness,
@@ -267,9 +269,4 @@ const unreadable = {
 
 function toWallClock(monotonicMs: number): number {
   return Date.now() - (performance.now() - monotonicMs);
-}
-
-/** A writer's clock may be ahead; nothing was loaded in the future. */
-function fromWallClock(wallMs: number): number {
-  return performance.now() - Math.max(0, Date.now() - wallMs);
 }
