@@ -81,8 +81,8 @@ export function decodeEntry(text: string, stamp: StampText): StoredEntry | Unrea
   try {
     const json = text[kindAt] === 'z' ? inflate(body) : body;
     const parsed: unknown = JSON.parse(json);
-    // Most rows hold nothing that JSON lacks.
-    const value = json.includes('"$"') ? unpackValue(parsed) : parsed;
+    // Most rows hold nothing that JSON lacks, and no such sign either, which is found much sooner.
+    const value = json.includes('$') && json.includes('"$"') ? unpackValue(parsed) : parsed;
     return { value, version: text.slice(versionAt, stampAt - 1), loadedAtMs, freshMs, loadMs };
   } catch {
     // Whoever stored this meant something else; to the reader it is a miss, and reported as one.

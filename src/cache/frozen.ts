@@ -2,22 +2,25 @@
  * Freezes a value through and through, so that callers who share it can't change each other's.
  * Returns whether it holds something that can't be frozen: then each hit gets a copy.
  */
-export function freezeDeep(value: unknown, seen?: Set<unknown>): { readonly needsCopy: boolean } {
+export function freezeDeep(
+  value: unknown,
+  depth = 0,
+  seen?: Set<unknown>,
+): { readonly needsCopy: boolean } {
   if (typeof value !== 'object' || value === null || seen?.has(value)) return shared;
   if (isUnfreezable(value)) return copied;
   Object.freeze(value);
-  // What holds no other objects, as most rows, can hold no circle.
-  let around = seen;
+  // What is deeper than a row may go round in a circle.
+  const around = depth < flatDepth ? undefined : (seen ?? new Set()).add(value);
   let answer = shared;
   for (const item of Object.values(value)) {
     if (typeof item !== 'object' || item === null) continue;
-    around ??= new Set();
-    around.add(value);
-    if (freezeDeep(item, around).needsCopy) answer = copied;
+    if (freezeDeep(item, depth + 1, around).needsCopy) answer = copied;
   }
   return answer;
 }
 
+const flatDepth = 4;
 const shared = { needsCopy: false };
 const copied = { needsCopy: true };
 
