@@ -35,7 +35,7 @@ export class HotKeys {
     return [...this.#hot.values()].sort((a, b) => b.share - a.share);
   }
 
-  /** Counts a read. O(1) but for one in 32, which is O(64). */
+  /** Counts a read. O(1) but for about one in 32, which is O(64). */
   count(key: string): void {
     if (--this.#untilSample === 0) this.#sample(key);
   }
@@ -46,7 +46,8 @@ export class HotKeys {
   }
 
   #sample(key: string): void {
-    this.#untilSample = readsPerSample;
+    // At random, or reads that come in turns would be missed or counted double.
+    this.#untilSample = 1 + Math.floor(2 * readsPerSample * Math.random());
     const count = this.#counts.get(key);
     if (count !== undefined) this.#counts.set(key, count + 1);
     else if (this.#counts.size < counters) this.#counts.set(key, 1);

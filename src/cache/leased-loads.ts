@@ -127,15 +127,17 @@ export class LeasedLoads<V> {
     const redis = this.#redis;
     const free = new Map<string, string | undefined>();
     const held = new Map<string, Gap>();
-    await Promise.all(
-      [...missing].map(async ([key, gap]) => {
-        const lease = await redis?.lease(key, gap, this.#config.placementOf(key));
-        if (lease === undefined || lease.kind === 'alone') free.set(key, undefined);
-        else if (lease.kind === 'granted') free.set(key, lease.token);
-        else if (lease.kind !== 'found') held.set(key, gap);
-        else if (!journey.land(key, lease)) held.set(key, 'unusable');
-      }),
+    const asked = [...missing];
+    const leases = await Promise.all(
+      asked.map(([key, gap]) => redis?.lease(key, gap, this.#config.placementOf(key))),
     );
+    for (const [index, [key, gap]] of asked.entries()) {
+      const lease = leases[index];
+      if (lease === undefined || lease.kind === 'alone') free.set(key, undefined);
+      else if (lease.kind === 'granted') free.set(key, lease.token);
+      else if (lease.kind !== 'found') held.set(key, gap);
+      else if (!journey.land(key, lease)) held.set(key, 'unusable');
+    }
     return { free, held };
   }
 

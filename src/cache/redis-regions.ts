@@ -1,7 +1,8 @@
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/deadline.ts';
+import { openLinks } from './open-links.ts';
 import { isClient, type RedisClient } from './redis-client.ts';
-import { openLinks, type RedisLinks } from './redis-links.ts';
+import type { RedisLinks } from './redis-links.ts';
 import { RedisStore } from './redis-store.ts';
 
 /** A Redis, one for each region by the region's name, or none. */

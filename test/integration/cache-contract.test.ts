@@ -25,7 +25,7 @@ forEachRedisKind((ground) => {
       redis: ground.open(),
       namespace,
       ttlMs: 60_000,
-      maxGapMs: 400,
+      maxGapMs: 200,
       commandTimeoutMs: 2_000,
       observer: (event) => events.push(event),
       ...options,
@@ -35,6 +35,7 @@ forEachRedisKind((ground) => {
     return cache;
   }
 
+  const soon = <T>(what: () => T) => vi.waitFor(what, { interval: 3, timeout: 5_000 });
   const hasRedis = ground.kind !== 'memory';
   const faults = () => events.filter(({ type }) => type === 'cache-fault');
   const loads = () => events.filter(({ type }) => type === 'cache-load').length;
@@ -45,7 +46,7 @@ forEachRedisKind((ground) => {
     return client;
   };
   const isStored = (key: string) =>
-    vi.waitFor(async () =>
+    soon(async () =>
       expect(await raw().get(valueKey(namespace, key))).toMatch(/^m2\|\d*\|[^|]*\|\w{16}\|/),
     );
 
@@ -125,14 +126,19 @@ forEachRedisKind((ground) => {
 
   it('forgets what is invalidated, also while it is loaded', async () => {
     const cache = await open<string>();
+    let current = '';
+    const load = async () => {
+      const read = current;
+      await pause(3);
+      return read;
+    };
     for (let round = 0; round < 20; round++) {
-      const before = cache.get('ada', async () => {
-        await pause(3);
-        return 'old';
-      });
+      current = 'old';
+      const before = cache.get('ada', load);
       await pause(round % 4);
+      current = `new ${round}`;
       expect(await cache.invalidate('ada')).toBe('done');
-      expect(await cache.get('ada', async () => `new ${round}`)).toBe(`new ${round}`);
+      expect(await cache.get('ada', load)).toBe(`new ${round}`);
       await before;
       expect(await cache.get('ada', async () => 'newer')).toBe(`new ${round}`);
       await cache.invalidate('ada');
@@ -160,7 +166,7 @@ forEachRedisKind((ground) => {
       ttlMs: 1,
     });
     await cache.get('old', async () => 'Ada');
-    await vi.waitFor(() => expect(cache.peek('old')).toBeUndefined());
+    await soon(() => expect(cache.peek('old')).toBeUndefined());
     let end: () => void = () => {};
     const ended = new Promise<void>((resolve) => {
       end = resolve;
@@ -174,7 +180,7 @@ forEachRedisKind((ground) => {
       return 'loaded';
     };
     const admitted = ['a', 'b', 'c'].map((key) => cache.get(key, load));
-    await vi.waitFor(() => expect(running).toBe(2));
+    await soon(() => expect(running).toBe(2));
     await pause(20);
     await expect(cache.get('d', load)).rejects.toMatchObject({ code: 'MERIDIAN_OVERLOAD' });
     expect(await cache.get('old', load)).toBe('Ada');
@@ -186,8 +192,8 @@ forEachRedisKind((ground) => {
   it('serves an old value while a new one loads, within staleMs', async () => {
     const cache = await open<string>({ ttlMs: 20, staleMs: 60_000 });
     await cache.get('ada', async () => 'old');
-    await vi.waitFor(() => expect(cache.peek('ada')).toBeUndefined());
-    await vi.waitFor(async () => expect(await cache.get('ada', async () => 'new')).toBe('new'));
+    await soon(() => expect(cache.peek('ada')).toBeUndefined());
+    await soon(async () => expect(await cache.get('ada', async () => 'new')).toBe('new'));
   });
 
   it('loads anew what is older than a caller wants', async () => {
@@ -204,7 +210,7 @@ forEachRedisKind((ground) => {
   it('gives what one call loads the life that it asks for', async () => {
     const cache = await open<number>();
     await cache.get('ada', async () => 1, { ttlMs: 5 });
-    await vi.waitFor(async () => expect(await cache.get('ada', async () => 2)).toBe(2));
+    await soon(async () => expect(await cache.get('ada', async () => 2)).toBe(2));
     await expect(cache.get('ada', async () => 3, { ttlMs: -1 })).rejects.toThrow('ttlMs');
   });
 
@@ -228,7 +234,7 @@ forEachRedisKind((ground) => {
       expected,
     );
     await cache.invalidate(one);
-    await vi.waitFor(() => expect(reader.peek(one)).toBeUndefined());
+    await soon(() => expect(reader.peek(one)).toBeUndefined());
     expect(reader.peek(other)).toBe(JSON.stringify(other));
     expect(faults()).toEqual([]);
   });
@@ -258,7 +264,7 @@ forEachRedisKind((ground) => {
       await there.get('ada', async () => round);
       expect(await here.invalidate('ada')).toBe('done');
       expect(here.peek('ada')).toBeUndefined();
-      await vi.waitFor(() => expect(there.peek('ada')).toBeUndefined());
+      await soon(() => expect(there.peek('ada')).toBeUndefined());
     }
   });
 
@@ -266,6 +272,7 @@ forEachRedisKind((ground) => {
     const writer = await open<number>({ memory: false });
     const reader = await open<number>({ memory: false });
     let current = 0;
+    let acknowledged = 0;
     const load = async () => {
       const read = current;
       await pause(Math.random() * 3);
@@ -274,17 +281,16 @@ forEachRedisKind((ground) => {
     let isOver = false;
     const readers = Array.from({ length: 8 }, async () => {
       while (!isOver) {
-        const least = current;
+        const least = acknowledged;
         expect(await reader.get('ada', load)).toBeGreaterThanOrEqual(least);
       }
     });
     for (let round = 1; round <= 200; round++) {
       await pause(1);
-      // Changed first, invalidated then, acknowledged last: a reader may count on what is acknowledged.
-      const next = round;
-      const told = { value: next };
-      current = told.value;
+      // Changed first, invalidated then, acknowledged last.
+      current = round;
       expect(await writer.invalidate('ada')).toBe('done');
+      acknowledged = round;
     }
     isOver = true;
     await Promise.all(readers);
@@ -303,25 +309,22 @@ forEachRedisKind((ground) => {
   });
 
   it('loads by itself what another process takes too long to load', async () => {
-    const [dead, waiting] = [
-      await open<string>({ leaseMs: 300 }),
-      await open<string>({ leaseMs: 300 }),
-    ];
+    const leaseMs = 200;
+    const [dead, waiting] = [await open<string>({ leaseMs }), await open<string>({ leaseMs })];
+    const gone = new AbortController();
     const hanging = dead.get(
       'ada',
       async ({ signal }) => {
-        await pause(5_000, undefined, { signal });
+        await pause(60_000, undefined, { signal });
         return 'late';
       },
-      { timeoutMs: 1_500 },
+      { signal: gone.signal },
     );
-    const failed = expect(hanging).rejects.toMatchObject({ code: 'MERIDIAN_TIMEOUT' });
-    await vi.waitFor(async () =>
-      expect(await raw().exists(`${valueKey(namespace, 'ada')}:lease`)).toBe(1),
-    );
-    const from = performance.now();
+    const failed = expect(hanging).rejects.toMatchObject({ code: 'MERIDIAN_ABORTED' });
+    const lease = `${valueKey(namespace, 'ada')}:lease`;
+    await soon(async () => expect(await raw().exists(lease)).toBe(1));
     expect(await waiting.get('ada', async () => 'own')).toBe('own');
-    expect(performance.now() - from).toBeLessThan(1_400);
+    gone.abort();
     await failed;
   });
 
@@ -393,15 +396,6 @@ forEachRedisKind((ground) => {
     expect(await quick.get('ada', async () => null)).toEqual({ version: 10 });
   });
 
-  it('hot keys are found', async () => {
-    const cache = await open<number>();
-    for (let round = 0; round < 60_000; round++)
-      await cache.get(round % 2 ? 'hot' : `${round % 999}`, async () => 1);
-    expect(cache.hotKeys()[0]).toMatchObject({ key: 'hot' });
-    expect(cache.hotKeys()[0]?.share).toBeGreaterThan(0.4);
-    expect(events).toContainEqual(expect.objectContaining({ type: 'cache-hot' }));
-  });
-
   it('what a comparison finds is reported', async () => {
     const cache = await open<number>({ shadowRate: 1, maxGapMs: 100 });
     await cache.get('same', async () => 1);
@@ -409,9 +403,9 @@ forEachRedisKind((ground) => {
     await cache.get('changed', async () => 1);
     const outcomes = () =>
       events.flatMap((event) => (event.type === 'cache-shadow' ? [event.outcome] : []));
-    await vi.waitFor(() => expect(outcomes()).toEqual(['same']));
+    await soon(() => expect(outcomes()).toEqual(['same']));
     await cache.get('changed', async () => 2);
-    await vi.waitFor(() => expect(outcomes().filter((one) => one === 'stale')).toHaveLength(1));
+    await soon(() => expect(outcomes().filter((one) => one === 'stale')).toHaveLength(1));
     expect(outcomes().filter((one) => one === 'same').length).toBeGreaterThan(0);
   });
 });

@@ -70,7 +70,7 @@ const mistakes: [at: string, to: unknown, path: string, message: RegExp][] = [
     /did you mean 'normalize'/,
   ],
   [`${table}/cache`, { ttlmS: 1 }, 'tables.transactions.cache', /did you mean 'ttlMs'/],
-  [`${table}/cache`, { ttlMs: 0 }, 'tables.transactions.cache.ttlMs', /at least 1/],
+  [`${table}/cache`, { ttlMs: 0 }, 'tables.transactions.cache.ttlMs', /from 1/],
 ];
 
 it.each(mistakes)('%s can not be %j', async (at, to, path, message) => {
