@@ -151,14 +151,21 @@ export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
     }
   }
 
+  function getOne(
+    key: string,
+    load: (call: LoaderCall) => Promise<V | null>,
+    options: CacheGetOptions | undefined,
+  ): Promise<V | null> {
+    const loader = () => gated(async (_, call) => [await load(call)]);
+    return options === undefined
+      ? readThrough.get(key, loader)
+      : asked(options, (call) => readThrough.get(key, loader, call));
+  }
+
   return {
     get(key, load, options) {
-      const loader = () => gated(async (_, call) => [await load(call)]);
-      if (options !== undefined) {
-        return asked(options, (call) => readThrough.get(key, loader, call));
-      }
-      const entry = readThrough.hit(key);
-      return entry === undefined ? readThrough.get(key, loader) : Promise.resolve(handOut(entry));
+      const entry = options === undefined ? readThrough.hit(key) : undefined;
+      return entry === undefined ? getOne(key, load, options) : Promise.resolve(handOut(entry));
     },
     getMany: (keys, loadMany, options = {}) =>
       asked(options, (call) => readThrough.getMany(keys, gated(loadMany), call)),

@@ -1,7 +1,7 @@
 /** One read of so many is counted: counting all would cost more than the reads. */
-const readsPerSample = 32;
+const readsPerSample = 128;
 const counters = 64;
-const samplesPerReview = 1_024;
+const samplesPerReview = 512;
 /** The part of the reads from which on a key is hot. */
 const hotShare = 0.01;
 const betaOfHot = 4;
@@ -35,7 +35,7 @@ export class HotKeys {
     return [...this.#hot.values()].sort((a, b) => b.share - a.share);
   }
 
-  /** Counts a read. O(1) but for about one in 32, which is O(64). */
+  /** Counts a read. O(1) but for about one in 128, which is O(64). */
   count(key: string): void {
     if (--this.#untilSample === 0) this.#sample(key);
   }
