@@ -1,5 +1,5 @@
 /** How many readings may share one look at the clock: it costs as much as finding an entry. */
-const readingsPerLook = 16;
+const readingsPerLook = 64;
 
 let readings = 0;
 let lookedAtMs = 0;

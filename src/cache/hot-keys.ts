@@ -24,6 +24,8 @@ export class HotKeys {
   #hot: ReadonlyMap<string, HotKey> = new Map();
   #untilSample = readsPerSample;
   #samples = 0;
+  /** No count is lower: the first one that is no higher may leave, without a look at the others. */
+  #least = 0;
 
   /** @param onChange told when other keys than before are hot. */
   constructor(onChange: (hot: readonly HotKey[]) => void) {
@@ -57,12 +59,16 @@ export class HotKeys {
 
   /** The least counted leaves its place and its count, which bounds the error. */
   #takeOver(key: string): void {
-    let least = '';
+    let leaving = '';
     let count = Number.POSITIVE_INFINITY;
     for (const [held, heldCount] of this.#counts) {
-      if (heldCount < count) [least, count] = [held, heldCount];
+      if (heldCount >= count) continue;
+      leaving = held;
+      count = heldCount;
+      if (count <= this.#least) break;
     }
-    this.#counts.delete(least);
+    this.#least = count;
+    this.#counts.delete(leaving);
     this.#counts.set(key, count + 1);
   }
 
@@ -77,6 +83,7 @@ export class HotKeys {
       this.#counts.set(key, count / 2);
     }
     this.#samples = total / 2;
+    this.#least = 0;
     const isChanged =
       hot.size !== this.#hot.size || [...hot.keys()].some((key) => !this.#hot.has(key));
     this.#hot = hot;
