@@ -17,7 +17,6 @@ export interface RedisNode {
   evalsha(sha: string, keyCount: number, ...args: string[]): Promise<unknown>;
   script(load: 'LOAD', script: string): Promise<unknown>;
   info(section: string): Promise<string>;
-  role(): Promise<unknown>;
   publish(channel: string, message: string): Promise<number>;
   subscribe(...channels: string[]): Promise<unknown>;
   duplicate(override: object): RedisNode;

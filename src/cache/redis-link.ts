@@ -45,6 +45,7 @@ export class RedisLink {
   #knownSinceMs = 0;
   #openingSinceMs = performance.now();
   #isClosed = false;
+  #tenure: string | undefined;
   /** Counts connections: what was begun on an earlier one must not be taken for this one's. */
   #connection = 0;
 
@@ -63,7 +64,11 @@ export class RedisLink {
     this.#timer.unref();
   }
 
-  /** Names the run of the server that answers; undefined while none does. */
+  /**
+   * Names the server that answers, in its present run and since it became a master; undefined while
+   * none does. What was written under another name may have missed invalidations: those that a server
+   * had not passed on when another took its place, and that came back with that one's data.
+   */
   get server(): string | undefined {
     return performance.now() < this.#answeredUntilMs ? this.#server : undefined;
   }
@@ -132,11 +137,14 @@ export class RedisLink {
       );
       if (this.#config.settleMs > 0) await patience.pause(this.#config.settleMs);
       const askedAtMs = performance.now();
-      const role = await patience.race(this.#client.role());
+      const replication = await patience.race(this.#client.info('replication'));
       if (connection !== this.#connection) return;
-      const server = /run_id:(\w{1,16})/.exec(info)?.[1];
-      if (server === undefined) throw new TypeError('the server does not say its run_id');
-      if (!isMaster(role)) throw new UnavailableError('The server is not a master (any more).');
+      const run = /run_id:(\w{8})/.exec(info)?.[1];
+      const tenure = tenureOf(replication);
+      if (run === undefined) throw new TypeError('the server does not say its run_id');
+      if (tenure === undefined) throw new UnavailableError('The server is no master (any more).');
+      this.#tenure = tenure;
+      const server = `${run}${tenure.slice(0, 8)}`;
       if (server !== this.#known) this.#knownSinceMs = performance.now();
       this.#known = server;
       this.#server = server;
@@ -162,10 +170,11 @@ export class RedisLink {
       return;
     }
     const connection = this.#connection;
-    void this.#command('heartbeat', (client) => client.role()).then((role) => {
-      if (role === undefined || connection !== this.#connection) return;
-      if (isMaster(role)) this.#answeredUntilMs = now + this.#config.maxGapMs;
-      else this.#fail('the server is no master any more');
+    void this.#command('heartbeat', (client) => client.info('replication')).then((replication) => {
+      if (replication === undefined || connection !== this.#connection) return;
+      if (tenureOf(replication) === this.#tenure) {
+        this.#answeredUntilMs = now + this.#config.maxGapMs;
+      } else this.#fail('the server is no master any more, or is one anew');
     });
     this.#beatRound();
   }
@@ -212,6 +221,9 @@ export class RedisLink {
   }
 }
 
-function isMaster(role: unknown): boolean {
-  return Array.isArray(role) && role[0] === 'master';
+/** Names the time since a server became a master; undefined when it is none. */
+function tenureOf(replication: string): string | undefined {
+  return /^role:master\r?$/m.test(replication)
+    ? /master_replid:(\w{8,})/.exec(replication)?.[1]
+    : undefined;
 }
