@@ -398,31 +398,24 @@ forEachRedisKind((ground) => {
 
   it('a server that is a master again revives nothing of the time before', async () => {
     const redis = ground.servers();
-    if (redis.kind === 'standalone') {
-      const [server] = redis.servers;
-      const cache = await open<string>({ memory: false });
-      await cache.get('ada', async () => 'old');
-      await isStored('ada');
-      const client = raw();
-      const kept = await client.get(valueKey(namespace, 'ada'));
-      await server?.kill();
-      await server?.restart();
-      await soon(async () => expect(await cache.invalidate('other')).toBe('done'));
-      await client.set(valueKey(namespace, 'ada'), kept ?? '');
-      expect(await cache.get('ada', async () => 'new')).toBe('new');
-      return;
-    }
     const cache = await open<string>({ memory: false });
     await cache.get('ada', async () => 'old');
     await isStored('ada');
     const name = valueKey(namespace, 'ada');
-    const first = await redis.master(name);
-    await redis.failover(name);
-    await redis.failover(name);
-    expect((await redis.master(name)).port).toBe(first.port);
-    await vi.waitFor(async () => expect(await cache.invalidate('ada-other')).toBe('done'), 20_000);
-    expect(await raw().get(name)).toMatch(/"old"/);
-    await vi.waitFor(async () => expect(await cache.get('ada', async () => 'new')).toBe('new'));
+    const kept = (await raw().get(name)) ?? '';
+    if (redis.kind === 'standalone') {
+      await redis.servers[0]?.kill();
+      await redis.servers[0]?.restart();
+    } else {
+      const first = await redis.master(name);
+      await redis.failover(name);
+      await redis.failover(name);
+      expect((await redis.master(name)).port).toBe(first.port);
+    }
+    await vi.waitFor(async () => expect(await cache.invalidate('ada')).toBe('done'), 20_000);
+    // As it comes back with the data of a server that had not heard of its invalidation.
+    await raw().set(name, kept);
+    expect(await cache.get('ada', async () => 'new')).toBe('new');
   }, 60_000);
 
   it('what a comparison finds is reported', async () => {
