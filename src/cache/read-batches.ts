@@ -19,27 +19,31 @@ export type SendReads = (link: RedisLink, batch: ReadBatch) => Promise<void>;
 
 /** Reads that leave as one command, by key. */
 export class ReadBatch {
-  readonly #readings = new Map<string, OnReading | OnReading[]>();
-
-  get size(): number {
-    return this.#readings.size;
-  }
-
-  keys(): string[] {
-    return [...this.#readings.keys()];
-  }
+  readonly keys: string[] = [];
+  readonly #places = new Map<string, number>();
+  readonly #readings: (OnReading | OnReading[])[] = [];
 
   add(key: string, onReading: OnReading): void {
-    const others = this.#readings.get(key);
-    if (others === undefined) this.#readings.set(key, onReading);
-    else if (typeof others === 'function') this.#readings.set(key, [others, onReading]);
-    else others.push(onReading);
+    const place = this.#places.get(key);
+    if (place === undefined) {
+      this.#places.set(key, this.keys.push(key) - 1);
+      this.#readings.push(onReading);
+      return;
+    }
+    const others = this.#readings[place];
+    if (typeof others === 'function') this.#readings[place] = [others, onReading];
+    else others?.push(onReading);
   }
 
-  answer(key: string, text: string | null | undefined, asked: Asked): void {
-    const readings = this.#readings.get(key);
+  /** Tells those who asked for a key, named by its place in `keys`. */
+  answer(place: number, text: string | null | undefined, asked: Asked): void {
+    const readings = this.#readings[place];
     if (typeof readings === 'function') readings(text, asked);
     else for (const onReading of readings ?? []) onReading(text, asked);
+  }
+
+  placeOf(key: string): number {
+    return this.#places.get(key) ?? -1;
   }
 }
 
@@ -80,7 +84,8 @@ export class ReadBatches {
       });
     }
     batch.add(key, onReading);
-    if (batch.size >= smallestHalf && batch.size >= lane.peak / 2) this.#leave(link, lane, batch);
+    const { length } = batch.keys;
+    if (length >= smallestHalf && length >= lane.peak / 2) this.#leave(link, lane, batch);
   }
 
   #laneOf(link: RedisLink): Lane {
@@ -94,11 +99,11 @@ export class ReadBatches {
 
   #leave(link: RedisLink, lane: Lane, batch: ReadBatch): void {
     lane.gathering = undefined;
-    const { size } = batch;
-    lane.outstanding += size;
+    const { length } = batch.keys;
+    lane.outstanding += length;
     lane.peak = Math.min(mostTogether, Math.max(lane.outstanding, lane.peak * forgetting));
     void this.#send(link, batch).finally(() => {
-      lane.outstanding -= size;
+      lane.outstanding -= length;
     });
   }
 }

@@ -1,5 +1,6 @@
 import type { MeridianEvent, Observer } from '../observability/events.ts';
 import { type CacheCall, isTooOld } from './cache-call.ts';
+import { coarseNow } from './coarse-clock.ts';
 import { Drops } from './drops.ts';
 import type { Flight } from './flight.ts';
 import { type HotKey, HotKeys } from './hot-keys.ts';
@@ -232,7 +233,7 @@ export class ReadThrough<V> {
     if (typeof found === 'string') return { gap: found };
     const made = this.#memory.entryOf(key, found);
     const entry = this.#drops.has(key, since) ? made : this.#memory.keep(key, made);
-    const nowMs = performance.now();
+    const nowMs = coarseNow();
     if (nowMs >= entry.staleUntilMs || isTooOld(entry, call, beganAtMs)) {
       return { gap: 'unusable', standIn: entry };
     }

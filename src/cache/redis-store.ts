@@ -143,15 +143,19 @@ export class RedisStore {
 
   async #send(link: RedisLink, batch: ReadBatch): Promise<void> {
     const asked = this.#ask(link);
-    const groups = this.#links.groupsOf(batch.keys());
+    const groups = this.#links.groupsOf(batch.keys);
     const found = await link.run('get', (client) => readGroups(client, groups));
     if (found === undefined) {
       if (this.#suspects.size > mostSuspects) this.#suspects.clear();
-      for (const key of batch.keys()) this.#suspects.add(key);
+      for (const key of batch.keys) this.#suspects.add(key);
     }
     for (const [index, keys] of groups.entries()) {
       const texts = found?.[index];
-      for (const [at, key] of keys.entries()) batch.answer(key, texts?.[at], asked);
+      // Most often there is one group, of all keys in their order.
+      const isWhole = keys === batch.keys;
+      for (let at = 0; at < keys.length; at++) {
+        batch.answer(isWhole ? at : batch.placeOf(keys[at] ?? ''), texts?.[at], asked);
+      }
     }
   }
 
