@@ -151,8 +151,8 @@ export class RedisTier<V> {
     const name = this.#name(key);
     const server = this.#store.serverOf(name);
     const version = this.#versionOf(value.value);
-    const text = server && this.#encode(value, version, server, placement);
-    if (text === undefined || this.#queue.has(key)) {
+    const text = server && version !== undefined && this.#encode(value, version, server, placement);
+    if (!text || version === undefined || this.#queue.has(key)) {
       this.release(key, token);
       return false;
     }
@@ -191,8 +191,14 @@ export class RedisTier<V> {
     return told.every((isDone) => isDone);
   }
 
-  #versionOf(value: V | null): string {
-    return value === null ? '' : (this.#config.versionOf?.(value) ?? '');
+  /** Undefined when the user's code can't tell: then nothing is stored. */
+  #versionOf(value: V | null): string | undefined {
+    try {
+      return value === null ? '' : (this.#config.versionOf?.(value) ?? '');
+    } catch (error) {
+      this.#report('encode', error instanceof Error ? error.message : String(error));
+      return undefined;
+    }
   }
 
   #encode(
@@ -224,7 +230,7 @@ export class RedisTier<V> {
       if (stored !== 'elsewhere') this.#report('decode', unreadable[stored]);
       return 'unusable';
     }
-    const value = stored.value === null ? null : this.#config.decode(stored.value);
+    const value = stored.value === null ? null : this.#check(stored.value);
     if (value === undefined) {
       this.#report('decode', 'not a value of this cache');
       return 'unusable';
@@ -239,6 +245,16 @@ export class RedisTier<V> {
       asOfMs: asked.atMs,
       isStored: true,
     };
+  }
+
+  /** Users' code, which may throw: what it can't take is a miss as well. */
+  #check(value: unknown): V | undefined {
+    try {
+      return this.#config.decode(value);
+    } catch (error) {
+      this.#report('decode', error instanceof Error ? error.message : String(error));
+      return undefined;
+    }
   }
 
   /** One a server and place, made once. */

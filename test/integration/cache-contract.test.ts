@@ -357,6 +357,26 @@ forEachRedisKind((ground) => {
     expect(faults().length).toBeGreaterThan(5);
   });
 
+  it('takes what its own code chokes on for a miss', async () => {
+    const decode = () => {
+      throw new Error('choked');
+    };
+    const [writer, reader] = [await open<string>(), await open<string>({ decode })];
+    await writer.getMany(['ada', 'grace'], async (keys) => [...keys]);
+    await Promise.all([isStored('ada'), isStored('grace')]);
+    expect(await reader.getMany(['ada', 'grace'], async () => ['a', 'g'])).toEqual(['a', 'g']);
+    expect(faults()).toContainEqual(expect.objectContaining({ message: 'choked' }));
+    const version = () => {
+      throw new Error('no version');
+    };
+    const versioned = await open<string>({ version });
+    expect(await versioned.get('alan', async () => 'Alan')).toBe('Alan');
+    await soon(async () =>
+      expect(await raw().exists(`${valueKey(namespace, 'alan')}:lease`)).toBe(0),
+    );
+    expect(await raw().get(valueKey(namespace, 'alan'))).toBeNull();
+  });
+
   it('keeps out of Redis what is too long for it, and reads no such thing', async () => {
     const cache = await open<string>({
       memory: false,
