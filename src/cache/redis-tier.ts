@@ -195,8 +195,8 @@ export class RedisTier<V> {
   #versionOf(value: V | null): string | undefined {
     try {
       return value === null ? '' : (this.#config.versionOf?.(value) ?? '');
-    } catch (error) {
-      this.#report('encode', error instanceof Error ? error.message : String(error));
+    } catch {
+      this.#report('encode', 'the version of a value could not be told');
       return undefined;
     }
   }
@@ -251,8 +251,9 @@ export class RedisTier<V> {
   #check(value: unknown): V | undefined {
     try {
       return this.#config.decode(value);
-    } catch (error) {
-      this.#report('decode', error instanceof Error ? error.message : String(error));
+    } catch {
+      // What it throws may quote the row.
+      this.#report('decode', 'the check of a stored value threw');
       return undefined;
     }
   }
