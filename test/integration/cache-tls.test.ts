@@ -6,6 +6,13 @@ import { type LocalRedis, startLocalRedis } from 'meridian/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { certificate, startTlsProxy, type TlsProxy } from '../support/tls-proxy.ts';
 
+interface TlsOptions {
+  host: string;
+  port: number;
+  tls: { ca: string };
+  lazyConnect: boolean;
+}
+
 let redis: LocalRedis;
 let proxy: TlsProxy;
 
@@ -20,11 +27,11 @@ afterAll(async () => {
 });
 
 it.each([
-  ['ioredis 5', five.Redis],
-  ['ioredis 6', six.Redis],
-])('commands and invalidations travel by TLS, as the client of %s says', async (_, Redis) => {
-  const options = { host: '127.0.0.1', port: proxy.port, tls: { ca: certificate } };
-  const client = new Redis({ ...options, lazyConnect: true });
+  ['ioredis 5', (options: TlsOptions) => new five.Redis(options)],
+  ['ioredis 6', (options: TlsOptions) => new six.Redis(options)],
+])('commands and invalidations travel by TLS, as the client of %s says', async (_, clientOf) => {
+  const tls = { ca: certificate };
+  const client = clientOf({ host: '127.0.0.1', port: proxy.port, tls, lazyConnect: true });
   const open = () => createCache<string>({ redis: client, namespace: 'tls', ttlMs: 60_000 });
   const [here, there] = [open(), open()];
   expect([await here.ready(), await there.ready()]).toEqual([true, true]);
