@@ -13,7 +13,8 @@ const commands = {
   bench: { servers: true, program: ['scripts/bench.mjs'] },
   check: { servers: false, program: ['scripts/check.mjs'] },
   smoke: { servers: false, program: ['scripts/smoke.mjs'] },
-  'test:containers': { servers: false, program: ['scripts/test-containers.mjs'] },
+  // Sentinel and Cluster are processes in any case.
+  'test:containers': { servers: true, program: ['scripts/test-containers.mjs'] },
 };
 const lowestNode = [20, 19];
 
