@@ -46,7 +46,8 @@ if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[2])
 local version = ARGV[4]
 if version ~= '' then
-  local held = string.match(redis.call('GET', KEYS[1]) or '', '^m2|(%d+)|')
+  local start = redis.pcall('GETRANGE', KEYS[1], 0, 63)
+  local held = type(start) == 'string' and string.match(start, '^m2|(%d+)|')
   if held and (#held > #version or #held == #version and held > version) then return 0 end
 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
