@@ -14,17 +14,23 @@ function script(text: string): RedisScript {
 }
 
 /**
- * Takes the lease of a key, unless another has it, or a value has come since somebody looked.
+ * Takes the lease of a key, unless another has it, or a value has come since somebody looked. Whether
+ * the key was changed of late is looked up in the same step: from then on the lease tells.
  *
- * KEYS: value, lease. ARGV: token, milliseconds to live, '1' when there was no value to begin with.
- * Returns 1 when taken, 0 when another has it, or the value.
+ * KEYS: value, lease. ARGV: token, milliseconds to live, '1' when there was no value to begin with,
+ * bytes past which a value counts for none. Returns 1 when taken, 2 when taken of a key that was
+ * changed of late, 0 when another has it, or the value.
  */
 export const leaseScript = script(`
-if ARGV[3] == '1' then
-  local value = redis.pcall('GET', KEYS[1])
-  if type(value) == 'string' and value ~= '${changedMark}' then return value end
+local length = redis.pcall('STRLEN', KEYS[1])
+local value = false
+if type(length) == 'number' and length > 0 and length <= tonumber(ARGV[4]) then
+  value = redis.call('GET', KEYS[1])
 end
-return redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2], 'NX') and 1 or 0`);
+local isChanged = value == '${changedMark}'
+if ARGV[3] == '1' and value and not isChanged then return value end
+if not redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2], 'NX') then return 0 end
+return isChanged and 2 or 1`);
 
 /**
  * Stores a value by right of the lease that was taken before it was loaded. An invalidation deletes
@@ -40,7 +46,8 @@ if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[2])
 local version = ARGV[4]
 if version ~= '' then
-  local held = string.match(redis.call('GET', KEYS[1]) or '', '^m2|(%d+)|')
+  local start = redis.pcall('GETRANGE', KEYS[1], 0, 63)
+  local held = type(start) == 'string' and string.match(start, '^m2|(%d+)|')
   if held and (#held > #version or #held == #version and held > version) then return 0 end
 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])

@@ -10,7 +10,7 @@ export interface LoadCall {
   readonly deadline: Deadline;
   /** What it brings under this key, a value or its absence, must not be stored. */
   keepOut(key: string): void;
-  /** Whether a copy that lags will do: the values have versions, and this one is not known to have changed. */
+  /** Whether a copy that lags will do: values have versions, and this one is known not to have changed of late. */
   mayLag(key: string): boolean;
 }
 
@@ -50,8 +50,15 @@ export interface LeasedLoadsConfig {
 /** Keys to load, and what Redis had instead of a value. */
 export type Missing = ReadonlyMap<string, Gap>;
 
-/** By key, the token of its lease; undefined where Redis could give none. */
-type Tokens = ReadonlyMap<string, string | undefined>;
+/** The right to fill a key. */
+interface Grant {
+  readonly token: string;
+  /** From when the lease tells of changes; undefined when a copy that lags will not do. */
+  readonly lag: { readonly witness: Witness; readonly asOfMs: number } | undefined;
+}
+
+/** By key; undefined where Redis could give no lease. */
+type Grants = ReadonlyMap<string, Grant | undefined>;
 
 const firstPauseMs = 5;
 const longestPauseMs = 15;
@@ -100,10 +107,7 @@ export class LeasedLoads<V> {
   /** Loads keys, or waits for those that another process loads. Lands or fails each of them. */
   async load(missing: Missing, journey: Journey<V>): Promise<void> {
     const { free, held } = await this.#takeLeases(missing, journey);
-    await Promise.all([
-      this.#loadNow(free, missing, journey),
-      held.size > 0 && this.#await(held, journey),
-    ]);
+    await Promise.all([this.#loadNow(free, journey), held.size > 0 && this.#await(held, journey)]);
   }
 
   /** Loads those keys anew that no other process loads, or has loaded of late. */
@@ -116,26 +120,30 @@ export class LeasedLoads<V> {
       else if (!journey.land(key, { sourced: one })) due.set(key, 'unusable');
     }
     const { free } = await this.#takeLeases(due, journey);
-    await this.#loadNow(free, due, journey);
+    await this.#loadNow(free, journey);
   }
 
   /** Keys that may be loaded now, and those that others load. Lands what is found instead. */
   async #takeLeases(
     missing: Missing,
     journey: Journey<V>,
-  ): Promise<{ readonly free: Tokens; readonly held: Missing }> {
+  ): Promise<{ readonly free: Grants; readonly held: Missing }> {
     const redis = this.#redis;
-    const free = new Map<string, string | undefined>();
+    const free = new Map<string, Grant | undefined>();
     const held = new Map<string, Gap>();
     const asked = [...missing];
+    const asOfMs = performance.now();
+    const witnesses = asked.map(([key]) => this.witness(key));
     const leases = await Promise.all(
       asked.map(([key, gap]) => redis?.lease(key, gap, this.#config.placementOf(key))),
     );
     for (const [index, [key, gap]] of asked.entries()) {
       const lease = leases[index];
       if (lease === undefined || lease.kind === 'alone') free.set(key, undefined);
-      else if (lease.kind === 'granted') free.set(key, lease.token);
-      else if (lease.kind !== 'found') held.set(key, gap);
+      else if (lease.kind === 'granted') {
+        const witness = witnesses[index] ?? byOneself;
+        free.set(key, { token: lease.token, lag: lease.mayLag ? { witness, asOfMs } : undefined });
+      } else if (lease.kind !== 'found') held.set(key, gap);
       else if (!journey.land(key, lease)) held.set(key, 'unusable');
     }
     return { free, held };
@@ -153,7 +161,7 @@ export class LeasedLoads<V> {
         const asked = waiting;
         const { free, held: still } = await this.#takeLeases(asked, journey);
         waiting = still;
-        await this.#loadNow(free, asked, journey);
+        await this.#loadNow(free, journey);
       }
     } catch (error) {
       journey.fail([...waiting.keys()], error);
@@ -168,10 +176,10 @@ export class LeasedLoads<V> {
       });
     }
     const rest = new Map([...waiting.keys()].map((key) => [key, undefined]));
-    await this.#loadNow(rest, waiting, journey);
+    await this.#loadNow(rest, journey);
   }
 
-  async #loadNow(leases: Tokens, missing: Missing, journey: Journey<V>): Promise<void> {
+  async #loadNow(leases: Grants, journey: Journey<V>): Promise<void> {
     if (leases.size === 0) return;
     const keys = [...leases.keys()];
     const startedAtMs = performance.now();
@@ -181,13 +189,13 @@ export class LeasedLoads<V> {
     const call: LoadCall = {
       deadline: journey.flight.deadline,
       keepOut: (key) => journey.keepOut(key),
-      mayLag: (key) => missing.get(key) !== 'changed' && (this.#redis?.knowsChanges(key) ?? false),
+      mayLag: (key) => leases.get(key)?.lag !== undefined,
     };
     let values: readonly (V | null)[];
     try {
       values = await journey.load(keys, call);
     } catch (error) {
-      for (const [key, token] of leases) if (token) this.#redis?.release(key, token);
+      for (const [key, grant] of leases) if (grant) this.#redis?.release(key, grant.token);
       this.#report(keys.length, startedAtMs, 'failed');
       journey.fail(keys, error);
       return;
@@ -201,14 +209,15 @@ export class LeasedLoads<V> {
       const { freshMs, errorMs } = lifeOf(value === null, journey.freshness);
       const witness = witnesses[index] ?? byOneself;
       const loaded = { value, loadedAtMs: startedAtMs, freshMs, loadMs };
-      const sourced = { ...loaded, witness, asOfMs: startedAtMs, isStored: false };
-      const token = leases.get(key);
-      if (!token) journey.land(key, { sourced });
+      const grant = leases.get(key);
+      const from = grant?.lag ?? { witness, asOfMs: startedAtMs };
+      const sourced = { ...loaded, ...from, isStored: false };
+      if (!grant) journey.land(key, { sourced });
       else if (journey.flight.isFenced(key) || freshMs + errorMs <= loadMs) {
-        this.#redis?.release(key, token);
+        this.#redis?.release(key, grant.token);
         journey.land(key, { sourced });
       } else {
-        const stored = this.#fill(key, token, loaded, freshMs + errorMs);
+        const stored = this.#fill(key, grant.token, loaded, freshMs + errorMs);
         journey.land(key, { sourced, stored });
       }
     }
@@ -227,11 +236,11 @@ export class LeasedLoads<V> {
     return isStored ? sentAtMs : undefined;
   }
 
-  #keep(leases: Tokens): NodeJS.Timeout | undefined {
+  #keep(leases: Grants): NodeJS.Timeout | undefined {
     const redis = this.#redis;
     if (redis === undefined) return undefined;
     return setInterval(() => {
-      for (const [key, token] of leases) if (token) redis.renew(key, token);
+      for (const [key, grant] of leases) if (grant) redis.renew(key, grant.token);
     }, redis.leaseMs / renewalsPerLease);
   }
 

@@ -31,6 +31,11 @@ export interface Fill {
   readonly lifeMs: number;
 }
 
+/** What became of the wish for a lease. `changed`: granted, and the key was changed of late. */
+export type LeaseAnswer = 'held' | 'granted' | 'changed';
+
+const leaseAnswers: readonly LeaseAnswer[] = ['held', 'granted', 'changed'];
+
 /** Keys that were asked for when a server was late: at most so many are remembered. */
 const mostSuspects = 10_000;
 
@@ -42,12 +47,15 @@ export class RedisStore {
   readonly #links: RedisLinks;
   readonly config: RedisStoreConfig;
   readonly #batches = new ReadBatches((link, batch) => this.#send(link, batch));
+  readonly #mostBytes: string;
   /** One of them may be a value so long that fetching it takes all the time that a command has. */
   readonly #suspects = new Set<string>();
 
   constructor(links: RedisLinks, config: RedisStoreConfig) {
     this.#links = links;
     this.config = config;
+    // Caches with other limits may share the keys; much longer than one's own is nobody's.
+    this.#mostBytes = String(2 * config.maxEntryBytes);
   }
 
   /** Hears of what other processes invalidate in a namespace. */
@@ -87,21 +95,21 @@ export class RedisStore {
   }
 
   /**
-   * Takes a lease: true, or false when another has it. If `isAbsent`, and a value is there after all,
-   * it tells the value and returns undefined, as it does when Redis can't tell.
+   * Takes a lease, unless another has it. If `isAbsent`, and a value is there after all, it tells the
+   * value and returns undefined, as it does when Redis can't tell.
    */
   async lease(
     key: string,
     token: string,
     isAbsent: boolean,
     onReading: OnReading,
-  ): Promise<boolean | undefined> {
+  ): Promise<LeaseAnswer | undefined> {
     const link = this.#links.linkOf(key);
     const asked = this.#ask(link);
-    const args = [token, String(this.config.leaseMs), isAbsent ? '1' : '0'];
+    const args = [token, String(this.config.leaseMs), isAbsent ? '1' : '0', this.#mostBytes];
     const answer = await this.#script(key, 'lease', leaseScript, [key, leaseKey(key)], args);
     if (typeof answer === 'string') onReading(answer, asked);
-    return typeof answer === 'number' ? answer === 1 : undefined;
+    return typeof answer === 'number' ? leaseAnswers[answer] : undefined;
   }
 
   /** Keeps a lease for its time from now on. */
@@ -161,9 +169,7 @@ export class RedisStore {
 
   async #readBounded(key: string, link: RedisLink, onReading: OnReading): Promise<void> {
     const asked = this.#ask(link);
-    // Packed text can be longer than the value's own size by a third.
-    const limit = String(2 * this.config.maxEntryBytes);
-    const found = await this.#script(key, 'get', boundedReadScript, [key], [limit]);
+    const found = await this.#script(key, 'get', boundedReadScript, [key], [this.#mostBytes]);
     if (typeof found === 'string' || found === null) this.#suspects.delete(key);
     onReading(found === undefined ? undefined : typeof found === 'string' ? found : null, asked);
   }

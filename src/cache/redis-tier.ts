@@ -45,15 +45,15 @@ export interface Sourced<V> {
 /** A value that was just loaded. */
 export type Loaded<V> = Pick<Sourced<V>, 'value' | 'loadedAtMs' | 'freshMs' | 'loadMs'>;
 
-/**
- * Why Redis has no value: there is `none`, or the key was `changed` of late, or what is there is
- * `unusable`.
- */
-export type Gap = 'none' | 'changed' | 'unusable';
+/** Why Redis has no value: there is `none`, or what is there is `unusable`. */
+export type Gap = 'none' | 'unusable';
 
-/** Who may load a key: by right of a lease, or another process does, or nobody can be asked. */
+/**
+ * Who may load a key: by right of a lease, or another process does, or nobody can be asked. `mayLag`:
+ * when the lease was granted the key was known not to have changed of late.
+ */
 export type Lease<V> =
-  | { readonly kind: 'granted'; readonly token: string }
+  | { readonly kind: 'granted'; readonly token: string; readonly mayLag: boolean }
   | { readonly kind: 'held' | 'alone' }
   | { readonly kind: 'found'; readonly sourced: Sourced<V> };
 
@@ -94,12 +94,6 @@ export class RedisTier<V> {
     return this.#store.config.leaseMs;
   }
 
-  /** Whether Redis has been used for so long that it would know that a key was changed of late. */
-  knowsChanges(key: string): boolean {
-    const { markMs } = this.#config;
-    return markMs > 0 && this.#store.usedForMs(this.#name(key)) > markMs;
-  }
-
   /** Who tells of a change of a key from now on. */
   witness(key: string): Witness {
     return this.#store.witness(this.#name(key));
@@ -126,7 +120,10 @@ export class RedisTier<V> {
     const taken = await this.#store.lease(this.#name(key), token, isAbsent, (text, asked) => {
       readings.push(this.#decode(text, asked, placement));
     });
-    if (taken !== undefined) return taken ? { kind: 'granted', token } : { kind: 'held' };
+    if (taken === 'held') return { kind: 'held' };
+    if (taken !== undefined) {
+      return { kind: 'granted', token, mayLag: taken === 'granted' && this.#knowsChanges(key) };
+    }
     const [found] = readings;
     if (typeof found === 'object') return { kind: 'found', sourced: found };
     return found === 'unusable' ? this.lease(key, found, placement) : { kind: 'alone' };
@@ -183,6 +180,12 @@ export class RedisTier<V> {
     return valueKey(this.#config.namespace, key);
   }
 
+  /** Whether Redis has been used for so long that it would know that a key was changed of late. */
+  #knowsChanges(key: string): boolean {
+    const { markMs } = this.#config;
+    return markMs > 0 && this.#store.usedForMs(this.#name(key)) > markMs;
+  }
+
   async #tell(store: RedisStore, keys: readonly string[]): Promise<boolean> {
     const { namespace, markMs } = this.#config;
     const told = await Promise.all(
@@ -222,8 +225,7 @@ export class RedisTier<V> {
   }
 
   #decode(text: string | null | undefined, asked: Asked, placement: string): Sourced<V> | Gap {
-    if (text === null || text === undefined) return 'none';
-    if (text === changedMark) return 'changed';
+    if (text === null || text === undefined || text === changedMark) return 'none';
     const stored = decodeEntry(text, this.#stamp(asked.server, placement));
     if (typeof stored === 'string') {
       // Another server's entries and those of rows that moved are to be expected.

@@ -4,7 +4,13 @@ import type { Consistency } from '../routing/endpoint-order.ts';
 import { type Explanation, explainRoute } from '../routing/explain.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import type { LookupValue } from './lookup-values.ts';
-import { type Currency, isAsEver, type ReadOptions, type ReadPath } from './read-path.ts';
+import {
+  type Currency,
+  checkCurrency,
+  isAsEver,
+  type ReadOptions,
+  type ReadPath,
+} from './read-path.ts';
 import type { NamedLookup, TableLookup, TableLookups } from './table-lookups.ts';
 import type { TableRuntime } from './table-runtime.ts';
 
@@ -48,7 +54,10 @@ export class LookupAccess<Schema extends RowSchema> {
         return Promise.resolve(handOut(entry));
       }
     }
-    return calls.run(options, (deadline) => this.#read(asked, options, deadline));
+    return calls.run(options, (deadline) => {
+      checkCurrency(options);
+      return this.#read(asked, options, deadline);
+    });
   }
 
   explain(asked: LookupValue): Explanation {

@@ -55,7 +55,10 @@ export class ReadPath<Schema extends RowSchema> {
       const entry = cache.hit(key);
       if (entry !== undefined) return Promise.resolve(handOut(entry));
     }
-    return calls.run(options, (deadline) => this.read(key, options, deadline));
+    return calls.run(options, (deadline) => {
+      checkCurrency(options);
+      return this.read(key, options, deadline);
+    });
   }
 
   /** A row as part of another call. */
@@ -85,7 +88,7 @@ export class ReadPath<Schema extends RowSchema> {
     keys: readonly ShardKey[],
     options: ReadOptions = asEver,
   ): Promise<(RowOf<Schema> | null)[]> {
-    isAsEver(options);
+    checkCurrency(options);
     if (keys.length === 0) return [];
     const { cache, calls } = this.#runtime;
     return calls.run(options, async (deadline) => {
@@ -175,18 +178,22 @@ function readAs(passing: Passing = 'primary'): Consistency {
 
 const none: Promise<never[]> = Promise.resolve([]);
 
-/**
- * Whether a read asks for nothing but what the cache gives.
- *
- * @throws {ConfigError} when what it asks for makes no sense.
- */
+/** Whether a read asks for nothing but what the cache gives. */
 export function isAsEver(currency: Currency | undefined): boolean {
   if (currency === undefined) return true;
   const { consistency, token, maxAgeMs } = currency;
-  if (maxAgeMs !== undefined && !(maxAgeMs >= 0)) {
-    throw new ConfigError('Bad call options', [
-      { path: 'maxAgeMs', message: 'must be a number, 0 or more' },
-    ]);
-  }
   return consistency === undefined && token === undefined && maxAgeMs === undefined;
+}
+
+/**
+ * Checks what a read asks for, also where no row turns out to be asked for.
+ *
+ * @throws {ConfigError} when an age makes no sense; {@link RoutingError} when a token is none.
+ */
+export function checkCurrency({ token, maxAgeMs }: Currency = asEver): void {
+  if (token !== undefined) shardOfToken(token);
+  if (maxAgeMs === undefined || (typeof maxAgeMs === 'number' && maxAgeMs >= 0)) return;
+  throw new ConfigError('Bad call options', [
+    { path: 'maxAgeMs', message: 'must be a number, 0 or more' },
+  ]);
 }

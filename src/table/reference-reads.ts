@@ -6,7 +6,7 @@ import type { Deadline } from '../resilience/deadline.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import { nearestEndpoints } from '../routing/nearest-shards.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
-import { isAsEver, type ReadOptions } from './read-path.ts';
+import { checkCurrency, isAsEver, type ReadOptions } from './read-path.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
 import type { AllOptions } from './reference-types.ts';
 import type { RowKey } from './row-codec.ts';
@@ -37,6 +37,7 @@ export class ReferenceReads<Schema extends RowSchema> {
     keys: readonly ShardKey[],
     options: ReadOptions | undefined,
   ): Promise<(RowOf<Schema> | null)[]> {
+    checkCurrency(options);
     if (keys.length === 0) return [];
     const { cache, calls, codec } = this.#runtime;
     return calls.run(options, async (deadline) => {

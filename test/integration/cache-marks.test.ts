@@ -1,0 +1,120 @@
+import { Redis } from 'ioredis';
+import { type LocalCluster, startLocalCluster } from 'meridian/testing';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { changedMark } from '../../src/cache/lease-scripts.ts';
+import type { LoadMany } from '../../src/cache/leased-loads.ts';
+import { ReadThrough } from '../../src/cache/read-through.ts';
+import { leaseKey, valueKey } from '../../src/cache/redis-keys.ts';
+import { RedisRegions } from '../../src/cache/redis-regions.ts';
+import { cacheConfig } from '../support/read-through.ts';
+
+/** A mark says that a key was changed of late: then no copy that lags may be asked. */
+
+const markMs = 100;
+let cluster: LocalCluster;
+let redis: Redis;
+let regions: RedisRegions;
+let cache: ReadThrough<number>;
+
+beforeAll(async () => {
+  cluster = await startLocalCluster({ shards: [], redis: true });
+  redis = new Redis(cluster.redis.url);
+});
+
+afterAll(async () => {
+  redis.disconnect();
+  await cluster.stop();
+});
+
+beforeEach(async () => {
+  await redis.flushall();
+  const times = { commandTimeoutMs: 2_000, farTimeoutMs: 2_000, maxGapMs: 1_000, leaseMs: 10_000 };
+  regions = new RedisRegions(
+    redis,
+    { region: undefined, ...times, maxEntryBytes: 1_000 },
+    () => {},
+  );
+  await regions.ready();
+  cache = new ReadThrough<number>(
+    { ...cacheConfig, markMs, decode: Number },
+    regions.stores,
+    () => {},
+  );
+});
+
+afterEach(async () => {
+  await cache.close();
+  regions.close();
+});
+
+/** A load, and whether a copy that lags would have done for it. */
+function source(): { readonly load: LoadMany<number>; readonly lagging: boolean[] } {
+  const lagging: boolean[] = [];
+  const load: LoadMany<number> = async (keys, { mayLag }) => {
+    lagging.push(...keys.map(mayLag));
+    return keys.map(() => 1);
+  };
+  return { load, lagging };
+}
+
+const name = (key: string) => valueKey('test', key);
+let asked = 0;
+
+/** Until Redis has been known for longer than a mark lives. */
+const known = () =>
+  vi.waitFor(
+    async () => {
+      const { load, lagging } = source();
+      await cache.getMany([`other-${++asked}`], load);
+      expect(lagging).toEqual([true]);
+    },
+    { interval: 20 },
+  );
+
+it('a copy that lags does only when Redis has been known for as long as marks live', async () => {
+  const { load, lagging } = source();
+  await cache.getMany(['early'], load);
+  expect(lagging).toEqual([false]);
+  await known();
+});
+
+it('after a change the newest copy is asked, and the mark goes with the fill', async () => {
+  await known();
+  expect(await cache.invalidate(['row'])).toBe('done');
+  expect(await redis.get(name('row'))).toBe(changedMark);
+  const { load, lagging } = source();
+  await cache.getMany(['row'], load);
+  expect(lagging).toEqual([false]);
+  await vi.waitFor(async () => expect(await redis.get(name('row'))).toMatch(/^m2/));
+});
+
+it('a change between the look at Redis and the lease counts', async () => {
+  await known();
+  await redis.set(leaseKey(name('row')), 'another', 'PX', 60_000);
+  await redis.config('RESETSTAT');
+  const { load, lagging } = source();
+  const waiting = cache.getMany(['row'], load);
+  // It has looked, found nothing, and waits for the other process; now that one's row is changed.
+  await vi.waitFor(async () => expect(await scriptsRun()).toBeGreaterThan(1));
+  await redis
+    .multi()
+    .set(name('row'), changedMark, 'PX', 60_000)
+    .del(leaseKey(name('row')))
+    .exec();
+  await waiting;
+  expect(lagging).toEqual([false]);
+});
+
+it('while Redis is being told of a change the newest copy is asked', async () => {
+  await known();
+  const changing = cache.invalidate(['row']);
+  const { load, lagging } = source();
+  await Promise.all([cache.getMany(['row'], load), changing]);
+  expect(lagging).toEqual([false]);
+});
+
+/** How many scripts were run since the statistics began. */
+async function scriptsRun(): Promise<number> {
+  const stats = await redis.info('commandstats');
+  return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+}
