@@ -47,7 +47,7 @@ export async function torment(
       if (mend !== undefined) note(`over: ${what}`);
     }
   }
-  await pass(Math.max(0, endMs + lastQuietMs - performance.now()));
+  await pass(Math.max(lastQuietMs, endMs + lastQuietMs - performance.now()));
   return incidents;
 }
 

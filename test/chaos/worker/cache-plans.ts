@@ -25,6 +25,14 @@ export const honest: readonly CachePlan[] = [
   { name: 'direct', memory: false },
 ];
 
+/** The same caches, each with one fence taken out: without them the others' success says nothing. */
+export const controls: readonly CachePlan[] = [
+  // Two fences in truth: who hears of an invalidation does not store what was loaded before either.
+  { name: 'no-fence', memory: false, without: ['fence', 'messages'] },
+  { name: 'no-messages', memory: true, without: ['messages'] },
+  { name: 'no-stamp', memory: false, without: ['stamp'] },
+];
+
 /** What the caches promise; those with a fence taken out are held to the same. */
 export function contractOf(caches: readonly CachePlan[]): Contract {
   const pendingMs = timing.ttlMs + timing.staleMs;
