@@ -30,7 +30,7 @@ const kinds: readonly Kind[] = [
   },
   {
     name: 'Redis with Sentinels',
-    shortMs: 8_000,
+    shortMs: 10_000,
     async start() {
       const redis = await startLocalRedis({ kind: 'sentinel' });
       return { redis: replicatedRedis(redis), stop: redis.stop };
@@ -38,7 +38,7 @@ const kinds: readonly Kind[] = [
   },
   {
     name: 'a Redis Cluster',
-    shortMs: 8_000,
+    shortMs: 10_000,
     async start() {
       const redis = await startLocalRedis({ kind: 'cluster', replicas: 1 });
       return { redis: replicatedRedis(redis), stop: redis.stop };

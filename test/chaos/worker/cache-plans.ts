@@ -12,7 +12,7 @@ export interface CachePlan {
 }
 
 export const timing = {
-  ttlMs: 4_000,
+  ttlMs: 8_000,
   staleMs: 1_000,
   negativeTtlMs: 1_500,
   maxGapMs: 400,
