@@ -17,12 +17,10 @@ it('a cache uses what took the place of a master that died', async () => {
   try {
     await cache.ready();
     expect(await cache.invalidate('key')).toBe('done');
-    const old = await redis.master('{replaced:key}');
+    const old = await redis.master('key');
     await old.kill();
     await redis.replacementOf(old);
-    for (const key of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) {
-      await vi.waitFor(async () => expect(await cache.invalidate(key)).toBe('done'), 5_000);
-    }
+    await vi.waitFor(async () => expect(await cache.invalidate('key')).toBe('done'), 5_000);
   } finally {
     await cache.close();
     client.disconnect();

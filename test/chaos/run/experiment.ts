@@ -39,7 +39,7 @@ export async function experiment(options: ExperimentOptions): Promise<Outcome> {
   const names = Array.from({ length: workers }, (_, index) => `w${index + 1}`);
   const reach = await redis.open(names);
   const folder = await mkdtemp(join(tmpdir(), 'meridian-history-'));
-  const plan = { source: url, caches, clients: 8, restMs: 8 };
+  const plan = { source: url, caches, clients: 12, restMs: 8 };
   const crew = new Crew(plan, reach.seats, folder, random);
   try {
     await crew.start();

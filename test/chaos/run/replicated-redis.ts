@@ -78,7 +78,7 @@ function diesAhead(masters: Masters, data: readonly RedisServer[]): Fault {
         // A password that its master does not know keeps it from coming back.
         await client.config('SET', 'masterauth', 'none');
         await client.call('CLIENT', 'KILL', 'TYPE', 'master');
-        await live(random.between(500, 1_500));
+        await live(random.between(1_000, 3_000));
         await master.kill();
         await client.config('SET', 'masterauth', '');
       });
