@@ -14,7 +14,7 @@ export interface RedisLinkConfig {
   readonly maxGapMs: number;
   /** Milliseconds that a server must be well again before it is believed. */
   readonly settleMs: number;
-  /** Told each time that the server is not used any more. */
+  /** Told each time that the server is not used any more, and that it can't be reached again. */
   readonly onTrouble?: () => void;
 }
 
@@ -191,6 +191,8 @@ export class RedisLink {
     if (this.#isClosed) return;
     if (this.#server === undefined) {
       this.#openingSinceMs = performance.now();
+      // A server that refuses connections may have been replaced since the last time this was told.
+      this.#config.onTrouble?.();
       return;
     }
     this.#forget(reason);

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { SeededRandom } from '../../support/seeded-random.ts';
 import type { WorkerPlan } from '../worker/plan.ts';
 import type { Fault } from './fault.ts';
-import type { Lanes } from './lanes.ts';
+import type { Seat } from './redis-under-test.ts';
 
 const program = fileURLToPath(new URL('../worker/worker.ts', import.meta.url));
 const patienceMs = 15_000;
@@ -18,24 +18,24 @@ interface Member {
   readonly ended: Promise<string | undefined>;
 }
 
-/** The worker processes, one for each pair of lanes. */
+/** The worker processes, one in each seat. */
 export class Crew {
   readonly folder: string;
   readonly #plan: CrewPlan;
   readonly #random: SeededRandom;
-  readonly #lanes: readonly Lanes[];
-  readonly #members = new Map<Lanes, Member>();
+  readonly #seats: readonly Seat[];
+  readonly #members = new Map<Seat, Member>();
   #started = 0;
 
-  constructor(plan: CrewPlan, lanes: readonly Lanes[], folder: string, random: SeededRandom) {
+  constructor(plan: CrewPlan, seats: readonly Seat[], folder: string, random: SeededRandom) {
     this.#plan = plan;
-    this.#lanes = lanes;
+    this.#seats = seats;
     this.#random = random;
     this.folder = folder;
   }
 
   async start(): Promise<void> {
-    await Promise.all(this.#lanes.map((lanes) => this.#launch(lanes)));
+    await Promise.all(this.#seats.map((seat) => this.#launch(seat)));
   }
 
   get faults(): Fault[] {
@@ -44,18 +44,18 @@ export class Crew {
         name: 'worker killed',
         subject: 'worker',
         strike: async (random) => {
-          const lanes = random.pick(this.#lanes);
-          const { name, child, ended } = this.#member(lanes);
+          const seat = random.pick(this.#seats);
+          const { name, child, ended } = this.#member(seat);
           child.kill('SIGKILL');
           await ended;
-          return { what: `${name} was killed`, mend: () => this.#launch(lanes) };
+          return { what: `${name} was killed`, mend: () => this.#launch(seat) };
         },
       },
       {
         name: 'worker frozen',
         subject: 'worker',
         strike: async (random) => {
-          const { name, child } = this.#member(random.pick(this.#lanes));
+          const { name, child } = this.#member(random.pick(this.#seats));
           child.kill('SIGSTOP');
           return {
             what: `${name} is frozen`,
@@ -98,19 +98,19 @@ export class Crew {
     for (const { child } of this.#members.values()) child.kill('SIGKILL');
   }
 
-  #member(lanes: Lanes): Member {
-    const member = this.#members.get(lanes);
+  #member(seat: Seat): Member {
+    const member = this.#members.get(seat);
     if (member === undefined) throw new TypeError('a worker was looked for before it was started');
     return member;
   }
 
-  async #launch(lanes: Lanes): Promise<void> {
-    const name = `${lanes.worker}.${++this.#started}`;
+  async #launch(seat: Seat): Promise<void> {
+    const name = `${seat.worker}.${++this.#started}`;
     const plan: WorkerPlan = {
       ...this.#plan,
       name,
       seed: this.#random.below(2 ** 32),
-      redis: lanes.urls,
+      redis: seat.redis,
       historyFile: join(this.folder, `${name}.jsonl`),
     };
     const child = spawn(process.execPath, ['--import', 'tsx', program, JSON.stringify(plan)], {
@@ -132,7 +132,7 @@ export class Crew {
         resolve(isExpected ? undefined : `${name} ended with ${signal ?? code}:\n${output}`);
       });
     });
-    this.#members.set(lanes, { name, child, ended });
+    this.#members.set(seat, { name, child, ended });
     await Promise.race([ready, ended]);
   }
 }

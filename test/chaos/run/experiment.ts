@@ -8,7 +8,6 @@ import { committedVersions, prepareRegisters } from '../source/registers.ts';
 import { type CachePlan, contractOf } from '../worker/cache-plans.ts';
 import { allKeys } from '../worker/keys.ts';
 import { Crew } from './crew.ts';
-import { networkFaults } from './lanes.ts';
 import { type Incident, torment } from './nemesis.ts';
 import { type Recording, readRecording } from './recording.ts';
 import type { RedisUnderTest } from './redis-under-test.ts';
@@ -38,13 +37,13 @@ export async function experiment(options: ExperimentOptions): Promise<Outcome> {
   const { adminUrl, url } = source.primary;
   await Promise.all([prepareRegisters(adminUrl, allKeys), redis.clear()]);
   const names = Array.from({ length: workers }, (_, index) => `w${index + 1}`);
-  const lanes = await Promise.all(names.map((name) => redis.openLanes(name)));
+  const reach = await redis.open(names);
   const folder = await mkdtemp(join(tmpdir(), 'meridian-history-'));
-  const plan = { source: url, caches, clients: 8, restMs: 8 };
-  const crew = new Crew(plan, lanes, folder, random);
+  const plan = { source: url, caches, clients: 12, restMs: 8 };
+  const crew = new Crew(plan, reach.seats, folder, random);
   try {
     await crew.start();
-    const faults = isTormented ? [...redis.faults, ...networkFaults(lanes), ...crew.faults] : [];
+    const faults = isTormented ? [...reach.faults, ...crew.faults] : [];
     const incidents = await torment(faults, durationMs, random);
     await crew.stop();
     const recording = await readRecording(folder, await committedVersions(adminUrl));
@@ -53,7 +52,7 @@ export async function experiment(options: ExperimentOptions): Promise<Outcome> {
     return { ...recording, operations: writes.length + reads.length, incidents, violations };
   } finally {
     crew.abandon();
-    await Promise.all(lanes.map((pair) => pair.close()));
+    await reach.close();
     await rm(folder, { recursive: true });
   }
 }

@@ -6,7 +6,7 @@ import type { Fault } from './fault.ts';
 /** The two ways between one worker and Redis, each through a proxy of its own. */
 export class Lanes {
   readonly worker: string;
-  readonly urls: RedisLanes;
+  readonly redis: RedisLanes;
   readonly commands: ChaosProxy;
   readonly listening: ChaosProxy;
 
@@ -14,7 +14,11 @@ export class Lanes {
     this.worker = worker;
     this.commands = commands;
     this.listening = listening;
-    this.urls = { commands: commands.urlFor(url), listening: listening.urlFor(url) };
+    this.redis = {
+      kind: 'lanes',
+      commands: commands.urlFor(url),
+      listening: listening.urlFor(url),
+    };
   }
 
   static async open(worker: string, url: string): Promise<Lanes> {

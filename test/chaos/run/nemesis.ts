@@ -10,6 +10,8 @@ export interface Incident {
   readonly text: string;
 }
 
+/** Before the first fault: Redis must hold something that a fault can revive. */
+const firstQuietMs = 2_000;
 const quietMs = [200, 1_500] as const;
 const brokenMs = [50, 3_000] as const;
 /** After the last fault: what is wrong from then on must not be blamed on it. */
@@ -31,6 +33,7 @@ export async function torment(
     if (due.length === 0) due = shuffled(faults, random);
     return due.splice(0, 1);
   };
+  await pass(Math.min(durationMs, firstQuietMs));
   while (faults.length > 0 && performance.now() < endMs) {
     await pass(random.between(...quietMs));
     const chosen = draw();
@@ -47,7 +50,7 @@ export async function torment(
       if (mend !== undefined) note(`over: ${what}`);
     }
   }
-  await pass(Math.max(0, endMs + lastQuietMs - performance.now()));
+  await pass(Math.max(lastQuietMs, endMs + lastQuietMs - performance.now()));
   return incidents;
 }
 

@@ -2,17 +2,23 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as live } from 'node:timers/promises';
-import { Redis } from 'ioredis';
 import type { LocalServer } from 'meridian/testing';
+import { ask } from './ask-redis.ts';
 import type { Fault } from './fault.ts';
-import { Lanes } from './lanes.ts';
+import { Lanes, networkFaults } from './lanes.ts';
 import type { RedisUnderTest } from './redis-under-test.ts';
 
 /** A Redis that stands alone and keeps what it acknowledged. */
 export function oneRedis(server: LocalServer): RedisUnderTest {
   return {
-    openLanes: (worker) => Lanes.open(worker, server.url),
-    faults: [isRestored(server), hangs(server), crashes(server)],
+    async open(workers) {
+      const lanes = await Promise.all(workers.map((worker) => Lanes.open(worker, server.url)));
+      return {
+        seats: lanes.map(({ worker, redis }) => ({ worker, redis })),
+        faults: [isRestored(server), hangs(server), crashes(server), ...networkFaults(lanes)],
+        close: async () => void (await Promise.all(lanes.map((pair) => pair.close()))),
+      };
+    },
     clear: () => ask(server, (client) => client.flushall()).then(() => undefined),
   };
 }
@@ -57,14 +63,4 @@ function isRestored(server: LocalServer): Fault {
       return { what: 'Redis was killed and its files restored', mend: () => server.restart() };
     },
   };
-}
-
-async function ask<T>(server: LocalServer, question: (client: Redis) => Promise<T>): Promise<T> {
-  const client = new Redis(server.url, { lazyConnect: true });
-  try {
-    await client.connect();
-    return await question(client);
-  } finally {
-    client.disconnect();
-  }
 }

@@ -12,7 +12,7 @@ export interface CachePlan {
 }
 
 export const timing = {
-  ttlMs: 4_000,
+  ttlMs: 8_000,
   staleMs: 1_000,
   negativeTtlMs: 1_500,
   maxGapMs: 400,
@@ -23,6 +23,14 @@ export const timing = {
 export const honest: readonly CachePlan[] = [
   { name: 'memory', memory: true },
   { name: 'direct', memory: false },
+];
+
+/** The same caches, each with one fence taken out: without them the others' success says nothing. */
+export const controls: readonly CachePlan[] = [
+  // Two fences in truth: who hears of an invalidation does not store what was loaded before either.
+  { name: 'no-fence', memory: false, without: ['fence', 'messages'] },
+  { name: 'no-messages', memory: true, without: ['messages'] },
+  { name: 'no-stamp', memory: false, without: ['stamp'] },
 ];
 
 /** What the caches promise; those with a fence taken out are held to the same. */

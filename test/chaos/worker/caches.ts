@@ -1,8 +1,8 @@
 import { type Cache, createCache } from 'meridian/cache';
 import type { Register } from '../source/registers.ts';
 import { type CachePlan, timing } from './cache-plans.ts';
-import { lanedRedis } from './laned-redis.ts';
-import type { RedisLanes } from './plan.ts';
+import { clientOf } from './given-redis.ts';
+import type { RedisGiven } from './plan.ts';
 import type { Recorder } from './recorder.ts';
 
 const tallyMs = 500;
@@ -13,12 +13,12 @@ export interface OpenCache {
   readonly cache: Cache<Register>;
 }
 
-export function openCache(plan: CachePlan, lanes: RedisLanes, recorder: Recorder): OpenCache {
+export function openCache(plan: CachePlan, given: RedisGiven, recorder: Recorder): OpenCache {
   const { name, memory, without = [] } = plan;
   const tally = { memory: 0, redis: 0, miss: 0, stale: 0 };
   const cache = createCache<Register>({
     ...timing,
-    redis: lanedRedis(lanes, without),
+    redis: clientOf(given, without),
     namespace: name,
     ...(memory ? {} : { memory: false }),
     observer: (event) => {

@@ -1,9 +1,27 @@
+import type { RedisAddress } from 'meridian/testing';
 import type { CachePlan } from './cache-plans.ts';
 
-/** How a worker reaches Redis: commands by one way, what it listens to by the other. */
+/** How a worker reaches Redis. */
+export type RedisGiven = RedisLanes | RedisSentinels | RedisNodes;
+
+/** One server, by two ways: commands by one, what is listened to by the other. */
 export interface RedisLanes {
+  readonly kind: 'lanes';
   readonly commands: string;
   readonly listening: string;
+}
+
+/** Sentinels that name the master. */
+export interface RedisSentinels {
+  readonly kind: 'sentinels';
+  readonly sentinels: RedisAddress[];
+  readonly name: string;
+}
+
+/** Nodes of a Redis Cluster. */
+export interface RedisNodes {
+  readonly kind: 'nodes';
+  readonly nodes: RedisAddress[];
 }
 
 /** What a worker is told by its one argument, as JSON. */
@@ -12,7 +30,7 @@ export interface WorkerPlan {
   readonly name: string;
   readonly seed: number;
   readonly source: string;
-  readonly redis: RedisLanes;
+  readonly redis: RedisGiven;
   readonly caches: readonly CachePlan[];
   /** The file that its history is appended to. */
   readonly historyFile: string;
