@@ -57,7 +57,9 @@ const noLease = () => vi.waitFor(async () => expect(await leases()).toEqual([]))
 
 /** What a host would store whose clock is a minute ahead. */
 async function storeFromAhead(key: string, value: string): Promise<void> {
-  const server = /run_id:(\w{16})/.exec(await redis.info('server'))?.[1] ?? '';
+  const run = /run_id:(\w{8})/.exec(await redis.info('server'))?.[1];
+  const tenure = /master_replid:(\w{8})/.exec(await redis.info('replication'))?.[1];
+  const server = `${run}${tenure}`;
   const times = { loadedAtMs: Date.now() + 60_000, freshMs: 60_000, loadMs: 1 };
   const stamp = stampText({ schema: '', server, placement: '' });
   await redis.set(valueKey('test', key), encodeEntry({ value, version: '', ...times }, stamp, 1e6));
