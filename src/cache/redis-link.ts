@@ -78,7 +78,10 @@ export class RedisLink {
     operation: string,
     command: (client: RedisNode) => Promise<T>,
   ): Promise<T | undefined> {
-    return this.server === undefined ? undefined : this.#command(operation, command);
+    if (this.server === undefined) return undefined;
+    const answer = await this.#command(operation, command);
+    // A process that slept finds answers of a server that may have been replaced since.
+    return this.server === undefined ? undefined : answer;
   }
 
   async #command<T>(
@@ -159,6 +162,11 @@ export class RedisLink {
       // Hands are being shaken, which has a time of its own.
       if (this.#client.status === 'ready') return;
       if (now - this.#openingSinceMs > openingMs) this.#cut();
+      return;
+    }
+    if (now >= this.#answeredUntilMs) {
+      // It would say that it is the master, and may believe so: others use another one by now.
+      this.#fail(`it was not asked for ${this.#config.maxGapMs} ms`);
       return;
     }
     const connection = this.#connection;
