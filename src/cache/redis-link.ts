@@ -43,6 +43,8 @@ export class RedisLink {
   /** The run that was used last. */
   #known: string | undefined;
   #knownSinceMs = 0;
+  /** The run that was seen last, since when. */
+  #seen = { run: '', sinceMs: 0 };
   #openingSinceMs = performance.now();
   #isClosed = false;
   /** Counts connections: what was begun on an earlier one must not be taken for this one's. */
@@ -133,11 +135,15 @@ export class RedisLink {
           ...allScripts.map(({ text }) => this.#client.script('LOAD', text)),
         ]),
       );
-      if (this.#config.settleMs > 0) await patience.pause(this.#config.settleMs);
+      if (!(await this.#hasSettled(info, patience))) {
+        // Who named this server may name another by now, though it does not know that yet itself.
+        if (connection === this.#connection) this.#cut();
+        return;
+      }
       const askedAtMs = performance.now();
       const role = await patience.race(this.#client.role());
       if (connection !== this.#connection) return;
-      const server = /run_id:(\w{1,16})/.exec(info)?.[1];
+      const server = runOf(info);
       if (server === undefined) throw new TypeError('the server does not say its run_id');
       if (!isMaster(role)) throw new UnavailableError('The server is not a master (any more).');
       if (server !== this.#known) this.#knownSinceMs = performance.now();
@@ -154,6 +160,17 @@ export class RedisLink {
     } finally {
       patience.end();
     }
+  }
+
+  /** Whether the server was there before; waits until it could have been left by all others. */
+  async #hasSettled(info: string, patience: Deadline): Promise<boolean> {
+    const { settleMs } = this.#config;
+    const run = runOf(info) ?? '';
+    const seenForMs = this.#seen.run === run ? performance.now() - this.#seen.sinceMs : 0;
+    this.#seen = { run, sinceMs: performance.now() };
+    if (settleMs === 0 || (seenForMs >= settleMs && seenForMs < settleMs + openingMs)) return true;
+    await patience.pause(settleMs);
+    return false;
   }
 
   #beat(): void {
@@ -220,6 +237,10 @@ export class RedisLink {
   #report(operation: string, message: string): void {
     this.#observe({ type: 'cache-fault', operation, message });
   }
+}
+
+function runOf(info: string): string | undefined {
+  return /run_id:(\w{1,16})/.exec(info)?.[1];
 }
 
 function isMaster(role: unknown): boolean {

@@ -3,9 +3,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
-import { createCache } from 'meridian/cache';
+import { type Cache, createCache } from 'meridian/cache';
 import { type SentinelRedis, startLocalRedis } from 'meridian/testing';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 
@@ -57,6 +58,47 @@ it('a process that slept while its master was replaced does not believe the old 
     reader.kill('SIGKILL');
     await cache.close();
     client.disconnect();
+  }
+});
+
+it('who was sent to a master before it was replaced does not use it afterwards', async () => {
+  const { sentinels, name } = redis;
+  const caches: Cache<string>[] = [];
+  const clients: Redis[] = [];
+  const open = () => {
+    const client = new Redis({ sentinels, name, lazyConnect: true });
+    const limits = { ttlMs: 60_000, maxGapMs: 400, memory: false };
+    const cache = createCache<string>({ redis: client, namespace: 'sent', ...limits });
+    clients.push(client);
+    caches.push(cache);
+    return cache;
+  };
+  try {
+    const first = open();
+    await first.ready();
+    expect(await first.get('key', async () => 'old')).toBe('old');
+    const master = await redis.master();
+    await master.pause();
+    const opening = setInterval(open, 50);
+    await redis.replacementOf(master);
+    clearInterval(opening);
+    await vi.waitFor(async () => expect(await first.invalidate('key')).toBe('done'), 5_000);
+    await master.resume();
+    let isInPlace = false;
+    const inPlace = redis.replacementOf(master).then(() => {
+      isInPlace = true;
+    });
+    const seen = new Set<string | null>();
+    while (!isInPlace) {
+      const read = caches.map((cache) => cache.get('key', async () => 'new'));
+      for (const value of await Promise.all(read)) seen.add(value);
+      await turn();
+    }
+    await inPlace;
+    expect(seen).toEqual(new Set(['new']));
+  } finally {
+    await Promise.all(caches.map((cache) => cache.close()));
+    for (const client of clients) client.disconnect();
   }
 });
 
