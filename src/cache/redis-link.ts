@@ -43,6 +43,8 @@ export class RedisLink {
   /** The run that was used last. */
   #known: string | undefined;
   #knownSinceMs = 0;
+  /** The run that was seen last, since when. */
+  #seen = { run: '', sinceMs: 0 };
   #openingSinceMs = performance.now();
   #isClosed = false;
   #tenure: string | undefined;
@@ -83,7 +85,10 @@ export class RedisLink {
     operation: string,
     command: (client: RedisNode) => Promise<T>,
   ): Promise<T | undefined> {
-    return this.server === undefined ? undefined : this.#command(operation, command);
+    if (this.server === undefined) return undefined;
+    const answer = await this.#command(operation, command);
+    // A process that slept finds answers of a server that may have been replaced since.
+    return this.server === undefined ? undefined : answer;
   }
 
   async #command<T>(
@@ -135,11 +140,15 @@ export class RedisLink {
           ...allScripts.map(({ text }) => this.#client.script('LOAD', text)),
         ]),
       );
-      if (this.#config.settleMs > 0) await patience.pause(this.#config.settleMs);
+      if (!(await this.#hasSettled(info, patience))) {
+        // Who named this server may name another by now, though it does not know that yet itself.
+        if (connection === this.#connection) this.#cut();
+        return;
+      }
       const askedAtMs = performance.now();
       const replication = await patience.race(this.#client.info('replication'));
       if (connection !== this.#connection) return;
-      const run = /run_id:(\w{8})/.exec(info)?.[1];
+      const run = runOf(info);
       const tenure = tenureOf(replication);
       if (run === undefined) throw new TypeError('the server does not say its run_id');
       if (tenure === undefined) throw new UnavailableError('The server is no master (any more).');
@@ -161,12 +170,28 @@ export class RedisLink {
     }
   }
 
+  /** Whether the server was there before; waits until it could have been left by all others. */
+  async #hasSettled(info: string, patience: Deadline): Promise<boolean> {
+    const { settleMs } = this.#config;
+    const run = runOf(info) ?? '';
+    const seenForMs = this.#seen.run === run ? performance.now() - this.#seen.sinceMs : 0;
+    this.#seen = { run, sinceMs: performance.now() };
+    if (settleMs === 0 || (seenForMs >= settleMs && seenForMs < settleMs + openingMs)) return true;
+    await patience.pause(settleMs);
+    return false;
+  }
+
   #beat(): void {
     const now = performance.now();
     if (this.#server === undefined) {
       // Hands are being shaken, which has a time of its own.
       if (this.#client.status === 'ready') return;
       if (now - this.#openingSinceMs > openingMs) this.#cut();
+      return;
+    }
+    if (now >= this.#answeredUntilMs) {
+      // It would say that it is the master, and may believe so: others use another one by now.
+      this.#fail(`it was not asked for ${this.#config.maxGapMs} ms`);
       return;
     }
     const connection = this.#connection;
@@ -221,6 +246,10 @@ export class RedisLink {
   #report(operation: string, message: string): void {
     this.#observe({ type: 'cache-fault', operation, message });
   }
+}
+
+function runOf(info: string): string | undefined {
+  return /run_id:(\w{8})/.exec(info)?.[1];
 }
 
 /** Names the time since a server became a master; undefined when it is none. */
