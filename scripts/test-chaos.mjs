@@ -1,5 +1,6 @@
 /**
- * The random histories of the cache, long: MERIDIAN_HISTORY_MS (default three minutes) each.
+ * The random histories of the cache, long: MERIDIAN_HISTORY_MS (default three minutes) is shared by one
+ * Redis, Redis with Sentinels and a Redis Cluster.
  * MERIDIAN_SEED repeats what was decided at random in an earlier run. Arguments go to vitest.
  */
 import { main, run, tool } from './run.mjs';
