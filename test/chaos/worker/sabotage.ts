@@ -1,10 +1,10 @@
 import type { Command, Redis } from 'ioredis';
-import { fillScript } from '../../../src/cache/lease-scripts.ts';
+import { fillScript, leaseScript } from '../../../src/cache/lease-scripts.ts';
 
 /**
  * A fence to take out between the cache and Redis. `fence`: every lease is granted and every fill
- * stored. `messages`: what others invalidate is not heard, though heartbeats are. `stamp`: each run
- * of the server says that it is the same one.
+ * stored. `messages`: what others invalidate is not heard, though heartbeats are. `stamp`: each server
+ * says that it is the same one, in the same run and tenure.
  */
 export type Fence = 'fence' | 'messages' | 'stamp';
 
@@ -14,11 +14,14 @@ const fillAlways = `redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1`
 
 const grantAndFill: Change = (command) => {
   const { name, args } = command;
-  if (name === 'set') command.args = args.filter((arg) => arg !== 'NX');
-  if (name === 'evalsha' && args[0] === fillScript.sha) {
-    command.name = 'eval';
-    command.args = [fillAlways, ...args.slice(1)];
-  }
+  if (name !== 'evalsha') return;
+  const always = new Map<unknown, string>([
+    [leaseScript.sha, 'return 1'],
+    [fillScript.sha, fillAlways],
+  ]).get(args[0]);
+  if (always === undefined) return;
+  command.name = 'eval';
+  command.args = [always, ...args.slice(1)];
 };
 
 const sameRun: Change = (command) => {
@@ -26,7 +29,7 @@ const sameRun: Change = (command) => {
   const { resolve } = command;
   command.resolve = (reply: unknown) =>
     // As it came from the server: the client makes a string of it afterwards.
-    resolve(Buffer.from(String(reply).replace(/run_id:\w+/, 'run_id:theSame')));
+    resolve(Buffer.from(String(reply).replace(/(run_id|master_replid):\w+/g, '$1:theSameOne')));
 };
 
 /** Takes a fence out of one connection. It changes the client, not the cache: that has no hooks. */

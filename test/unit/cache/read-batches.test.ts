@@ -29,13 +29,13 @@ function batches() {
     (to, batch) =>
       new Promise((resolve) => {
         const answer = () => {
-          for (const key of batch.keys()) batch.answer(key, `${key}!`, asked);
+          for (const [place, key] of batch.keys.entries()) batch.answer(place, `${key}!`, asked);
           resolve();
         };
         left.push({ link: to, batch, answer });
       }),
   );
-  const sizes = () => left.map(({ batch }) => batch.size);
+  const sizes = () => left.map(({ batch }) => batch.keys.length);
   return { reads, left, sizes };
 }
 
