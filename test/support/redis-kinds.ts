@@ -27,9 +27,23 @@ const variants = [
   ),
 ] as const;
 
+type Variant = (typeof variants)[number];
+
 /** Defines the same tests for everything that a cache may stand on: seven times. */
 export function forEachRedisKind(define: (ground: RedisGround) => void): void {
-  for (const { title, kind, major } of variants) {
+  forEach(variants, define);
+}
+
+/** Defines the same tests for everything that processes can share: six times. */
+export function forEachSharedRedis(define: (ground: RedisGround) => void): void {
+  forEach(
+    variants.filter(({ kind }) => kind !== 'memory'),
+    define,
+  );
+}
+
+function forEach(chosen: readonly Variant[], define: (ground: RedisGround) => void): void {
+  for (const { title, kind, major } of chosen) {
     describe(title, () => {
       let started: LocalRedis | undefined;
       const clients: IoredisClient[] = [];
