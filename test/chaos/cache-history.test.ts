@@ -83,7 +83,9 @@ async function holdsOn(redis: RedisUnderTest, name: string, durationMs: number):
     .map((one) => accountOf(one, outcome.history, outcome.incidents));
   expect(accounts.join('\n\n')).toBe('');
   expect(outcome.failures).toEqual([]);
-  for (const control of controls) {
+  // A short run may have no occasion for it: a server must come back with what it had before.
+  const isShort = durationMs < 20_000;
+  for (const control of controls.filter((one) => !(isShort && one.name === 'no-stamp'))) {
     expect(violationsOf(outcome, control.name), `violations of ${control.name}`).not.toEqual([]);
   }
 }
