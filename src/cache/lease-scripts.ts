@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 
+// Values are unlinked before they are replaced: a server frees a long one aside, and goes on meanwhile.
+
 /** A script, and the name under which a server remembers it: another text, another name. */
 export interface RedisScript {
   readonly text: string;
@@ -50,6 +52,7 @@ if version ~= '' then
   local held = type(start) == 'string' and string.match(start, '^m2|(%d+)|')
   if held and (#held > #version or #held == #version and held > version) then return 0 end
 end
+redis.call('UNLINK', KEYS[1])
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1`);
 
@@ -80,8 +83,9 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])`);
 export const invalidateScript = script(`
 redis.call('DEL', KEYS[2])
 if ARGV[3] == '0' then
-  redis.call('DEL', KEYS[1])
+  redis.call('UNLINK', KEYS[1])
 else
+  redis.call('UNLINK', KEYS[1])
   redis.call('SET', KEYS[1], '${changedMark}', 'PX', ARGV[3])
 end
 redis.call('PUBLISH', ARGV[1], ARGV[2])

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import type { MeridianEvent } from 'meridian';
 import { type Cache, type CacheOptions, createCache } from 'meridian/cache';
-import { type LocalCluster, startLocalCluster } from 'meridian/testing';
+import { type LocalCluster, startChaosProxy, startLocalCluster } from 'meridian/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { valueKey } from '../../src/cache/redis-keys.ts';
 
@@ -66,7 +66,14 @@ async function sent(): Promise<number> {
 const bigBytes = 100_000_000;
 
 it('a value of 100 MB under a key costs its reader one try, and the others nothing', async () => {
-  const cache = await open<string>({ commandTimeoutMs: 20, version: () => 1 });
+  // So slow a network that the value takes far longer than a command may, on any machine.
+  const proxy = await startChaosProxy({ target: cluster.redis.url });
+  proxy.bandwidth(10_000_000);
+  const cache = await open<string>({
+    redis: proxy.urlFor(cluster.redis.url),
+    commandTimeoutMs: 1_000,
+    version: () => 1,
+  });
   await cache.get('small', async () => 'Ada');
   await redis.setrange(name('big'), bigBytes, 'x');
   expect(await cache.get('big', async () => 'loaded')).toBe('loaded');
@@ -74,11 +81,14 @@ it('a value of 100 MB under a key costs its reader one try, and the others nothi
   expect(events).toContainEqual(expect.objectContaining({ type: 'cache-link', state: 'down' }));
   await soon(async () => expect(await cache.get('small', failed)).toBe('Ada'));
   await redis.config('RESETSTAT');
+  events = [];
   expect(await cache.get('big', async () => 'again')).toBe('again');
+  expect(events.filter(({ type }) => type === 'cache-link')).toEqual([]);
   expect(await sent()).toBeLessThan(bigBytes / 100);
   // It filled the key by right of a lease: the big value is gone.
   await soon(async () => expect(await cache.get('big', failed)).toBe('again'));
   expect(await redis.strlen(name('big'))).toBeLessThan(1_000);
+  await proxy.close();
 });
 
 it('what is no text under a key, or under its lease, is answered by the loader', async () => {
