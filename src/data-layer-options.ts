@@ -1,4 +1,4 @@
-import { type GivenRedis, isPerRegion } from './cache/redis-regions.ts';
+import { type GivenRedis, isPerRegion } from './cache/redis/redis-regions.ts';
 import {
   type BreakerOptions,
   type CacheTierOptions,

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { RedisRegions } from './cache/redis-regions.ts';
+import { RedisRegions } from './cache/redis/redis-regions.ts';
 import type { DataLayerConfig } from './config/data-layer-options.ts';
 import { type DataLayerOptions, readOptions } from './data-layer-options.ts';
 import { Forwarding } from './distributed/forwarding.ts';

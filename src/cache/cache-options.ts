@@ -1,7 +1,7 @@
 import { didYouMean } from '../config/did-you-mean.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import type { Observer } from '../observability/events.ts';
-import type { RedisClient } from './redis-client.ts';
+import type { RedisClient } from './redis/redis-client.ts';
 
 /** How long values are served. All times are milliseconds. */
 export interface FreshnessOptions {

@@ -11,13 +11,13 @@ import {
   checkNumbers,
   freshnessOf,
 } from './cache-options.ts';
-import { digitsOf } from './entry-text.ts';
 import type { Freshness } from './freshness.ts';
 import type { HotKey } from './hot-keys.ts';
-import type { LoadMany } from './leased-loads.ts';
-import { handOut } from './memory-store.ts';
+import type { LoadMany } from './loads/leased-loads.ts';
+import { handOut } from './memory/memory-store.ts';
 import { ReadThrough } from './read-through.ts';
-import { RedisRegions } from './redis-regions.ts';
+import { digitsOf } from './redis/entry-text.ts';
+import { RedisRegions } from './redis/redis-regions.ts';
 
 export interface CacheGetOptions {
   signal?: AbortSignal;

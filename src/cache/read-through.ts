@@ -1,16 +1,16 @@
 import type { MeridianEvent, Observer } from '../observability/events.ts';
 import { type CacheCall, isTooOld } from './cache-call.ts';
-import { coarseNow } from './coarse-clock.ts';
-import { Drops } from './drops.ts';
-import type { Flight } from './flight.ts';
 import { type HotKey, HotKeys } from './hot-keys.ts';
-import { JointLoads, type Miss } from './joint-loads.ts';
-import { type Landing, LeasedLoads, type LoadMany } from './leased-loads.ts';
-import { handOut, type MemoryEntry } from './memory-store.ts';
-import { MemoryTier, type MemoryTierConfig } from './memory-tier.ts';
-import type { RedisStores } from './redis-regions.ts';
-import { type Gap, RedisTier, type RedisTierConfig, type Sourced } from './redis-tier.ts';
-import { Refreshes } from './refreshes.ts';
+import { Drops } from './loads/drops.ts';
+import type { Flight } from './loads/flight.ts';
+import { JointLoads, type Miss } from './loads/joint-loads.ts';
+import { type Landing, LeasedLoads, type LoadMany } from './loads/leased-loads.ts';
+import { Refreshes } from './loads/refreshes.ts';
+import { coarseNow } from './memory/coarse-clock.ts';
+import { handOut, type MemoryEntry } from './memory/memory-store.ts';
+import { MemoryTier, type MemoryTierConfig } from './memory/memory-tier.ts';
+import type { RedisStores } from './redis/redis-regions.ts';
+import { type Gap, RedisTier, type RedisTierConfig, type Sourced } from './redis/redis-tier.ts';
 import { ShadowCompare } from './shadow-compare.ts';
 
 export interface CacheConfig<V> extends RedisTierConfig<V>, MemoryTierConfig {

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/deadline.ts';
-import { Flight } from './flight.ts';
-import type { LoadMany } from './leased-loads.ts';
-import type { MemoryEntry } from './memory-store.ts';
+import { Flight } from './loads/flight.ts';
+import type { LoadMany } from './loads/leased-loads.ts';
+import type { MemoryEntry } from './memory/memory-store.ts';
 
 export interface ShadowConfig {
   readonly name: string;

@@ -1,6 +1,6 @@
 import { checkNumbers, freshnessOf, tierBounds } from '../cache/cache-options.ts';
-import { digitsOf } from '../cache/entry-text.ts';
 import type { CacheConfig } from '../cache/read-through.ts';
+import { digitsOf } from '../cache/redis/entry-text.ts';
 import { didYouMean } from '../config/did-you-mean.ts';
 import type { Problem } from '../errors/config-error.ts';
 import type { PlannedColumn } from './planned-column.ts';

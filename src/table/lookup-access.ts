@@ -1,4 +1,4 @@
-import { handOut } from '../cache/memory-store.ts';
+import { handOut } from '../cache/memory/memory-store.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import { type Explanation, explainRoute } from '../routing/explain.ts';

@@ -1,5 +1,5 @@
 import { ReadThrough } from '../cache/read-through.ts';
-import type { RedisStores } from '../cache/redis-regions.ts';
+import type { RedisStores } from '../cache/redis/redis-regions.ts';
 import type { DirectoryConfig } from '../config/directory-options.ts';
 import { Claimant } from '../distributed/claimant.ts';
 import { ClaimedWrites } from '../distributed/claimed-write.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { Placement } from '../cache/memory-tier.ts';
+import type { Placement } from '../cache/memory/memory-tier.ts';
 import { ReadThrough } from '../cache/read-through.ts';
-import type { RedisStores } from '../cache/redis-regions.ts';
+import type { RedisStores } from '../cache/redis/redis-regions.ts';
 import type { Forwarding } from '../distributed/forwarding.ts';
 import type { Problem } from '../errors/config-error.ts';
 import type { Calls } from '../execution/calls.ts';

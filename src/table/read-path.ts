@@ -1,5 +1,5 @@
-import type { LoadCall } from '../cache/leased-loads.ts';
-import { handOut } from '../cache/memory-store.ts';
+import type { LoadCall } from '../cache/loads/leased-loads.ts';
+import { handOut } from '../cache/memory/memory-store.ts';
 import type { ReadThrough } from '../cache/read-through.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import type { CallOptions } from '../execution/calls.ts';

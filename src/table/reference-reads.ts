@@ -1,4 +1,4 @@
-import { handOut } from '../cache/memory-store.ts';
+import { handOut } from '../cache/memory/memory-store.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import { MergeError } from '../errors/scatter-error.ts';
 import type { LoadGates } from '../execution/load-gates.ts';

@@ -1,11 +1,11 @@
 import { Redis } from 'ioredis';
 import { type LocalCluster, startLocalCluster } from 'meridian/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
-import { changedMark } from '../../src/cache/lease-scripts.ts';
-import type { LoadMany } from '../../src/cache/leased-loads.ts';
+import type { LoadMany } from '../../src/cache/loads/leased-loads.ts';
 import { ReadThrough } from '../../src/cache/read-through.ts';
-import { leaseKey, valueKey } from '../../src/cache/redis-keys.ts';
-import { RedisRegions } from '../../src/cache/redis-regions.ts';
+import { changedMark } from '../../src/cache/redis/lease-scripts.ts';
+import { leaseKey, valueKey } from '../../src/cache/redis/redis-keys.ts';
+import { RedisRegions } from '../../src/cache/redis/redis-regions.ts';
 import { cacheConfig } from '../support/read-through.ts';
 
 /** A mark says that a key was changed of late: then no copy that lags may be asked. */

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { type LocalCluster, startLocalCluster } from 'meridian/testing';
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
-import { leaseKey, valueKey } from '../../src/cache/redis-keys.ts';
+import { leaseKey, valueKey } from '../../src/cache/redis/redis-keys.ts';
 import { CacheChild } from '../support/cache-children.ts';
 
 /** What real processes do together over one Redis. */

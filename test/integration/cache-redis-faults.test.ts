@@ -3,7 +3,7 @@ import type { MeridianEvent } from 'meridian';
 import { type Cache, type CacheOptions, createCache } from 'meridian/cache';
 import { type LocalCluster, startChaosProxy, startLocalCluster } from 'meridian/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
-import { valueKey } from '../../src/cache/redis-keys.ts';
+import { valueKey } from '../../src/cache/redis/redis-keys.ts';
 
 /** What may be wrong with a Redis that runs: what it holds, what it forgot, whom it lets in. */
 

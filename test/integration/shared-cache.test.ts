@@ -3,10 +3,10 @@ import type { MeridianEvent } from 'meridian';
 import { type Cache, type CacheOptions, createCache } from 'meridian/cache';
 import { type LocalCluster, startLocalCluster } from 'meridian/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
-import { encodeEntry, stampText } from '../../src/cache/entry-text.ts';
 import { ReadThrough } from '../../src/cache/read-through.ts';
-import { valueKey } from '../../src/cache/redis-keys.ts';
-import { RedisRegions } from '../../src/cache/redis-regions.ts';
+import { encodeEntry, stampText } from '../../src/cache/redis/entry-text.ts';
+import { valueKey } from '../../src/cache/redis/redis-keys.ts';
+import { RedisRegions } from '../../src/cache/redis/redis-regions.ts';
 import { cacheConfig } from '../support/read-through.ts';
 
 let cluster: LocalCluster;

@@ -1,7 +1,7 @@
 import type { MeridianEvent } from 'meridian';
 import { type Cache, type CacheOptions, createCache } from 'meridian/cache';
 import { afterEach, expect, vi } from 'vitest';
-import { valueKey } from '../../src/cache/redis-keys.ts';
+import { valueKey } from '../../src/cache/redis/redis-keys.ts';
 import type { RedisGround } from './redis-kinds.ts';
 
 /** Asks again every few milliseconds, until it is so. */

@@ -1,5 +1,5 @@
 import type { Command, Redis } from 'ioredis';
-import { fillScript, leaseScript } from '../../../src/cache/lease-scripts.ts';
+import { fillScript, leaseScript } from '../../../src/cache/redis/lease-scripts.ts';
 
 /**
  * A fence to take out between the cache and Redis. `fence`: every lease is granted and every fill

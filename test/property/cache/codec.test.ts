@@ -2,14 +2,14 @@ import { isDeepStrictEqual } from 'node:util';
 import { deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { packValue, unpackValue } from '../../../src/cache/codec.ts';
+import { copyUnfreezable, freezeDeep } from '../../../src/cache/memory/frozen.ts';
+import { packValue, unpackValue } from '../../../src/cache/redis/codec.ts';
 import {
   decodeEntry,
   encodeEntry,
   type StoredEntry,
   stampText,
-} from '../../../src/cache/entry-text.ts';
-import { copyUnfreezable, freezeDeep } from '../../../src/cache/frozen.ts';
+} from '../../../src/cache/redis/entry-text.ts';
 
 const leaf = fc.oneof(
   fc.string({ unit: 'binary' }),

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Drops } from '../../../src/cache/drops.ts';
+import { Drops } from '../../../src/cache/loads/drops.ts';
 
 it('a key that was dropped since counts, and no other', () => {
   const drops = new Drops();

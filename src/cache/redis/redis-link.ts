@@ -1,6 +1,6 @@
-import { UnavailableError } from '../errors/database-error.ts';
-import type { Observer } from '../observability/events.ts';
-import { Deadline } from '../resilience/deadline.ts';
+import { UnavailableError } from '../../errors/database-error.ts';
+import type { Observer } from '../../observability/events.ts';
+import { Deadline } from '../../resilience/deadline.ts';
 import { InvalidationChannel } from './invalidation-channel.ts';
 import { allScripts } from './lease-scripts.ts';
 import { openCommands, openListener, type RedisNode } from './redis-client.ts';

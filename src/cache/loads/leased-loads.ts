@@ -1,9 +1,9 @@
-import type { Observer } from '../observability/events.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Observer } from '../../observability/events.ts';
+import type { Deadline } from '../../resilience/deadline.ts';
+import { type Freshness, lifeOf } from '../freshness.ts';
+import type { Gap, Loaded, RedisTier, Sourced } from '../redis/redis-tier.ts';
+import { alone, type Witness } from '../trust.ts';
 import type { Flight } from './flight.ts';
-import { type Freshness, lifeOf } from './freshness.ts';
-import type { Gap, Loaded, RedisTier, Sourced } from './redis-tier.ts';
-import { alone, type Witness } from './trust.ts';
 
 /** What a load is told, and may tell. */
 export interface LoadCall {

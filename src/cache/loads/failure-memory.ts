@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { AbortedError, OverloadError, TimeoutError } from '../errors/call-error.ts';
+import { AbortedError, OverloadError, TimeoutError } from '../../errors/call-error.ts';
 
 const mostFailures = 10_000;
 

@@ -1,13 +1,13 @@
-import { isMeridianError } from '../errors/meridian-error.ts';
-import { type CacheCall, isTooOld } from './cache-call.ts';
+import { isMeridianError } from '../../errors/meridian-error.ts';
+import { type CacheCall, isTooOld } from '../cache-call.ts';
+import type { Freshness } from '../freshness.ts';
+import type { MemoryEntry } from '../memory/memory-store.ts';
+import { type MemoryTier, mayStandIn } from '../memory/memory-tier.ts';
+import type { Gap } from '../redis/redis-tier.ts';
 import { Departures, type Landed, Seat } from './departures.ts';
 import { FailureMemory } from './failure-memory.ts';
 import { Flight } from './flight.ts';
-import type { Freshness } from './freshness.ts';
 import type { Landing, LeasedLoads, LoadMany, Missing } from './leased-loads.ts';
-import type { MemoryEntry } from './memory-store.ts';
-import { type MemoryTier, mayStandIn } from './memory-tier.ts';
-import type { Gap } from './redis-tier.ts';
 
 /** What there is of a key in place of a value that may be served. */
 export interface Miss<V> {

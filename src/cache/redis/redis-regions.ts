@@ -1,5 +1,5 @@
-import type { Observer } from '../observability/events.ts';
-import { Deadline } from '../resilience/deadline.ts';
+import type { Observer } from '../../observability/events.ts';
+import { Deadline } from '../../resilience/deadline.ts';
 import { openLinks } from './open-links.ts';
 import { isClient, type RedisClient } from './redis-client.ts';
 import type { RedisLinks } from './redis-links.ts';

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import type { Observer } from '../observability/events.ts';
+import type { Observer } from '../../observability/events.ts';
+import type { Trust } from '../trust.ts';
 import type { RedisNode } from './redis-client.ts';
 import { escapeKey, unescapeKey } from './redis-keys.ts';
-import type { Trust } from './trust.ts';
 
 /** Told of a key that another process has invalidated. */
 export type OnInvalidated = (key: string) => void;

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
+import type { Witness } from '../trust.ts';
 import { copyUnfreezable } from './frozen.ts';
 import { sizeOf, sizeOfText } from './size-of.ts';
-import type { Witness } from './trust.ts';
 
 /** A value in this process's memory. All times are milliseconds on the monotonic clock. */
 export interface MemoryEntry<V> extends Witness {

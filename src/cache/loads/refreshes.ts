@@ -1,7 +1,7 @@
-import type { Observer } from '../observability/events.ts';
-import { Deadline } from '../resilience/deadline.ts';
+import type { Observer } from '../../observability/events.ts';
+import { Deadline } from '../../resilience/deadline.ts';
+import type { Freshness } from '../freshness.ts';
 import { Flight } from './flight.ts';
-import type { Freshness } from './freshness.ts';
 import type { Landing, LeasedLoads, LoadMany } from './leased-loads.ts';
 
 export interface RefreshConfig {

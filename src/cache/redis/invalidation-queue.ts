@@ -1,5 +1,5 @@
-import type { Observer } from '../observability/events.ts';
-import { backoffMs } from '../resilience/backoff.ts';
+import type { Observer } from '../../observability/events.ts';
+import { backoffMs } from '../../resilience/backoff.ts';
 
 /** Deletes keys in Redis; false when Redis did not confirm it. */
 export type InvalidateKeys = (keys: readonly string[]) => Promise<boolean>;

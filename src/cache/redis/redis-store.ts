@@ -1,4 +1,5 @@
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../../resilience/deadline.ts';
+import { untold, type Witness } from '../trust.ts';
 import { channelName, type OnInvalidated } from './invalidation-channel.ts';
 import {
   boundedReadScript,
@@ -14,7 +15,6 @@ import type { RedisNode } from './redis-client.ts';
 import { leaseKey } from './redis-keys.ts';
 import type { RedisLink } from './redis-link.ts';
 import type { RedisLinks } from './redis-links.ts';
-import { untold, type Witness } from './trust.ts';
 
 export interface RedisStoreConfig {
   /** Milliseconds within which the holder of a lease may fill, unless it renews it. */

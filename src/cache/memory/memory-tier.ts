@@ -1,9 +1,9 @@
+import { earlyMs, type Freshness } from '../freshness.ts';
+import type { Sourced } from '../redis/redis-tier.ts';
+import { isBelieved } from '../trust.ts';
 import { coarseNow } from './coarse-clock.ts';
-import { earlyMs, type Freshness } from './freshness.ts';
 import { freezeDeep } from './frozen.ts';
 import { type MemoryEntry, type MemoryLimits, MemoryStore } from './memory-store.ts';
-import type { Sourced } from './redis-tier.ts';
-import { isBelieved } from './trust.ts';
 
 /** Says where the source of a key is. */
 export interface Placement {

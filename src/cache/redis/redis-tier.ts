@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { Observer } from '../observability/events.ts';
+import type { Observer } from '../../observability/events.ts';
+import type { Witness } from '../trust.ts';
 import { decodeEntry, encodeEntry, type StampText, stampText } from './entry-text.ts';
 import type { OnInvalidated } from './invalidation-channel.ts';
 import { InvalidationQueue } from './invalidation-queue.ts';
@@ -8,7 +9,6 @@ import type { Asked } from './read-batches.ts';
 import { valueKey } from './redis-keys.ts';
 import type { RedisStores } from './redis-regions.ts';
 import type { RedisStore } from './redis-store.ts';
-import type { Witness } from './trust.ts';
 
 export interface RedisTierConfig<V> {
   /** Separates this cache's keys in Redis from every other's. */

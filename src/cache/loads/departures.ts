@@ -1,6 +1,6 @@
+import type { MemoryEntry } from '../memory/memory-store.ts';
+import { isBelieved, type Witness } from '../trust.ts';
 import type { Flight } from './flight.ts';
-import type { MemoryEntry } from './memory-store.ts';
-import { isBelieved, type Witness } from './trust.ts';
 
 /** What came of a flight for one key. */
 export interface Landed<V> {
