@@ -1,3 +1,4 @@
+import { allEnded } from '../execution/all-ended.ts';
 import type { Executor } from '../execution/executor.ts';
 import { runTransaction, type TransactionScope } from '../execution/transaction.ts';
 import {
@@ -143,10 +144,4 @@ export class MoveSettlement {
   #write(shard: Shard, statement: Statement, deadline: Deadline): Promise<StatementResult> {
     return this.#executor.runStatement([shard.primary], statement, 'write', deadline);
   }
-}
-
-/** Both parts are waited for, so that neither goes on behind the other's failure. */
-async function allEnded<const T extends readonly Promise<unknown>[]>(parts: T) {
-  await Promise.allSettled(parts);
-  return Promise.all(parts);
 }

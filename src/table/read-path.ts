@@ -2,6 +2,7 @@ import type { LoadCall } from '../cache/loads/leased-loads.ts';
 import { handOut } from '../cache/memory/memory-store.ts';
 import type { ReadThrough } from '../cache/read-through.ts';
 import { ConfigError } from '../errors/config-error.ts';
+import { allEnded } from '../execution/all-ended.ts';
 import type { CallOptions } from '../execution/calls.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
@@ -11,7 +12,7 @@ import type { Shard } from '../topology/topology.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import { forwardable } from './forwardable.ts';
 import { routePrimaryKey } from './route-row.ts';
-import { allEnded, type Found, RowReads, type Wanted } from './row-reads.ts';
+import { type Found, RowReads, type Wanted } from './row-reads.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import { shardOfToken } from './token.ts';
 

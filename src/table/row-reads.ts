@@ -1,3 +1,4 @@
+import { allEnded } from '../execution/all-ended.ts';
 import type { PointRead } from '../execution/read-batcher.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import { type Consistency, endpointOrder } from '../routing/endpoint-order.ts';
@@ -168,12 +169,6 @@ function consistencyOf(as: ReadAs): Consistency {
 /** The same read, of the primary. */
 function current(as: ReadAs): ReadAs {
   return as === 'fill' || as === 'lagging-fill' ? 'fill' : 'primary';
-}
-
-/** Every part is waited for, so that none goes on behind the caller's back. */
-export async function allEnded<const T extends readonly Promise<unknown>[]>(parts: T) {
-  await Promise.allSettled(parts);
-  return Promise.all(parts);
 }
 
 function inChunks<T>(items: readonly T[], size: number): T[][] {
