@@ -105,6 +105,12 @@ describe.each(['sentinel', 'cluster'] as const)('kind %s', (kind) => {
     const client = clientOf(major, redis);
     await writesAndReads(client, 'before');
     const old = await redis.master('key');
+    // A replica that has not heard of a write when it is promoted has lost it.
+    const heard = await ask(old, async (direct) => {
+      await direct.set('key', 'before');
+      return direct.wait(1, 5_000);
+    });
+    expect(heard).toBeGreaterThanOrEqual(1);
     const promoted = await redis.failover('key');
     expect(promoted).not.toBe(old);
     expect(await redis.master('key')).toBe(promoted);
