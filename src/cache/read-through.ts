@@ -10,8 +10,9 @@ import { coarseNow } from './memory/coarse-clock.ts';
 import { handOut, type MemoryEntry } from './memory/memory-store.ts';
 import { MemoryTier, type MemoryTierConfig } from './memory/memory-tier.ts';
 import type { RedisStores } from './redis/redis-regions.ts';
-import { type Gap, RedisTier, type RedisTierConfig, type Sourced } from './redis/redis-tier.ts';
+import { RedisTier, type RedisTierConfig } from './redis/redis-tier.ts';
 import { ShadowCompare } from './shadow-compare.ts';
+import type { Gap, Sourced } from './sourced.ts';
 
 export interface CacheConfig<V> extends RedisTierConfig<V>, MemoryTierConfig {
   /** What events call it. */

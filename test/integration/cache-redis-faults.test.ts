@@ -148,3 +148,21 @@ it('a server that lets no scripts run is done without', async () => {
   expect(await cache.get('ada', async () => 'Grace')).toBe('Grace');
   expect(JSON.stringify(faults())).toContain('NOPERM');
 });
+
+it('a load that outlives its server fills nothing on the next one, though its lease came along', async () => {
+  const cache = await open<string>({ leaseMs: 60_000 });
+  let end: (value: string) => void = () => {};
+  const slow = cache.get('ada', () => new Promise<string>((resolve) => (end = resolve)));
+  const lease = `${name('ada')}:lease`;
+  await soon(async () => expect(await redis.exists(lease)).toBe(1));
+  const token = (await redis.get(lease)) ?? '';
+  await cluster.redis.kill();
+  await cluster.redis.restart();
+  await soon(async () => expect(await cache.invalidate('other')).toBe('done'));
+  // As by a replica that was promoted before it heard that the lease was void.
+  await redis.set(lease, token, 'PX', 60_000);
+  end('old');
+  expect(await slow).toBe('old');
+  await soon(async () => expect(await redis.exists(lease)).toBe(0));
+  expect(await redis.get(name('ada'))).toBeNull();
+});

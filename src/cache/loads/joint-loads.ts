@@ -3,7 +3,7 @@ import { type CacheCall, isTooOld } from '../cache-call.ts';
 import type { Freshness } from '../freshness.ts';
 import type { MemoryEntry } from '../memory/memory-store.ts';
 import { type MemoryTier, mayStandIn } from '../memory/memory-tier.ts';
-import type { Gap } from '../redis/redis-tier.ts';
+import type { Gap } from '../sourced.ts';
 import { Departures, type Landed, Seat } from './departures.ts';
 import { FailureMemory } from './failure-memory.ts';
 import { Flight } from './flight.ts';

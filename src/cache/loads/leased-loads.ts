@@ -1,7 +1,8 @@
 import type { Observer } from '../../observability/events.ts';
 import type { Deadline } from '../../resilience/deadline.ts';
 import { type Freshness, lifeOf } from '../freshness.ts';
-import type { Gap, Loaded, RedisTier, Sourced } from '../redis/redis-tier.ts';
+import type { RedisTier } from '../redis/redis-tier.ts';
+import type { Gap, Loaded, Sourced } from '../sourced.ts';
 import { alone, type Witness } from '../trust.ts';
 import type { Flight } from './flight.ts';
 

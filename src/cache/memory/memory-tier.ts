@@ -1,5 +1,5 @@
 import { earlyMs, type Freshness } from '../freshness.ts';
-import type { Sourced } from '../redis/redis-tier.ts';
+import type { Sourced } from '../sourced.ts';
 import { isBelieved } from '../trust.ts';
 import { coarseNow } from './coarse-clock.ts';
 import { freezeDeep } from './frozen.ts';

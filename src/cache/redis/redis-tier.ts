@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Observer } from '../../observability/events.ts';
-import type { Witness } from '../trust.ts';
+import type { Gap, Loaded, Sourced } from '../sourced.ts';
 import { decodeEntry, encodeEntry, type StampText, stampText } from './entry-text.ts';
 import type { OnInvalidated } from './invalidation-channel.ts';
 import { InvalidationQueue } from './invalidation-queue.ts';
@@ -24,29 +24,6 @@ export interface RedisTierConfig<V> {
   /** Milliseconds that it is remembered that a key was changed; 0: not at all. */
   readonly markMs: number;
 }
-
-/** A value from its source, by way of Redis or not. All times are on the monotonic clock. */
-export interface Sourced<V> {
-  /** `null`: the source has nothing under this key. */
-  readonly value: V | null;
-  /** When its load began. */
-  readonly loadedAtMs: number;
-  /** Milliseconds from then that it is fresh. */
-  readonly freshMs: number;
-  /** Milliseconds that its load took. */
-  readonly loadMs: number;
-  readonly witness: Witness;
-  /** No change that was acknowledged before can be missing in it. */
-  readonly asOfMs: number;
-  /** It was read from Redis, and may be past its time. */
-  readonly isStored: boolean;
-}
-
-/** A value that was just loaded. */
-export type Loaded<V> = Pick<Sourced<V>, 'value' | 'loadedAtMs' | 'freshMs' | 'loadMs'>;
-
-/** Why Redis has no value: there is `none`, or what is there is `unusable`. */
-export type Gap = 'none' | 'unusable';
 
 /**
  * Who may load a key: by right of a lease, or another process does, or nobody can be asked. `mayLag`:
@@ -113,8 +90,9 @@ export class RedisTier<V> {
 
   /** Takes the lease of a key that has no value in Redis, unless it has one by now. */
   async lease(key: string, gap: Gap, placement: string): Promise<Lease<V>> {
-    if (this.#queue.has(key)) return { kind: 'alone' };
-    const token = randomBytes(12).toString('base64url');
+    const server = this.#store.serverOf(this.#name(key));
+    if (server === undefined || this.#queue.has(key)) return { kind: 'alone' };
+    const token = tokenOf(server);
     const readings: (Sourced<V> | Gap)[] = [];
     const isAbsent = gap !== 'unusable';
     const taken = await this.#store.lease(this.#name(key), token, isAbsent, (text, asked) => {
@@ -131,6 +109,7 @@ export class RedisTier<V> {
 
   /** Keeps a lease while its load goes on. */
   renew(key: string, token: string): void {
+    if (!isOf(token, this.#store.serverOf(this.#name(key)))) return;
     this.#aside(this.#store.renew(this.#name(key), token));
   }
 
@@ -148,7 +127,10 @@ export class RedisTier<V> {
     const name = this.#name(key);
     const server = this.#store.serverOf(name);
     const version = this.#versionOf(value.value);
-    const text = server && version !== undefined && this.#encode(value, version, server, placement);
+    // What was invalidated on the server that gave the lease, the next one may not have heard.
+    const isSame = isOf(token, server);
+    const text =
+      server && isSame && version !== undefined && this.#encode(value, version, server, placement);
     if (!text || version === undefined || this.#queue.has(key)) {
       this.release(key, token);
       return false;
@@ -288,4 +270,13 @@ const unreadable = {
 
 function toWallClock(monotonicMs: number): number {
   return Date.now() - (performance.now() - monotonicMs);
+}
+
+/** A lease is good on the server that gave it only; its token tells. */
+function tokenOf(server: string): string {
+  return `${server} ${randomBytes(12).toString('base64url')}`;
+}
+
+function isOf(token: string, server: string | undefined): boolean {
+  return server !== undefined && token.startsWith(`${server} `);
 }
