@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Observer } from '../../observability/events.ts';
 import type { Gap, Loaded, Sourced } from '../sourced.ts';
+import type { Witness } from '../trust.ts';
 import { decodeEntry, encodeEntry, type StampText, stampText } from './entry-text.ts';
 import type { OnInvalidated } from './invalidation-channel.ts';
 import { InvalidationQueue } from './invalidation-queue.ts';
