@@ -2,6 +2,7 @@ import { isOwnerMoved, mayBeMoved } from '../distributed/forwarding.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { ShardResult } from '../errors/scatter-error.ts';
 import { runTransaction } from '../execution/transaction.ts';
+import type { TransactionScope } from '../execution/transaction-scope.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { Shard } from '../topology/topology.ts';
@@ -67,17 +68,18 @@ async function insertOnShard<Schema extends RowSchema>(
   const batches = insertBatches(rows).map((batch) =>
     statements.insert(batch.map(({ values }) => values)),
   );
+  const insertAll = async (scope: TransactionScope) => {
+    for (const statement of batches) await scope.run(statement);
+  };
   const [single, ...more] = batches;
   try {
     const claims = lookupWrites?.claimsOf(rows) ?? [];
     if (lookupWrites !== undefined && claims.length > 0) {
-      await lookupWrites.insert(shard.primary, batches, claims, deadline);
+      await lookupWrites.insert(shard.primary, claims, deadline, insertAll);
     } else if (single !== undefined && more.length === 0) {
       await executor.runStatement([shard.primary], single, 'write', deadline);
     } else {
-      await runTransaction(executor, shard.primary, deadline, async (scope) => {
-        for (const statement of batches) await scope.run(statement);
-      });
+      await runTransaction(executor, shard.primary, deadline, insertAll);
     }
     return { shard: shard.name, outcome: 'applied', rows: rows.length };
   } catch (error) {
