@@ -16,6 +16,7 @@ export const reservedNames = [
   'session',
   'then',
   'toJSON',
+  'token',
   'topology',
 ] as const;
 

@@ -3,6 +3,7 @@ import type { MovedRow } from '../distributed/move-settlement.ts';
 import type { Group } from '../distributed/moving-group.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
+import { routePrimaryKey } from './route-row.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import type { Tables, Touches } from './table-types.ts';
 
@@ -63,6 +64,14 @@ export class TableRegistry {
       );
     }
     return keys;
+  }
+
+  /** The shards that the ids of touched rows name. */
+  homesOf(touched: TouchedKeys): string[] {
+    const homes = [...touched].flatMap(([{ codec, table, topology }, keys]) =>
+      keys.map((text) => routePrimaryKey(topology.current, table, codec.keyOfText(text))),
+    );
+    return homes.map(({ shard }) => shard.name);
   }
 
   /** Invalidates what was touched. */

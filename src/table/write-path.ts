@@ -15,9 +15,9 @@ import { forwardable, ownerOf } from './forwardable.ts';
 import { insertMany } from './insert-many.ts';
 import { forgetClaims, LookupWrites, type RowChange } from './lookup-writes.ts';
 import { placeOwnId } from './place-own-id.ts';
+import { noting, tokenOfWrite } from './seen-writes.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import { thenForget } from './then-forget.ts';
-import { writeToken } from './token.ts';
 import {
   type PlannedChange,
   type PlannedRow,
@@ -30,7 +30,7 @@ import {
 export interface WriteResult {
   /** Rows that matched. 0: there is no row with this key. */
   readonly affected: number;
-  /** What a later read must have seen to see this write; undefined when the server gives none. */
+  /** What a later read must have seen to see this write; undefined when nothing was written. */
   readonly token: string | undefined;
   /**
    * `pending`: the row is written, but Redis did not confirm that it forgot the old one. It is told
@@ -102,12 +102,14 @@ export class WritePath<Schema extends RowSchema> {
     const statement = statements.insert([planned.values]);
     const claims = this.#lookupWrites?.claimsOf([planned]) ?? [];
     try {
-      const write: Promise<unknown> =
+      const write: Promise<Pick<StatementResult, 'gtid'>> =
         this.#lookupWrites === undefined || claims.length === 0
           ? executor.runStatement([primary], statement, 'write', deadline)
           : this.#lookupWrites.insert(primary, [statement], claims, deadline);
+      const { name: shard } = planned.route.shard;
+      const place = () => ({ shard, homes: [(planned.named ?? planned.route).shard.name] });
       await thenForget(
-        write,
+        noting(this.#runtime.seen, place, write, () => true),
         () => this.#forget(forgettable([planned], claims), claims),
         () => executor.quiet(primary),
       );
@@ -139,16 +141,13 @@ export class WritePath<Schema extends RowSchema> {
         if (forwarding === undefined) return run(home);
         return this.#follow(forwarding, forwardable(table, key), home, touchesPlace, deadline, run);
       };
+      const place = () => ({ shard: at.shard.name, homes: [home.shard.name] });
       const { result, invalidation } = await thenForget(
-        change(),
+        noting(this.#runtime.seen, place, change(), ({ affected }) => affected > 0),
         () => this.#forget([key.text], claims),
         () => executor.quiet(at.shard.primary),
       );
-      return {
-        affected: result.affected,
-        token: writeToken(at.shard.name, result.gtid),
-        invalidation,
-      };
+      return { affected: result.affected, token: tokenOfWrite(place(), result), invalidation };
     });
   }
 
