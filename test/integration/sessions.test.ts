@@ -1,10 +1,11 @@
 import { type DataLayer, defineTable, type Session, UnknownOutcomeError } from 'meridian';
 import type { ChaosProxy } from 'meridian/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { accountOn, failureOf, shardNames, TestCluster } from '../support/cluster.ts';
 import { createGroupTables, group } from '../support/groups.ts';
 import { cachedMembers, createMembers, directoryKey, nobody } from '../support/members.ts';
+import { redisContents } from '../support/redis-contents.ts';
 import { tables } from '../support/tables.ts';
 
 const countries = defineTable({
@@ -79,10 +80,6 @@ describe('the token', () => {
     expect(session.token).toBeUndefined();
     const { id } = await writer.transactions.insert({ account_id: one, cents: 1n });
     expect(await session.transactions.get(id)).not.toBeNull();
-    expect(await session.transactions.update(id, { cents: 1n }).then(() => session.token)).toMatch(
-      /^v1~tx-1/,
-    );
-    session = writer.session();
     const missing = await session.transactions.delete(id.replace(/.$/, '0').replace(/..$/, '77'));
     expect(missing).toMatchObject({ affected: 0, token: undefined });
     expect(session.token).toBeUndefined();
@@ -158,8 +155,13 @@ describe('rows', () => {
     // An address born in the US names that shard; its owner goes back to where it was.
     const born = await writer.addresses.insert({ user_id: ada.id, city: 'Reno' });
     await writer.users.relocate(ada.id, { country: 'DE' });
+    // It finds the row in Redis, so it does not hear where the row is.
+    await writer.addresses.get(born.id);
+    await vi.waitFor(async () =>
+      expect(String(await redisContents(cluster.redisUrl))).toContain('Reno'),
+    );
     expect(await deaf.addresses.get(born.id)).toEqual(born);
-    expect(deaf.addresses.explain(born.id).shard).not.toBe(writer.users.explain(ada.id).shard);
+    expect(deaf.addresses.explain(born.id).shard).toBe('us-1');
     redis.blackHole();
     await session.addresses.update(home.id, { city: 'Köln' });
     expect(await goesOn().addresses.get(home.id)).toMatchObject({ city: 'Köln' });
