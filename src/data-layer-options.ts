@@ -3,6 +3,7 @@ import {
   type BreakerOptions,
   type CacheTierOptions,
   type DataLayerConfig,
+  type IdempotencyOptions,
   type PoolOptions,
   parseDataLayerOptions,
   type RetryOptions,
@@ -67,6 +68,8 @@ export interface DataLayerOptions<T extends Tables> {
   retry?: RetryOptions;
   breaker?: BreakerOptions;
   cache?: CacheTierOptions;
+  /** How long the keys of operations that may be repeated are remembered. */
+  idempotency?: IdempotencyOptions;
   /** Where unique values are kept. Must be given when a table has `lookups`. */
   directory?: DirectoryOptions;
   /** A pino logger, or `false` for none. Default: warnings and worse to standard error. */

@@ -4,6 +4,7 @@ import type { DataLayerConfig } from './config/data-layer-options.ts';
 import { type DataLayerOptions, readOptions } from './data-layer-options.ts';
 import { Forwarding } from './distributed/forwarding.ts';
 import type { SweptMoves } from './distributed/move-sweeper.ts';
+import { OutcomeSweeper, type SweptOutcomes } from './distributed/outcome-sweeper.ts';
 import { readPlacement } from './distributed/placement.ts';
 import type { PlacementReport } from './distributed/placement-report.ts';
 import { ConfigError, type Problem } from './errors/config-error.ts';
@@ -67,6 +68,10 @@ interface DataLayerMembers {
      * Every process does so now and then by itself.
      */
     sweep(options?: CallOptions): Promise<SweptMoves>;
+  };
+  readonly idempotency: {
+    /** Forgets keys that are older than `idempotency.keepMs`. Every process does so now and then by itself. */
+    sweep(options?: CallOptions): Promise<SweptOutcomes>;
   };
   /**
    * Admits nothing more, finishes what is under way, then closes every connection. What has not
@@ -185,9 +190,20 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
       durationMs: performance.now() - startedAt,
     });
     moves.watch();
+    const outcomes = new OutcomeSweeper({
+      topology: store,
+      executor,
+      keyspaces: new Set(plans.map(({ table }) => table.keyspace)),
+      ...config.idempotency,
+      observe,
+    });
+    outcomes.watch();
     const guards = new Map<string, Guard>();
     const members: DataLayerMembers = {
       relocations: { sweep: (options) => moves.sweep(options) },
+      idempotency: {
+        sweep: (options) => calls.run(options, (deadline) => outcomes.sweep(deadline)),
+      },
       placement: (options) =>
         calls.run(options, (deadline) =>
           readPlacement(executor, store.current, options?.exact ?? false, deadline),
@@ -202,6 +218,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
         const closingAt = performance.now();
         const cut = await calls.drain(timeoutMs);
         await moves.close();
+        await outcomes.close();
         await directory?.sweeper.close();
         await directory?.writes.close();
         await registry.close();

@@ -14,6 +14,7 @@ export type {
 export { createDataLayer, type DataLayer, type PlacementOptions } from './data-layer.ts';
 export type { DataLayerOptions } from './data-layer-options.ts';
 export type { SweptMoves } from './distributed/move-sweeper.ts';
+export type { SweptOutcomes } from './distributed/outcome-sweeper.ts';
 export { placementChart } from './distributed/placement-chart.ts';
 export type {
   KeyspacePlacement,
@@ -37,6 +38,7 @@ export {
   UnavailableError,
   UnknownOutcomeError,
 } from './errors/database-error.ts';
+export { type IdempotencyConflict, IdempotencyConflictError } from './errors/idempotency-error.ts';
 export {
   type ErrorCode,
   isMeridianError,
@@ -104,5 +106,6 @@ export type {
   Transaction,
   TransactionTable,
 } from './table/table-types.ts';
-export type { WriteResult } from './table/write-path.ts';
+export type { TransactionOptions } from './table/transaction-options.ts';
+export type { InsertOptions, WriteResult } from './table/write-path.ts';
 export { fileTopology, type TopologySource } from './topology/topology-source.ts';

@@ -62,6 +62,19 @@ export interface CacheTierOptions {
   loadQueue?: number;
 }
 
+export interface IdempotencyOptions {
+  /**
+   * Milliseconds for which an idempotency key is remembered; a repetition that comes later is a new
+   * operation. Default 7 days.
+   */
+  keepMs?: number;
+  /**
+   * Milliseconds, on average, between two looks of this process for keys that may be forgotten.
+   * Default 1 hour; 0: never, and `data.idempotency.sweep()` is called by somebody else.
+   */
+  sweepMs?: number;
+}
+
 const milliseconds = z
   .number()
   .min(1)
@@ -103,6 +116,14 @@ const settings = strictObject({
     maxEntryBytes: count.default(1_000_000),
     loadsPerShard: count.optional(),
     loadQueue: z.int().min(0).default(1_000),
+  }).prefault({}),
+  idempotency: strictObject({
+    keepMs: z
+      .number()
+      .min(1_000)
+      .max(10 * 365 * 86_400_000)
+      .default(7 * 86_400_000),
+    sweepMs: z.union([z.literal(0), milliseconds.max(2 ** 30)]).default(3_600_000),
   }).prefault({}),
   locateIp: z
     .custom(

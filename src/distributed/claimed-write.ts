@@ -1,7 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import { type Committed, runTransaction, type TransactionScope } from '../execution/transaction.ts';
+import {
+  type Committed,
+  runTransaction,
+  type TransactionConfig,
+} from '../execution/transaction.ts';
+import type { TransactionScope } from '../execution/transaction-scope.ts';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
@@ -62,16 +67,18 @@ export class ClaimedWrites {
     deadline: Deadline,
     onOwn: (claim: Claim) => void,
     body: (scope: TransactionScope) => Promise<T>,
+    config?: TransactionConfig,
   ): Promise<Committed<T>> {
-    if (claims.length === 0) return runTransaction(this.#executor, primary, deadline, body);
+    if (claims.length === 0) return runTransaction(this.#executor, primary, deadline, body, config);
     const ending = { token: newToken(), claims, primary };
     let committed: Committed<T>;
     try {
       await this.#claimAll(ending, deadline, onOwn);
-      committed = await runTransaction(this.#executor, primary, deadline, async (scope) => {
+      const marked = async (scope: TransactionScope) => {
         await markApplied(scope, ending.token);
         return body(scope);
-      });
+      };
+      committed = await runTransaction(this.#executor, primary, deadline, marked, config);
     } catch (error) {
       if (!isUnknown(error)) await this.revoke(ending, deadline);
       throw error;

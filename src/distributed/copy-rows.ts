@@ -1,5 +1,5 @@
 import { RelocationError } from '../errors/relocation-error.ts';
-import type { TransactionScope } from '../execution/transaction.ts';
+import type { TransactionScope } from '../execution/transaction-scope.ts';
 import {
   type CopiedTable,
   checksum,

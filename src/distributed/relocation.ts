@@ -3,7 +3,8 @@ import { RolledBackError, UnknownOutcomeError } from '../errors/database-error.t
 import { isMeridianError } from '../errors/meridian-error.ts';
 import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import { runTransaction, type TransactionScope } from '../execution/transaction.ts';
+import { runTransaction } from '../execution/transaction.ts';
+import type { TransactionScope } from '../execution/transaction-scope.ts';
 import type { ForeignKey } from '../mysql/foreign-keys.ts';
 import {
   beginCrossing,
@@ -168,7 +169,7 @@ export class Relocation {
   async #copyAndFlip(flight: Flight, deadline: Deadline) {
     const { order } = flight;
     const pausedAt = performance.now();
-    const isolation = 'REPEATABLE READ';
+    const config = { isolation: 'REPEATABLE READ' } as const;
     const longest = Math.max(1, Math.min(order.pauseMs, deadline.remainingMs));
     const { value: rows } = await within(longest, deadline, (pause) =>
       runTransaction(
@@ -183,10 +184,10 @@ export class Relocation {
             await this.#leave(flight, source, pause);
             return copied;
           };
-          const arrived = await runTransaction(this.#executor, primary, pause, arrive, isolation);
+          const arrived = await runTransaction(this.#executor, primary, pause, arrive, config);
           return arrived.value;
         },
-        isolation,
+        config,
       ),
     );
     return { rows, pausedMs: performance.now() - pausedAt };

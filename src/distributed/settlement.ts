@@ -1,6 +1,6 @@
 import { DuplicateKeyError, RolledBackError } from '../errors/database-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import type { TransactionScope } from '../execution/transaction.ts';
+import type { TransactionScope } from '../execution/transaction-scope.ts';
 import {
   deleteMark,
   deleteOldMarks,

@@ -1,7 +1,8 @@
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { ShardResult } from '../errors/scatter-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import { type Committed, runTransaction, type TransactionScope } from '../execution/transaction.ts';
+import { type Committed, runTransaction } from '../execution/transaction.ts';
+import type { TransactionScope } from '../execution/transaction-scope.ts';
 import type { Shard } from '../topology/topology.ts';
 
 /** One change that every shard is to take, the same on each. */
@@ -32,9 +33,10 @@ export async function writeEverywhere(
 ): Promise<ShardResult[]> {
   const [first, ...others] = [...shards].sort((a, b) => (a.name < b.name ? -1 : 1));
   if (first === undefined) return [];
+  // Without gap locks, deleting a row that is not there would lock nothing.
+  const config = { isolation: 'REPEATABLE READ' } as const;
   const writeOn = async (shard: Shard, body: (scope: TransactionScope) => Promise<number>) => {
-    // Without gap locks, deleting a row that is not there would lock nothing.
-    const write = runTransaction(executor, shard.primary, deadline, body, 'REPEATABLE READ');
+    const write = runTransaction(executor, shard.primary, deadline, body, config);
     return resultOf(shard, write, onCommitted);
   };
   let elsewhere: Promise<ShardResult[]> = Promise.resolve([]);

@@ -92,6 +92,32 @@ export class Executor {
     }
   }
 
+  /**
+   * Runs `attempt`, a whole transaction, again when the database rolled it back, up to `retries` times.
+   * Nothing of it was applied, so it can't be applied twice; what it did elsewhere is done again.
+   */
+  async rerun<T>(
+    primary: Endpoint,
+    retries: number,
+    deadline: Deadline,
+    attempt: () => Promise<T>,
+  ): Promise<T> {
+    for (let retry = 1; ; retry++) {
+      try {
+        return await attempt();
+      } catch (error) {
+        const rolledBack = rolledBackBy(error);
+        if (rolledBack === undefined || retry > retries || deadline.reason !== undefined)
+          throw error;
+        const delayMs = backoffMs(retry, this.#retry);
+        if (delayMs >= deadline.remainingMs) throw error;
+        const { code } = rolledBack;
+        this.#observe({ type: 'retry', endpoint: primary.name, attempt: retry, delayMs, code });
+        await deadline.pause(delayMs);
+      }
+    }
+  }
+
   /** Resolves when nothing that was given up runs on an endpoint any more. */
   quiet(endpoint: Endpoint): Promise<void> {
     return this.#endpoints.of(endpoint).pool.quiet();
@@ -190,4 +216,12 @@ export class Executor {
     if (access === 'transaction') return error.context.phase === 'queued';
     return classifyError(error.cause).kind !== 'statement-rolled-back';
   }
+}
+
+/** The rollback that an error tells of, itself or as its cause. */
+function rolledBackBy(error: unknown): MeridianError | undefined {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return [error, cause].find(
+    (one): one is MeridianError => isMeridianError(one) && one.code === 'MERIDIAN_ROLLED_BACK',
+  );
 }

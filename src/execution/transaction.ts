@@ -1,22 +1,29 @@
-import { ClosedError } from '../errors/call-error.ts';
+import { RolledBackError } from '../errors/database-error.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
+import { serverIdentity } from '../mysql/server-identity.ts';
 import type { Session } from '../mysql/session.ts';
-import type { Statement, StatementResult } from '../mysql/sql.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import { callerError } from './caller-error.ts';
 import type { Executor } from './executor.ts';
+import { OpenTransaction, type TransactionScope } from './transaction-scope.ts';
 
 const rollbackTimeoutMs = 2_000;
 
-/** The statements of one open transaction. Refuses to run once the transaction has ended. */
-export interface TransactionScope {
-  run(statement: Statement): Promise<StatementResult>;
-}
-
 /** The server's default holds where none is asked for. */
-export type Isolation = 'REPEATABLE READ';
+export type Isolation = 'READ COMMITTED' | 'REPEATABLE READ' | 'SERIALIZABLE';
+
+/** What became of a transaction whose COMMIT was not answered. */
+export type Verdict = 'applied' | 'not-applied' | 'unknown';
+
+/** Finds out what became of a COMMIT that was sent to `server` and not answered. */
+export type Resolve = (server: string, deadline: Deadline) => Promise<Verdict>;
+
+export interface TransactionConfig {
+  readonly isolation?: Isolation | undefined;
+  readonly resolve?: Resolve | undefined;
+}
 
 export interface Committed<T> {
   readonly value: T;
@@ -27,35 +34,51 @@ export interface Committed<T> {
  * Runs `body` between BEGIN and COMMIT on a shard's primary. When `body` throws, the work is rolled
  * back and the same error is thrown.
  *
- * @throws {UnknownOutcomeError} when the reply to COMMIT is lost; {@link RolledBackError} after a
- * deadlock or when the connection is lost before COMMIT.
+ * @throws {UnknownOutcomeError} when the reply to COMMIT is lost and can't be found out;
+ * {@link RolledBackError} after a deadlock or when the connection is lost before COMMIT.
  */
 export async function runTransaction<T>(
   executor: Executor,
   primary: Endpoint,
   deadline: Deadline,
   body: (scope: TransactionScope) => Promise<T>,
-  isolation?: Isolation,
+  { isolation, resolve }: TransactionConfig = {},
 ): Promise<Committed<T>> {
+  let committing: Committing<T> | undefined;
+  const run = async (session: Session): Promise<Settled<T>> => {
+    const server = resolve && (await serverIdentity(session, deadline));
+    return attempt({ session, primary, deadline, isolation }, body, (value) => {
+      committing = { value, server };
+    });
+  };
   // What the caller's own code throws says nothing about the endpoint, so it travels as a value
   // past the guard, whose breaker counts what is thrown.
-  const settled = await executor.run([primary], {
-    access: 'transaction',
-    deadline,
-    run: (session) => attempt(session, primary, deadline, body, isolation),
-  });
+  const settled = await executor
+    .run([primary], { access: 'transaction', deadline, run })
+    .catch((failure: unknown) => resolved(failure, committing, resolve, deadline));
   if ('committed' in settled) return settled.committed;
   throw settled.failure;
 }
 
 type Settled<T> = { readonly committed: Committed<T> } | { readonly failure: unknown };
 
+/** What the body gave, and the server that was asked to commit it. */
+interface Committing<T> {
+  readonly value: T;
+  readonly server: string | undefined;
+}
+
+interface Attempt {
+  readonly session: Session;
+  readonly primary: Endpoint;
+  readonly deadline: Deadline;
+  readonly isolation: Isolation | undefined;
+}
+
 async function attempt<T>(
-  session: Session,
-  primary: Endpoint,
-  deadline: Deadline,
+  { session, primary, deadline, isolation }: Attempt,
   body: (scope: TransactionScope) => Promise<T>,
-  isolation: Isolation | undefined,
+  onCommit: (value: T) => void,
 ): Promise<Settled<T>> {
   const told = (error: unknown) =>
     callerError(error, {
@@ -64,54 +87,23 @@ async function attempt<T>(
       endpoint: primary.name,
       shard: primary.shard,
     });
+  // Until the body's first statement nothing was done, so all of it may be sent again.
   if (isolation !== undefined) {
     // For the next transaction only, so the connection's next user is not concerned.
-    await session.control(`SET TRANSACTION ISOLATION LEVEL ${isolation}`, deadline);
+    await session.control(`SET TRANSACTION ISOLATION LEVEL ${isolation}`, deadline, 'queued');
   }
-  await session.control('BEGIN', deadline);
-  let ended = false;
-  // The server rolled back, or the connection is gone: what came after would be half of the work.
-  let doomed: Error | undefined;
-  const running = new Set<Promise<unknown>>();
-  const run = async (statement: Statement): Promise<StatementResult> => {
-    if (ended) {
-      throw new ClosedError(
-        'This transaction has ended; await every statement inside its function.',
-      );
-    }
-    if (doomed !== undefined) throw doomed;
-    const result = session.run(statement, deadline);
-    running.add(result);
-    try {
-      return await result;
-    } catch (error) {
-      const failure = told(error);
-      if (isMeridianError(failure) && failure.retryable) doomed ??= failure;
-      throw failure;
-    } finally {
-      running.delete(result);
-    }
-  };
+  await session.control('BEGIN', deadline, 'queued');
   let value: T;
   try {
-    value = await deadline.race(body({ run }));
-    if (running.size > 0) {
-      // What the body did not await may go on to more; committing would cut it in half.
-      await Promise.allSettled(running);
-      doomed ??= new ClosedError(
-        'The function of the transaction ended before its statements did, so all was rolled back. Await each of them.',
-      );
-    }
-    if (doomed !== undefined) throw doomed;
+    value = await new OpenTransaction(session, deadline, told).run(body);
   } catch (failure) {
-    ended = true;
     // Past the deadline its statement may still run: the connection is closed, not waited for.
     if (deadline.reason === undefined) await rollBack(session);
     else session.discard();
     return { failure: failure === deadline.reason ? told(failure) : failure };
   }
-  ended = true;
   try {
+    onCommit(value);
     const { gtid } = await session.control('COMMIT', deadline, 'committing');
     return { committed: { value, gtid } };
   } catch (error) {
@@ -120,6 +112,29 @@ async function attempt<T>(
     if (!(error instanceof DriverFault) || error.phase !== 'queued') throw error;
     // The connection was lost before COMMIT; told as a value, or the whole body would be repeated.
     return { failure: told(new DriverFault(error.message, { ...error, phase: 'sent' })) };
+  }
+}
+
+/** What can be found out of a failure whose outcome is unknown; any other one is thrown again. */
+async function resolved<T>(
+  failure: unknown,
+  committing: Committing<T> | undefined,
+  resolve: Resolve | undefined,
+  deadline: Deadline,
+): Promise<Settled<T>> {
+  const isUnknown = isMeridianError(failure) && failure.outcome === 'unknown';
+  if (!isUnknown || committing?.server === undefined || deadline.reason !== undefined)
+    throw failure;
+  switch (await resolve?.(committing.server, deadline)) {
+    case 'applied':
+      return { committed: { value: committing.value, gtid: undefined } };
+    case 'not-applied':
+      throw new RolledBackError(
+        'The reply to COMMIT was lost, and it was found that nothing was applied. Run the whole of it again.',
+        { cause: failure.cause, context: failure.context },
+      );
+    default:
+      throw failure;
   }
 }
 

@@ -36,6 +36,11 @@ export class Session {
     this.#owner = owner;
   }
 
+  /** Stands for the connection, for what is to be remembered of it. */
+  get connection(): object {
+    return this.#connection;
+  }
+
   /** Runs a prepared statement. Rejects with a DriverFault, or with the cancellation's reason. */
   run({ sql, params, once }: Statement, cancellation: Cancellation): Promise<StatementResult> {
     const bound = bindParameters(params);

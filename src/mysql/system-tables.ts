@@ -9,13 +9,16 @@ import type { Session } from './session.ts';
  * - `directory`: which row holds a unique value that carries no slot.
  * - `moves`, `forward`, on geographic shards: which owners leave or have left the shard, and where
  *   each of their rows is now.
+ * - `idempotency`, on every shard: which operations were applied under a key of the caller's, and what
+ *   came of them.
  */
-export type SystemTable = 'settlement' | 'directory' | 'moves' | 'forward';
+export type SystemTable = 'settlement' | 'directory' | 'moves' | 'forward' | 'idempotency';
 
 export const settlementTable = 'meridian_settlement';
 export const directoryTable = 'meridian_directory';
 export const movesTable = 'meridian_moves';
 export const forwardTable = 'meridian_forward';
+export const idempotencyTable = 'meridian_idempotency';
 
 const options = 'ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin';
 const now = 'TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)';
@@ -64,6 +67,18 @@ const ddl: Record<SystemTable, { readonly name: string; readonly columns: string
   move_id BINARY(16) NOT NULL,
   PRIMARY KEY (row_table, row_id),
   KEY (move_id)`,
+  },
+  idempotency: {
+    name: idempotencyTable,
+    columns: `token BINARY(16) NOT NULL PRIMARY KEY,
+  owner BINARY(16),
+  locator SMALLINT UNSIGNED NOT NULL,
+  operation BINARY(16) NOT NULL,
+  outcome ENUM('applied', 'aborted') NOT NULL,
+  result MEDIUMBLOB,
+  settled_at ${now},
+  KEY (owner),
+  KEY (settled_at)`,
   },
 };
 

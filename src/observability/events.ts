@@ -58,6 +58,11 @@ export type MeridianEvent =
       readonly finished: number;
       readonly reversed: number;
     }
+  | {
+      /** Idempotency keys that are out of date could not be forgotten; they will be, by the next sweep. */
+      readonly type: 'idempotency-fault';
+      readonly message: string;
+    }
   | { readonly type: 'endpoint-fault'; readonly endpoint: string; readonly message: string }
   | { readonly type: 'identity-recorded'; readonly shard: string; readonly keyspace: string }
   | {

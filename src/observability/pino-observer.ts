@@ -31,6 +31,7 @@ const levels: Record<MeridianEvent['type'], 'debug' | 'info' | 'warn'> = {
   'cache-invalidation': 'warn',
   residency: 'warn',
   'directory-fault': 'warn',
+  'idempotency-fault': 'warn',
   'directory-settled': 'info',
   retry: 'debug',
   scatter: 'debug',

@@ -2,6 +2,7 @@ import { isOwnerMoved, mayBeMoved } from '../distributed/forwarding.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { ShardResult } from '../errors/scatter-error.ts';
 import { runTransaction } from '../execution/transaction.ts';
+import type { TransactionScope } from '../execution/transaction-scope.ts';
 import type { StatementResult } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { Route } from '../routing/route.ts';
@@ -69,18 +70,19 @@ async function insertOnShard<Schema extends RowSchema>(
   const batches = insertBatches(rows).map((batch) =>
     statements.insert(batch.map(({ values }) => values)),
   );
+  const insertAll = async (scope: TransactionScope) => {
+    for (const statement of batches) await scope.run(statement);
+  };
   const [single, ...more] = batches;
   const write = (): Promise<Pick<StatementResult, 'gtid'>> => {
     const claims = lookupWrites?.claimsOf(rows) ?? [];
     if (lookupWrites !== undefined && claims.length > 0) {
-      return lookupWrites.insert(shard.primary, batches, claims, deadline);
+      return lookupWrites.insert(shard.primary, claims, deadline, insertAll);
     }
     if (single !== undefined && more.length === 0) {
       return executor.runStatement([shard.primary], single, 'write', deadline);
     }
-    return runTransaction(executor, shard.primary, deadline, async (scope) => {
-      for (const statement of batches) await scope.run(statement);
-    });
+    return runTransaction(executor, shard.primary, deadline, insertAll);
   };
   const homes = rows.map(({ named, route }) => (named ?? route).shard.name);
   try {

@@ -1,6 +1,7 @@
 import type { Claim } from '../distributed/claim.ts';
 import { DuplicateKeyError, RolledBackError } from '../errors/database-error.ts';
-import type { Committed } from '../execution/transaction.ts';
+import type { Committed, TransactionConfig } from '../execution/transaction.ts';
+import type { TransactionScope } from '../execution/transaction-scope.ts';
 import type { Statement } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { Route } from '../routing/route.ts';
@@ -67,13 +68,14 @@ export class LookupWrites<Schema extends RowSchema> {
     return after === null || this.#lookups.among(Object.keys(after)).length > 0;
   }
 
-  /** Inserts rows of one shard, all or none. */
-  insert(
+  /** Inserts rows of one shard, all or none, by a body that does just that. */
+  insert<T>(
     primary: Endpoint,
-    statements: readonly Statement[],
     claims: readonly Claim[],
     deadline: Deadline,
-  ): Promise<Committed<void>> {
+    body: (scope: TransactionScope) => Promise<T>,
+    config?: TransactionConfig,
+  ): Promise<Committed<T>> {
     return this.#lookups.writes.write(
       primary,
       claims,
@@ -83,9 +85,8 @@ export class LookupWrites<Schema extends RowSchema> {
           context: { table, lookup: column },
         });
       },
-      async (scope) => {
-        for (const statement of statements) await scope.run(statement);
-      },
+      body,
+      config,
     );
   }
 

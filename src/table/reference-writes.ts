@@ -1,7 +1,7 @@
 import { isNotApplied, writeEverywhere } from '../distributed/write-everywhere.ts';
 import { PartialWriteError, type ShardResult } from '../errors/scatter-error.ts';
 import type { CallOptions } from '../execution/calls.ts';
-import type { TransactionScope } from '../execution/transaction.ts';
+import type { TransactionScope } from '../execution/transaction-scope.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';

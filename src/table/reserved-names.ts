@@ -8,6 +8,7 @@ export const reservedNames = [
   'explain',
   'guard',
   'health',
+  'idempotency',
   'on',
   'off',
   'placement',
@@ -23,4 +24,4 @@ export const reservedNames = [
 export type ReservedName = (typeof reservedNames)[number];
 
 /** Names that a transaction's handle has for itself. */
-export const reservedInTransactions = ['query', 'execute'] as const;
+export const reservedInTransactions = ['query', 'execute', 'savepoint'] as const;

@@ -26,7 +26,8 @@ export function routePrimaryKey(topology: Topology, table: Table, key: ShardKey)
 
 /**
  * Where a new row goes, and its id: its own if it brings one, else a new one that carries the slot.
- * `named` is the place that the id names: of a row whose owner has moved perhaps another one.
+ * `named` is the place that the id names: of a row whose owner has moved perhaps another one. `chance`,
+ * from 0 up to 1, gives the slot where any would do.
  *
  * @throws {RoutingError} when the row's id names another slot than its shard key or place;
  * {@link ResidencyError} when it would so leave its strict region.
@@ -35,7 +36,8 @@ export function routeNewRow<Schema extends RowSchema>(
   { topology, table, locateIp }: Placing<Schema>,
   row: RowOf<Schema>,
   ownId: ShardKey | undefined,
-  within?: Route,
+  within: Route | undefined,
+  chance: number,
 ): { readonly route: Route; readonly named: Route; readonly id: ShardKey } {
   const keyspace = topology.keyspaces.get(table.keyspace);
   const make = (route: Route) => ({
@@ -46,7 +48,7 @@ export function routeNewRow<Schema extends RowSchema>(
   if (table.place !== undefined) {
     const place = locatePlace(table.place(row), locateIp);
     if (ownId === undefined) {
-      const placed = routePlace(topology, table.keyspace, place, Math.random());
+      const placed = routePlace(topology, table.keyspace, place, chance);
       return make(within?.shard.region.name === placed.shard.region.name ? within : placed);
     }
     const route = routeId(topology, table.keyspace, ownId);
@@ -77,7 +79,7 @@ export function routeNewRow<Schema extends RowSchema>(
         { table: table.name },
       );
     }
-    return make(within ?? routeAnySlot(topology, table.keyspace, Math.random()));
+    return make(within ?? routeAnySlot(topology, table.keyspace, chance));
   }
   const shardKey: unknown = Reflect.get(row, table.shardKey);
   const route = routeKey(topology, table.keyspace, asKey(shardKey));

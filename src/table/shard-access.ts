@@ -1,8 +1,5 @@
-import { isOwnerMoved } from '../distributed/forwarding.ts';
 import type { Forwardable } from '../distributed/forwarding-marks.ts';
-import { RolledBackError } from '../errors/database-error.ts';
 import type { CallOptions } from '../execution/calls.ts';
-import { runTransaction, type TransactionScope } from '../execution/transaction.ts';
 import type { SqlValue, StatementResult } from '../mysql/sql.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import { endpointOrder } from '../routing/endpoint-order.ts';
@@ -16,11 +13,12 @@ import { assertRead, assertWrite } from './raw-statement.ts';
 import type { ReadOptions, ReadPath } from './read-path.ts';
 import { decoderOf } from './result-codec.ts';
 import { mustSee, noting, tokenOfWrite } from './seen-writes.ts';
+import { ShardTransactions } from './shard-transactions.ts';
 import type { TableRegistry } from './table-registry.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import type { QueryOptions, QueryRow, Tables, Touches } from './table-types.ts';
 import { thenForget } from './then-forget.ts';
-import { TransactionAccess } from './transaction-access.ts';
+import type { TransactionOptions } from './transaction-options.ts';
 import type { WriteResult } from './write-path.ts';
 
 type Params = readonly SqlValue[];
@@ -31,6 +29,7 @@ export class ShardAccess {
   readonly #runtime: TableRuntime;
   readonly #registry: TableRegistry;
   readonly #owned: OwnedRows;
+  readonly #transactions: ShardTransactions;
   readonly #home: Route;
   /** Undefined where nobody moves. */
   readonly #owner: Forwardable | undefined;
@@ -47,6 +46,11 @@ export class ShardAccess {
     this.#home = routeKey(topology.current, table.keyspace, key);
     this.#owner = forwarding && forwardableKey(table, key);
     this.#owned = new OwnedRows(runtime, reads, key);
+    this.#transactions = new ShardTransactions(runtime, registry, {
+      key,
+      home: this.#home,
+      owner: this.#owner,
+    });
   }
 
   get(key: ShardKey, options?: ReadOptions) {
@@ -106,39 +110,8 @@ export class ShardAccess {
     });
   }
 
-  transaction<R>(body: (trx: object) => Promise<R>, options: CallOptions = {}): Promise<R> {
-    const { executor, calls } = this.#runtime;
-    return calls.run(options, async (deadline) => {
-      const route = await this.#place(deadline);
-      let access: TransactionAccess | undefined;
-      const write = runTransaction(executor, route.shard.primary, deadline, async (scope) => {
-        access = this.#accessTo(scope, route, deadline);
-        const value = await this.#unlessMoved(route, deadline, body(access.handle()));
-        access.lookups.assertIntact();
-        return value;
-      });
-      const homes = () => [this.#home.shard.name, ...(access?.homes ?? [])];
-      const { result } = await thenForget(
-        noting(
-          this.#runtime.seen,
-          () => ({ shard: route.shard.name, homes: homes() }),
-          write.then(
-            async (committed) => {
-              await access?.lookups.committed();
-              return committed;
-            },
-            async (error: unknown) => {
-              await access?.lookups.failed(error);
-              return this.#outOfTheWay(error, route, deadline);
-            },
-          ),
-          () => access?.hasWritten ?? true,
-        ),
-        () => this.#forget(access),
-        () => executor.quiet(route.shard.primary),
-      );
-      return result.value;
-    });
+  transaction<R>(body: (trx: object) => Promise<R>, options?: TransactionOptions): Promise<R> {
+    return this.#transactions.run(body, options);
   }
 
   async *stream(
@@ -201,57 +174,6 @@ export class ShardAccess {
     const { forwarding } = this.#runtime;
     if (forwarding === undefined || this.#owner === undefined) return read(this.#home);
     return forwarding.check(this.#owner, this.#home, deadline, read);
-  }
-
-  #place(deadline: Deadline): Promise<Route> {
-    return this.#checked(deadline, async (route) => route);
-  }
-
-  async #forget(access: TransactionAccess | undefined): Promise<'done' | 'pending'> {
-    if (access === undefined) return 'done';
-    const rows = await this.#registry.forget(access.touched);
-    const values = await access.lookups.forget();
-    return rows === 'pending' ? rows : values;
-  }
-
-  #accessTo(scope: TransactionScope, route: Route, deadline: Deadline): TransactionAccess {
-    const { forwarding } = this.#runtime;
-    const known =
-      forwarding === undefined || this.#owner === undefined
-        ? []
-        : forwarding.locatorsOf(this.#owner, this.#home);
-    const locators = [route.locator, ...known];
-    return new TransactionAccess(scope, this.#registry, route, locators, deadline);
-  }
-
-  /** What a transaction saw of an owner who had left is not true, whether it liked it or not. */
-  async #unlessMoved<R>(route: Route, deadline: Deadline, work: Promise<R>): Promise<R> {
-    const { forwarding } = this.#runtime;
-    const [result] = await Promise.allSettled([work]);
-    if (forwarding !== undefined && this.#owner !== undefined && deadline.reason === undefined) {
-      if ((await forwarding.next(this.#owner, route, deadline)) !== undefined) {
-        throw new RolledBackError(
-          'The owner of these rows has moved to another shard meanwhile, so all was rolled back. Run the whole of it again.',
-          { context: { shard: route.shard.name } },
-        );
-      }
-    }
-    if (result.status === 'rejected') throw result.reason;
-    return result.value;
-  }
-
-  /**
-   * When the shard refused a row because a move of its owner is half done: ends the move, so that the
-   * next try can do better. Not earlier, for the transaction held locks that this needs.
-   */
-  async #outOfTheWay(error: unknown, route: Route, deadline: Deadline): Promise<never> {
-    const { forwarding } = this.#runtime;
-    if (forwarding === undefined || this.#owner === undefined || !isOwnerMoved(error)) throw error;
-    await forwarding.afterRefusal(this.#owner, route, deadline);
-    throw new RolledBackError(
-      'The owner of these rows was being moved meanwhile, so all was rolled back. Run the whole of it again.',
-      { cause: error, context: { shard: route.shard.name } },
-    );
   }
 }
 

@@ -20,6 +20,7 @@ export function systemTableNeeds(
       need(table.keyspace, 'settlement');
       need(directoryKeyspace, 'directory');
     }
+    need(table.keyspace, 'idempotency');
     // Owners of a geographic keyspace may be moved from one region to another.
     if (topology.keyspaces.get(table.keyspace)?.strategy === 'geo') {
       need(table.keyspace, 'moves', 'forward', 'settlement');

@@ -15,7 +15,7 @@ import { ShardAccess } from './shard-access.ts';
 import { lookupOf, noLookup } from './table-lookups.ts';
 import type { TableRegistry } from './table-registry.ts';
 import type { TableRuntime } from './table-runtime.ts';
-import { WritePath } from './write-path.ts';
+import { type InsertOptions, WritePath } from './write-path.ts';
 
 type Input = Readonly<Record<string, unknown>>;
 
@@ -53,7 +53,7 @@ export function tableAccess(
   return Object.freeze({
     get: (key: ShardKey, options?: ReadOptions) => reads.get(key, options),
     getMany: (keys: readonly ShardKey[], options?: ReadOptions) => reads.getMany(keys, options),
-    insert: (row: Input, options?: CallOptions) => writes.insert(row, options),
+    insert: (row: Input, options?: InsertOptions) => writes.insert(row, options),
     insertMany: (rows: readonly Input[], options?: CallOptions) => writes.insertMany(rows, options),
     update: (key: ShardKey, patch: Input, options?: CallOptions) =>
       writes.update(key, patch, options),

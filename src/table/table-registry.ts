@@ -2,6 +2,7 @@ import { didYouMean } from '../config/did-you-mean.ts';
 import type { MovedRow } from '../distributed/move-settlement.ts';
 import type { Group } from '../distributed/moving-group.ts';
 import { RoutingError } from '../errors/routing-error.ts';
+import { idempotencyTable } from '../mysql/system-tables.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
 import { routePrimaryKey } from './route-row.ts';
 import type { TableRuntime } from './table-runtime.ts';
@@ -9,6 +10,9 @@ import type { Tables, Touches } from './table-types.ts';
 
 /** Cached rows that a change touched: the texts of their keys, by table. */
 export type TouchedKeys = ReadonlyMap<TableRuntime, readonly string[]>;
+
+/** An operation that is repeated after its owner has moved must meet its own mark there. */
+const keysOfOwner = { table: idempotencyTable, primaryKey: 'token', ownerColumn: 'owner' };
 
 /** The tables of one data layer, for what concerns several of them: transactions and raw changes. */
 export class TableRegistry {
@@ -82,7 +86,7 @@ export class TableRegistry {
     return results.includes('pending') ? 'pending' : 'done';
   }
 
-  /** The tables that move with an owner of this one: itself first. */
+  /** The tables that move with an owner of this one, itself first, and the keys of its operations. */
   groupOf({ table: owners }: TableRuntime): Group {
     const members = this.in(owners.keyspace)
       .map(([, { table }]) => table)
@@ -93,7 +97,7 @@ export class TableRegistry {
       ownerColumn: shardKey,
     }));
     if (first === undefined) throw new TypeError('a list that begins with one has one');
-    return [first, ...rest];
+    return [first, ...rest, keysOfOwner];
   }
 
   /** The groups whose owners may move, by the owners' table. */

@@ -10,7 +10,8 @@ import type { ReadOptions } from './read-path.ts';
 import type { ReferenceTable } from './reference-table.ts';
 import type { ReferenceHandle } from './reference-types.ts';
 import type { RelocateOptions, RelocationResult } from './relocate-owner.ts';
-import type { WriteResult } from './write-path.ts';
+import type { TransactionOptions } from './transaction-options.ts';
+import type { InsertOptions, WriteResult } from './write-path.ts';
 
 /** The tables of a data layer, by the name under which it offers them. */
 export type Tables = Readonly<Record<string, Table | ReferenceTable>>;
@@ -89,11 +90,16 @@ export interface ShardHandle<T extends Table, All extends Tables> {
   ): Promise<WriteResult>;
   /**
    * Runs `body` in one transaction. It commits when `body` resolves and rolls back when it throws.
-   * Rows of the key's slot only: they stay together when shards are added.
+   * Rows of the key's slot only: they stay together when shards are added. With `retries` the whole
+   * of `body` may run several times, of which one at most is applied.
+   *
+   * @throws what `body` throws; {@link RolledBackError} when the database rolled it back;
+   * {@link UnknownOutcomeError} when the reply to COMMIT was lost and nobody can tell;
+   * {@link IdempotencyConflictError}; {@link ClosedError} when `body` ended before its statements.
    */
   transaction<R>(
     body: (trx: Transaction<T['keyspace'], All>) => Promise<R>,
-    options?: CallOptions,
+    options?: TransactionOptions,
   ): Promise<R>;
   /** Rows as they arrive; the server is read no faster than you take them. Leaving early ends it. */
   stream<Schema extends RowSchema | undefined = undefined>(
@@ -157,6 +163,14 @@ export type Transaction<KeyspaceName extends string, All extends Tables> = {
     params?: readonly SqlValue[],
     options?: { readonly touches?: Touches<All> },
   ): Promise<{ readonly affected: number }>;
+  /**
+   * Runs `body` so that what it did is undone when it throws, and the transaction goes on. While it
+   * runs, only the handle that it is given works. Tables with lookups can't be written in it.
+   *
+   * @throws what `body` throws; {@link RolledBackError} when the database rolled back all of the
+   * transaction, which then can't go on.
+   */
+  savepoint<R>(body: (nested: Transaction<KeyspaceName, All>) => Promise<R>): Promise<R>;
 };
 
 /** What a running data layer offers a table by. */
@@ -204,9 +218,10 @@ export interface TableHandle<T extends Table, All extends Tables> {
    *
    * @throws {RowError} when it breaks the schema; {@link ResidencyError} when it may not be placed
    * where its place says; {@link DuplicateKeyError}; {@link UnknownOutcomeError} when the reply was
-   * lost.
+   * lost and no `idempotencyKey` was given; {@link IdempotencyConflictError} when the key was used for
+   * something else.
    */
-  insert(row: NewRow<T>, options?: CallOptions): Promise<Row<T>>;
+  insert(row: NewRow<T>, options?: InsertOptions): Promise<Row<T>>;
   /**
    * Stores rows, all or none on each shard.
    *

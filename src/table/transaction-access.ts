@@ -1,5 +1,5 @@
 import { RoutingError } from '../errors/routing-error.ts';
-import type { TransactionScope } from '../execution/transaction.ts';
+import type { TransactionScope } from '../execution/transaction-scope.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { Route } from '../routing/route.ts';
@@ -62,70 +62,96 @@ export class TransactionAccess {
 
   /** The object that the body is given: raw statements, and the tables of the keyspace by name. */
   handle(): object {
+    return this.#handleIn(this.#scope);
+  }
+
+  #handleIn(scope: TransactionScope): object {
     const tables = this.#registry
       .in(this.#route.keyspace)
-      .map(([label, runtime]) => [label, this.#table(runtime)]);
+      .map(([label, runtime]) => [label, this.#table(scope, runtime)]);
+    const tracked = trackedBy(scope);
     return {
       ...Object.fromEntries(tables),
-      query: async (
-        sql: string,
-        params: readonly SqlValue[] = [],
-        options: { schema?: RowSchema } = {},
-      ) => {
-        assertRead(sql);
-        const decode = decoderOf(options);
-        const { rows } = await this.#scope.run({ sql, params });
-        return rows.map(decode);
-      },
-      execute: async (
-        sql: string,
-        params: readonly SqlValue[] = [],
-        options: { touches?: Touches<Tables> } = {},
-      ) => {
-        assertWrite(sql, true);
-        const touched = this.#registry.touched(this.#route.keyspace, options.touches);
-        for (const [runtime, keys] of touched) this.#touch(runtime, keys);
-        this.#notes(this.#registry.homesOf(touched));
-        const { affected } = await this.#scope.run({ sql, params });
-        return { affected };
-      },
+      query: tracked(
+        async (
+          sql: string,
+          params: readonly SqlValue[] = [],
+          options: { schema?: RowSchema } = {},
+        ) => {
+          assertRead(sql);
+          const decode = decoderOf(options);
+          const { rows } = await scope.run({ sql, params });
+          return rows.map(decode);
+        },
+      ),
+      execute: tracked(
+        async (
+          sql: string,
+          params: readonly SqlValue[] = [],
+          options: { touches?: Touches<Tables> } = {},
+        ) => {
+          assertWrite(sql, true);
+          const touched = this.#registry.touched(this.#route.keyspace, options.touches);
+          for (const [runtime, keys] of touched) this.#touch(runtime, keys);
+          this.#notes(this.#registry.homesOf(touched));
+          const { affected } = await scope.run({ sql, params });
+          return { affected };
+        },
+      ),
+      // What is undone by it stays among what is touched: forgetting more than needed harms nobody.
+      savepoint: (body: (nested: object) => Promise<unknown>) =>
+        scope.savepoint((inner) => body(this.#handleIn(inner))),
     };
   }
 
-  #table(runtime: TableRuntime) {
+  #table(scope: TransactionScope, runtime: TableRuntime) {
     const { codec, statements, table, topology } = runtime;
+    const tracked = trackedBy(scope);
     const change = async (planned: PlannedChange) => {
       this.#assertSameSlot(planned.home);
+      this.#assertUndoable(scope, runtime);
       this.#touch(runtime, [planned.key.text]);
       this.#notes([planned.home.shard.name]);
-      return { affected: await this.lookups.change(runtime, planned) };
+      return { affected: await this.lookups.change(scope, runtime, planned) };
     };
     return {
-      get: async (value: ShardKey) => {
+      get: tracked(async (value: ShardKey) => {
         const key = codec.key(value);
         this.#assertSameSlot(routePrimaryKey(topology.current, table, value));
-        const { rows } = await this.#scope.run(statements.selectByKeys([key.param]));
+        const { rows } = await scope.run(statements.selectByKeys([key.param]));
         const raw = rows.find((row) => codec.identityOf(row) === key.identity);
         return raw === undefined ? null : codec.decode(raw);
-      },
-      insert: async (input: Input) => {
-        const planned = planInsert(runtime, input, this.#route);
+      }),
+      insert: tracked(async (input: Input) => {
+        const planned = planInsert(runtime, input, { within: this.#route });
         this.#assertSameSlot(planned.route);
+        this.#assertUndoable(scope, runtime);
         await placeOwnId(runtime, planned, this.#route, this.#deadline);
         const placed = planned.at(this.#route);
         this.#touch(runtime, [placed.key.text]);
         this.#notes([(placed.named ?? placed.route).shard.name]);
-        await this.lookups.insert(runtime, placed);
+        await this.lookups.insert(scope, runtime, placed);
         return placed.row;
-      },
-      update: async (value: ShardKey, patch: Input) => change(planUpdate(runtime, value, patch)),
-      delete: async (value: ShardKey) => change(planDelete(runtime, value)),
+      }),
+      update: tracked(async (value: ShardKey, patch: Input) =>
+        change(planUpdate(runtime, value, patch)),
+      ),
+      delete: tracked(async (value: ShardKey) => change(planDelete(runtime, value))),
     };
   }
 
   #notes(homes: readonly string[]): void {
     this.#hasWritten = true;
     for (const home of homes) this.#homes.add(home);
+  }
+
+  /** The directory is on other shards, which know nothing of a savepoint here. */
+  #assertUndoable(scope: TransactionScope, { table, lookups }: TableRuntime): void {
+    if (scope === this.#scope || lookups === undefined) return;
+    throw new RoutingError(
+      `'${table.name}' has lookups, whose directory can't be undone with a savepoint. Write it outside of the savepoint.`,
+      { table: table.name },
+    );
   }
 
   #touch(runtime: TableRuntime, keys: readonly string[]): void {
@@ -142,4 +168,11 @@ export class TransactionAccess {
       { keyspace: route.keyspace, slot: route.locator },
     );
   }
+}
+
+/** Lets the transaction know of work that is under way, so that it does not end before. */
+function trackedBy(scope: TransactionScope) {
+  return <A extends readonly unknown[], R>(work: (...args: A) => Promise<R>) =>
+    (...args: A): Promise<R> =>
+      scope.track(work(...args));
 }

@@ -3,7 +3,7 @@ import { type ClaimedWrites, newToken } from '../distributed/claimed-write.ts';
 import { markApplied } from '../distributed/settlement.ts';
 import { DuplicateKeyError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
-import type { TransactionScope } from '../execution/transaction.ts';
+import type { TransactionScope } from '../execution/transaction-scope.ts';
 import type { Statement } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { Route } from '../routing/route.ts';
@@ -36,14 +36,16 @@ export class TransactionLookups {
     this.#deadline = deadline;
   }
 
+  /** @param scope the transaction's own, or that of a savepoint for a table without lookups. */
   async insert<Schema extends RowSchema>(
+    scope: TransactionScope,
     runtime: TableRuntime<Schema>,
     { key, route, row, values }: PlannedRow<Schema>,
   ): Promise<void> {
     const { lookups, statements } = runtime;
     const statement = statements.insert([values]);
     if (lookups === undefined) {
-      await this.#scope.run(statement);
+      await scope.run(statement);
       return;
     }
     const claiming = { rowKey: key.text, locator: route.locator };
@@ -56,15 +58,19 @@ export class TransactionLookups {
   }
 
   /** Returns how many rows there were to change: 1 or 0. */
-  async change(runtime: TableRuntime, { key, statementAt, after }: PlannedChange): Promise<number> {
+  async change(
+    scope: TransactionScope,
+    runtime: TableRuntime,
+    { key, statementAt, after }: PlannedChange,
+  ): Promise<number> {
     const { lookups, codec, statements } = runtime;
     const statement = statementAt(this.#route);
     const concerned =
       after === null ? (lookups?.all ?? []) : (lookups?.among(Object.keys(after)) ?? []);
     if (lookups === undefined || concerned.length === 0) {
-      return (await this.#scope.run(statement)).affected;
+      return (await scope.run(statement)).affected;
     }
-    const { rows } = await this.#scope.run(statements.lockByKeys([key.param]));
+    const { rows } = await scope.run(statements.lockByKeys([key.param]));
     const raw = rows.find((row) => codec.identityOf(row) === key.identity);
     if (raw === undefined) return 0;
     const valuesOf = (of: NonNullable<typeof after>) =>

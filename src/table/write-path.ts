@@ -6,13 +6,16 @@ import { UnknownOutcomeError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import { PartialWriteError, type ShardResult } from '../errors/scatter-error.ts';
 import type { CallOptions } from '../execution/calls.ts';
+import type { TransactionScope } from '../execution/transaction-scope.ts';
 import type { StatementResult } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import { forwardable, ownerOf } from './forwardable.ts';
+import { chanceOf, checkIdempotencyKey } from './idempotency-key.ts';
 import { insertMany } from './insert-many.ts';
+import { insertOnce, type KeyedInsert, type StoredRow } from './keyed-insert.ts';
 import { forgetClaims, LookupWrites, type RowChange } from './lookup-writes.ts';
 import { placeOwnId } from './place-own-id.ts';
 import { noting, tokenOfWrite } from './seen-writes.ts';
@@ -39,6 +42,21 @@ export interface WriteResult {
   readonly invalidation: 'done' | 'pending';
 }
 
+export interface InsertOptions extends CallOptions {
+  /**
+   * Stores the row once, however often the call is made with this key: 1 to 255 characters, drawn by
+   * the caller for each operation. A lost reply is then found out, and the insert is repeated where it
+   * was not applied. A later call with the same key and row returns the row that is stored.
+   *
+   * Keys are told apart within one owner (the row's shard key), or, of a table whose new rows are their
+   * own owners, within the slot that key and place give; and for as long as `idempotency.keepMs` says.
+   */
+  readonly idempotencyKey?: string;
+}
+
+/** An insert under a key may be sent again when it is certain that nothing of it was applied. */
+const keyedRetries = 2;
+
 type Input = Readonly<Record<string, unknown>>;
 
 /** How rows are written: one statement on the primary, then the cache forgets what it held. */
@@ -51,13 +69,17 @@ export class WritePath<Schema extends RowSchema> {
     this.#lookupWrites = runtime.lookups && new LookupWrites(runtime, runtime.lookups);
   }
 
-  insert(input: Input, options: CallOptions | undefined): Promise<RowOf<Schema>> {
+  insert(input: Input, options: InsertOptions = {}): Promise<RowOf<Schema>> {
     const { calls, forwarding, table } = this.#runtime;
+    const { idempotencyKey } = options;
     return calls.run(options, async (deadline) => {
-      const planned = planInsert(this.#runtime, input);
+      if (idempotencyKey !== undefined) checkIdempotencyKey(idempotencyKey);
+      const keyed = idempotencyKey === undefined ? undefined : { input, idempotencyKey };
+      const choice = keyed && { chance: chanceOf(keyed.idempotencyKey) };
+      const planned = planInsert(this.#runtime, input, choice);
       // A new owner has not moved yet.
       if (forwarding === undefined || (planned.isFresh && table.group === undefined)) {
-        return this.#insertOne(planned, deadline);
+        return this.#insertOne(planned, keyed, deadline);
       }
       return forwarding.follow(
         ownerOf(table, planned.row),
@@ -65,7 +87,7 @@ export class WritePath<Schema extends RowSchema> {
         deadline,
         async (route) => {
           await placeOwnId(this.#runtime, planned, route, deadline);
-          return this.#insertOne(planned.at(route), deadline);
+          return this.#insertOne(planned.at(route), keyed, deadline);
         },
         () => false,
       );
@@ -96,27 +118,48 @@ export class WritePath<Schema extends RowSchema> {
     return this.#change(options, () => planDelete(this.#runtime, key));
   }
 
-  async #insertOne(planned: PlannedRow<Schema>, deadline: Deadline): Promise<RowOf<Schema>> {
-    const { executor, statements } = this.#runtime;
+  async #insertOne(
+    planned: PlannedRow<Schema>,
+    keyed: KeyedInsert | undefined,
+    deadline: Deadline,
+  ): Promise<RowOf<Schema>> {
+    const { executor } = this.#runtime;
     const { primary } = planned.route.shard;
-    const statement = statements.insert([planned.values]);
     const claims = this.#lookupWrites?.claimsOf([planned]) ?? [];
     try {
-      const write: Promise<Pick<StatementResult, 'gtid'>> =
-        this.#lookupWrites === undefined || claims.length === 0
-          ? executor.runStatement([primary], statement, 'write', deadline)
-          : this.#lookupWrites.insert(primary, [statement], claims, deadline);
-      const { name: shard } = planned.route.shard;
-      const place = () => ({ shard, homes: [(planned.named ?? planned.route).shard.name] });
-      await thenForget(
-        noting(this.#runtime.seen, place, write, () => true),
+      const write = () =>
+        keyed === undefined
+          ? this.#store(planned, claims, deadline)
+          : executor.rerun(primary, keyedRetries, deadline, () =>
+              insertOnce(this.#runtime, keyed, planned, claims, this.#lookupWrites, deadline),
+            );
+      const home = (planned.named ?? planned.route).shard.name;
+      const place = () => ({ shard: primary.shard, homes: [home] });
+      const { result } = await thenForget(
+        noting(this.#runtime.seen, place, write(), () => true),
         () => this.#forget(forgettable([planned], claims), claims),
         () => executor.quiet(primary),
       );
-      return planned.row;
+      return result.row;
     } catch (error) {
       throw this.#withId(error, planned);
     }
+  }
+
+  async #store(
+    planned: PlannedRow<Schema>,
+    claims: readonly Claim[],
+    deadline: Deadline,
+  ): Promise<StoredRow<Schema>> {
+    const { executor, statements } = this.#runtime;
+    const { primary } = planned.route.shard;
+    const statement = statements.insert([planned.values]);
+    const insert = (scope: TransactionScope) => scope.run(statement);
+    const { gtid } =
+      this.#lookupWrites === undefined || claims.length === 0
+        ? await executor.runStatement([primary], statement, 'write', deadline)
+        : await this.#lookupWrites.insert(primary, claims, deadline, insert);
+    return { row: planned.row, gtid };
   }
 
   #change(options: CallOptions | undefined, plan: () => PlannedChange): Promise<WriteResult> {

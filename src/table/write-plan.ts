@@ -49,14 +49,19 @@ const maxInsertBytes = 4 * 1024 * 1024;
 
 type Input = Readonly<Record<string, unknown>>;
 
-/**
- * Checks a row, routes it and gives it an id if it has none. Inside a transaction (`within`) a row
- * that is its own owner is given a slot there, since any slot would do.
- */
+/** What decides on the slot of a row that is its own owner and has no id yet: any would do. */
+interface Choice {
+  /** Where the transaction is that it is inserted in. */
+  readonly within?: Route;
+  /** From 0 up to 1. Default: drawn. */
+  readonly chance?: number;
+}
+
+/** Checks a row, routes it and gives it an id if it has none. */
 export function planInsert<Schema extends RowSchema>(
   runtime: TableRuntime<Schema>,
   input: Input,
-  within?: Route,
+  { within, chance = Math.random() }: Choice = {},
 ): PlannedRow<Schema> {
   const { table, codec, topology, audited, locateIp } = runtime;
   const given = input[table.primaryKey];
@@ -66,7 +71,7 @@ export function planInsert<Schema extends RowSchema>(
   const ownId =
     given === undefined ? undefined : codec.key(Reflect.get(parsed, table.primaryKey)).text;
   const { route, named, id } = audited('insert', () =>
-    routeNewRow({ topology: topology.current, table, locateIp }, parsed, ownId, within),
+    routeNewRow({ topology: topology.current, table, locateIp }, parsed, ownId, within, chance),
   );
   // A key of its own is stored as the schema gives it, z.string().trim() say: so it was routed.
   const complete = given === undefined ? { ...parsed, [table.primaryKey]: id } : parsed;

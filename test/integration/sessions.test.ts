@@ -269,6 +269,24 @@ describe('what counts as written', () => {
     expect(session.token).toBe('v1~tx-1');
   });
 
+  it('what was done before under the same idempotency key does', async () => {
+    const row = { account_id: account(), cents: 1n };
+    const options = { idempotencyKey: 'a session pays once' };
+    const stored = await writer.transactions.insert(row, options);
+    expect(await session.transactions.insert(row, options)).toEqual(stored);
+    expect(session.token).toBe('v1~tx-1');
+    const pay = (at: Pick<typeof session, 'transactions'>) =>
+      at.transactions
+        .at(row.account_id)
+        .transaction(async (trx) => (await trx.transactions.insert(row)).id, {
+          idempotencyKey: 'and once in a transaction',
+        });
+    const paid = await pay(writer);
+    session = writer.session();
+    expect(await pay(session)).toBe(paid);
+    expect(session.token).toBe('v1~tx-1');
+  });
+
   it('a write on a server that keeps no binary log does', async () => {
     const [user] = await cluster.sql(
       'tx-2',

@@ -1,0 +1,81 @@
+import { isMeridianError } from '../errors/meridian-error.ts';
+import { allEnded } from '../execution/all-ended.ts';
+import type { Executor } from '../execution/executor.ts';
+import { Recurring } from '../execution/recurring.ts';
+import { deleteOldOutcomes } from '../mysql/idempotency-table.ts';
+import type { Observer } from '../observability/events.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import type { Shard } from '../topology/topology.ts';
+import type { TopologyStore } from '../topology/topology-store.ts';
+
+const sweepTimeoutMs = 60_000;
+const outcomesPerDelete = 1_000;
+
+export interface OutcomeSweeperParts {
+  readonly topology: TopologyStore;
+  readonly executor: Executor;
+  /** The keyspaces that have tables. */
+  readonly keyspaces: ReadonlySet<string>;
+  /** Milliseconds for which a key is remembered. */
+  readonly keepMs: number;
+  /** Milliseconds between two sweeps, on average. */
+  readonly sweepMs: number;
+  readonly observe: Observer;
+}
+
+/** What a sweep of idempotency keys did. */
+export interface SweptOutcomes {
+  /** Keys that are not remembered any more. */
+  readonly forgotten: number;
+}
+
+/** Forgets idempotency keys that nobody will repeat any more. Every process does so, also at the same time. */
+export class OutcomeSweeper {
+  readonly #parts: OutcomeSweeperParts;
+  readonly #recurring: Recurring;
+
+  constructor(parts: OutcomeSweeperParts) {
+    this.#parts = parts;
+    const { sweepMs, observe } = parts;
+    this.#recurring = new Recurring((deadline) => this.sweep(deadline), {
+      everyMs: sweepMs,
+      timeoutMs: sweepTimeoutMs,
+      onFailure(error) {
+        const message = isMeridianError(error) ? error.message : String(error);
+        observe({ type: 'idempotency-fault', message });
+      },
+    });
+  }
+
+  watch(): void {
+    if (this.#parts.sweepMs > 0) this.#recurring.start();
+  }
+
+  async sweep(deadline: Deadline): Promise<SweptOutcomes> {
+    const { topology, keyspaces } = this.#parts;
+    const shards = [...topology.current.shards.values()].filter(({ keyspace }) =>
+      keyspaces.has(keyspace),
+    );
+    const counts = await allEnded(shards.map((shard) => this.#sweepShard(shard, deadline)));
+    return { forgotten: counts.reduce((sum, count) => sum + count, 0) };
+  }
+
+  close(): Promise<void> {
+    return this.#recurring.close();
+  }
+
+  async #sweepShard({ primary }: Shard, deadline: Deadline): Promise<number> {
+    const statement = deleteOldOutcomes(this.#parts.keepMs, outcomesPerDelete);
+    for (let forgotten = 0; ; ) {
+      // Sent as a read, which is repeated after a lost reply: what is gone is gone.
+      const { affected } = await this.#parts.executor.runStatement(
+        [primary],
+        statement,
+        'read',
+        deadline,
+      );
+      forgotten += affected;
+      if (affected < outcomesPerDelete) return forgotten;
+    }
+  }
+}

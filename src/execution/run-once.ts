@@ -1,0 +1,163 @@
+import { DuplicateKeyError } from '../errors/database-error.ts';
+import { IdempotencyConflictError } from '../errors/idempotency-error.ts';
+import { isMeridianError } from '../errors/meridian-error.ts';
+import {
+  insertOutcome,
+  type KeyedOperation,
+  type KeyedOutcome,
+  readOutcome,
+  selectOutcome,
+  storeResult,
+  takeOver,
+} from '../mysql/idempotency-table.ts';
+import { serverIdentity } from '../mysql/server-identity.ts';
+import type { Statement, StatementResult } from '../mysql/sql.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import type { Endpoint } from '../topology/topology.ts';
+import type { Executor } from './executor.ts';
+import type { Committed, Resolve, Verdict } from './transaction.ts';
+import type { TransactionScope } from './transaction-scope.ts';
+
+/** Pause between two questions to a primary that does not answer. */
+const askAgainMs = 200;
+
+/** What the operation did, and what a repetition is to be told. */
+export interface Performed<T> {
+  readonly value: T;
+  readonly result?: string | undefined;
+}
+
+/** The operation was carried out now, or had been before. */
+export type OnceOutcome<T> =
+  | ({ readonly repeated: false } & Committed<T>)
+  | { readonly repeated: true; readonly result: string | undefined };
+
+export interface KeyedWork<T> {
+  readonly executor: Executor;
+  readonly primary: Endpoint;
+  readonly operation: KeyedOperation;
+  readonly deadline: Deadline;
+  /** Runs a transaction on the primary: `runTransaction`, or one in step with other shards. */
+  transact(body: (scope: TransactionScope) => Promise<T>, resolve: Resolve): Promise<Committed<T>>;
+}
+
+/**
+ * Runs an operation that is applied at most once however often it is asked for: its key is written in
+ * its own transaction, first, so that a second one waits for it and then finds what it did.
+ *
+ * After a lost reply to COMMIT, an `aborted` mark is tried under the same unique key, on the current
+ * primary: it waits for the transaction if that is still open, meets its key if it was committed, and
+ * else stands in its way for good.
+ *
+ * @throws {IdempotencyConflictError} when the key was used for something else.
+ */
+export async function runOnce<T>(
+  work: KeyedWork<T>,
+  perform: (scope: TransactionScope) => Promise<Performed<T>>,
+): Promise<OnceOutcome<T>> {
+  const { operation } = work;
+  try {
+    const committed = await work.transact(
+      async (scope) => {
+        await claim(scope, operation);
+        const { value, result } = await perform(scope);
+        if (result !== undefined) await scope.run(storeResult(operation.token, result));
+        return value;
+      },
+      (server, deadline) => resolveCommit(work, server, deadline),
+    );
+    return { repeated: false, ...committed };
+  } catch (error) {
+    const applied = await appliedBefore(work, error);
+    if (applied === undefined) throw error;
+    if (Buffer.compare(applied.operation, operation.operation) !== 0) {
+      throw new IdempotencyConflictError('other-payload', { shard: work.primary.shard });
+    }
+    return { repeated: true, result: applied.result };
+  }
+}
+
+/** Ends a transaction whose operation turned out to be applied already. */
+class AppliedBefore extends Error {
+  readonly outcome: KeyedOutcome;
+
+  constructor(outcome: KeyedOutcome) {
+    super('the operation was applied before');
+    this.outcome = outcome;
+  }
+}
+
+async function claim(scope: TransactionScope, operation: KeyedOperation): Promise<void> {
+  try {
+    await scope.run(insertOutcome(operation, 'applied'));
+  } catch (error) {
+    if (!(error instanceof DuplicateKeyError)) throw error;
+    const [row] = (await scope.run(selectOutcome(operation.token))).rows;
+    if (row === undefined) throw error;
+    const found = readOutcome(row);
+    if (found.outcome === 'applied') throw new AppliedBefore(found);
+    await scope.run(takeOver(operation));
+  }
+}
+
+/** What the key did before, if that is why the operation failed now. */
+async function appliedBefore<T>(
+  { executor, primary, operation, deadline }: KeyedWork<T>,
+  error: unknown,
+): Promise<KeyedOutcome | undefined> {
+  if (error instanceof AppliedBefore) return error.outcome;
+  // A unique value may have been met before the key was: the one that this operation stored.
+  if (!(error instanceof DuplicateKeyError)) return undefined;
+  const statement = selectOutcome(operation.token);
+  const [row] = (await executor.runStatement([primary], statement, 'read', deadline)).rows;
+  const found = row && readOutcome(row);
+  return found?.outcome === 'applied' ? found : undefined;
+}
+
+async function resolveCommit<T>(
+  { executor, primary, operation }: KeyedWork<T>,
+  committedOn: string,
+  deadline: Deadline,
+): Promise<Verdict> {
+  for (;;) {
+    try {
+      const { outcome, server } = await executor.run([primary], {
+        // Sent as a read, which is repeated after a lost reply: a second mark only finds the first.
+        access: 'read',
+        deadline,
+        run: async (session) => {
+          const run = (statement: Statement) => session.run(statement, deadline);
+          return {
+            server: await serverIdentity(session, deadline),
+            outcome: await settle(run, operation),
+          };
+        },
+      });
+      if (outcome === 'applied') return 'applied';
+      // What the other server had not passed on when it was lost is not here, committed or not.
+      return server === committedOn ? 'not-applied' : 'unknown';
+    } catch (error) {
+      if (!isMeridianError(error) || !error.retryable || deadline.remainingMs <= askAgainMs) {
+        return 'unknown';
+      }
+      await deadline.pause(askAgainMs);
+    }
+  }
+}
+
+async function settle(
+  run: (statement: Statement) => Promise<StatementResult>,
+  operation: KeyedOperation,
+): Promise<KeyedOutcome['outcome']> {
+  const isDuplicate = (error: unknown) =>
+    typeof error === 'object' && error !== null && 'errno' in error && error.errno === 1062;
+  try {
+    await run(insertOutcome(operation, 'aborted'));
+    return 'aborted';
+  } catch (error) {
+    if (!isDuplicate(error)) throw error;
+    const [row] = (await run(selectOutcome(operation.token))).rows;
+    // Gone again: the sweeper's, or somebody's who knew better. Ask anew.
+    return row === undefined ? settle(run, operation) : readOutcome(row).outcome;
+  }
+}

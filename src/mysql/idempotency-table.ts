@@ -1,0 +1,75 @@
+import type { RawRow, Statement } from './sql.ts';
+import { idempotencyTable } from './system-tables.ts';
+
+/** One operation that is to be applied at most once. */
+export interface KeyedOperation {
+  /** Hash of the caller's key within its scope. */
+  readonly token: Uint8Array;
+  /** The owner whose rows it concerns, where owners move: the mark moves with them. */
+  readonly owner: Uint8Array | null;
+  readonly locator: number;
+  /** Hash of what is asked for: the same key may not be used for something else. */
+  readonly operation: Uint8Array;
+}
+
+/** What is on record under a token. */
+export interface KeyedOutcome {
+  readonly outcome: 'applied' | 'aborted';
+  readonly operation: Buffer;
+  readonly result: string | undefined;
+}
+
+/** Claims a token for an outcome; a duplicate key says that it was claimed before. Waits for whoever has it open. */
+export function insertOutcome(
+  { token, owner, locator, operation }: KeyedOperation,
+  outcome: KeyedOutcome['outcome'],
+): Statement {
+  return {
+    sql: `INSERT INTO ${idempotencyTable} (token, owner, locator, operation, outcome) VALUES (?, ?, ?, ?, ?)`,
+    params: [token, owner, locator, operation, outcome],
+  };
+}
+
+/** The newest state, whatever the transaction has seen before. */
+export function selectOutcome(token: Uint8Array): Statement {
+  return {
+    sql: `SELECT outcome, operation, result FROM ${idempotencyTable} WHERE token = ? LOCK IN SHARE MODE`,
+    params: [token],
+  };
+}
+
+/** Takes over a token under which nothing was applied. */
+export function takeOver({ token, operation }: KeyedOperation): Statement {
+  return {
+    sql: `UPDATE ${idempotencyTable} SET outcome = 'applied', operation = ?, settled_at = NOW(6) WHERE token = ?`,
+    params: [operation, token],
+  };
+}
+
+export function storeResult(token: Uint8Array, result: string): Statement {
+  return {
+    sql: `UPDATE ${idempotencyTable} SET result = ? WHERE token = ?`,
+    params: [Buffer.from(result), token],
+  };
+}
+
+/** Forgets up to `limit` tokens that were settled longer ago than that, by the server's clock. */
+export function deleteOldOutcomes(olderThanMs: number, limit: number): Statement {
+  return {
+    sql:
+      `DELETE FROM ${idempotencyTable} WHERE settled_at < NOW(6) - INTERVAL ? MICROSECOND ` +
+      `ORDER BY settled_at LIMIT ${limit}`,
+    params: [BigInt(Math.round(olderThanMs)) * 1_000n],
+  };
+}
+
+export function readOutcome({ outcome, operation, result }: RawRow): KeyedOutcome {
+  if (!(operation instanceof Buffer) || (outcome !== 'applied' && outcome !== 'aborted')) {
+    throw new TypeError(`${idempotencyTable} was changed by hand`);
+  }
+  return {
+    outcome,
+    operation,
+    result: result instanceof Buffer ? result.toString() : undefined,
+  };
+}

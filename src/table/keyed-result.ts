@@ -1,0 +1,31 @@
+import { packValue, unpackValue } from '../cache/redis/codec.ts';
+import { ConfigError } from '../errors/config-error.ts';
+
+const maxResultBytes = 1024 * 1024;
+
+/**
+ * What a repetition of an operation is to be told, as text; undefined for undefined.
+ *
+ * @throws {ConfigError} when that can't be done.
+ */
+export function packResult(value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  let text: string;
+  try {
+    text = JSON.stringify(packValue(value));
+  } catch (cause) {
+    throw unstorable('holds a function, a symbol or a circle', cause);
+  }
+  if (Buffer.byteLength(text) > maxResultBytes) throw unstorable('has over 1 MB');
+  return text;
+}
+
+function unstorable(what: string, cause?: unknown): ConfigError {
+  const message = `${what}, so it can't be stored for a repetition; all was rolled back. Return less`;
+  return new ConfigError('Bad result of a transaction', [{ path: '', message }], { cause });
+}
+
+/** The value that {@link packResult} took apart. */
+export function unpackResult(result: string | undefined): unknown {
+  return result === undefined ? undefined : unpackValue(JSON.parse(result));
+}

@@ -1,0 +1,176 @@
+import { isOwnerMoved } from '../distributed/forwarding.ts';
+import type { Forwardable } from '../distributed/forwarding-marks.ts';
+import { RolledBackError } from '../errors/database-error.ts';
+import { type OnceOutcome, runOnce } from '../execution/run-once.ts';
+import {
+  type Committed,
+  runTransaction,
+  type TransactionConfig,
+} from '../execution/transaction.ts';
+import type { TransactionScope } from '../execution/transaction-scope.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import type { Route } from '../routing/route.ts';
+import { keyspaceOf } from '../routing/router.ts';
+import type { ShardKey } from '../sharding/shard-key.ts';
+import { keyedOperation } from './idempotency-key.ts';
+import { packResult, unpackResult } from './keyed-result.ts';
+import { noting } from './seen-writes.ts';
+import type { TableRegistry } from './table-registry.ts';
+import type { TableRuntime } from './table-runtime.ts';
+import { thenForget } from './then-forget.ts';
+import { TransactionAttempt } from './transaction-attempt.ts';
+import { checkTransactionOptions, type TransactionOptions } from './transaction-options.ts';
+
+/** For whom transactions are run, and where. */
+interface Keyed {
+  readonly key: ShardKey;
+  readonly home: Route;
+  /** Undefined where nobody moves. */
+  readonly owner: Forwardable | undefined;
+}
+
+type Body = (trx: object) => Promise<unknown>;
+
+/** Transactions on the shard where a key is. */
+export class ShardTransactions {
+  readonly #runtime: TableRuntime;
+  readonly #registry: TableRegistry;
+  readonly #keyed: Keyed;
+
+  constructor(runtime: TableRuntime, registry: TableRegistry, keyed: Keyed) {
+    this.#runtime = runtime;
+    this.#registry = registry;
+    this.#keyed = keyed;
+  }
+
+  run<R>(body: (trx: object) => Promise<R>, options?: TransactionOptions): Promise<R>;
+  run(body: Body, options: TransactionOptions = {}): Promise<unknown> {
+    const { executor, calls } = this.#runtime;
+    const { retries = 0 } = options;
+    return calls.run(options, (deadline) => {
+      checkTransactionOptions(options);
+      const { primary } = this.#keyed.home.shard;
+      return executor.rerun(primary, retries, deadline, () =>
+        this.#attempt(body, options, deadline),
+      );
+    });
+  }
+
+  async #attempt(body: Body, options: TransactionOptions, deadline: Deadline): Promise<unknown> {
+    const { executor } = this.#runtime;
+    const route = await this.#place(deadline);
+    const { primary } = route.shard;
+    const work = new TransactionAttempt(this.#registry, route, deadline, {
+      run: body,
+      locators: this.#locators(route),
+      unlessMoved: (running) => this.#unlessMoved(route, deadline, running),
+    });
+    const { isolation, idempotencyKey } = options;
+    const perform = (
+      config: TransactionConfig,
+      scoped: (scope: TransactionScope) => Promise<unknown>,
+    ) => runTransaction(executor, primary, deadline, scoped, { isolation, ...config });
+    const write: Promise<Committed<unknown> | OnceOutcome<unknown>> =
+      idempotencyKey === undefined
+        ? perform({}, (scope) => work.run(scope))
+        : runOnce(
+            {
+              executor,
+              primary,
+              deadline,
+              operation: this.#operation(idempotencyKey, options.payload, route),
+              transact: (scoped, resolve) => perform({ resolve }, scoped),
+            },
+            async (scope) => {
+              const value = await work.run(scope);
+              return { value, result: packResult(value) };
+            },
+          );
+    const ended = write.then(
+      async (outcome) => {
+        // A repetition has changed nothing, whatever it had begun before it met its key.
+        const isRepetition = 'repeated' in outcome && outcome.repeated;
+        await (isRepetition ? work.failed(undefined) : work.committed());
+        return { outcome, isRepetition, gtid: 'gtid' in outcome ? outcome.gtid : undefined };
+      },
+      async (error: unknown) => {
+        await work.failed(error);
+        return this.#outOfTheWay(error, route, deadline);
+      },
+    );
+    const { seen } = this.#runtime;
+    const place = () => ({
+      shard: route.shard.name,
+      homes: [this.#keyed.home.shard.name, ...work.homes],
+    });
+    const { result } = await thenForget(
+      noting(seen, place, ended, () => work.hasWritten),
+      () => work.forget(),
+      () => executor.quiet(primary),
+    );
+    const { outcome, isRepetition } = result;
+    if (isRepetition) for (const shard of this.#everyShard()) seen?.note(shard, undefined);
+    return 'value' in outcome ? outcome.value : unpackResult(outcome.result);
+  }
+
+  #operation(idempotencyKey: string, payload: unknown, { keyspace, locator }: Route) {
+    const scope = { keyspace, owner: this.#keyed.key };
+    return keyedOperation(scope, idempotencyKey, ['transaction', payload], locator);
+  }
+
+  /** Where rows may have been born that an earlier run of the same transaction wrote. */
+  #everyShard(): string[] {
+    const { home } = this.#keyed;
+    const { forwarding, topology } = this.#runtime;
+    if (forwarding === undefined) return [home.shard.name];
+    return keyspaceOf(topology.current, home.keyspace).shards.map(({ name }) => name);
+  }
+
+  #locators(route: Route): readonly number[] {
+    const { forwarding } = this.#runtime;
+    const { owner, home } = this.#keyed;
+    const known =
+      forwarding === undefined || owner === undefined ? [] : forwarding.locatorsOf(owner, home);
+    return [route.locator, ...known];
+  }
+
+  /** Where the key is now. */
+  #place(deadline: Deadline): Promise<Route> {
+    const { forwarding } = this.#runtime;
+    const { owner, home } = this.#keyed;
+    if (forwarding === undefined || owner === undefined) return Promise.resolve(home);
+    return forwarding.check(owner, home, deadline, async (route) => route);
+  }
+
+  /** What a transaction saw of an owner who had left is not true, whether it liked it or not. */
+  async #unlessMoved<R>(route: Route, deadline: Deadline, work: Promise<R>): Promise<R> {
+    const { forwarding } = this.#runtime;
+    const { owner } = this.#keyed;
+    const [result] = await Promise.allSettled([work]);
+    if (forwarding !== undefined && owner !== undefined && deadline.reason === undefined) {
+      if ((await forwarding.next(owner, route, deadline)) !== undefined) {
+        throw new RolledBackError(
+          'The owner of these rows has moved to another shard meanwhile, so all was rolled back. Run the whole of it again.',
+          { context: { shard: route.shard.name } },
+        );
+      }
+    }
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
+  }
+
+  /**
+   * When the shard refused a row because a move of its owner is half done: ends the move, so that the
+   * next try can do better. Not earlier, for the transaction held locks that this needs.
+   */
+  async #outOfTheWay(error: unknown, route: Route, deadline: Deadline): Promise<never> {
+    const { forwarding } = this.#runtime;
+    const { owner } = this.#keyed;
+    if (forwarding === undefined || owner === undefined || !isOwnerMoved(error)) throw error;
+    await forwarding.afterRefusal(owner, route, deadline);
+    throw new RolledBackError(
+      'The owner of these rows was being moved meanwhile, so all was rolled back. Run the whole of it again.',
+      { cause: error, context: { shard: route.shard.name } },
+    );
+  }
+}

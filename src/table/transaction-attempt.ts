@@ -1,0 +1,70 @@
+import type { TransactionScope } from '../execution/transaction-scope.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import type { Route } from '../routing/route.ts';
+import type { TableRegistry } from './table-registry.ts';
+import { TransactionAccess } from './transaction-access.ts';
+
+/** What an attempt runs. */
+export interface AttemptedWork {
+  run(trx: object): Promise<unknown>;
+  readonly locators: readonly number[];
+  /** Settles like the work unless the owner has left. */
+  unlessMoved<R>(result: Promise<R>): Promise<R>;
+}
+
+/** One attempt: what its body works with, and what is to be done once it has ended. */
+export class TransactionAttempt {
+  readonly #registry: TableRegistry;
+  readonly #route: Route;
+  readonly #deadline: Deadline;
+  readonly #work: AttemptedWork;
+  /** Undefined until the body is run. */
+  #access: TransactionAccess | undefined;
+
+  constructor(registry: TableRegistry, route: Route, deadline: Deadline, work: AttemptedWork) {
+    this.#registry = registry;
+    this.#route = route;
+    this.#deadline = deadline;
+    this.#work = work;
+  }
+
+  /** Whether a body that ended well sent a change. A body that was not run had been, and had. */
+  get hasWritten(): boolean {
+    return this.#access?.hasWritten ?? true;
+  }
+
+  /** The shards that the ids of written rows name. */
+  get homes(): readonly string[] {
+    return [...(this.#access?.homes ?? [])];
+  }
+
+  async run(scope: TransactionScope): Promise<unknown> {
+    const { locators, unlessMoved, run } = this.#work;
+    const access = new TransactionAccess(
+      scope,
+      this.#registry,
+      this.#route,
+      locators,
+      this.#deadline,
+    );
+    this.#access = access;
+    const value = await unlessMoved(run(access.handle()));
+    access.lookups.assertIntact();
+    return value;
+  }
+
+  async committed(): Promise<void> {
+    await this.#access?.lookups.committed();
+  }
+
+  async failed(error: unknown): Promise<void> {
+    await this.#access?.lookups.failed(error);
+  }
+
+  async forget(): Promise<'done' | 'pending'> {
+    if (this.#access === undefined) return 'done';
+    const rows = await this.#registry.forget(this.#access.touched);
+    const values = await this.#access.lookups.forget();
+    return rows === 'pending' ? rows : values;
+  }
+}
