@@ -32,6 +32,7 @@ import {
   spreadPlans,
 } from './table/open-tables.ts';
 import { referenceAccess } from './table/reference-access.ts';
+import { type MakeHandle, type Session, sessionsOf } from './table/sessions.ts';
 import { systemTableNeeds } from './table/system-table-needs.ts';
 import { tableAccess } from './table/table-access.ts';
 import type { ReferencePlan, RowPlan, TablePlan } from './table/table-plan.ts';
@@ -84,6 +85,15 @@ interface DataLayerMembers {
 /** A running data layer: one handle for each table. */
 export type DataLayer<T extends Tables> = {
   readonly [Name in keyof T]: HandleOf<T[Name], T>;
+} & {
+  /**
+   * The same tables for one reader: what was written through the session its reads see, and what the
+   * sessions before it wrote whose `token` it is given, in whatever process. Rows of shards that were
+   * written are read from the primary, past the caches, others as ever.
+   *
+   * @throws {RoutingError} when this is no token.
+   */
+  session(token?: string): Session<T>;
 } & DataLayerMembers;
 
 /**
@@ -161,13 +171,16 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     const tables = plans.map((plan) => {
       const runtime = openTable(plan, shapeOf(plan), shared);
       registry.add(plan.label, runtime);
-      return [plan.label, tableAccess(runtime, registry, moves, observe)];
+      const make: MakeHandle = (seen) =>
+        tableAccess({ ...runtime, seen }, registry, moves, observe);
+      return [plan.label, make] as const;
     });
     reportUnlawfulReplicas(topology, who, observe);
     const referenceTables = references.map((plan) => {
       const runtime = openReference(plan, shapeOf(plan), config.region, shared);
       registry.addReference(plan.label, runtime);
-      return [plan.label, referenceAccess(runtime)];
+      const make: MakeHandle = (seen) => referenceAccess({ ...runtime, seen });
+      return [plan.label, make] as const;
     });
     observe({
       type: 'started',
@@ -215,7 +228,9 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     };
     const { sweepMs } = config.directory ?? {};
     if (sweepMs) directory?.sweeper.start(sweepMs);
-    return Object.freeze({ ...Object.fromEntries([...tables, ...referenceTables]), ...members });
+    const all = [...tables, ...referenceTables];
+    const handles = Object.fromEntries(all.map(([label, make]) => [label, make(undefined)]));
+    return Object.freeze({ ...handles, session: sessionsOf(all), ...members });
   } catch (error) {
     await close();
     throw error;

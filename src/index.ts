@@ -82,6 +82,7 @@ export type {
   ReferenceWriteResult,
 } from './table/reference-types.ts';
 export type { RelocateOptions, RelocationResult } from './table/relocate-owner.ts';
+export type { Session } from './table/sessions.ts';
 export type {
   EverywhereHandle,
   ExecuteOptions,

@@ -15,7 +15,7 @@ export interface Merge {
 export interface ScatterRequest {
   readonly shards: readonly Shard[];
   readonly statement: Parameters<Executor['stream']>[1];
-  readonly consistency: Consistency;
+  readonly consistencyOf: (shard: Shard) => Consistency;
   /** Where the process runs: replicas there come first. */
   readonly here: string | undefined;
   /** Of each shard's stream; `whole` is ended when enough was read or a shard failed. */
@@ -31,12 +31,12 @@ export interface ScatterRequest {
  */
 export async function* scatter(
   executor: Executor,
-  { shards, statement, consistency, here, limits, merge, onOpen }: ScatterRequest,
+  { shards, statement, consistencyOf, here, limits, merge, onOpen }: ScatterRequest,
 ): AsyncGenerator<Readonly<Record<string, unknown>>, void, undefined> {
   const { orderBy, limit = Number.POSITIVE_INFINITY } = merge;
   const sources = shards.map((shard): MergeSource => {
     let columns: readonly OrderedColumn[] = [];
-    const endpoints = endpointOrder(shard, consistency, 0, here);
+    const endpoints = endpointOrder(shard, consistencyOf(shard), 0, here);
     return {
       shard: shard.name,
       columns: () => columns,

@@ -1,7 +1,7 @@
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { ShardResult } from '../errors/scatter-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import { runTransaction } from '../execution/transaction.ts';
+import { type Committed, runTransaction } from '../execution/transaction.ts';
 import type { TransactionScope } from '../execution/transaction-scope.ts';
 import type { Shard } from '../topology/topology.ts';
 
@@ -14,6 +14,8 @@ export interface BroadcastWrite {
    * again where the transaction was rolled back.
    */
   change(scope: TransactionScope): Promise<number>;
+  /** Is told of each shard that has taken the change. */
+  onCommitted?(shard: Shard, gtid: string | undefined): void;
 }
 
 /**
@@ -27,14 +29,16 @@ export interface BroadcastWrite {
  */
 export async function writeEverywhere(
   executor: Executor,
-  { shards, deadline, change }: BroadcastWrite,
+  { shards, deadline, change, onCommitted }: BroadcastWrite,
 ): Promise<ShardResult[]> {
   const [first, ...others] = [...shards].sort((a, b) => (a.name < b.name ? -1 : 1));
   if (first === undefined) return [];
   // Without gap locks, deleting a row that is not there would lock nothing.
   const config = { isolation: 'REPEATABLE READ' } as const;
-  const writeOn = (shard: Shard, body: (scope: TransactionScope) => Promise<number>) =>
-    resultOf(shard, runTransaction(executor, shard.primary, deadline, body, config));
+  const writeOn = async (shard: Shard, body: (scope: TransactionScope) => Promise<number>) => {
+    const write = runTransaction(executor, shard.primary, deadline, body, config);
+    return resultOf(shard, write, onCommitted);
+  };
   let elsewhere: Promise<ShardResult[]> = Promise.resolve([]);
   const own = await writeOn(first, async (scope) => {
     const rows = await change(scope);
@@ -58,13 +62,16 @@ export function isNotApplied({ outcome }: ShardResult): boolean {
 }
 
 async function resultOf(
-  { name: shard }: Shard,
-  write: Promise<{ readonly value: number }>,
+  shard: Shard,
+  write: Promise<Committed<number>>,
+  onCommitted: BroadcastWrite['onCommitted'],
 ): Promise<ShardResult> {
   try {
-    return { shard, outcome: 'applied', rows: (await write).value };
+    const { value, gtid } = await write;
+    onCommitted?.(shard, gtid);
+    return { shard: shard.name, outcome: 'applied', rows: value };
   } catch (error) {
     if (!isMeridianError(error)) throw error;
-    return { shard, outcome: error.outcome, rows: 0, error };
+    return { shard: shard.name, outcome: error.outcome, rows: 0, error };
   }
 }

@@ -5,9 +5,12 @@ import { MergeError } from '../errors/scatter-error.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/deadline.ts';
+import type { Consistency } from '../routing/endpoint-order.ts';
+import type { Shard } from '../topology/topology.ts';
 import type { RowSchema } from './define-table.ts';
 import { assertRead, quoted } from './raw-statement.ts';
 import { decoderOf } from './result-codec.ts';
+import { mustSee } from './seen-writes.ts';
 import { shardsInBulk } from './shards-in-bulk.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import type { QueryRow, ScatterOptions } from './table-types.ts';
@@ -62,7 +65,7 @@ export class EverywhereAccess {
       const request = {
         shards,
         statement: { sql, params },
-        consistency: options.consistency ?? 'primary',
+        consistencyOf: this.#consistencyOf(options, shards),
         here: region,
         merge: options.merge ?? {},
       };
@@ -77,6 +80,15 @@ export class EverywhereAccess {
     } finally {
       leave();
     }
+  }
+
+  /** What was written is read from the primary. Where rows move about, it may be on any shard by now. */
+  #consistencyOf({ consistency = 'primary', token }: Options, shards: readonly Shard[]) {
+    const { seen, topology, forwarding } = this.#runtime;
+    const writes = mustSee(seen, token);
+    const together = forwarding && shards.map(({ name }) => name);
+    return ({ name }: Shard): Consistency =>
+      writes?.concerns(topology.current, ...(together ?? [name])) ? 'primary' : consistency;
   }
 }
 

@@ -3,6 +3,7 @@ import { isMeridianError } from '../errors/meridian-error.ts';
 import type { ShardResult } from '../errors/scatter-error.ts';
 import { runTransaction } from '../execution/transaction.ts';
 import type { TransactionScope } from '../execution/transaction-scope.ts';
+import type { StatementResult } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { Shard } from '../topology/topology.ts';
@@ -10,6 +11,7 @@ import type { RowSchema } from './define-table.ts';
 import { ownerOf } from './forwardable.ts';
 import type { LookupWrites } from './lookup-writes.ts';
 import { placeOwnId } from './place-own-id.ts';
+import { noting } from './seen-writes.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import { insertBatches, type PlannedRow } from './write-plan.ts';
 
@@ -59,7 +61,7 @@ export async function insertMany<Schema extends RowSchema>(
 
 /** One statement, or one transaction round several. */
 async function insertOnShard<Schema extends RowSchema>(
-  { executor, statements }: TableRuntime<Schema>,
+  { executor, statements, seen }: TableRuntime<Schema>,
   lookupWrites: LookupWrites<Schema> | undefined,
   shard: Shard,
   rows: Planned<Schema>,
@@ -72,15 +74,24 @@ async function insertOnShard<Schema extends RowSchema>(
     for (const statement of batches) await scope.run(statement);
   };
   const [single, ...more] = batches;
-  try {
+  const write = (): Promise<Pick<StatementResult, 'gtid'>> => {
     const claims = lookupWrites?.claimsOf(rows) ?? [];
     if (lookupWrites !== undefined && claims.length > 0) {
-      await lookupWrites.insert(shard.primary, claims, deadline, insertAll);
-    } else if (single !== undefined && more.length === 0) {
-      await executor.runStatement([shard.primary], single, 'write', deadline);
-    } else {
-      await runTransaction(executor, shard.primary, deadline, insertAll);
+      return lookupWrites.insert(shard.primary, claims, deadline, insertAll);
     }
+    if (single !== undefined && more.length === 0) {
+      return executor.runStatement([shard.primary], single, 'write', deadline);
+    }
+    return runTransaction(executor, shard.primary, deadline, insertAll);
+  };
+  const homes = rows.map(({ named, route }) => (named ?? route).shard.name);
+  try {
+    await noting(
+      seen,
+      () => ({ shard: shard.name, homes }),
+      write(),
+      () => true,
+    );
     return { shard: shard.name, outcome: 'applied', rows: rows.length };
   } catch (error) {
     if (!isMeridianError(error)) throw error;

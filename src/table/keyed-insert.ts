@@ -10,6 +10,8 @@ import type { RowOf, RowSchema } from './define-table.ts';
 import { type KeyScope, keyedOperation } from './idempotency-key.ts';
 import type { LookupWrites } from './lookup-writes.ts';
 import { ReadPath } from './read-path.ts';
+import { routePrimaryKey } from './route-row.ts';
+import { noteWrite } from './seen-writes.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import type { PlannedRow } from './write-plan.ts';
 
@@ -19,6 +21,12 @@ type Input = Readonly<Record<string, unknown>>;
 export interface KeyedInsert {
   readonly input: Input;
   readonly idempotencyKey: string;
+}
+
+/** A row as it was stored, and what tells how far its server had come then. */
+export interface StoredRow<Schema extends RowSchema> {
+  readonly row: RowOf<Schema>;
+  readonly gtid: string | undefined;
 }
 
 /**
@@ -34,8 +42,8 @@ export async function insertOnce<Schema extends RowSchema>(
   claims: readonly Claim[],
   lookupWrites: LookupWrites<Schema> | undefined,
   deadline: Deadline,
-): Promise<RowOf<Schema>> {
-  const { executor, table, statements } = runtime;
+): Promise<StoredRow<Schema>> {
+  const { executor, table, statements, topology, seen } = runtime;
   const { primary } = planned.route.shard;
   const given = Object.entries(input).filter(([, value]) => value !== undefined);
   const operation = keyedOperation(
@@ -57,9 +65,12 @@ export async function insertOnce<Schema extends RowSchema>(
       ? runTransaction(executor, primary, deadline, body, { resolve })
       : lookupWrites.insert(primary, claims, deadline, body, { resolve });
   const outcome = await runOnce({ executor, primary, operation, deadline, transact }, insert);
-  if (!outcome.repeated) return outcome.value;
-  const { row } = await new ReadPath(runtime).locate(storedKey(outcome.result), deadline);
-  if (row !== null) return row;
+  if (!outcome.repeated) return { row: outcome.value, gtid: outcome.gtid };
+  const key = storedKey(outcome.result);
+  const { row, route } = await new ReadPath(runtime).locate(key, deadline);
+  const home = routePrimaryKey(topology.current, table, key).shard.name;
+  if (seen) noteWrite(seen, { shard: route.shard.name, homes: [home] }, undefined);
+  if (row !== null) return { row, gtid: undefined };
   throw new IdempotencyConflictError('row-gone', { table: table.name });
 }
 

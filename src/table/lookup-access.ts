@@ -1,7 +1,9 @@
 import { handOut } from '../cache/memory/memory-store.ts';
+import type { ReadThrough } from '../cache/read-through.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import { type Explanation, explainRoute } from '../routing/explain.ts';
+import { keyspaceOf } from '../routing/router.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import type { LookupValue } from './lookup-values.ts';
 import {
@@ -11,6 +13,7 @@ import {
   type ReadOptions,
   type ReadPath,
 } from './read-path.ts';
+import { mustSee } from './seen-writes.ts';
 import type { NamedLookup, TableLookup, TableLookups } from './table-lookups.ts';
 import type { TableRuntime } from './table-runtime.ts';
 
@@ -26,6 +29,8 @@ export class LookupAccess<Schema extends RowSchema> {
   readonly #reads: ReadPath<Schema>;
   readonly #lookups: TableLookups;
   readonly #lookup: TableLookup;
+  /** Rows that may be handed out as memory has them: none in a session. */
+  readonly #memory: ReadThrough<RowOf<Schema>> | undefined;
 
   constructor(
     runtime: TableRuntime<Schema>,
@@ -36,6 +41,7 @@ export class LookupAccess<Schema extends RowSchema> {
     this.#reads = reads;
     this.#lookups = lookups;
     this.#lookup = lookup;
+    this.#memory = runtime.seen === undefined ? runtime.cache : undefined;
   }
 
   /** What can be asked about one value. @throws {RoutingError} when it can't be one. */
@@ -44,17 +50,17 @@ export class LookupAccess<Schema extends RowSchema> {
   }
 
   get(asked: LookupValue, options: ReadOptions | undefined): Promise<RowOf<Schema> | null> {
-    const { cache, calls } = this.#runtime;
+    const memory = this.#memory;
     // Two reads from memory, like the one of `get`: no deadline, no promise but the answer.
-    if (isAsEver(options) && cache !== undefined) {
+    if (isAsEver(options) && memory !== undefined) {
       const pointer = this.#lookup.cache?.hit(asked.cacheKey);
       if (pointer?.value === null) return Promise.resolve(null);
-      const entry = pointer && cache.hit(pointer.value);
+      const entry = pointer && memory.hit(pointer.value);
       if (entry !== undefined && this.#holds(entry.value, asked)) {
         return Promise.resolve(handOut(entry));
       }
     }
-    return calls.run(options, (deadline) => {
+    return this.#runtime.calls.run(options, (deadline) => {
       checkCurrency(options);
       return this.#read(asked, options, deadline);
     });
@@ -93,13 +99,9 @@ export class LookupAccess<Schema extends RowSchema> {
     deadline: Deadline,
   ): Promise<string | null> {
     const { cache } = this.#lookup;
-    // A token names the shard of the row, not where its values are kept.
-    if (cache === undefined || consistency !== undefined || token !== undefined) {
-      return this.#ask(
-        asked,
-        token === undefined ? (consistency ?? 'primary') : 'primary',
-        deadline,
-      );
+    if (this.#mayHaveWritten(token)) return this.#ask(asked, 'primary', deadline);
+    if (cache === undefined || consistency !== undefined) {
+      return this.#ask(asked, consistency ?? 'primary', deadline);
     }
     const [pointer] = await cache.getMany(
       [asked.cacheKey],
@@ -107,6 +109,18 @@ export class LookupAccess<Schema extends RowSchema> {
       { deadline, maxAgeMs },
     );
     return pointer ?? null;
+  }
+
+  /**
+   * Whether a row of this keyspace was written by those whose writes the read must see. They are noted
+   * by the shards of rows, which are not where values are kept.
+   */
+  #mayHaveWritten(token: string | undefined): boolean {
+    const { topology, table } = this.#runtime;
+    const seen = mustSee(this.#runtime.seen, token);
+    if (seen === undefined) return false;
+    const { shards } = keyspaceOf(topology.current, table.keyspace);
+    return seen.concerns(topology.current, ...shards.map(({ name }) => name));
   }
 
   async #ask(

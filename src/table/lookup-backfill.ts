@@ -132,7 +132,7 @@ async function lastMoves(
 /** Enters one page of a shard's rows; returns its last row, or undefined when there are no more. */
 async function enterPage(
   scan: Scan,
-  { primary, name }: Shard,
+  shard: Shard,
   after: RawRow | undefined,
   deadline: Deadline,
 ): Promise<RawRow | undefined> {
@@ -140,10 +140,10 @@ async function enterPage(
   const { codec, statements, executor, table, topology } = runtime;
   const { column } = lookup.plan;
   const statement = statements.scan(column, after && codec.paramOf(after), rowsPerPage);
-  const { rows } = await executor.runStatement([primary], statement, 'read', deadline);
+  const { rows } = await executor.runStatement([shard.primary], statement, 'read', deadline);
   scan.scanned += rows.length;
   // Any slot of the shard leads to it; the row's own id may name the one that it has left.
-  const locator = firstLocatorOf(topology.current, name);
+  const locator = firstLocatorOf(topology.current, shard.name);
   const valued = rows.flatMap((raw): ScannedRow[] => {
     const value = codec.valueOf(column, raw);
     if (value === null) return [];
@@ -169,7 +169,7 @@ async function enterPage(
     const lacking = row.claims.filter(
       ({ value, rowKey }) => !confirmed.has(entryId(value, rowKey)),
     );
-    if (lacking.length > 0) await enterRow(scan, primary, { ...row, claims: lacking }, deadline);
+    if (lacking.length > 0) await enterRow(scan, shard, { ...row, claims: lacking }, deadline);
   }
   return rows.length < rowsPerPage ? undefined : rows.at(-1);
 }
@@ -177,7 +177,7 @@ async function enterPage(
 /** Like a change of the row that changes nothing: the row is locked while its value is entered. */
 async function enterRow(
   scan: Scan,
-  primary: Shard['primary'],
+  { primary, name: shard }: Shard,
   { raw, key, claims }: ScannedRow,
   deadline: Deadline,
 ): Promise<void> {
@@ -202,6 +202,7 @@ async function enterRow(
   try {
     await entering();
     scan.entered++;
+    runtime.seen?.note(shard, undefined);
     await forgetClaims(lookups, claims);
   } catch (error) {
     if (error instanceof DuplicateKeyError) scan.duplicates.push(key);

@@ -24,7 +24,7 @@ import { checkAgreement, checkColumns } from './check-columns.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import { type OpenDirectory, openLookups } from './open-lookups.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
-import { Nearest } from './reference-runtime.ts';
+import { Nearest, WriteTurns } from './reference-runtime.ts';
 import { routePrimaryKey } from './route-row.ts';
 import { RowCodec } from './row-codec.ts';
 import type { ReferencePlan, RowPlan, TablePlan } from './table-plan.ts';
@@ -135,7 +135,7 @@ export function openReference<Schema extends RowSchema>(
   const home = { keyspace: '@reference', shardKey: table.primaryKey, forwarding: undefined };
   const rows = openRows(plan, shape, home, shared);
   const broadcast = referenceStatements(table.name, rows.codec.columns, table.primaryKey);
-  return { ...rows, table, broadcast, nearest: new Nearest(region) };
+  return { ...rows, table, broadcast, nearest: new Nearest(region), turns: new WriteTurns() };
 }
 
 /** Where the rows of a table are looked for. */
@@ -198,6 +198,7 @@ function openRows<Schema extends RowSchema>(
     executor,
     calls,
     lookups: undefined,
+    seen: undefined,
   };
 }
 

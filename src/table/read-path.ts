@@ -13,8 +13,9 @@ import type { RowOf, RowSchema } from './define-table.ts';
 import { forwardable } from './forwardable.ts';
 import { routePrimaryKey } from './route-row.ts';
 import { type Found, RowReads, type Wanted } from './row-reads.ts';
+import { mustSee, type SeenWrites } from './seen-writes.ts';
 import type { TableRuntime } from './table-runtime.ts';
-import { shardOfToken } from './token.ts';
+import { parseToken } from './token.ts';
 
 /** How current a row must be. */
 export interface Currency {
@@ -24,8 +25,9 @@ export interface Currency {
    */
   consistency?: Consistency | undefined;
   /**
-   * The token of a write: the read sees what it wrote, also when another process wrote it and this one
-   * has not heard of it. Rows where it wrote are read from the primary, others as ever.
+   * The token of a write or of a session: the read sees what was written, also when another process
+   * wrote it and this one has not heard of it. Rows of shards that were written are read from the
+   * primary, others as ever.
    */
   token?: string | undefined;
   /** Milliseconds: a row that was cached longer ago is read anew. Default: the table's policy. */
@@ -43,20 +45,22 @@ type Passing = Consistency | 'bypass';
 export class ReadPath<Schema extends RowSchema> {
   readonly #runtime: TableRuntime<Schema>;
   readonly #rows: RowReads<Schema>;
+  /** Where a read may be answered from without looking at anything else: not in a session. */
+  readonly #memory: ReadThrough<RowOf<Schema>> | undefined;
 
   constructor(runtime: TableRuntime<Schema>) {
     this.#runtime = runtime;
     this.#rows = new RowReads(runtime);
+    this.#memory = runtime.seen === undefined ? runtime.cache : undefined;
   }
 
   get(key: ShardKey, options: ReadOptions | undefined): Promise<RowOf<Schema> | null> {
-    const { cache, calls } = this.#runtime;
-    if (isAsEver(options) && cache !== undefined && typeof key === 'string') {
+    if (isAsEver(options) && this.#memory !== undefined && typeof key === 'string') {
       // The one path that costs less than a microsecond: no deadline, no promise but the answer.
-      const entry = cache.hit(key);
+      const entry = this.#memory.hit(key);
       if (entry !== undefined) return Promise.resolve(handOut(entry));
     }
-    return calls.run(options, (deadline) => {
+    return this.#runtime.calls.run(options, (deadline) => {
       checkCurrency(options);
       return this.read(key, options, deadline);
     });
@@ -70,7 +74,7 @@ export class ReadPath<Schema extends RowSchema> {
   ): Promise<RowOf<Schema> | null> {
     const wanted = this.#want(key);
     const { cache } = this.#runtime;
-    const passing = this.#passing(wanted, currency);
+    const passing = this.#passing(wanted, currency, this.#mustSee(currency));
     if (cache === undefined || passing !== undefined) {
       if (passing === 'bypass') cache?.passBy(1);
       return (await this.#rows.one(wanted, readAs(passing), deadline)).row;
@@ -96,8 +100,9 @@ export class ReadPath<Schema extends RowSchema> {
       const cached: Wanted[] = [];
       const passing = new Map<Passing, Wanted[]>();
       const wanted = keys.map((key) => this.#want(key));
+      const seen = this.#mustSee(options);
       for (const one of wanted) {
-        const as = this.#passing(one, options);
+        const as = this.#passing(one, options, seen);
         if (as === undefined) cached.push(one);
         else passing.set(as, [...(passing.get(as) ?? []), one]);
       }
@@ -148,15 +153,20 @@ export class ReadPath<Schema extends RowSchema> {
   }
 
   /** How a row is read that may not come from the cache; undefined when it may. */
-  #passing({ route }: Wanted, { consistency, token }: Currency): Passing | undefined {
-    const { cache, forwarding } = this.#runtime;
-    if (token !== undefined) {
-      // Where rows move about, the write may have been elsewhere than where this row is looked for.
-      const shard = shardOfToken(token);
-      if (forwarding !== undefined || shard === route.shard.name) return 'primary';
-    }
+  #passing(
+    { home, route }: Wanted,
+    { consistency }: Currency,
+    seen: SeenWrites | undefined,
+  ): Passing | undefined {
+    const { cache, topology } = this.#runtime;
+    // Where rows move about, a write is noted where the row was and where its id says that it is.
+    if (seen?.concerns(topology.current, home.shard.name, route.shard.name)) return 'primary';
     if (consistency !== undefined || cache === undefined) return consistency ?? 'primary';
     return this.#mayKeep(route.shard) ? undefined : 'bypass';
+  }
+
+  #mustSee({ token }: Currency): SeenWrites | undefined {
+    return mustSee(this.#runtime.seen, token);
   }
 
   /** Whether this process and its Redis may keep what was found on a shard. */
@@ -192,7 +202,7 @@ export function isAsEver(currency: Currency | undefined): boolean {
  * @throws {ConfigError} when an age makes no sense; {@link RoutingError} when a token is none.
  */
 export function checkCurrency({ token, maxAgeMs }: Currency = asEver): void {
-  if (token !== undefined) shardOfToken(token);
+  if (token !== undefined) parseToken(token);
   if (maxAgeMs === undefined || (typeof maxAgeMs === 'number' && maxAgeMs >= 0)) return;
   throw new ConfigError('Bad call options', [
     { path: 'maxAgeMs', message: 'must be a number, 0 or more' },

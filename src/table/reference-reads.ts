@@ -1,4 +1,5 @@
 import { handOut } from '../cache/memory/memory-store.ts';
+import type { ReadThrough } from '../cache/read-through.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import { MergeError } from '../errors/scatter-error.ts';
 import type { LoadGates } from '../execution/load-gates.ts';
@@ -11,22 +12,27 @@ import type { ReferenceRuntime } from './reference-runtime.ts';
 import type { AllOptions } from './reference-types.ts';
 import type { RowKey } from './row-codec.ts';
 import type { RowOf, RowSchema } from './row-schema.ts';
+import { mustSee } from './seen-writes.ts';
 
 const defaultMaxRows = 100_000;
 
 /** How a reference table is read: memory, Redis, then the nearest shard that answers. */
 export class ReferenceReads<Schema extends RowSchema> {
   readonly #runtime: ReferenceRuntime<Schema>;
-  #turn = 0;
+  /** Rows that may be handed out as memory has them: none in a session. */
+  readonly #memory: ReadThrough<RowOf<Schema>> | undefined;
+  #turn: number;
 
   constructor(runtime: ReferenceRuntime<Schema>) {
     this.#runtime = runtime;
+    this.#memory = runtime.seen === undefined ? runtime.cache : undefined;
+    this.#turn = runtime.seen === undefined ? 0 : Math.floor(Math.random() * 1_000);
   }
 
   async get(key: ShardKey, options: ReadOptions | undefined): Promise<RowOf<Schema> | null> {
     // What memory holds needs no deadline and no promise but the answer.
-    if (isAsEver(options) && typeof key === 'string') {
-      const entry = this.#runtime.cache?.hit(key);
+    if (isAsEver(options) && this.#memory !== undefined && typeof key === 'string') {
+      const entry = this.#memory.hit(key);
       if (entry !== undefined) return handOut(entry);
     }
     const [row] = await this.getMany([key], options);
@@ -42,11 +48,10 @@ export class ReferenceReads<Schema extends RowSchema> {
     const { cache, calls, codec } = this.#runtime;
     return calls.run(options, async (deadline) => {
       const wanted = keys.map((key) => codec.key(key));
-      const { consistency, token, maxAgeMs } = options ?? {};
-      if (cache === undefined || consistency !== undefined || token !== undefined) {
-        // The nearest shard may not be the one that the token names, but every write is on all.
-        const asked = token === undefined ? (consistency ?? 'primary') : 'primary';
-        return this.#read(wanted, asked, undefined, deadline);
+      const { maxAgeMs } = options ?? {};
+      const consistency = this.#consistencyOf(options);
+      if (cache === undefined || consistency !== undefined) {
+        return this.#read(wanted, consistency ?? 'primary', undefined, deadline);
       }
       const byText = new Map(wanted.map((key) => [key.text, key]));
       return cache.getMany(
@@ -68,7 +73,7 @@ export class ReferenceReads<Schema extends RowSchema> {
     return calls.run(options, async (deadline) => {
       assertCounts({ limit, maxRows });
       const statement = broadcast.firstRows(Math.min(limit ?? maxRows + 1, maxRows + 1));
-      const endpoints = this.#endpoints(options.consistency ?? 'primary');
+      const endpoints = this.#endpoints(this.#consistencyOf(options) ?? 'primary');
       const { rows } = await executor.runStatement(endpoints, statement, 'read', deadline);
       if (rows.length > maxRows) {
         throw new MergeError(
@@ -108,6 +113,17 @@ export class ReferenceReads<Schema extends RowSchema> {
       if (read.status === 'rejected') throw read.reason;
       return read.value === null ? null : codec.decode(read.value);
     });
+  }
+
+  /** A write of a reference table is on every shard, so the one that is read tells of it. */
+  #consistencyOf({ consistency, token }: ReadOptions = {}): Consistency | undefined {
+    const { nearest, topology, seen } = this.#runtime;
+    const read = nearest.shards(topology.current).slice(0, 1);
+    const isWritten = mustSee(seen, token)?.concerns(
+      topology.current,
+      ...read.map(({ name }) => name),
+    );
+    return isWritten ? 'primary' : consistency;
   }
 
   #endpoints(consistency: Consistency) {

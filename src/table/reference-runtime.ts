@@ -1,4 +1,5 @@
 import type { ReferenceStatements } from '../mysql/reference-statements.ts';
+import type { Deadline } from '../resilience/deadline.ts';
 import { nearestShards } from '../routing/nearest-shards.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
 import type { ReferenceTable } from './reference-table.ts';
@@ -11,6 +12,23 @@ export interface ReferenceRuntime<Schema extends RowSchema = RowSchema>
   readonly table: ReferenceTable<string, Schema>;
   readonly broadcast: ReferenceStatements;
   readonly nearest: Nearest;
+  readonly turns: WriteTurns;
+}
+
+/**
+ * Writers of one process wait for each other here. On the first shard each would hold a connection
+ * while it waits, and soon there were none left for reads.
+ */
+export class WriteTurns {
+  #last: Promise<void> = Promise.resolve();
+
+  async take<T>(deadline: Deadline, work: () => Promise<T>): Promise<T> {
+    const before = this.#last;
+    const done = deadline.race(before).then(work);
+    // Who gives up does not let the next one past those who were before it.
+    this.#last = Promise.allSettled([before, done]).then(() => undefined);
+    return done;
+  }
 }
 
 /** All shards in the order in which this process reads them; worked out once a topology. */

@@ -5,6 +5,7 @@ import type { TransactionScope } from '../execution/transaction-scope.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
+import type { Shard } from '../topology/topology.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
 import type { ReferenceWriteResult } from './reference-types.ts';
 import type { RowKey } from './row-codec.ts';
@@ -15,7 +16,6 @@ type Change = (scope: TransactionScope) => Promise<number>;
 /** How a reference table is written: on every shard, then the cache forgets what it held. */
 export class ReferenceWrites<Schema extends RowSchema> {
   readonly #runtime: ReferenceRuntime<Schema>;
-  #last: Promise<void> = Promise.resolve();
 
   constructor(runtime: ReferenceRuntime<Schema>) {
     this.#runtime = runtime;
@@ -53,28 +53,19 @@ export class ReferenceWrites<Schema extends RowSchema> {
   }
 
   async #write(key: RowKey, deadline: Deadline, change: Change): Promise<ReferenceWriteResult> {
-    const { executor, topology, table } = this.#runtime;
+    const { executor, topology, table, turns, seen } = this.#runtime;
     const shards = [...topology.current.shards.values()];
-    const results = await this.#inTurn(deadline, () =>
-      writeEverywhere(executor, { shards, deadline, change }),
+    const onCommitted = ({ name }: Shard, gtid: string | undefined) => seen?.note(name, gtid);
+    const results = await turns.take(deadline, () =>
+      writeEverywhere(executor, { shards, deadline, change, onCommitted }),
     );
+    for (const { shard, outcome } of results)
+      if (outcome === 'unknown') seen?.note(shard, undefined);
     const refusal = results.find(({ error }) => error !== undefined)?.error;
     if (refusal !== undefined && results.every(isNotApplied)) throw refusal;
     const invalidation = await this.#forget(key, results);
     if (refusal === undefined) return { results, invalidation };
     throw results.length === 1 ? refusal : new PartialWriteError(table.name, results, true);
-  }
-
-  /**
-   * Writers of one process wait for each other here. On the first shard each would hold a
-   * connection while it waits, and soon there were none left for reads.
-   */
-  async #inTurn<T>(deadline: Deadline, work: () => Promise<T>): Promise<T> {
-    const before = this.#last;
-    const done = deadline.race(before).then(work);
-    // Who gives up does not let the next one past those who were before it.
-    this.#last = Promise.allSettled([before, done]).then(() => undefined);
-    return done;
   }
 
   /** A write of unknown outcome may land after the first invalidation, so there is a second. */

@@ -16,7 +16,8 @@ import type { GeoKeyspace, GeoRegion } from '../topology/topology.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import { placeColumns } from './place-columns.ts';
 import type { ReadPath } from './read-path.ts';
-import { assertKeysStay } from './route-row.ts';
+import { assertKeysStay, routePrimaryKey } from './route-row.ts';
+import { noting } from './seen-writes.ts';
 import type { TableRuntime } from './table-runtime.ts';
 
 const defaultPauseMs = 1_500;
@@ -70,7 +71,7 @@ export class RelocateOwner {
   }
 
   relocate(key: ShardKey, place: Place, options: RelocateOptions = {}): Promise<RelocationResult> {
-    const { calls, table, codec } = this.#runtime;
+    const { calls, table, codec, topology, seen } = this.#runtime;
     return calls.run(options, async (deadline) => {
       const startedAt = performance.now();
       const keyspace = this.#keyspace();
@@ -81,16 +82,26 @@ export class RelocateOwner {
       const to = this.#destination(keyspace, { ...row, ...patch }, place, from);
       const { columns, values } =
         Object.keys(patch).length > 0 ? codec.encodePatch(patch) : { columns: [], values: [] };
-      const moved = await this.#relocation.relocate(
+      const owner = codec.key(key).text;
+      const home = routePrimaryKey(topology.current, table, key).shard.name;
+      const written = { shard: to.shard.name, homes: [home, from.shard.name] };
+      const moving = this.#relocation.relocate(
         {
           group: this.#group(),
-          owner: codec.key(key).text,
+          owner,
           from,
           to,
           patch: new Map(columns.map((column, index) => [column, values[index] ?? null])),
           pauseMs: options.pauseMs ?? defaultPauseMs,
         },
         deadline,
+      );
+      const noted = moving.then((moved) => ({ moved, gtid: undefined }));
+      const { moved } = await noting(
+        seen,
+        () => written,
+        noted,
+        () => true,
       );
       const regions = { from: from.shard.region.name, to: to.shard.region.name };
       const { rows, pausedMs } = moved;

@@ -17,6 +17,7 @@ export const reservedNames = [
   'session',
   'then',
   'toJSON',
+  'token',
   'topology',
 ] as const;
 

@@ -35,10 +35,12 @@ export type ReadAs = Consistency | 'fill' | 'lagging-fill';
 /** How rows are read from the shards, each asked once. */
 export class RowReads<Schema extends RowSchema> {
   readonly #runtime: TableRuntime<Schema>;
-  #turn = 0;
+  #turn: number;
 
   constructor(runtime: TableRuntime<Schema>) {
     this.#runtime = runtime;
+    // Sessions are many and short: their first turn must not always be the first replica's.
+    this.#turn = runtime.seen === undefined ? 0 : Math.floor(Math.random() * 1_000);
   }
 
   /** The row where it is, or was forwarded to. */

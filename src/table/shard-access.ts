@@ -12,12 +12,12 @@ import { type OwnedListOptions, OwnedRows } from './owned-rows.ts';
 import { assertRead, assertWrite } from './raw-statement.ts';
 import type { ReadOptions, ReadPath } from './read-path.ts';
 import { decoderOf } from './result-codec.ts';
+import { mustSee, noting, tokenOfWrite } from './seen-writes.ts';
 import { ShardTransactions } from './shard-transactions.ts';
 import type { TableRegistry } from './table-registry.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import type { QueryOptions, QueryRow, Tables, Touches } from './table-types.ts';
 import { thenForget } from './then-forget.ts';
-import { writeToken } from './token.ts';
 import type { TransactionOptions } from './transaction-options.ts';
 import type { WriteResult } from './write-path.ts';
 
@@ -98,16 +98,15 @@ export class ShardAccess {
         forwarding === undefined || this.#owner === undefined
           ? run(this.#home)
           : forwarding.follow(this.#owner, this.#home, deadline, run, didNothing);
+      const homes = [this.#home.shard.name, ...this.#registry.homesOf(touched)];
+      const place = () => ({ shard: shard.name, homes });
       const { result, invalidation } = await thenForget(
-        write,
+        // A definition, or what has triggers, writes without touching a row.
+        noting(this.#runtime.seen, place, write, () => true),
         () => this.#registry.forget(touched),
         () => executor.quiet(shard.primary),
       );
-      return {
-        affected: result.affected,
-        token: writeToken(shard.name, result.gtid),
-        invalidation,
-      };
+      return { affected: result.affected, token: tokenOfWrite(place(), result), invalidation };
     });
   }
 
@@ -163,8 +162,11 @@ export class ShardAccess {
     );
   }
 
-  #endpoints({ shard }: Route, { consistency = 'primary' }: ReadOptions) {
-    return endpointOrder(shard, consistency, 0, this.#runtime.region);
+  #endpoints({ shard }: Route, { consistency = 'primary', token }: ReadOptions) {
+    const { seen, topology, region } = this.#runtime;
+    const home = this.#home.shard.name;
+    const isWritten = mustSee(seen, token)?.concerns(topology.current, home, shard.name);
+    return endpointOrder(shard, isWritten ? 'primary' : consistency, 0, region);
   }
 
   /** Runs a read where the key is, and again where it has gone if it left before the answer. */

@@ -10,9 +10,11 @@ import {
 import type { TransactionScope } from '../execution/transaction-scope.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { Route } from '../routing/route.ts';
+import { keyspaceOf } from '../routing/router.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import { keyedOperation } from './idempotency-key.ts';
 import { packResult, unpackResult } from './keyed-result.ts';
+import { noting } from './seen-writes.ts';
 import type { TableRegistry } from './table-registry.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import { thenForget } from './then-forget.ts';
@@ -84,28 +86,44 @@ export class ShardTransactions {
               return { value, result: packResult(value) };
             },
           );
+    const ended = write.then(
+      async (outcome) => {
+        // A repetition has changed nothing, whatever it had begun before it met its key.
+        const isRepetition = 'repeated' in outcome && outcome.repeated;
+        await (isRepetition ? work.failed(undefined) : work.committed());
+        return { outcome, isRepetition, gtid: 'gtid' in outcome ? outcome.gtid : undefined };
+      },
+      async (error: unknown) => {
+        await work.failed(error);
+        return this.#outOfTheWay(error, route, deadline);
+      },
+    );
+    const { seen } = this.#runtime;
+    const place = () => ({
+      shard: route.shard.name,
+      homes: [this.#keyed.home.shard.name, ...work.homes],
+    });
     const { result } = await thenForget(
-      write.then(
-        async (outcome) => {
-          // A repetition has changed nothing, whatever it had begun before it met its key.
-          const isRepetition = 'repeated' in outcome && outcome.repeated;
-          await (isRepetition ? work.failed(undefined) : work.committed());
-          return outcome;
-        },
-        async (error: unknown) => {
-          await work.failed(error);
-          return this.#outOfTheWay(error, route, deadline);
-        },
-      ),
+      noting(seen, place, ended, () => work.hasWritten),
       () => work.forget(),
       () => executor.quiet(primary),
     );
-    return 'value' in result ? result.value : unpackResult(result.result);
+    const { outcome, isRepetition } = result;
+    if (isRepetition) for (const shard of this.#everyShard()) seen?.note(shard, undefined);
+    return 'value' in outcome ? outcome.value : unpackResult(outcome.result);
   }
 
   #operation(idempotencyKey: string, payload: unknown, { keyspace, locator }: Route) {
     const scope = { keyspace, owner: this.#keyed.key };
     return keyedOperation(scope, idempotencyKey, ['transaction', payload], locator);
+  }
+
+  /** Where rows may have been born that an earlier run of the same transaction wrote. */
+  #everyShard(): string[] {
+    const { home } = this.#keyed;
+    const { forwarding, topology } = this.#runtime;
+    if (forwarding === undefined) return [home.shard.name];
+    return keyspaceOf(topology.current, home.keyspace).shards.map(({ name }) => name);
   }
 
   #locators(route: Route): readonly number[] {

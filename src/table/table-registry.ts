@@ -4,6 +4,7 @@ import type { Group } from '../distributed/moving-group.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import { idempotencyTable } from '../mysql/system-tables.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
+import { routePrimaryKey } from './route-row.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import type { Tables, Touches } from './table-types.ts';
 
@@ -67,6 +68,14 @@ export class TableRegistry {
       );
     }
     return keys;
+  }
+
+  /** The shards that the ids of touched rows name. */
+  homesOf(touched: TouchedKeys): string[] {
+    const homes = [...touched].flatMap(([{ codec, table, topology }, keys]) =>
+      keys.map((text) => routePrimaryKey(topology.current, table, codec.keyOfText(text))),
+    );
+    return homes.map(({ shard }) => shard.name);
   }
 
   /** Invalidates what was touched. */

@@ -10,6 +10,7 @@ import type { TopologyStore } from '../topology/topology-store.ts';
 import type { Audited } from './audited.ts';
 import type { RowOf, RowSchema, Table } from './define-table.ts';
 import type { RowCodec } from './row-codec.ts';
+import type { SeenWrites } from './seen-writes.ts';
 import type { TableLookups } from './table-lookups.ts';
 
 /** What one table's reads and writes work with. Built once, when the data layer starts. */
@@ -34,4 +35,6 @@ export interface TableRuntime<Schema extends RowSchema = RowSchema> {
   readonly calls: Calls;
   /** Undefined for a table without lookups. */
   readonly lookups: TableLookups | undefined;
+  /** What the reads of a session must see, and its writes add to; undefined outside of sessions. */
+  readonly seen: SeenWrites | undefined;
 }

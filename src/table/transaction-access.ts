@@ -25,6 +25,8 @@ export class TransactionAccess {
   readonly #locators: readonly number[];
   readonly #deadline: Deadline;
   readonly #touched = new Map<TableRuntime, string[]>();
+  readonly #homes = new Set<string>();
+  #hasWritten = false;
   /** What the directory has to follow. */
   readonly lookups: TransactionLookups;
 
@@ -46,6 +48,16 @@ export class TransactionAccess {
 
   get touched(): TouchedKeys {
     return this.#touched;
+  }
+
+  /** Whether the body sent a change. */
+  get hasWritten(): boolean {
+    return this.#hasWritten;
+  }
+
+  /** The shards that the ids of written rows name. */
+  get homes(): ReadonlySet<string> {
+    return this.#homes;
   }
 
   /** The object that the body is given: raw statements, and the tables of the keyspace by name. */
@@ -81,6 +93,7 @@ export class TransactionAccess {
           assertWrite(sql, true);
           const touched = this.#registry.touched(this.#route.keyspace, options.touches);
           for (const [runtime, keys] of touched) this.#touch(runtime, keys);
+          this.#notes(this.#registry.homesOf(touched));
           const { affected } = await scope.run({ sql, params });
           return { affected };
         },
@@ -98,6 +111,7 @@ export class TransactionAccess {
       this.#assertSameSlot(planned.home);
       this.#assertUndoable(scope, runtime);
       this.#touch(runtime, [planned.key.text]);
+      this.#notes([planned.home.shard.name]);
       return { affected: await this.lookups.change(scope, runtime, planned) };
     };
     return {
@@ -115,6 +129,7 @@ export class TransactionAccess {
         await placeOwnId(runtime, planned, this.#route, this.#deadline);
         const placed = planned.at(this.#route);
         this.#touch(runtime, [placed.key.text]);
+        this.#notes([(placed.named ?? placed.route).shard.name]);
         await this.lookups.insert(scope, runtime, placed);
         return placed.row;
       }),
@@ -123,6 +138,11 @@ export class TransactionAccess {
       ),
       delete: tracked(async (value: ShardKey) => change(planDelete(runtime, value))),
     };
+  }
+
+  #notes(homes: readonly string[]): void {
+    this.#hasWritten = true;
+    for (const home of homes) this.#homes.add(home);
   }
 
   /** The directory is on other shards, which know nothing of a savepoint here. */

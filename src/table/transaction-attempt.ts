@@ -28,6 +28,16 @@ export class TransactionAttempt {
     this.#work = work;
   }
 
+  /** Whether a body that ended well sent a change. A body that was not run had been, and had. */
+  get hasWritten(): boolean {
+    return this.#access?.hasWritten ?? true;
+  }
+
+  /** The shards that the ids of written rows name. */
+  get homes(): readonly string[] {
+    return [...(this.#access?.homes ?? [])];
+  }
+
   async run(scope: TransactionScope): Promise<unknown> {
     const { locators, unlessMoved, run } = this.#work;
     const access = new TransactionAccess(

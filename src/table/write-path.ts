@@ -15,12 +15,12 @@ import type { RowOf, RowSchema } from './define-table.ts';
 import { forwardable, ownerOf } from './forwardable.ts';
 import { chanceOf, checkIdempotencyKey } from './idempotency-key.ts';
 import { insertMany } from './insert-many.ts';
-import { insertOnce, type KeyedInsert } from './keyed-insert.ts';
+import { insertOnce, type KeyedInsert, type StoredRow } from './keyed-insert.ts';
 import { forgetClaims, LookupWrites, type RowChange } from './lookup-writes.ts';
 import { placeOwnId } from './place-own-id.ts';
+import { noting, tokenOfWrite } from './seen-writes.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import { thenForget } from './then-forget.ts';
-import { writeToken } from './token.ts';
 import {
   type PlannedChange,
   type PlannedRow,
@@ -33,7 +33,7 @@ import {
 export interface WriteResult {
   /** Rows that matched. 0: there is no row with this key. */
   readonly affected: number;
-  /** What a later read must have seen to see this write; undefined when the server gives none. */
+  /** What a later read must have seen to see this write; undefined when nothing was written. */
   readonly token: string | undefined;
   /**
    * `pending`: the row is written, but Redis did not confirm that it forgot the old one. It is told
@@ -127,16 +127,20 @@ export class WritePath<Schema extends RowSchema> {
     const { primary } = planned.route.shard;
     const claims = this.#lookupWrites?.claimsOf([planned]) ?? [];
     try {
-      const { result } = await thenForget(
+      const write = () =>
         keyed === undefined
           ? this.#store(planned, claims, deadline)
           : executor.rerun(primary, keyedRetries, deadline, () =>
               insertOnce(this.#runtime, keyed, planned, claims, this.#lookupWrites, deadline),
-            ),
+            );
+      const home = (planned.named ?? planned.route).shard.name;
+      const place = () => ({ shard: primary.shard, homes: [home] });
+      const { result } = await thenForget(
+        noting(this.#runtime.seen, place, write(), () => true),
         () => this.#forget(forgettable([planned], claims), claims),
         () => executor.quiet(primary),
       );
-      return result;
+      return result.row;
     } catch (error) {
       throw this.#withId(error, planned);
     }
@@ -146,17 +150,16 @@ export class WritePath<Schema extends RowSchema> {
     planned: PlannedRow<Schema>,
     claims: readonly Claim[],
     deadline: Deadline,
-  ): Promise<RowOf<Schema>> {
+  ): Promise<StoredRow<Schema>> {
     const { executor, statements } = this.#runtime;
     const { primary } = planned.route.shard;
     const statement = statements.insert([planned.values]);
-    if (this.#lookupWrites === undefined || claims.length === 0) {
-      await executor.runStatement([primary], statement, 'write', deadline);
-    } else {
-      const insert = (scope: TransactionScope) => scope.run(statement);
-      await this.#lookupWrites.insert(primary, claims, deadline, insert);
-    }
-    return planned.row;
+    const insert = (scope: TransactionScope) => scope.run(statement);
+    const { gtid } =
+      this.#lookupWrites === undefined || claims.length === 0
+        ? await executor.runStatement([primary], statement, 'write', deadline)
+        : await this.#lookupWrites.insert(primary, claims, deadline, insert);
+    return { row: planned.row, gtid };
   }
 
   #change(options: CallOptions | undefined, plan: () => PlannedChange): Promise<WriteResult> {
@@ -181,16 +184,13 @@ export class WritePath<Schema extends RowSchema> {
         if (forwarding === undefined) return run(home);
         return this.#follow(forwarding, forwardable(table, key), home, touchesPlace, deadline, run);
       };
+      const place = () => ({ shard: at.shard.name, homes: [home.shard.name] });
       const { result, invalidation } = await thenForget(
-        change(),
+        noting(this.#runtime.seen, place, change(), ({ affected }) => affected > 0),
         () => this.#forget([key.text], claims),
         () => executor.quiet(at.shard.primary),
       );
-      return {
-        affected: result.affected,
-        token: writeToken(at.shard.name, result.gtid),
-        invalidation,
-      };
+      return { affected: result.affected, token: tokenOfWrite(place(), result), invalidation };
     });
   }
 

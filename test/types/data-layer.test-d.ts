@@ -3,6 +3,7 @@ import {
   type DataLayer,
   type DataLayerOptions,
   type MeridianEvent,
+  type Session,
   type TopologyDocument,
   type WriteResult,
 } from 'meridian';
@@ -175,7 +176,7 @@ describe('the options', () => {
     const { users } = tables;
     // @ts-expect-error close() is the data layer's own
     createDataLayer({ ...options, tables: { close: users } });
-    // @ts-expect-error a data layer with session() is to come
+    // @ts-expect-error session() is the data layer's own
     createDataLayer({ ...options, tables: { session: users } });
     // @ts-expect-error guard() is the data layer's own
     createDataLayer({ ...options, tables: { guard: users } });
@@ -194,4 +195,28 @@ test('the audit trail has names of regions, tables and services, and nothing of 
     | 'region'
     | 'endpoint'
   >();
+});
+
+describe('a session', () => {
+  test('has the tables of its data layer, and none of its other members', () => {
+    const session = data.session('token');
+    expectTypeOf(session).toEqualTypeOf<Session<typeof tables>>();
+    expectTypeOf(session.users).toEqualTypeOf(data.users);
+    expectTypeOf(session.token).toEqualTypeOf<string | undefined>();
+    expectTypeOf(data.session).toBeCallableWith(undefined);
+    // @ts-expect-error there is no such table
+    session.user.get('id');
+    // @ts-expect-error a session is not closed
+    session.close();
+    // @ts-expect-error a token is text
+    data.session(42);
+    // @ts-expect-error what was seen is not set
+    session.token = 'v1~eu-1';
+  });
+
+  test('keeps its name, and that of its token', () => {
+    const { users } = tables;
+    // @ts-expect-error a session has a token
+    createDataLayer({ ...options, tables: { token: users } });
+  });
 });
