@@ -149,7 +149,8 @@ export class Guard {
   ): Promise<T> {
     if (deadline.reason !== undefined) throw deadline.reason;
     this.#breaker.check();
-    this.#throttle?.check(priority, this.#now);
+    // A call that may become the probe is not for chance to refuse.
+    if (this.state === 'closed') this.#throttle?.check(priority, this.#now);
     if (this.#ramp.isActive) this.#applyLimit();
     const turn = this.#bulkhead.enter(priority, deadline);
     if (turn !== undefined) await turn;
@@ -242,8 +243,12 @@ export class Guard {
 
   #onState(state: GuardState): void {
     this.#ramp.stop();
-    if (state === 'open') this.#bulkhead.flush(() => this.#breaker.refusal());
+    if (state === 'open') {
+      this.#watch?.pause();
+      this.#bulkhead.flush(() => this.#breaker.refusal());
+    }
     if (state === 'closed' && !this.#closed) {
+      this.#watch?.resume();
       this.#throttle?.reset();
       this.#runningAtRamp = this.#bulkhead.running;
       this.#ramp.start();

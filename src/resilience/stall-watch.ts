@@ -34,6 +34,9 @@ export class StallWatch {
   #patience = 1;
   #begunAtProbe = 0;
   #probing = false;
+  /** Counts how often watching was taken up again: what was asked before no longer counts. */
+  #round = 0;
+  #paused = false;
 
   constructor(config: StallWatchConfig) {
     this.#config = config;
@@ -48,6 +51,19 @@ export class StallWatch {
   ended(isAnswer: boolean): void {
     this.#running--;
     if (isAnswer) this.#answers++;
+  }
+
+  /** The breaker is open, and probes by itself. */
+  pause(): void {
+    this.#paused = true;
+    this.#round++;
+    this.#probing = false;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#patience = 1;
+    this.#quietLooks = 0;
   }
 
   close(): void {
@@ -72,6 +88,7 @@ export class StallWatch {
       this.#disarm();
       return;
     }
+    if (this.#paused) return;
     if (this.#answers !== this.#seen) {
       this.#seen = this.#answers;
       this.#quietLooks = 0;
@@ -90,22 +107,21 @@ export class StallWatch {
   #ask(): void {
     const { probe, probeTimeoutMs, stallMs, onStalled } = this.#config;
     const answers = this.#answers;
+    const round = this.#round;
     this.#probing = true;
     this.#begunAtProbe = this.#begun;
-    const done = () => {
+    const end = (isAlive: boolean) => {
+      if (this.#closed || round !== this.#round) return;
       this.#probing = false;
       this.#quietLooks = 0;
+      if (isAlive) this.#patience = Math.min(longestPatience, this.#patience * 2);
+      else if (this.#answers === answers) {
+        onStalled(`it has answered nothing for over ${stallMs} ms, nor a probe`);
+      }
     };
     withTimeLimit(probe, probeTimeoutMs).then(
-      () => {
-        done();
-        this.#patience = Math.min(longestPatience, this.#patience * 2);
-      },
-      () => {
-        done();
-        if (this.#closed || this.#answers !== answers) return;
-        onStalled(`it has answered nothing for over ${stallMs} ms, nor a probe`);
-      },
+      () => end(true),
+      () => end(false),
     );
   }
 }
