@@ -3,7 +3,7 @@ import { maskStatement } from '../mysql/mask-statement.ts';
 import type { Session } from '../mysql/session.ts';
 import type { RawRow, ResultColumn, Statement, StatementResult } from '../mysql/sql.ts';
 import type { Observer } from '../observability/events.ts';
-import { type BackoffConfig, backoffMs } from '../resilience/backoff.ts';
+import { type BackoffConfig, createBackoff } from '../resilience/backoff.ts';
 import { classifyError } from '../resilience/classify.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
@@ -69,6 +69,7 @@ export class Executor {
   }
 
   async run<T>(endpoints: readonly Endpoint[], work: Work<T>): Promise<T> {
+    let nextPause: (() => number) | undefined;
     for (let attempt = 1; ; attempt++) {
       const endpoint = endpoints[(attempt - 1) % endpoints.length];
       if (endpoint === undefined) throw new TypeError('a route has at least one endpoint');
@@ -78,7 +79,8 @@ export class Executor {
         if (!isMeridianError(error) || !this.#mayRepeat(error, work, attempt, endpoints))
           throw error;
         const refused = error.code === 'MERIDIAN_CIRCUIT_OPEN';
-        const delayMs = refused ? 0 : backoffMs(attempt, this.#retry);
+        nextPause ??= createBackoff(this.#retry);
+        const delayMs = refused ? 0 : nextPause();
         if (delayMs >= work.deadline.remainingMs) throw error;
         this.#observe({
           type: 'retry',
@@ -188,7 +190,8 @@ export class Executor {
           }
         },
         deadline,
-        isWell,
+        // How long a transaction takes is up to the caller's function.
+        { isWell, timed: access !== 'transaction' && isWell === undefined },
       );
     } catch (error) {
       throw callerError(error, {

@@ -1,3 +1,6 @@
+export type { BreakerWindow } from '../config/breaker-window.ts';
+export type { GuardState } from './breaker.ts';
+export type { Priority } from './call-queue.ts';
 export { type Classification, classifyError, type FailureKind } from './classify.ts';
 export {
   createGuard,
@@ -5,4 +8,4 @@ export {
   type GuardOptions,
   type GuardRunOptions,
 } from './create-guard.ts';
-export type { GuardState } from './guard.ts';
+export type { GuardSnapshot } from './guard.ts';
