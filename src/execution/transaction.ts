@@ -1,6 +1,6 @@
 import { ClosedError } from '../errors/call-error.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
-import { isMeridianError } from '../errors/meridian-error.ts';
+import { isMeridianError, type MeridianError } from '../errors/meridian-error.ts';
 import type { Session } from '../mysql/session.ts';
 import type { Statement, StatementResult } from '../mysql/sql.ts';
 import { Deadline } from '../resilience/deadline.ts';
@@ -86,7 +86,9 @@ async function attempt<T>(
       return await result;
     } catch (error) {
       const failure = told(error);
-      if (isMeridianError(failure) && failure.retryable) doomed ??= failure;
+      if (isMeridianError(failure) && (failure.retryable || isRolledBack(failure))) {
+        doomed ??= failure;
+      }
       throw failure;
     } finally {
       running.delete(result);
@@ -121,6 +123,11 @@ async function attempt<T>(
     // The connection was lost before COMMIT; told as a value, or the whole body would be repeated.
     return { failure: told(new DriverFault(error.message, { ...error, phase: 'sent' })) };
   }
+}
+
+/** Cancelled statements too, which nobody repeats. */
+function isRolledBack({ code }: MeridianError): boolean {
+  return code === 'MERIDIAN_ROLLED_BACK';
 }
 
 /** A connection that can't be rolled back in time is closed, which rolls back as well. */

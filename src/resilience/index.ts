@@ -1,4 +1,6 @@
-export { type Classification, classifyError, type FailureKind } from './classify.ts';
+export type { Phase } from '../errors/driver-fault.ts';
+export type { ConnectionAfter, FailureKind, Repeat } from '../errors/server-codes.ts';
+export { type Classification, classifyError, isServerFailure } from './classify.ts';
 export {
   createGuard,
   type Guard,
