@@ -85,13 +85,13 @@ const cancelled: ServerCode = {
   serverFault: false,
 };
 const stale: ServerCode = { ...refused, repeat: 're-prepared' };
-const demoted: ServerCode = {
+const notHere: ServerCode = {
   kind: 'topology',
   connection: 'close',
   repeat: 'after-pause',
   serverFault: true,
-  atCommit: 'topology',
 };
+const demoted: ServerCode = { ...notHere, atCommit: 'topology' };
 const lost: ServerCode = {
   kind: 'ambiguous',
   connection: 'close',
@@ -137,7 +137,7 @@ const codes = new Map<number, ServerCode>([
   [1290, demoted], // --read-only; see `serverCode` for other options
   [1836, demoted], // read-only mode
   [1792, demoted], // transactions are read-only on this server
-  [1047, { ...demoted, atCommit: 'ambiguous' }], // Galera node not ready
+  [1047, notHere], // Galera node not ready
   [1053, lost], // shutdown in progress
   [1152, lost], // aborted connection
   [1158, lost], // network read error

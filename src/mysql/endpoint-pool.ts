@@ -82,13 +82,19 @@ export class EndpointPool implements ConnectionOwner {
   }
 
   takeBack(connection: ServerConnection, usable: boolean): void {
-    if (!usable || !connection.isAlive) return this.#drop(connection);
+    if (!usable || !connection.isAlive) {
+      this.#drop(connection);
+      return;
+    }
     this.#idle.push(connection);
     this.#serve();
   }
 
   quarantine(connection: ServerConnection): void {
-    if (!connection.isAlive) return this.#drop(connection);
+    if (!connection.isAlive) {
+      this.#drop(connection);
+      return;
+    }
     this.#killer.kill({
       threadId: connection.threadId,
       get isAlive() {
@@ -138,7 +144,8 @@ export class EndpointPool implements ConnectionOwner {
     }
     if (this.#waiting.size === 0 || this.#gate.pauseMs === 0) return;
     if (this.#all.size === 0 && this.#fullServer !== undefined) {
-      return this.#refuse(this.#waiting, this.#fullServer);
+      this.#refuse(this.#waiting, this.#fullServer);
+      return;
     }
     this.#afterPause ??= setTimeout(() => {
       this.#afterPause = undefined;
@@ -163,7 +170,10 @@ export class EndpointPool implements ConnectionOwner {
       return;
     }
     this.#gate.succeeded();
-    if (this.#closed) return this.#drop(connection);
+    if (this.#closed) {
+      this.#drop(connection);
+      return;
+    }
     void connection.closed.then((fault) => this.#ended(connection, fault));
     this.takeBack(connection, true);
   }

@@ -149,7 +149,10 @@ export class Session {
   /** Hands the connection back. Once; a session that was discarded has none to hand back. */
   release(): void {
     if (this.#released) return;
-    if (this.#running > 0) return this.discard();
+    if (this.#running > 0) {
+      this.discard();
+      return;
+    }
     this.#released = true;
     this.#owner.takeBack(this.#connection, this.#usable && !this.#inTransaction);
   }
