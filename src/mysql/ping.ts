@@ -17,7 +17,7 @@ const signsOfLife = new Set([1040, 1203, 1226, 1044, 1045, 1049]);
  */
 export function ping(address: EndpointAddress, timeoutMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    const connection = mysql.createConnection(connectionOptions(address, timeoutMs));
+    const connection = mysql.createConnection(connectionOptions(address));
     let timer: NodeJS.Timeout | undefined;
     const end = (error?: unknown) => {
       clearTimeout(timer);

@@ -1,7 +1,9 @@
 export type { BreakerWindow } from '../config/breaker-window.ts';
+export type { Phase } from '../errors/driver-fault.ts';
+export type { ConnectionAfter, FailureKind, Repeat } from '../errors/server-codes.ts';
 export type { GuardState } from './breaker.ts';
 export type { Priority } from './call-queue.ts';
-export { type Classification, classifyError, type FailureKind } from './classify.ts';
+export { type Classification, classifyError, isServerFailure } from './classify.ts';
 export {
   createGuard,
   type Guard,
