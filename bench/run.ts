@@ -9,6 +9,7 @@ const suites: Record<string, () => Promise<{ suite: Suite }>> = {
   footprint: () => import('./suites/footprint.ts'),
   placement: () => import('./suites/placement.ts'),
   resilience: () => import('./suites/resilience.ts'),
+  guard: () => import('./suites/guard.ts'),
 };
 
 const asked = process.argv.slice(2).filter((name) => !name.startsWith('-'));
