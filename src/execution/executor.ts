@@ -28,6 +28,14 @@ export interface Work<T> {
   run(session: Session): Promise<T>;
 }
 
+/** Says which endpoints may be asked, and hears of those that failed. */
+export interface Admission {
+  /** Undefined: it may be asked. Else settles once it may, or rejects with why it may not. */
+  admit(endpoint: Endpoint, deadline: Deadline): Promise<void> | undefined;
+  /** Work on an endpoint failed, as the caller is told. */
+  failed(endpoint: Endpoint, error: unknown): void;
+}
+
 /** How long a stream may take. */
 export interface StreamLimits {
   /** Milliseconds in which a connection must be had. */
@@ -46,11 +54,14 @@ export class Executor {
   readonly #endpoints: Endpoints;
   readonly #retry: RetryConfig;
   readonly #observe: Observer;
+  readonly #admission: Admission | undefined;
 
-  constructor(endpoints: Endpoints, retry: RetryConfig, observe: Observer) {
+  /** @param admission is asked before an endpoint is; without one all of them may be. */
+  constructor(endpoints: Endpoints, retry: RetryConfig, observe: Observer, admission?: Admission) {
     this.#endpoints = endpoints;
     this.#retry = retry;
     this.#observe = observe;
+    this.#admission = admission;
   }
 
   /** Runs one statement, which stays prepared unless it says otherwise. */
@@ -77,7 +88,7 @@ export class Executor {
       } catch (error) {
         if (!isMeridianError(error) || !this.#mayRepeat(error, work, attempt, endpoints))
           throw error;
-        const refused = error.code === 'MERIDIAN_CIRCUIT_OPEN';
+        const refused = isKeptOut(error);
         const delayMs = refused ? 0 : backoffMs(attempt, this.#retry);
         if (delayMs >= work.deadline.remainingMs) throw error;
         this.#observe({
@@ -178,6 +189,8 @@ export class Executor {
     const { guard, pool } = this.#endpoints.of(endpoint);
     let session: Session | undefined;
     try {
+      const waiting = this.#admission?.admit(endpoint, deadline);
+      if (waiting !== undefined) await waiting;
       return await guard.admit(
         async () => {
           session = await pool.acquire(deadline);
@@ -191,13 +204,15 @@ export class Executor {
         isWell,
       );
     } catch (error) {
-      throw callerError(error, {
+      const told = callerError(error, {
         access,
         phase: session?.phase ?? 'queued',
         endpoint: endpoint.name,
         shard: endpoint.shard,
         ...(statement !== undefined && { statement: maskStatement(statement) }),
       });
+      this.#admission?.failed(endpoint, told);
+      throw told;
     }
   }
 
@@ -210,12 +225,17 @@ export class Executor {
     if (deadline.reason !== undefined || !error.retryable || error.outcome !== 'not-applied')
       return false;
     if (attempt >= Math.max(this.#retry.attempts, endpoints.length)) return false;
-    // With an open breaker only another endpoint can help.
-    if (error.code === 'MERIDIAN_CIRCUIT_OPEN') return attempt < endpoints.length;
+    // Only another endpoint can help.
+    if (isKeptOut(error)) return attempt < endpoints.length;
     if (error.code === 'MERIDIAN_OVERLOAD') return false;
     if (access === 'transaction') return error.context.phase === 'queued';
     return classifyError(error.cause).kind !== 'statement-rolled-back';
   }
+}
+
+/** Whether an endpoint was not asked at all: its breaker is open, or it was never verified. */
+function isKeptOut({ code, context }: MeridianError): boolean {
+  return code === 'MERIDIAN_CIRCUIT_OPEN' || context.verified === false;
 }
 
 /** The rollback that an error tells of, itself or as its cause. */

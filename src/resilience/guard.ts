@@ -65,6 +65,13 @@ export class Guard {
     return state === CircuitState.HalfOpen ? 'half-open' : 'open';
   }
 
+  /** Calls that run, and that wait for their turn. */
+  get load(): { readonly running: number; readonly queued: number } {
+    const { concurrency, queue } = this.#config;
+    const { executionSlots, queueSlots } = this.#bulkhead;
+    return { running: concurrency - executionSlots, queued: queue - queueSlots };
+  }
+
   /**
    * Runs `work` when there is room and the breaker lets it through, else refuses at once. `work`
    * itself must settle when the deadline passes. Work that goes on for long, a stream say, tells by
