@@ -64,6 +64,14 @@ export interface DataLayerOptions<T extends Tables> {
   timeoutMs?: number;
   /** Milliseconds for the checks at startup. Default 30,000. */
   startupTimeoutMs?: number;
+  /**
+   * `strict`: starts when the primary of every shard is up and was verified. `lazy`: starts when one of
+   * each keyspace that has tables is; calls to the others fail with an UnavailableError until they
+   * are up and were verified, and those that turn out wrong are refused. Default `strict`.
+   */
+  startup?: 'strict' | 'lazy';
+  /** Ends the startup when it fires: nothing stays open. Afterwards `close()` ends the data layer. */
+  signal?: AbortSignal;
   pool?: PoolOptions;
   retry?: RetryOptions;
   breaker?: BreakerOptions;

@@ -1,100 +1,34 @@
 import { hostname } from 'node:os';
 import { RedisRegions } from './cache/redis/redis-regions.ts';
-import type { DataLayerConfig } from './config/data-layer-options.ts';
+import { closeOnce } from './data-layer-close.ts';
 import { type DataLayerOptions, readOptions } from './data-layer-options.ts';
+import type { DataLayer, DataLayerMembers } from './data-layer-types.ts';
 import { Forwarding } from './distributed/forwarding.ts';
-import type { SweptMoves } from './distributed/move-sweeper.ts';
-import { OutcomeSweeper, type SweptOutcomes } from './distributed/outcome-sweeper.ts';
+import { OutcomeSweeper } from './distributed/outcome-sweeper.ts';
 import { readPlacement } from './distributed/placement.ts';
-import type { PlacementReport } from './distributed/placement-report.ts';
-import { ConfigError, type Problem } from './errors/config-error.ts';
-import { type CallOptions, Calls } from './execution/calls.ts';
+import { Calls } from './execution/calls.ts';
+import { EndpointGate } from './execution/endpoint-gate.ts';
 import { Endpoints } from './execution/endpoints.ts';
 import { Executor } from './execution/executor.ts';
+import { shardsHealth } from './execution/health.ts';
 import { LoadGates } from './execution/load-gates.ts';
-import { ensureSystemTables } from './execution/system-tables.ts';
-import { verifyShards } from './execution/verify-shards.ts';
-import { readTableShapes } from './mysql/table-shape.ts';
-import type { Observer } from './observability/events.ts';
 import { fanOut } from './observability/fan-out.ts';
 import { defaultLogger, pinoObserver } from './observability/pino-observer.ts';
-import { createGuard, type Guard, type GuardOptions } from './resilience/create-guard.ts';
+import { createGuard, type Guard } from './resilience/create-guard.ts';
 import { Deadline } from './resilience/deadline.ts';
+import { within } from './resilience/within.ts';
 import { reportUnlawfulReplicas, type Who } from './table/audited.ts';
-import { type DirectoryHandle, directoryHandle } from './table/directory-handle.ts';
+import { directoryHandle } from './table/directory-handle.ts';
 import { Moves } from './table/moves.ts';
 import { openDirectory } from './table/open-lookups.ts';
-import {
-  checkAllColumns,
-  openReference,
-  openTable,
-  type SpreadPlan,
-  spreadPlans,
-} from './table/open-tables.ts';
+import { openReference, openTable } from './table/open-tables.ts';
 import { referenceAccess } from './table/reference-access.ts';
-import { type MakeHandle, type Session, sessionsOf } from './table/sessions.ts';
-import { systemTableNeeds } from './table/system-table-needs.ts';
+import { type MakeHandle, sessionsOf } from './table/sessions.ts';
+import { ShardInspection } from './table/shard-inspection.ts';
 import { tableAccess } from './table/table-access.ts';
-import type { ReferencePlan, RowPlan, TablePlan } from './table/table-plan.ts';
 import { TableRegistry } from './table/table-registry.ts';
-import type { HandleOf, Tables } from './table/table-types.ts';
-import type { Topology } from './topology/topology.ts';
+import type { Tables } from './table/table-types.ts';
 import { TopologyStore } from './topology/topology-store.ts';
-
-export interface PlacementOptions extends CallOptions {
-  /**
-   * Counts the rows with COUNT(*), one full scan a table: give it the time. Default: the servers'
-   * estimates, which cost nothing and may be off by half.
-   */
-  readonly exact?: boolean;
-}
-
-interface DataLayerMembers {
-  /**
-   * How slots, rows and bytes are spread over the shards, and how evenly. Asks every primary. A shard
-   * that does not answer in time has an `error` in the report, which then is not `complete`.
-   *
-   * @throws {AbortedError}, {@link ClosedError}
-   */
-  placement(options?: PlacementOptions): Promise<PlacementReport>;
-  /**
-   * A guard round a dependency of yours: bulkhead, breaker, timeout, retry and fallback. The same
-   * name gives the same guard, with the options of its first call.
-   */
-  guard(name: string, options?: Omit<GuardOptions, 'observer'>): Guard;
-  readonly relocations: {
-    /**
-     * Ends relocations whose process died: forward when the owner had changed sides, else back.
-     * Every process does so now and then by itself.
-     */
-    sweep(options?: CallOptions): Promise<SweptMoves>;
-  };
-  readonly idempotency: {
-    /** Forgets keys that are older than `idempotency.keepMs`. Every process does so now and then by itself. */
-    sweep(options?: CallOptions): Promise<SweptOutcomes>;
-  };
-  /**
-   * Admits nothing more, finishes what is under way, then closes every connection. What has not
-   * ended after `timeoutMs` (default 10,000), a stream that nobody reads say, is cut off.
-   */
-  close(options?: { readonly timeoutMs?: number }): Promise<void>;
-  /** The directory of unique values, as a whole. */
-  readonly directory: DirectoryHandle;
-}
-
-/** A running data layer: one handle for each table. */
-export type DataLayer<T extends Tables> = {
-  readonly [Name in keyof T]: HandleOf<T[Name], T>;
-} & {
-  /**
-   * The same tables for one reader: what was written through the session its reads see, and what the
-   * sessions before it wrote whose `token` it is given, in whatever process. Rows of shards that were
-   * written are read from the primary, past the caches, others as ever.
-   *
-   * @throws {RoutingError} when this is no token.
-   */
-  session(token?: string): Session<T>;
-} & DataLayerMembers;
 
 /**
  * Checks options, topology, tables and the databases themselves, then opens the data layer. Nothing
@@ -115,10 +49,23 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     ...(logger === false ? [] : [pinoObserver(logger ?? defaultLogger())]),
     ...observers,
   ]);
-  const spread = spreadPlans(plans, references, topology);
   const store = new TopologyStore(topology);
   const endpoints = new Endpoints({ ...config.pool, breaker: config.breaker }, observe);
-  const executor = new Executor(endpoints, config.retry, observe);
+  const inspection = new ShardInspection({
+    topology,
+    plans,
+    references,
+    executor: new Executor(endpoints, config.retry, observe),
+    systemTables: config.systemTables,
+    directoryKeyspace: config.directory?.keyspace,
+    observe,
+  });
+  const gate = new EndpointGate(
+    [...topology.shards.values()].flatMap(({ primary, replicas }) => [primary, ...replicas]),
+    (endpoint, deadline) => inspection.inspectLate(endpoint, deadline),
+    observe,
+  );
+  const executor = new Executor(endpoints, config.retry, observe, gate);
   const calls = new Calls(config.timeoutMs);
   const { region, service = `${hostname()}:${process.pid}` } = config;
   const who: Who = { service, processRegion: region };
@@ -127,20 +74,22 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
   const gates = new LoadGates({ concurrency, queue: loadQueue }, observe);
   const redisRegions = new RedisRegions(redis, { region, ...config.cache }, observe);
   const close = async () => {
+    await gate.close();
     await endpoints.close();
     redisRegions.close();
   };
+  const starting = new Deadline(Number.POSITIVE_INFINITY, options.signal);
   try {
-    const { shapes, system } = await inspectShards(
-      config,
-      topology,
-      { plans, spread, references },
-      executor,
-      observe,
-    );
-    await redisRegions.ready();
+    await within(config.startupTimeoutMs, starting, async (deadline) => {
+      const shards = [...topology.shards.values()];
+      const isLazy = config.startup === 'lazy';
+      gate.open(
+        await (isLazy ? inspection.inspectThoseUp(deadline) : inspection.inspect(shards, deadline)),
+      );
+    });
+    await starting.race(redisRegions.ready());
     // Two systems may share one Redis, and even names and keys; their rows must not mix.
-    const namespace = `${config.cache.namespace}:${system.slice(0, 8)}`;
+    const namespace = `${config.cache.namespace}:${inspection.system.slice(0, 8)}`;
     const directory = openDirectory(config.directory, plans, {
       topology: store,
       executor,
@@ -162,14 +111,8 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     };
     const registry = new TableRegistry();
     const moves = new Moves({ topology: store, executor, calls, registry, forwarding, observe });
-    const shapeOf = (plan: RowPlan) => {
-      const [shard] = spread.find((candidate) => candidate.plan === plan)?.shards ?? [];
-      const shape = shapes.get(shard?.name ?? '')?.get(plan.table.name);
-      if (shape === undefined) throw new TypeError('the shape of every table was checked');
-      return shape;
-    };
     const tables = plans.map((plan) => {
-      const runtime = openTable(plan, shapeOf(plan), shared);
+      const runtime = openTable(plan, inspection.shapeOf(plan), shared);
       registry.add(plan.label, runtime);
       const make: MakeHandle = (seen) =>
         tableAccess({ ...runtime, seen }, registry, moves, observe);
@@ -177,7 +120,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     });
     reportUnlawfulReplicas(topology, who, observe);
     const referenceTables = references.map((plan) => {
-      const runtime = openReference(plan, shapeOf(plan), config.region, shared);
+      const runtime = openReference(plan, inspection.shapeOf(plan), config.region, shared);
       registry.addReference(plan.label, runtime);
       const make: MakeHandle = (seen) => referenceAccess({ ...runtime, seen });
       return [plan.label, make] as const;
@@ -199,10 +142,24 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     });
     outcomes.watch();
     const guards = new Map<string, Guard>();
+    const closing = closeOnce(async (timeoutMs) => {
+      const closingAt = performance.now();
+      const drained = await calls.drain(timeoutMs);
+      await moves.close();
+      await outcomes.close();
+      await directory?.sweeper.close();
+      await directory?.writes.close();
+      await registry.close();
+      await close();
+      const report = { ...drained, durationMs: performance.now() - closingAt };
+      observe({ type: 'closed', ...report });
+      return report;
+    });
+    gate.watch();
     const members: DataLayerMembers = {
       relocations: { sweep: (options) => moves.sweep(options) },
       idempotency: {
-        sweep: (options) => calls.run(options, (deadline) => outcomes.sweep(deadline)),
+        sweep: (options) => calls.upkeep(options, (deadline) => outcomes.sweep(deadline)),
       },
       placement: (options) =>
         calls.run(options, (deadline) =>
@@ -214,17 +171,16 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
         return guard;
       },
       directory: directoryHandle(directory, calls),
-      close: once(async ({ timeoutMs = 10_000 }: { readonly timeoutMs?: number } = {}) => {
-        const closingAt = performance.now();
-        const cut = await calls.drain(timeoutMs);
-        await moves.close();
-        await outcomes.close();
-        await directory?.sweeper.close();
-        await directory?.writes.close();
-        await registry.close();
-        await close();
-        observe({ type: 'closed', durationMs: performance.now() - closingAt, cut });
+      health: () => ({
+        ready: !calls.isClosing && inspection.isServed(gate),
+        closing: calls.isClosing,
+        shards: shardsHealth(store.current, endpoints, gate),
+        redis: redisRegions.states(),
       }),
+      close: closing,
+      [Symbol.asyncDispose]: async () => {
+        await closing();
+      },
     };
     const { sweepMs } = config.directory ?? {};
     if (sweepMs) directory?.sweeper.start(sweepMs);
@@ -234,73 +190,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
   } catch (error) {
     await close();
     throw error;
-  }
-}
-
-interface Plans {
-  readonly plans: readonly TablePlan[];
-  readonly references: readonly ReferencePlan[];
-  readonly spread: readonly SpreadPlan[];
-}
-
-/** Asks every shard who it is and what its tables look like. */
-async function inspectShards(
-  config: DataLayerConfig,
-  topology: Topology,
-  { plans, spread, references }: Plans,
-  executor: Executor,
-  observe: Observer,
-) {
-  const deadline = new Deadline(config.startupTimeoutMs);
-  const problems: Problem[] = [];
-  try {
-    const { systemTables } = config;
-    const system = await verifyShards(
-      {
-        topology,
-        executor,
-        deadline,
-        systemTables,
-        referenceTables: new Set(references.map(({ table }) => table.name)),
-        observe,
-      },
-      problems,
-    );
-    if (problems.length === 0) {
-      const needs = systemTableNeeds(topology, plans, config.directory?.keyspace);
-      await ensureSystemTables({ executor, deadline, systemTables }, needs, problems);
-    }
-    const holding = new Set(spread.flatMap(({ shards }) => shards));
-    const shapes = new Map(
-      await Promise.all(
-        [...holding].map(
-          async ({ name, primary }) =>
-            [
-              name,
-              await executor.run([primary], {
-                access: 'read',
-                deadline,
-                run: (session) => readTableShapes(session, deadline),
-              }),
-            ] as const,
-        ),
-      ),
-    );
-    checkAllColumns(spread, shapes, problems);
-    if (problems.length > 0 || system === undefined) {
-      throw new ConfigError('The databases do not fit', problems);
-    }
-    return { shapes, system };
   } finally {
-    deadline.end();
+    starting.end();
   }
-}
-
-/** The first call decides; later ones share its result. */
-function once<A, T>(run: (argument?: A) => Promise<T>): (argument?: A) => Promise<T> {
-  let result: Promise<T> | undefined;
-  return (argument) => {
-    result ??= run(argument);
-    return result;
-  };
 }

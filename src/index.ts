@@ -13,8 +13,14 @@ export type {
   ShardDocument,
   TopologyDocument,
 } from './config/topology-document.ts';
-export { createDataLayer, type DataLayer, type PlacementOptions } from './data-layer.ts';
+export { createDataLayer } from './data-layer.ts';
 export type { DataLayerOptions } from './data-layer-options.ts';
+export type {
+  CloseOptions,
+  CloseReport,
+  DataLayer,
+  PlacementOptions,
+} from './data-layer-types.ts';
 export type { SweptMoves } from './distributed/move-sweeper.ts';
 export type { SweptOutcomes } from './distributed/outcome-sweeper.ts';
 export { placementChart } from './distributed/placement-chart.ts';
@@ -52,6 +58,7 @@ export { ResidencyError, type ResidencyFacts } from './errors/residency-error.ts
 export { RoutingError } from './errors/routing-error.ts';
 export { RowError, RowUnreadableError } from './errors/row-error.ts';
 export { MergeError, PartialWriteError, type ShardResult } from './errors/scatter-error.ts';
+export type { EndpointHealth, Health, ShardHealth, ShardState } from './execution/health.ts';
 export type { SqlValue } from './mysql/sql.ts';
 export type { MeridianEvent, Observer } from './observability/events.ts';
 export type { Logger } from './observability/pino-observer.ts';

@@ -112,6 +112,8 @@ const settings = strictObject({
   systemTables: z.enum(['create', 'verify']).default('verify'),
   timeoutMs: milliseconds.default(5_000),
   startupTimeoutMs: milliseconds.default(30_000),
+  startup: z.enum(['strict', 'lazy']).default('strict'),
+  signal: z.custom((value) => value instanceof AbortSignal, 'must be an AbortSignal').optional(),
   pool: strictObject({
     connections: count.max(1_000).default(10),
     queue: z.int().min(0).default(1_000),

@@ -1,4 +1,4 @@
-import { ClosedError } from '../errors/call-error.ts';
+import { AbortedError, ClosedError } from '../errors/call-error.ts';
 import { Deadline } from '../resilience/deadline.ts';
 
 export interface CallOptions {
@@ -8,61 +8,115 @@ export interface CallOptions {
   timeoutMs?: number;
 }
 
-/** Admits calls until closing begins, gives each its deadline, and knows how many are under way. */
+/** What a call is for; `upkeep` is what nobody waits for, a sweep or a backfill say. */
+export type CallKind = 'read' | 'write' | 'transaction' | 'stream' | 'upkeep';
+
+/** A call that is not one promise. Must be ended. */
+export interface OpenCall {
+  readonly deadline: Deadline;
+  end(): void;
+}
+
+/** What became of the calls that were under way when closing began. */
+export interface Drained {
+  /** Ended by themselves. */
+  readonly drained: number;
+  /** Were cut off. */
+  readonly cut: number;
+  /** Those that were cut off, by what they were for. */
+  readonly cutByKind: Readonly<Record<CallKind, number>>;
+}
+
+type Work<T> = (deadline: Deadline) => Promise<T>;
+
+/** What was cut off says so within microseconds, unless it has to undo something. */
+const goodbyeMs = 500;
+
+/** Admits calls until closing begins, gives each its deadline, and knows which are under way. */
 export class Calls {
   readonly timeoutMs: number;
-  #running = 0;
-  #closing = false;
-  #drained: (() => void) | undefined;
+  readonly #running = new Map<Deadline, CallKind>();
+  #isClosing = false;
+  #onIdle: (() => void) | undefined;
 
   constructor(timeoutMs: number) {
     this.timeoutMs = timeoutMs;
   }
 
-  get running(): number {
-    return this.#running;
+  get isClosing(): boolean {
+    return this.#isClosing;
   }
 
-  async run<T>(
-    options: CallOptions | undefined,
-    work: (deadline: Deadline) => Promise<T>,
-  ): Promise<T> {
-    const leave = this.enter();
+  /** Runs a read. */
+  run<T>(options: CallOptions | undefined, work: Work<T>): Promise<T> {
+    return this.#run('read', options, work);
+  }
+
+  write<T>(options: CallOptions | undefined, work: Work<T>): Promise<T> {
+    return this.#run('write', options, work);
+  }
+
+  transact<T>(options: CallOptions | undefined, work: Work<T>): Promise<T> {
+    return this.#run('transaction', options, work);
+  }
+
+  upkeep<T>(options: CallOptions | undefined, work: Work<T>): Promise<T> {
+    return this.#run('upkeep', options, work);
+  }
+
+  async #run<T>(kind: CallKind, options: CallOptions | undefined, work: Work<T>): Promise<T> {
+    const timeoutMs = options?.timeoutMs ?? this.timeoutMs;
+    const { deadline, end } = this.open(kind, { ...options, timeoutMs });
     try {
-      const deadline = new Deadline(options?.timeoutMs ?? this.timeoutMs, options?.signal);
-      try {
-        return await work(deadline);
-      } finally {
-        deadline.end();
-      }
+      return await work(deadline);
     } finally {
-      leave();
+      end();
     }
   }
 
-  /** For work that is not one promise, a stream say: counts as running until `leave` is called. */
-  enter(): () => void {
-    if (this.#closing) throw new ClosedError('The data layer is closed.');
-    this.#running++;
-    return () => {
-      if (--this.#running === 0) this.#drained?.();
+  /** For work that is not one promise, a stream say. Without a timeout it may take as long as it likes. */
+  open(kind: CallKind, { timeoutMs = Number.POSITIVE_INFINITY, signal }: CallOptions): OpenCall {
+    if (this.#isClosing) throw new ClosedError('The data layer is closed.');
+    const deadline = new Deadline(timeoutMs, signal);
+    this.#running.set(deadline, kind);
+    return {
+      deadline,
+      end: () => {
+        deadline.end();
+        if (this.#running.delete(deadline) && this.#running.size === 0) this.#onIdle?.();
+      },
     };
   }
 
-  /**
-   * Admits nothing more and resolves when what is under way has ended, or when `timeoutMs` is over,
-   * with the number of calls that have not ended.
-   */
-  async drain(timeoutMs: number): Promise<number> {
-    this.#closing = true;
-    if (this.#running === 0) return 0;
+  /** Admits nothing more, waits for what is under way, and cuts off what takes longer than `timeoutMs`. */
+  async drain(timeoutMs: number): Promise<Drained> {
+    this.#isClosing = true;
+    const before = this.#running.size;
+    await this.#idle(timeoutMs);
+    const cutByKind = { read: 0, write: 0, transaction: 0, stream: 0, upkeep: 0 };
+    const cut = this.#running.size;
+    for (const [deadline, kind] of [...this.#running]) {
+      cutByKind[kind]++;
+      deadline.cancel(
+        new AbortedError('The data layer was closed before the call ended.', {
+          cause: new ClosedError(`close() waited for ${timeoutMs} ms.`),
+        }),
+      );
+      // It ends when its reader asks for the next row, if ever.
+      if (kind === 'stream') this.#running.delete(deadline);
+    }
+    await this.#idle(goodbyeMs);
+    return { drained: before - cut, cut, cutByKind };
+  }
+
+  async #idle(timeoutMs: number): Promise<void> {
+    if (this.#running.size === 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, timeoutMs);
-      this.#drained = () => {
+      this.#onIdle = () => {
         clearTimeout(timer);
         resolve();
       };
     });
-    return this.#running;
   }
 }

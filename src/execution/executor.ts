@@ -40,6 +40,14 @@ interface Opened {
   readonly rows: AsyncGenerator<RawRow, void, undefined>;
 }
 
+/** Says which endpoints may be asked, and hears of those that failed. */
+export interface Admission {
+  /** Undefined: it may be asked. Else settles once it may, or rejects with why it may not. */
+  admit(endpoint: Endpoint, deadline: Deadline): Promise<void> | undefined;
+  /** Work on an endpoint failed, as the caller is told. */
+  failed(endpoint: Endpoint, error: unknown): void;
+}
+
 /** How long a stream may take. */
 export interface StreamLimits {
   /** Milliseconds in which a connection must be had. */
@@ -58,11 +66,14 @@ export class Executor {
   readonly #endpoints: Endpoints;
   readonly #retry: RetryConfig;
   readonly #observe: Observer;
+  readonly #admission: Admission | undefined;
 
-  constructor(endpoints: Endpoints, retry: RetryConfig, observe: Observer) {
+  /** @param admission is asked before an endpoint is; without one all of them may be. */
+  constructor(endpoints: Endpoints, retry: RetryConfig, observe: Observer, admission?: Admission) {
     this.#endpoints = endpoints;
     this.#retry = retry;
     this.#observe = observe;
+    this.#admission = admission;
   }
 
   /** Runs one statement, which stays prepared unless it says otherwise. */
@@ -195,8 +206,10 @@ export class Executor {
   ): Promise<T> {
     const { guard, pool } = this.#endpoints.of(endpoint);
     let session: Session | undefined;
-    const attempt = (opening: Deadline) =>
-      guard.admit(
+    const attempt = async (opening: Deadline) => {
+      const waiting = this.#admission?.admit(endpoint, opening);
+      if (waiting !== undefined) await waiting;
+      return guard.admit(
         async () => {
           session = await pool.acquire(opening);
           // What runs from here on has the whole time.
@@ -211,18 +224,21 @@ export class Executor {
         // How long a transaction takes is up to the caller's function.
         { isWell, timed: access !== 'transaction' && isWell === undefined },
       );
+    };
     try {
       return await (openTimeoutMs === undefined
         ? attempt(deadline)
         : within(openTimeoutMs, deadline, attempt));
     } catch (error) {
-      throw callerError(error, {
+      const told = callerError(error, {
         access,
         phase: session?.phase ?? 'queued',
         endpoint: endpoint.name,
         shard: endpoint.shard,
         ...(statement !== undefined && { statement: maskStatement(statement) }),
       });
+      this.#admission?.failed(endpoint, told);
+      throw told;
     }
   }
 
@@ -255,7 +271,7 @@ function rolledBackBy(error: unknown): MeridianError | undefined {
 }
 
 /** Whether this endpoint needs time, and another may do at once. */
-function isRefused({ code, cause }: MeridianError): boolean {
-  if (code === 'MERIDIAN_CIRCUIT_OPEN') return true;
+function isRefused({ code, context, cause }: MeridianError): boolean {
+  if (code === 'MERIDIAN_CIRCUIT_OPEN' || context.verified === false) return true;
   return cause instanceof DriverFault && classifyError(cause).repeat === 'elsewhere';
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { Problem } from '../errors/config-error.ts';
-import { isMeridianError } from '../errors/meridian-error.ts';
+import { ConfigError, type Problem } from '../errors/config-error.ts';
+import { UnavailableError } from '../errors/database-error.ts';
+import { isMeridianError, type MeridianError } from '../errors/meridian-error.ts';
 import {
   claimIdentity,
   holdsRows,
@@ -12,14 +13,24 @@ import {
 import type { Session } from '../mysql/session.ts';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/deadline.ts';
-import { judgeIdentities, remapProblem, type ShardFinding } from '../topology/shard-identity.ts';
-import type { Shard, Topology } from '../topology/topology.ts';
+import { within } from '../resilience/within.ts';
+import {
+  judgeIdentities,
+  type KnownSystem,
+  remapProblem,
+  type ShardFinding,
+} from '../topology/shard-identity.ts';
+import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
 import type { Executor } from './executor.ts';
 
-const replicaTimeoutMs = 3_000;
+const patienceMs = 3_000;
 
-interface Verification {
+export interface Verification {
   readonly topology: Topology;
+  /** Those that are verified; their replicas too, as far as they answer. */
+  readonly shards: readonly Shard[];
+  /** What shards that were verified before belong to. */
+  readonly known?: KnownSystem | undefined;
   readonly executor: Executor;
   readonly deadline: Deadline;
   /** Whether databases without an identity may be given one. */
@@ -29,27 +40,37 @@ interface Verification {
   readonly observe: Observer;
 }
 
+/** What shards that fit were found to be. */
+export interface Verified {
+  /** The value that all databases of this system share; undefined when there is a problem. */
+  readonly system: string | undefined;
+  /** Endpoints that may be asked: not replicas that are down, or that have no identity yet. */
+  readonly endpoints: readonly Endpoint[];
+}
+
 /**
  * Makes sure, before any traffic, that each shard's database is the one that the topology means and
  * holds the slots that the topology gives it. Databases used for the first time are recorded.
- *
- * @returns the value that all databases of this system share; undefined when there is a problem.
  */
 export async function verifyShards(
   verification: Verification,
   problems: Problem[],
-): Promise<string | undefined> {
-  const { topology, systemTables, observe } = verification;
-  const shards = [...topology.shards.values()];
+): Promise<Verified> {
+  const { shards, known, systemTables, observe } = verification;
   const primaries = await Promise.all(
     shards.map(async (shard) => ({
       shard,
       recorded: await onPrimary(verification, shard, readIdentity),
     })),
   );
-  const findings = [...primaries, ...(await askReplicas(verification, shards))];
+  const replied = await askReplicas(verification, shards);
+  const findings = [...primaries, ...replied];
   const before = problems.length;
-  const { unclaimed, remapped, system } = judgeIdentities(findings, problems);
+  const { unclaimed, remapped, system } = judgeIdentities(findings, problems, known);
+  const replicas = replied.flatMap(({ replica = [], recorded }) =>
+    recorded === undefined ? [] : replica,
+  );
+  const endpoints = [...shards.map(({ primary }) => primary), ...replicas];
   for (const keyspace of new Set(remapped.map(({ shard }) => shard.keyspace))) {
     const moved = remapped.filter(({ shard }) => shard.keyspace === keyspace);
     await remap(verification, keyspace, moved, problems);
@@ -57,7 +78,7 @@ export async function verifyShards(
   if (systemTables === 'verify') {
     for (const shard of unclaimed) problems.push(unclaimedProblem(shard));
   }
-  if (problems.length > before || systemTables === 'verify') return system;
+  if (problems.length > before || systemTables === 'verify') return { system, endpoints };
   let drawn = system;
   const claimed: ShardFinding[] = [];
   // One after the other, in an order that all processes share: the first database decides which
@@ -79,8 +100,65 @@ export async function verifyShards(
   judgeIdentities(
     [...findings.filter(({ recorded }) => recorded !== undefined), ...claimed],
     problems,
+    known,
   );
-  return drawn;
+  return { system: drawn, endpoints };
+}
+
+/**
+ * Makes sure that a replica follows the database that the topology means.
+ *
+ * @throws {ConfigError} when it does not; {@link UnavailableError} when it does not say.
+ */
+export async function verifyReplica(
+  { executor, deadline }: Pick<Verification, 'executor' | 'deadline'>,
+  shard: Shard,
+  replica: Endpoint,
+  known: KnownSystem | undefined,
+): Promise<void> {
+  const recorded = await executor.run([replica], {
+    access: 'read',
+    deadline,
+    run: (session) => readIdentity(session, deadline),
+  });
+  if (recorded === undefined) {
+    throw new UnavailableError(`${replica.name} has not heard yet which shard it is.`);
+  }
+  const problems: Problem[] = [];
+  judgeIdentities([{ shard, replica, recorded }], problems, known);
+  if (problems.length > 0) throw new ConfigError('The databases do not fit', problems);
+}
+
+interface Answering {
+  readonly up: readonly Shard[];
+  /** Of the others. */
+  readonly failures: readonly MeridianError[];
+  /** Whether one of them says which system it belongs to. */
+  readonly recorded: boolean;
+}
+
+/** Asks which primaries answer, each for a short while. */
+export async function answering(
+  { executor, deadline, observe }: Pick<Verification, 'executor' | 'deadline' | 'observe'>,
+  shards: readonly Shard[],
+): Promise<Answering> {
+  const failures: MeridianError[] = [];
+  let recorded = false;
+  const asked = shards.map(async (shard) => {
+    try {
+      const identity = await within(patienceMs, deadline, (own) =>
+        onPrimary({ executor, deadline: own }, shard, readIdentity),
+      );
+      recorded ||= identity !== undefined;
+      return shard;
+    } catch (error) {
+      if (!isMeridianError(error) || deadline.reason !== undefined) throw error;
+      observe({ type: 'endpoint-fault', endpoint: shard.primary.name, message: error.message });
+      failures.push(error);
+      return [];
+    }
+  });
+  return { up: (await Promise.all(asked)).flat(), failures, recorded };
 }
 
 /** A replica that does not answer is left out: it must not keep a service from starting. */
@@ -90,7 +168,7 @@ async function askReplicas(
 ): Promise<ShardFinding[]> {
   const asked = shards.flatMap((shard) =>
     shard.replicas.map(async (replica): Promise<ShardFinding> => {
-      const patience = new Deadline(Math.max(1, Math.min(replicaTimeoutMs, deadline.remainingMs)));
+      const patience = new Deadline(Math.max(1, Math.min(patienceMs, deadline.remainingMs)));
       try {
         const recorded = await executor.run([replica], {
           access: 'read',
@@ -150,7 +228,7 @@ function unclaimedProblem({ name, keyspace, slotFingerprint }: Shard): Problem {
 }
 
 function onPrimary<T>(
-  { executor, deadline }: Verification,
+  { executor, deadline }: Pick<Verification, 'executor' | 'deadline'>,
   shard: Shard,
   run: (session: Session, deadline: Deadline) => Promise<T>,
 ): Promise<T> {

@@ -17,8 +17,11 @@ export type MeridianEvent =
   | {
       readonly type: 'closed';
       readonly durationMs: number;
+      /** Calls that were under way and ended by themselves. */
+      readonly drained: number;
       /** Calls that were cut off. */
       readonly cut: number;
+      readonly cutByKind: Readonly<Record<string, number>>;
     }
   | {
       readonly type: 'breaker';
@@ -64,6 +67,8 @@ export type MeridianEvent =
       readonly message: string;
     }
   | { readonly type: 'endpoint-fault'; readonly endpoint: string; readonly message: string }
+  /** An endpoint that was down when the data layer started is what the topology means: it is used now. */
+  | { readonly type: 'endpoint-verified'; readonly endpoint: string }
   | { readonly type: 'identity-recorded'; readonly shard: string; readonly keyspace: string }
   | {
       /** A step that others will make up for failed. */

@@ -23,6 +23,7 @@ const levels: Record<MeridianEvent['type'], 'debug' | 'info' | 'warn'> = {
   started: 'info',
   closed: 'info',
   'identity-recorded': 'info',
+  'endpoint-verified': 'info',
   relocation: 'info',
   'moves-settled': 'warn',
   breaker: 'warn',

@@ -1,7 +1,6 @@
 import type { SweepResult } from '../distributed/sweeper.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import type { Calls } from '../execution/calls.ts';
-import { Deadline } from '../resilience/deadline.ts';
 import type { OpenDirectory } from './open-lookups.ts';
 
 export interface SweepOptions {
@@ -29,22 +28,17 @@ export function directoryHandle(
   calls: Calls,
 ): DirectoryHandle {
   return Object.freeze({
-    async sweep({ signal, timeoutMs = Number.POSITIVE_INFINITY }: SweepOptions = {}) {
+    async sweep(options: SweepOptions = {}) {
       if (directory === undefined) {
         throw new ConfigError('There is no directory', [
           { path: 'tables', message: 'no table has lookups, so there is nothing to sweep' },
         ]);
       }
-      const leave = calls.enter();
+      const { deadline, end } = calls.open('upkeep', options);
       try {
-        const deadline = new Deadline(timeoutMs, signal);
-        try {
-          return await directory.sweeper.sweep(deadline);
-        } finally {
-          deadline.end();
-        }
+        return await directory.sweeper.sweep(deadline);
       } finally {
-        leave();
+        end();
       }
     },
   });

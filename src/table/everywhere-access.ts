@@ -4,7 +4,6 @@ import { ConfigError } from '../errors/config-error.ts';
 import { MergeError } from '../errors/scatter-error.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import type { Observer } from '../observability/events.ts';
-import { Deadline } from '../resilience/deadline.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { RowSchema } from './define-table.ts';
@@ -58,9 +57,8 @@ export class EverywhereAccess {
     const { executor, calls, table, region, forwarding } = this.#runtime;
     const decode = decoderOf(options);
     const shards = shardsInBulk(this.#runtime, options.regions);
-    const leave = calls.enter();
+    const { deadline: whole, end } = calls.open('stream', options);
     try {
-      const whole = new Deadline(options.timeoutMs ?? Number.POSITIVE_INFINITY, options.signal);
       this.#observe({ type: 'scatter', keyspace: table.keyspace, shards: shards.length });
       const request = {
         shards,
@@ -69,16 +67,13 @@ export class EverywhereAccess {
         here: region,
         merge: options.merge ?? {},
       };
-      try {
-        const rows = forwarding
-          ? scatterInQuiet(forwarding, executor, request, { openTimeoutMs: calls.timeoutMs, whole })
-          : scatter(executor, { ...request, limits: { openTimeoutMs: calls.timeoutMs, whole } });
-        for await (const row of rows) yield decode(row);
-      } finally {
-        whole.end();
-      }
+      const limits = { openTimeoutMs: calls.timeoutMs, whole };
+      const rows = forwarding
+        ? scatterInQuiet(forwarding, executor, request, limits)
+        : scatter(executor, { ...request, limits });
+      for await (const row of rows) yield decode(row);
     } finally {
-      leave();
+      end();
     }
   }
 

@@ -3,7 +3,8 @@ import { DuplicateKeyError } from '../errors/database-error.ts';
 import type { Committed } from '../execution/transaction.ts';
 import { readLastMove } from '../mysql/moves-table.ts';
 import type { RawRow } from '../mysql/sql.ts';
-import { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import { within } from '../resilience/within.ts';
 import { firstLocatorOf, keyspaceOf } from '../routing/router.ts';
 import type { Shard } from '../topology/topology.ts';
 import { claimsOf, holdsSame } from './lookup-claims.ts';
@@ -77,41 +78,30 @@ export async function backfill(
     duplicates: [],
     invalid: [],
   };
-  const leave = calls.enter();
+  const { deadline: whole, end } = calls.open('upkeep', signal === undefined ? {} : { signal });
   try {
-    const within = <T>(work: (deadline: Deadline) => Promise<T>) => inTime(work, signal);
-    let moves = await within((deadline) => lastMoves(runtime, deadline));
+    const inTime = <T>(work: (deadline: Deadline) => Promise<T>) =>
+      within(pageTimeoutMs, whole, work);
+    let moves = await inTime((deadline) => lastMoves(runtime, deadline));
     for (;;) {
       scan.duplicates.length = 0;
       scan.invalid.length = 0;
       for (const shard of shards) {
         let after: RawRow | undefined;
         do {
-          after = await within((deadline) => enterPage(scan, shard, after, deadline));
+          after = await inTime((deadline) => enterPage(scan, shard, after, deadline));
           onProgress?.({ scanned: scan.scanned, entered: scan.entered });
         } while (after !== undefined);
       }
       // Who moved from a shard that was not read yet to one that was, was seen on neither.
       const before = moves;
-      moves = await within((deadline) => lastMoves(runtime, deadline));
+      moves = await inTime((deadline) => lastMoves(runtime, deadline));
       if (moves === before) break;
     }
     const { scanned, entered, duplicates, invalid } = scan;
     return { scanned, entered, duplicates, invalid };
   } finally {
-    leave();
-  }
-}
-
-async function inTime<T>(
-  work: (deadline: Deadline) => Promise<T>,
-  signal: AbortSignal | undefined,
-): Promise<T> {
-  const deadline = new Deadline(pageTimeoutMs, signal);
-  try {
-    return await work(deadline);
-  } finally {
-    deadline.end();
+    end();
   }
 }
 

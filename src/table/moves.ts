@@ -58,7 +58,7 @@ export class Moves {
 
   /** Ends every move whose mover died, on all shards. */
   sweep(options: CallOptions = {}): Promise<SweptMoves> {
-    return this.#parts.calls.run(options, (deadline) => this.#sweep(deadline));
+    return this.#parts.calls.upkeep(options, (deadline) => this.#sweep(deadline));
   }
 
   async close(): Promise<void> {

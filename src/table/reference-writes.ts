@@ -26,7 +26,7 @@ export class ReferenceWrites<Schema extends RowSchema> {
     options: CallOptions | undefined,
   ): Promise<ReferenceWriteResult> {
     const { calls, codec, table } = this.#runtime;
-    return calls.run(options, async (deadline) => {
+    return calls.write(options, async (deadline) => {
       const row: Readonly<Record<string, unknown>> = codec.parse(input);
       const values = codec.encode(row);
       const key = codec.key(row[table.primaryKey]);
@@ -36,7 +36,7 @@ export class ReferenceWrites<Schema extends RowSchema> {
 
   delete(value: ShardKey, options: CallOptions | undefined): Promise<ReferenceWriteResult> {
     const { calls, codec, statements } = this.#runtime;
-    return calls.run(options, async (deadline) => {
+    return calls.write(options, async (deadline) => {
       const key = codec.key(value);
       const statement = statements.remove(key.param);
       return this.#write(key, deadline, async (scope) => (await scope.run(statement)).affected);

@@ -72,7 +72,7 @@ export class RelocateOwner {
 
   relocate(key: ShardKey, place: Place, options: RelocateOptions = {}): Promise<RelocationResult> {
     const { calls, table, codec, topology, seen } = this.#runtime;
-    return calls.run(options, async (deadline) => {
+    return calls.write(options, async (deadline) => {
       const startedAt = performance.now();
       const keyspace = this.#keyspace();
       const { row, route: from } = await this.#reads.locate(key, deadline);

@@ -1,7 +1,7 @@
 import type { Forwardable } from '../distributed/forwarding-marks.ts';
 import type { CallOptions } from '../execution/calls.ts';
 import type { SqlValue, StatementResult } from '../mysql/sql.ts';
-import { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/deadline.ts';
 import { endpointOrder } from '../routing/endpoint-order.ts';
 import type { Route } from '../routing/route.ts';
 import { routeKey } from '../routing/router.ts';
@@ -88,7 +88,7 @@ export class ShardAccess {
     assertWrite(sql, false);
     const touched = this.#registry.touched(this.#home.keyspace, options.touches);
     const { executor, calls, forwarding } = this.#runtime;
-    return calls.run(options, async (deadline) => {
+    return calls.write(options, async (deadline) => {
       let { shard } = this.#home;
       const run = (route: Route) => {
         shard = route.shard;
@@ -122,31 +122,23 @@ export class ShardAccess {
     assertRead(sql);
     const { executor, calls } = this.#runtime;
     const decode = decoderOf(options);
-    const leave = calls.enter();
+    const { deadline: whole, end } = calls.open('stream', options);
+    let rows: AsyncGenerator<QueryRow, void, undefined> | undefined;
     try {
-      const whole = new Deadline(options.timeoutMs ?? Number.POSITIVE_INFINITY, options.signal);
-      try {
-        const limits = { openTimeoutMs: calls.timeoutMs, whole };
-        let rows: AsyncGenerator<QueryRow, void, undefined> | undefined;
-        const open = async (route: Route) => {
-          await rows?.return();
-          rows = executor.stream(this.#endpoints(route, options), { sql, params }, limits, ignore);
-          // With its first row a statement has taken its view of the data.
-          return rows.next();
-        };
-        try {
-          const first = await this.#checked(whole, open);
-          if (first.done || rows === undefined) return;
-          yield decode(first.value);
-          for await (const row of rows) yield decode(row);
-        } finally {
-          await rows?.return();
-        }
-      } finally {
-        whole.end();
-      }
+      const limits = { openTimeoutMs: calls.timeoutMs, whole };
+      const open = async (route: Route) => {
+        await rows?.return();
+        rows = executor.stream(this.#endpoints(route, options), { sql, params }, limits, ignore);
+        // With its first row a statement has taken its view of the data.
+        return rows.next();
+      };
+      const first = await this.#checked(whole, open);
+      if (first.done || rows === undefined) return;
+      yield decode(first.value);
+      for await (const row of rows) yield decode(row);
     } finally {
-      leave();
+      await rows?.return();
+      end();
     }
   }
 

@@ -47,7 +47,7 @@ export class ShardTransactions {
   run(body: Body, options: TransactionOptions = {}): Promise<unknown> {
     const { executor, calls } = this.#runtime;
     const { retries = 0 } = options;
-    return calls.run(options, (deadline) => {
+    return calls.transact(options, (deadline) => {
       checkTransactionOptions(options);
       const { primary } = this.#keyed.home.shard;
       return executor.rerun(primary, retries, deadline, () =>

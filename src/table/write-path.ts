@@ -72,7 +72,7 @@ export class WritePath<Schema extends RowSchema> {
   insert(input: Input, options: InsertOptions = {}): Promise<RowOf<Schema>> {
     const { calls, forwarding, table } = this.#runtime;
     const { idempotencyKey } = options;
-    return calls.run(options, async (deadline) => {
+    return calls.write(options, async (deadline) => {
       if (idempotencyKey !== undefined) checkIdempotencyKey(idempotencyKey);
       const keyed = idempotencyKey === undefined ? undefined : { input, idempotencyKey };
       const choice = keyed && { chance: chanceOf(keyed.idempotencyKey) };
@@ -95,7 +95,7 @@ export class WritePath<Schema extends RowSchema> {
   }
 
   insertMany(inputs: readonly Input[], options: CallOptions | undefined): Promise<RowOf<Schema>[]> {
-    return this.#runtime.calls.run(options, async (deadline) => {
+    return this.#runtime.calls.write(options, async (deadline) => {
       const planned = inputs.map((input) => planInsert(this.#runtime, input));
       const { rows, results } = await insertMany(
         this.#runtime,
@@ -164,7 +164,7 @@ export class WritePath<Schema extends RowSchema> {
 
   #change(options: CallOptions | undefined, plan: () => PlannedChange): Promise<WriteResult> {
     const { calls, executor, forwarding, table } = this.#runtime;
-    return calls.run(options, async (deadline) => {
+    return calls.write(options, async (deadline) => {
       const planned = plan();
       const { home, key, statementAt, touchesPlace } = planned;
       let at = home;

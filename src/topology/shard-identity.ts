@@ -28,14 +28,23 @@ export interface IdentityVerdict {
   readonly system: string | undefined;
 }
 
+/** The system that other databases of this topology were found to belong to. */
+export interface KnownSystem {
+  readonly system: string;
+  /** A shard that belongs to it. */
+  readonly shard: string;
+}
+
 /** Holds what the databases say against the topology. A stranger's database is a problem. */
 export function judgeIdentities(
   findings: readonly ShardFinding[],
   problems: Problem[],
+  known?: KnownSystem,
 ): IdentityVerdict {
   const unclaimed: Shard[] = [];
   const remapped: { shard: Shard; recordedSlots: string }[] = [];
   const systems = new Map<string, { readonly name: string; readonly path: string }>();
+  if (known !== undefined) systems.set(known.system, { name: known.shard, path: '' });
   for (const { shard, replica, recorded } of findings) {
     const { path } = replica ?? shard.primary;
     if (recorded === undefined) {

@@ -31,7 +31,7 @@ export interface Opened<T extends Given> {
 /** Four shards and a Redis: `people` is geographic (eu-1, us-1), `ledger` hashed (tx-1, tx-2). */
 export class TestCluster {
   readonly cluster: LocalCluster<ShardName>;
-  readonly #opened: { close(): Promise<void> }[] = [];
+  readonly #opened: { close(): Promise<unknown> }[] = [];
   readonly #proxies: ChaosProxy[] = [];
 
   private constructor(cluster: LocalCluster<ShardName>) {

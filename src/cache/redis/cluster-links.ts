@@ -30,6 +30,11 @@ export class ClusterLinks implements RedisLinks {
     this.#follow();
   }
 
+  get isUp(): boolean {
+    const links = [...this.#links.values()];
+    return links.length > 0 && links.every(({ server }) => server !== undefined);
+  }
+
   linkOf(key: string): RedisLink | undefined {
     const address = this.#cluster.slots[clusterKeySlot(key)]?.[0];
     return address === undefined ? undefined : this.#links.get(address);

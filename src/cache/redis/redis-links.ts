@@ -10,6 +10,8 @@ export interface RedisLinks {
   linkOf(key: string): RedisLink | undefined;
   /** The keys of one server in groups that it lets one command name. */
   groupsOf(keys: readonly string[]): readonly (readonly string[])[];
+  /** Whether every server is used. No I/O. */
+  readonly isUp: boolean;
   /** Hears of what other processes invalidate in a namespace. */
   listen(namespace: string, onInvalidated: OnInvalidated): void;
   /** Resolves once all servers are used, or with false once it is too late. */

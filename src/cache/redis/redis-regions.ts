@@ -67,6 +67,16 @@ export class RedisRegions {
     patience.end();
   }
 
+  /** Whether each Redis is used, by its region; `redis` where one is for all. No I/O. */
+  states(): Readonly<Record<string, 'up' | 'down'>> {
+    return Object.fromEntries(
+      this.#members.map(({ name, links }) => [
+        name.replace(/^redis\//, ''),
+        links.isUp ? 'up' : 'down',
+      ]),
+    );
+  }
+
   close(): void {
     for (const { links } of this.#members) links.close();
   }

@@ -16,6 +16,10 @@ export class SingleLink implements RedisLinks {
     this.#link = new RedisLink(template, { ...config, settleMs }, observe);
   }
 
+  get isUp(): boolean {
+    return this.#link.server !== undefined;
+  }
+
   linkOf(): RedisLink {
     return this.#link;
   }

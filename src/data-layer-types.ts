@@ -1,0 +1,82 @@
+import type { SweptMoves } from './distributed/move-sweeper.ts';
+import type { SweptOutcomes } from './distributed/outcome-sweeper.ts';
+import type { PlacementReport } from './distributed/placement-report.ts';
+import type { CallOptions, Drained } from './execution/calls.ts';
+import type { Health } from './execution/health.ts';
+import type { Guard, GuardOptions } from './resilience/create-guard.ts';
+import type { DirectoryHandle } from './table/directory-handle.ts';
+import type { Session } from './table/sessions.ts';
+import type { HandleOf, Tables } from './table/table-types.ts';
+
+export interface PlacementOptions extends CallOptions {
+  /**
+   * Counts the rows with COUNT(*), one full scan a table: give it the time. Default: the servers'
+   * estimates, which cost nothing and may be off by half.
+   */
+  readonly exact?: boolean;
+}
+
+export interface DataLayerMembers {
+  /**
+   * How slots, rows and bytes are spread over the shards, and how evenly. Asks every primary. A shard
+   * that does not answer in time has an `error` in the report, which then is not `complete`.
+   *
+   * @throws {AbortedError}, {@link ClosedError}
+   */
+  placement(options?: PlacementOptions): Promise<PlacementReport>;
+  /**
+   * A guard round a dependency of yours: bulkhead, breaker, timeout, retry and fallback. The same
+   * name gives the same guard, with the options of its first call.
+   */
+  guard(name: string, options?: Omit<GuardOptions, 'observer'>): Guard;
+  readonly relocations: {
+    /**
+     * Ends relocations whose process died: forward when the owner had changed sides, else back.
+     * Every process does so now and then by itself.
+     */
+    sweep(options?: CallOptions): Promise<SweptMoves>;
+  };
+  readonly idempotency: {
+    /** Forgets keys that are older than `idempotency.keepMs`. Every process does so now and then by itself. */
+    sweep(options?: CallOptions): Promise<SweptOutcomes>;
+  };
+  /** What this process knows of itself and its servers, for probes. No I/O. */
+  health(): Health;
+  /**
+   * Admits nothing more, finishes what is under way, then closes every connection. What has not
+   * ended after `timeoutMs` (default 10,000), a stream that nobody reads say, is cut off: its caller
+   * gets an AbortedError at once, with outcome `unknown` where a write was sent already. Later calls
+   * get what the first one gets.
+   *
+   * @throws {ConfigError} when `timeoutMs` makes no sense; then nothing is closed.
+   */
+  close(options?: CloseOptions): Promise<CloseReport>;
+  /** `close()`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
+  /** The directory of unique values, as a whole. */
+  readonly directory: DirectoryHandle;
+}
+
+/** A running data layer: one handle for each table. */
+export type DataLayer<T extends Tables> = {
+  readonly [Name in keyof T]: HandleOf<T[Name], T>;
+} & {
+  /**
+   * The same tables for one reader: what was written through the session its reads see, and what the
+   * sessions before it wrote whose `token` it is given, in whatever process. Rows of shards that were
+   * written are read from the primary, past the caches, others as ever.
+   *
+   * @throws {RoutingError} when this is no token.
+   */
+  session(token?: string): Session<T>;
+} & DataLayerMembers;
+
+export interface CloseOptions {
+  /** Milliseconds that what is under way may take to end by itself: over 0, below 2^31. */
+  readonly timeoutMs?: number;
+}
+
+/** What closing came to. */
+export interface CloseReport extends Drained {
+  readonly durationMs: number;
+}

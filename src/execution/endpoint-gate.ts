@@ -1,0 +1,191 @@
+import { ConfigError } from '../errors/config-error.ts';
+import { UnavailableError } from '../errors/database-error.ts';
+import { type ErrorCode, isMeridianError } from '../errors/meridian-error.ts';
+import type { Observer } from '../observability/events.ts';
+import { Deadline } from '../resilience/deadline.ts';
+import type { Endpoint } from '../topology/topology.ts';
+import type { Admission } from './executor.ts';
+
+/** Between two looks at an endpoint that nobody asks for. */
+const lookAgainMs = 1_000;
+/** Between two looks at one that callers ask for. */
+const soonestMs = 100;
+const checkTimeoutMs = 3_000;
+/** How long a caller waits for a look that has begun: one at a server that is up takes less. */
+const patienceMs = 250;
+
+/** `refused`: it was asked, and is not what the topology means. */
+export type EndpointState = 'verified' | 'unverified' | 'refused';
+
+/** When work on an endpoint last failed, and how. */
+export interface EndpointFault {
+  readonly code: ErrorCode;
+  /** ISO 8601. */
+  readonly at: string;
+}
+
+/** What says something about the endpoint, not about its callers or their statements. */
+const faults = new Set<ErrorCode>([
+  'MERIDIAN_UNAVAILABLE',
+  'MERIDIAN_TIMEOUT',
+  'MERIDIAN_UNKNOWN_OUTCOME',
+  'MERIDIAN_OVERLOAD',
+]);
+
+/** An endpoint that takes no traffic. */
+interface Barred {
+  readonly endpoint: Endpoint;
+  state: Exclude<EndpointState, 'verified'>;
+  why: unknown;
+  look: Promise<void> | undefined;
+  lookedAt: number;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/**
+ * Keeps traffic away from endpoints until it is certain that they are what the topology means. Those
+ * that were down when the data layer started are looked at again until they answer: by callers who
+ * want them, who share one look, and now and then without any. One that turns out wrong stays out.
+ */
+export class EndpointGate implements Admission {
+  readonly #check: (endpoint: Endpoint, deadline: Deadline) => Promise<void>;
+  readonly #observe: Observer;
+  readonly #barred = new Map<string, Barred>();
+  readonly #looks = new Map<Deadline, Promise<void>>();
+  readonly #lastFaults = new Map<string, EndpointFault>();
+  #isWatching = false;
+
+  /** @param check rejects with a ConfigError when the endpoint is not the one that is meant. */
+  constructor(
+    endpoints: readonly Endpoint[],
+    check: (endpoint: Endpoint, deadline: Deadline) => Promise<void>,
+    observe: Observer,
+  ) {
+    this.#check = check;
+    this.#observe = observe;
+    for (const endpoint of endpoints) {
+      const why = new Error('it has not been asked yet');
+      const barred = { look: undefined, lookedAt: Number.NEGATIVE_INFINITY, timer: undefined };
+      this.#barred.set(endpoint.name, { endpoint, state: 'unverified', why, ...barred });
+    }
+  }
+
+  /** These endpoints were found to be what is meant. */
+  open(endpoints: readonly Endpoint[]): void {
+    for (const { name } of endpoints) this.#barred.delete(name);
+  }
+
+  /** From now on the others are looked at until they answer. */
+  watch(): void {
+    this.#isWatching = true;
+    for (const barred of this.#barred.values()) this.#lookLater(barred);
+  }
+
+  stateOf({ name }: Endpoint): EndpointState {
+    return this.#barred.get(name)?.state ?? 'verified';
+  }
+
+  admit({ name }: Endpoint, deadline: Deadline): Promise<void> | undefined {
+    if (this.#barred.size === 0) return undefined;
+    const barred = this.#barred.get(name);
+    return barred && this.#await(barred, deadline);
+  }
+
+  failed({ name }: Endpoint, error: unknown): void {
+    if (!isMeridianError(error) || !faults.has(error.code)) return;
+    this.#lastFaults.set(name, { code: error.code, at: new Date().toISOString() });
+  }
+
+  lastFaultOf({ name }: Endpoint): EndpointFault | undefined {
+    return this.#lastFaults.get(name);
+  }
+
+  async close(): Promise<void> {
+    this.#isWatching = false;
+    for (const { timer } of this.#barred.values()) clearTimeout(timer);
+    for (const deadline of this.#looks.keys()) deadline.cancel(new Error('the data layer closes'));
+    await Promise.all(this.#looks.values());
+  }
+
+  async #await(barred: Barred, deadline: Deadline): Promise<void> {
+    if (barred.state === 'unverified') await this.#lookFor(barred, deadline);
+    if (!this.#barred.has(barred.endpoint.name)) return;
+    throw refusal(barred);
+  }
+
+  async #lookFor(barred: Barred, deadline: Deadline): Promise<void> {
+    if (barred.look === undefined && performance.now() >= barred.lookedAt + soonestMs) {
+      this.#look(barred);
+    }
+    const leftMs = barred.lookedAt + patienceMs - performance.now();
+    if (barred.look === undefined || leftMs <= 0) return;
+    const patience = new Deadline(leftMs);
+    try {
+      await deadline.race(Promise.race([barred.look, patience.pause(leftMs + 1)]));
+    } catch {
+      // Whichever of them is over, whether the endpoint is open by now is asked of the gate.
+    } finally {
+      patience.end();
+    }
+    if (deadline.reason !== undefined) throw deadline.reason;
+  }
+
+  #look(barred: Barred): void {
+    if (!this.#isWatching) return;
+    clearTimeout(barred.timer);
+    const deadline = new Deadline(checkTimeoutMs);
+    barred.lookedAt = performance.now();
+    const look = this.#check(barred.endpoint, deadline)
+      .then(
+        () => this.#passed(barred),
+        (error: unknown) => this.#failed(barred, error),
+      )
+      .finally(() => {
+        deadline.end();
+        this.#looks.delete(deadline);
+        barred.look = undefined;
+        this.#lookLater(barred);
+      });
+    barred.look = look;
+    this.#looks.set(deadline, look);
+  }
+
+  #lookLater(barred: Barred): void {
+    if (!this.#isWatching || barred.state === 'refused') return;
+    if (!this.#barred.has(barred.endpoint.name)) return;
+    barred.timer = setTimeout(() => this.#look(barred), lookAgainMs * (0.5 + Math.random()));
+    barred.timer.unref();
+  }
+
+  #passed({ endpoint }: Barred): void {
+    this.#barred.delete(endpoint.name);
+    this.#observe({ type: 'endpoint-verified', endpoint: endpoint.name });
+  }
+
+  #failed(barred: Barred, why: unknown): void {
+    if (!this.#isWatching) return;
+    const isNews = messageOf(why) !== messageOf(barred.why);
+    barred.why = why;
+    if (why instanceof ConfigError) barred.state = 'refused';
+    const { name } = barred.endpoint;
+    this.failed(barred.endpoint, why);
+    if (!isNews) return;
+    this.#observe({ type: 'endpoint-fault', endpoint: name, message: messageOf(why) });
+  }
+}
+
+/** A primary that is wrong is a mistake to correct; in the place of a replica others can answer. */
+function refusal({ endpoint, state, why }: Barred): Error {
+  if (state === 'refused' && why instanceof ConfigError && endpoint.role === 'primary') {
+    return new ConfigError('The databases do not fit', why.problems);
+  }
+  const context = { shard: endpoint.shard, endpoint: endpoint.name, verified: false };
+  return new UnavailableError(
+    `${endpoint.name} takes no traffic until it was verified, and it was not so far: ${messageOf(why)}`,
+    { cause: why, context },
+  );
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,178 @@
+import { ConfigError, type Problem } from '../errors/config-error.ts';
+import { UnavailableError } from '../errors/database-error.ts';
+import type { EndpointGate } from '../execution/endpoint-gate.ts';
+import type { Executor } from '../execution/executor.ts';
+import { ensureSystemTables } from '../execution/system-tables.ts';
+import { answering, verifyReplica, verifyShards } from '../execution/verify-shards.ts';
+import { readTableShapes, type TableShape } from '../mysql/table-shape.ts';
+import type { Observer } from '../observability/events.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import type { KnownSystem } from '../topology/shard-identity.ts';
+import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
+import { checkAllColumns, type SpreadPlan, spreadPlans } from './open-tables.ts';
+import { systemTableNeeds } from './system-table-needs.ts';
+import type { ReferencePlan, RowPlan, TablePlan } from './table-plan.ts';
+
+interface InspectionParts {
+  readonly topology: Topology;
+  readonly plans: readonly TablePlan[];
+  readonly references: readonly ReferencePlan[];
+  /** Asks endpoints that nobody has verified. */
+  readonly executor: Executor;
+  readonly systemTables: 'create' | 'verify';
+  /** Where unique values are kept. */
+  readonly directoryKeyspace: string | undefined;
+  readonly observe: Observer;
+}
+
+type Shapes = ReadonlyMap<string, TableShape>;
+
+/** Asks shards who they are and what their tables look like: at startup, and those that come later. */
+export class ShardInspection {
+  readonly #parts: InspectionParts;
+  readonly #spread: readonly SpreadPlan[];
+  readonly #shapes = new Map<string, Shapes>();
+  #known: KnownSystem | undefined;
+
+  constructor(parts: InspectionParts) {
+    const { plans, references, topology } = parts;
+    this.#parts = parts;
+    this.#spread = spreadPlans(plans, references, topology);
+  }
+
+  /** The value that all databases of the system share. */
+  get system(): string {
+    if (this.#known === undefined) throw new TypeError('at least one shard was inspected');
+    return this.#known.system;
+  }
+
+  shapeOf(plan: RowPlan): TableShape {
+    for (const shapes of this.#shapes.values()) {
+      const shape = shapes.get(plan.table.name);
+      if (shape !== undefined && this.#holds(plan, shapes)) return shape;
+    }
+    throw new TypeError('the shape of every table was checked');
+  }
+
+  /**
+   * Inspects shards, and their replicas as far as they answer.
+   *
+   * @returns the endpoints that may take traffic.
+   * @throws {ConfigError} with every problem; {@link UnavailableError} or {@link TimeoutError} when a
+   * primary does not answer.
+   */
+  async inspect(shards: readonly Shard[], deadline: Deadline): Promise<readonly Endpoint[]> {
+    const { topology, plans, references, executor, systemTables, observe } = this.#parts;
+    const problems: Problem[] = [];
+    const { system, endpoints } = await verifyShards(
+      {
+        topology,
+        shards,
+        known: this.#known,
+        executor,
+        deadline,
+        systemTables,
+        referenceTables: new Set(references.map(({ table }) => table.name)),
+        observe,
+      },
+      problems,
+    );
+    if (problems.length === 0) {
+      const needs = systemTableNeeds(topology, plans, this.#parts.directoryKeyspace);
+      const own = needs.filter(({ shard }) => shards.some(({ name }) => name === shard.name));
+      await ensureSystemTables({ executor, deadline, systemTables }, own, problems);
+    }
+    const shapes = await this.#readShapes(shards, deadline);
+    this.#checkColumns(shapes, problems);
+    const [first] = shards;
+    if (problems.length > 0 || system === undefined || first === undefined) {
+      throw new ConfigError('The databases do not fit', problems);
+    }
+    for (const [shard, found] of shapes) this.#shapes.set(shard, found);
+    this.#known ??= { system, shard: first.name };
+    return endpoints;
+  }
+
+  /**
+   * Inspects the shards that are up.
+   *
+   * @throws {UnavailableError} when those do not tell what has to be known; what `inspect` throws.
+   */
+  async inspectThoseUp(deadline: Deadline): Promise<readonly Endpoint[]> {
+    const { topology, executor, observe, plans } = this.#parts;
+    const all = [...topology.shards.values()];
+    const { up, failures, recorded } = await answering({ executor, deadline, observe }, all);
+    const [cause] = failures;
+    if (cause === undefined) return this.inspect(all, deadline);
+    const lacking = [...new Set(plans.map(({ table }) => table.keyspace))].filter(
+      (keyspace) => !up.some((shard) => shard.keyspace === keyspace),
+    );
+    if (lacking.length > 0 || up.length === 0) {
+      throw new UnavailableError(
+        `No primary of ${lacking.length > 0 ? `keyspace ${lacking.join(', ')}` : 'any shard'} answers, so what its tables look like is not known: ` +
+          `startup 'lazy' needs one of each keyspace that has tables. ${cause.message}`,
+        { cause, context: cause.context },
+      );
+    }
+    if (!recorded) {
+      throw new UnavailableError(
+        `No database that answers says yet which system it belongs to, and another one may: the first start needs every shard. ${cause.message}`,
+        { cause, context: cause.context },
+      );
+    }
+    return this.inspect(up, deadline);
+  }
+
+  /** Inspects one endpoint that was not to be had before. Throws what `inspect` throws. */
+  async inspectLate(endpoint: Endpoint, deadline: Deadline): Promise<void> {
+    const { topology, executor } = this.#parts;
+    const shard = topology.shards.get(endpoint.shard);
+    if (shard === undefined) throw new TypeError('an endpoint belongs to a shard');
+    if (endpoint.role === 'replica') {
+      await verifyReplica({ executor, deadline }, shard, endpoint, this.#known);
+    } else {
+      // Its replicas are inspected one by one.
+      await this.inspect([{ ...shard, replicas: [] }], deadline);
+    }
+  }
+
+  /** Whether of each keyspace that has tables a primary may be asked. */
+  isServed(gate: EndpointGate): boolean {
+    return this.#parts.plans.every(({ table }) => {
+      const shards = this.#parts.topology.keyspaces.get(table.keyspace)?.shards ?? [];
+      return shards.some(({ primary }) => gate.stateOf(primary) === 'verified');
+    });
+  }
+
+  #holds({ table }: RowPlan, shapes: Shapes): boolean {
+    const holding = this.#spread.find(({ plan }) => plan.table === table)?.shards ?? [];
+    return holding.some(({ name }) => this.#shapes.get(name) === shapes);
+  }
+
+  async #readShapes(shards: readonly Shard[], deadline: Deadline): Promise<Map<string, Shapes>> {
+    const holding = new Set(this.#spread.flatMap((plan) => plan.shards.map(({ name }) => name)));
+    const read = shards
+      .filter(({ name }) => holding.has(name))
+      .map(async ({ name, primary }) => {
+        const shapes = await this.#parts.executor.run([primary], {
+          access: 'read',
+          deadline,
+          run: (session) => readTableShapes(session, deadline),
+        });
+        return [name, shapes] as const;
+      });
+    return new Map(await Promise.all(read));
+  }
+
+  /** Checks the columns of new shards, and that they agree with those of a shard that is known. */
+  #checkColumns(shapes: ReadonlyMap<string, Shapes>, problems: Problem[]): void {
+    const plans = this.#spread.map(({ plan, shards }) => {
+      const known = shards.find(({ name }) => this.#shapes.has(name));
+      return {
+        plan,
+        shards: shards.filter((shard) => shard === known || shapes.has(shard.name)),
+      };
+    });
+    checkAllColumns(plans, new Map([...this.#shapes, ...shapes]), problems);
+  }
+}
