@@ -30,6 +30,16 @@ export interface RetryOptions {
   baseMs?: number;
   /** Cap of any pause, in milliseconds. Default 500. */
   maxMs?: number;
+  /**
+   * Retries and hedges of a shard for each call, over many calls: so that a shard on which all fails is
+   * not asked three times as much. 0 to 1, default 0.1.
+   */
+  budget?: number;
+  /**
+   * Sends a read that several endpoints may answer to a second one when it takes longer than 95 of 100
+   * do, within the budget. Default `true`.
+   */
+  hedge?: boolean;
 }
 
 export interface BreakerOptions {
@@ -125,6 +135,8 @@ const settings = strictObject({
     attempts: count.max(10).default(3),
     baseMs: milliseconds.default(20),
     maxMs: milliseconds.default(500),
+    budget: z.number().min(0).max(1).default(0.1),
+    hedge: z.boolean().default(true),
   }).prefault({}),
   breaker: strictObject({
     failures: count.default(5),

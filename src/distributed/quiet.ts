@@ -1,6 +1,7 @@
 import { UnavailableError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
-import type { Executor, StreamLimits } from '../execution/executor.ts';
+import type { Executor } from '../execution/executor.ts';
+import type { StreamLimits } from '../execution/row-stream.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { Forwarding } from './forwarding.ts';

@@ -1,5 +1,7 @@
 import { AbortedError } from '../errors/call-error.ts';
-import type { Executor, StreamLimits } from '../execution/executor.ts';
+import type { Executor } from '../execution/executor.ts';
+import { type StreamLimits, streamRows } from '../execution/row-stream.ts';
+import type { Statement } from '../mysql/sql.ts';
 import { type Consistency, endpointOrder } from '../routing/endpoint-order.ts';
 import type { Shard } from '../topology/topology.ts';
 import { type MergeSource, mergeRows, type OrderBy } from './merge.ts';
@@ -14,7 +16,7 @@ export interface Merge {
 
 export interface ScatterRequest {
   readonly shards: readonly Shard[];
-  readonly statement: Parameters<Executor['stream']>[1];
+  readonly statement: Statement;
   readonly consistencyOf: (shard: Shard) => Consistency;
   /** Where the process runs: replicas there come first. */
   readonly here: string | undefined;
@@ -40,7 +42,7 @@ export async function* scatter(
     return {
       shard: shard.name,
       columns: () => columns,
-      rows: executor.stream(endpoints, statement, limits, (received) => {
+      rows: streamRows(executor, endpoints, statement, limits, (received) => {
         columns = received;
       }),
     };

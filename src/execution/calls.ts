@@ -1,11 +1,17 @@
 import { AbortedError, ClosedError } from '../errors/call-error.ts';
 import { Deadline } from '../resilience/deadline.ts';
+import type { Priority } from '../resilience/priority.ts';
 
 export interface CallOptions {
   /** Ends the call when it fires. */
   signal?: AbortSignal;
   /** Milliseconds for the whole call: queue, connection, statement and retries. */
   timeoutMs?: number;
+  /**
+   * How much the call matters where there is not room for all: `sheddable` calls are refused first,
+   * `critical` ones go first. Default `default`.
+   */
+  priority?: Priority;
 }
 
 /** What a call is for; `upkeep` is what nobody waits for, a sweep or a backfill say. */
@@ -75,9 +81,12 @@ export class Calls {
   }
 
   /** For work that is not one promise, a stream say. Without a timeout it may take as long as it likes. */
-  open(kind: CallKind, { timeoutMs = Number.POSITIVE_INFINITY, signal }: CallOptions): OpenCall {
+  open(
+    kind: CallKind,
+    { timeoutMs = Number.POSITIVE_INFINITY, signal, priority }: CallOptions,
+  ): OpenCall {
     if (this.#isClosing) throw new ClosedError('The data layer is closed.');
-    const deadline = new Deadline(timeoutMs, signal);
+    const deadline = new Deadline(timeoutMs, signal, priority);
     this.#running.set(deadline, kind);
     return {
       deadline,

@@ -2,6 +2,7 @@ import type { RawRow, SqlValue, Statement } from '../mysql/sql.ts';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import type { Guard } from '../resilience/guard.ts';
+import { isBefore, type Priority } from '../resilience/priority.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import type { Executor } from './executor.ts';
 
@@ -41,6 +42,8 @@ interface Batch {
   readonly waiting: Map<string, Waiting[]>;
   /** Ends when the last caller's deadline does, or when every caller has left. */
   timeoutMs: number;
+  /** That of its most important caller. */
+  priority: Priority;
   callers: number;
   /** The deadline of the only caller, which then is that of the batch. */
   only: Deadline | undefined;
@@ -120,7 +123,7 @@ export class ReadBatcher {
   async #run(batch: Batch): Promise<void> {
     if (batch.callers === 0) return;
     const { endpoints, shard, gate } = batch.first;
-    const deadline = batch.only ?? new Deadline(batch.timeoutMs);
+    const deadline = batch.only ?? new Deadline(batch.timeoutMs, undefined, batch.priority);
     if (batch.only === undefined) batch.cancel = (reason) => deadline.cancel(reason);
     this.#observe({
       type: 'read-batch',
@@ -158,6 +161,7 @@ function newBatch(first: PointRead): Batch {
     params: new Map(),
     waiting: new Map(),
     timeoutMs: 0,
+    priority: first.deadline.priority,
     callers: 0,
     only: first.deadline,
     left: false,
@@ -170,6 +174,7 @@ function join(batch: Batch, { key, param, deadline }: PointRead): Promise<RawRow
     batch.callers++;
     if (deadline !== batch.only) batch.only = undefined;
     batch.timeoutMs = Math.max(batch.timeoutMs, deadline.remainingMs, 1);
+    if (isBefore(deadline.priority, batch.priority)) batch.priority = deadline.priority;
     const stopListening = deadline.onCancel((reason) => {
       reject(reason);
       if (--batch.callers === 0) batch.cancel(reason);

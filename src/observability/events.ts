@@ -35,6 +35,17 @@ export type MeridianEvent =
       readonly delayMs: number;
       readonly code: ErrorCode;
     }
+  /** Work that could be tried again is not: its shard's retry budget is spent. */
+  | { readonly type: 'retry-denied'; readonly endpoint: string; readonly code: ErrorCode }
+  /** A read took so long that a second endpoint is asked as well. */
+  | { readonly type: 'hedge'; readonly shard: string; readonly afterMs: number }
+  | {
+      /** A replica does worse than its peers, and is asked last for a while. */
+      readonly type: 'ejected';
+      readonly endpoint: string;
+      readonly because: 'failures' | 'slowness';
+      readonly forMs: number;
+    }
   | {
       readonly type: 'read-batch';
       readonly table: string;

@@ -35,6 +35,9 @@ const levels: Record<MeridianEvent['type'], 'debug' | 'info' | 'warn'> = {
   'idempotency-fault': 'warn',
   'directory-settled': 'info',
   retry: 'debug',
+  'retry-denied': 'debug',
+  hedge: 'debug',
+  ejected: 'warn',
   scatter: 'debug',
   'read-batch': 'debug',
   'cache-link': 'warn',
@@ -52,6 +55,8 @@ const tooMany = new Set<MeridianEvent['type']>([
   'cache-load',
   'cache-shadow',
   'read-batch',
+  'hedge',
+  'retry-denied',
 ]);
 
 const quietMs = 1_000;

@@ -1,6 +1,7 @@
 import { OverloadError } from '../errors/call-error.ts';
-import { CallQueue, type Priority, type Waiter } from './call-queue.ts';
+import { CallQueue, type Waiter } from './call-queue.ts';
 import type { Deadline } from './deadline.ts';
+import type { Priority } from './priority.ts';
 import { withoutStack } from './refusal.ts';
 
 export interface BulkheadConfig {

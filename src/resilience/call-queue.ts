@@ -1,8 +1,4 @@
-/**
- * How much a call matters where there is not room for all: `sheddable` calls are refused first,
- * `critical` ones go first and last.
- */
-export type Priority = 'critical' | 'default' | 'sheddable';
+import { type Priority, priorities } from './priority.ts';
 
 /** A call that waits for its turn. */
 export interface Waiter {
@@ -12,8 +8,6 @@ export interface Waiter {
   /** It is given up. */
   readonly refuse: (reason: Error) => void;
 }
-
-const order: readonly Priority[] = ['critical', 'default', 'sheddable'];
 
 /**
  * First come, first served within a priority. A Set keeps the order of arrival and lets a waiter
@@ -49,7 +43,7 @@ export class CallQueue {
 
   /** Takes out whose turn it is. */
   shift(): Waiter | undefined {
-    for (const priority of order) {
+    for (const priority of priorities) {
       for (const waiter of this.#waiting[priority]) {
         this.remove(waiter);
         return waiter;

@@ -2,12 +2,12 @@ import { ConfigError } from '../errors/config-error.ts';
 import { fanOut } from '../observability/fan-out.ts';
 import { createBackoff } from './backoff.ts';
 import type { GuardState } from './breaker.ts';
-import type { Priority } from './call-queue.ts';
 import { classifyError } from './classify.ts';
 import { Deadline } from './deadline.ts';
 import { Guard as AdmissionGuard, type GuardSnapshot } from './guard.ts';
 import { checkGuardOptions, type GuardOptions } from './guard-options.ts';
 import { laterError } from './later-error.ts';
+import type { Priority } from './priority.ts';
 import { RetryBudget } from './retry-budget.ts';
 import { dependencyVerdict, type Verdict } from './verdict.ts';
 
@@ -64,7 +64,6 @@ export interface Guard {
 }
 
 const backoff = { baseMs: 25, maxMs: 1_000 };
-const priorities: readonly unknown[] = ['critical', 'default', 'sheddable'] satisfies Priority[];
 
 /**
  * Makes a guard round one dependency.
@@ -85,21 +84,17 @@ export function createGuard(name: string, options: GuardOptions = {}): Guard {
   async function attempts<T>(
     work: (call: { signal: AbortSignal }) => Promise<T>,
     deadline: Deadline,
-    { idempotent = false, retry, priority }: GuardRunOptions<unknown>,
+    { idempotent = false, retry }: GuardRunOptions<unknown>,
   ): Promise<T> {
     budget.deposit();
     let nextPause: (() => number) | undefined;
     for (let retries = 0; ; retries++) {
       let wasCalled = false;
       try {
-        return await inner.admit(
-          () => {
-            wasCalled = true;
-            return deadline.race(promiseOf(work, deadline));
-          },
-          deadline,
-          { priority },
-        );
+        return await inner.admit(() => {
+          wasCalled = true;
+          return deadline.race(promiseOf(work, deadline));
+        }, deadline);
       } catch (error) {
         // A refusal of its own is not repeated: that is for those who can wait, the callers.
         if (!wasCalled || deadline.reason !== undefined || retries >= config.retries) throw error;
@@ -127,8 +122,8 @@ export function createGuard(name: string, options: GuardOptions = {}): Guard {
     trip: (reason) => inner.trip(reason),
     async run(work, options = {}) {
       const { fallback, signal, timeoutMs = config.timeoutMs, priority } = options;
-      checkCall(timeoutMs, priority);
-      const deadline = new Deadline(timeoutMs, signal);
+      checkCall(timeoutMs);
+      const deadline = new Deadline(timeoutMs, signal, priority);
       try {
         return await attempts(work, deadline, options);
       } catch (error) {
@@ -172,15 +167,12 @@ function decided(decide: (error: unknown) => boolean, error: unknown): boolean {
   }
 }
 
-function checkCall(timeoutMs: unknown, priority: unknown): void {
+function checkCall(timeoutMs: unknown): void {
   const most = 2 ** 31 - 1;
   const problems = [];
   // Deadlines without an end are for work that only its callers end; here somebody waits.
   if (!(typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= most)) {
     problems.push({ path: 'timeoutMs', message: `must be over 0 and at most ${most}` });
-  }
-  if (priority !== undefined && !priorities.includes(priority)) {
-    problems.push({ path: 'priority', message: `must be one of ${priorities.join(', ')}` });
   }
   if (problems.length > 0) throw new ConfigError('Bad call options', problems);
 }

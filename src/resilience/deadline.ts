@@ -1,5 +1,6 @@
 import { AbortedError, TimeoutError } from '../errors/call-error.ts';
 import { ConfigError } from '../errors/config-error.ts';
+import { type Priority, priorities } from './priority.ts';
 
 type Listener = (reason: Error) => void;
 
@@ -8,13 +9,15 @@ const maxTimeoutMs = 2 ** 31 - 1;
 
 /**
  * The one deadline of a call, from the queue to the last retry, on the monotonic clock. It ends
- * when its time is over or its caller's signal fires, whichever is first.
+ * when its time is over or its caller's signal fires, whichever is first. It also says how much the
+ * call matters, which everybody asks who asks how long it may take.
  *
  * One timer a call and no AbortController unless somebody asks for the `signal`: generic timeouts
  * built on controllers cost over ten microseconds a call.
  */
 export class Deadline {
   readonly timeoutMs: number;
+  readonly priority: Priority;
   readonly #expiresAt: number;
   readonly #callerSignal: AbortSignal | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -25,14 +28,20 @@ export class Deadline {
   #abort: (() => void) | undefined;
 
   /** @param timeoutMs milliseconds from now, or Infinity for work that only its callers end. */
-  constructor(timeoutMs: number, signal?: AbortSignal) {
+  constructor(timeoutMs: number, signal?: AbortSignal, priority: Priority = 'default') {
     const never = timeoutMs === Number.POSITIVE_INFINITY;
     if (!(timeoutMs > 0 && (timeoutMs <= maxTimeoutMs || never))) {
       throw new ConfigError('Bad call options', [
         { path: 'timeoutMs', message: `must be over 0 and at most ${maxTimeoutMs}` },
       ]);
     }
+    if (!priorities.includes(priority)) {
+      throw new ConfigError('Bad call options', [
+        { path: 'priority', message: `must be one of ${priorities.join(', ')}` },
+      ]);
+    }
     this.timeoutMs = timeoutMs;
+    this.priority = priority;
     this.#expiresAt = performance.now() + timeoutMs;
     this.#callerSignal = signal;
     if (!never) this.#timer = setTimeout(Deadline.#onTimer, timeoutMs, this);

@@ -4,7 +4,6 @@ import type { Observer } from '../observability/events.ts';
 import { Breaker, type GuardState, type Probe } from './breaker.ts';
 import { consecutiveRule, eitherRule, windowRule } from './breaker-rules.ts';
 import { Bulkhead } from './bulkhead.ts';
-import type { Priority } from './call-queue.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
 import type { Deadline } from './deadline.ts';
 import { Ramp } from './ramp.ts';
@@ -43,8 +42,6 @@ export interface GuardConfig {
 export interface Admission {
   /** Resolves when the endpoint has answered, for work that goes on for long after that. */
   readonly isWell?: Promise<unknown> | undefined;
-  /** Default `default`. */
-  readonly priority?: Priority | undefined;
   /** Whether its duration says how fast the endpoint is. Default `true`; no with `isWell`. */
   readonly timed?: boolean | undefined;
 }
@@ -145,9 +142,10 @@ export class Guard {
   async admit<T>(
     work: () => Promise<T>,
     deadline: Deadline,
-    { isWell, priority = 'default', timed = isWell === undefined }: Admission = plain,
+    { isWell, timed = isWell === undefined }: Admission = plain,
   ): Promise<T> {
     if (deadline.reason !== undefined) throw deadline.reason;
+    const { priority } = deadline;
     this.#breaker.check();
     // A call that may become the probe is not for chance to refuse.
     if (this.state === 'closed') this.#throttle?.check(priority, this.#now);

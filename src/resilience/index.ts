@@ -2,7 +2,6 @@ export type { BreakerWindow } from '../config/breaker-window.ts';
 export type { Phase } from '../errors/driver-fault.ts';
 export type { ConnectionAfter, FailureKind, Repeat } from '../errors/server-codes.ts';
 export type { GuardState } from './breaker.ts';
-export type { Priority } from './call-queue.ts';
 export { type Classification, classifyError, isServerFailure } from './classify.ts';
 export {
   createGuard,
@@ -11,3 +10,4 @@ export {
   type GuardRunOptions,
 } from './create-guard.ts';
 export type { GuardSnapshot } from './guard.ts';
+export type { Priority } from './priority.ts';

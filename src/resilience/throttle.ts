@@ -1,5 +1,5 @@
 import { OverloadError } from '../errors/call-error.ts';
-import type { Priority } from './call-queue.ts';
+import type { Priority } from './priority.ts';
 import { withoutStack } from './refusal.ts';
 import { RollingWindow } from './rolling-window.ts';
 

@@ -6,7 +6,7 @@ export async function within<T>(
   deadline: Deadline,
   work: (own: Deadline) => Promise<T>,
 ): Promise<T> {
-  const own = new Deadline(timeoutMs);
+  const own = new Deadline(timeoutMs, undefined, deadline.priority);
   const stopListening = deadline.onCancel((reason) => own.cancel(reason));
   try {
     return await work(own);

@@ -1,5 +1,6 @@
 import type { Forwardable } from '../distributed/forwarding-marks.ts';
 import type { CallOptions } from '../execution/calls.ts';
+import { streamRows } from '../execution/row-stream.ts';
 import type { SqlValue, StatementResult } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import { endpointOrder } from '../routing/endpoint-order.ts';
@@ -128,7 +129,13 @@ export class ShardAccess {
       const limits = { openTimeoutMs: calls.timeoutMs, whole };
       const open = async (route: Route) => {
         await rows?.return();
-        rows = executor.stream(this.#endpoints(route, options), { sql, params }, limits, ignore);
+        rows = streamRows(
+          executor,
+          this.#endpoints(route, options),
+          { sql, params },
+          limits,
+          ignore,
+        );
         // With its first row a statement has taken its view of the data.
         return rows.next();
       };
