@@ -8,6 +8,8 @@ const suites: Record<string, () => Promise<{ suite: Suite }>> = {
   cache: () => import('./suites/cache.ts'),
   footprint: () => import('./suites/footprint.ts'),
   placement: () => import('./suites/placement.ts'),
+  resilience: () => import('./suites/resilience.ts'),
+  guard: () => import('./suites/guard.ts'),
 };
 
 const asked = process.argv.slice(2).filter((name) => !name.startsWith('-'));

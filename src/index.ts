@@ -3,6 +3,8 @@
  *
  * @module
  */
+
+export type { BreakerWindow } from './config/breaker-window.ts';
 export type { DirectoryOptions } from './config/directory-options.ts';
 export type {
   KeyspaceDocument,
@@ -60,7 +62,10 @@ export type { EndpointHealth, Health, ShardHealth, ShardState } from './executio
 export type { SqlValue } from './mysql/sql.ts';
 export type { MeridianEvent, Observer } from './observability/events.ts';
 export type { Logger } from './observability/pino-observer.ts';
+export type { GuardState } from './resilience/breaker.ts';
+export type { Priority } from './resilience/call-queue.ts';
 export type { Guard, GuardOptions, GuardRunOptions } from './resilience/create-guard.ts';
+export type { GuardSnapshot } from './resilience/guard.ts';
 export type { Explanation } from './routing/explain.ts';
 export type { ReferenceExplanation } from './routing/nearest-shards.ts';
 export type { IpLocator } from './sharding/locate-place.ts';

@@ -1,21 +1,32 @@
 import { z } from 'zod';
 import type { Problem } from '../errors/config-error.ts';
+import { type BreakerWindow, breakerWindow } from './breaker-window.ts';
 import { directorySettings } from './directory-options.ts';
 import { parseInto, strictObject } from './strict-object.ts';
 
 export interface PoolOptions {
   /** Connections to each endpoint, and so statements running on it at once. Default 10. */
   connections?: number;
-  /** Statements that may wait for a connection of one endpoint. Default 1,000. */
+  /**
+   * Statements that may wait for a connection of one endpoint; a tenth of the places is for critical
+   * ones. Default 1,000.
+   */
   queue?: number;
   /** Milliseconds to open a connection. Default 3,000. */
   connectTimeoutMs?: number;
+  /**
+   * Lets fewer statements run at once, down to a quarter of `connections`, while more of them only make
+   * the endpoint slower. Default `true`.
+   */
+  adaptive?: boolean;
+  /** Refuses a share of the statements while an endpoint turns most of them away. Default `true`. */
+  throttle?: boolean;
 }
 
 export interface RetryOptions {
   /** Attempts in all, the first included. Default 3. */
   attempts?: number;
-  /** Cap of the first pause, in milliseconds; it doubles with every attempt. Default 20. */
+  /** Milliseconds of the first pause, about; it doubles with every attempt. Default 20. */
   baseMs?: number;
   /** Cap of any pause, in milliseconds. Default 500. */
   maxMs?: number;
@@ -24,8 +35,19 @@ export interface RetryOptions {
 export interface BreakerOptions {
   /** Failures in a row that open an endpoint's breaker. Default 5. */
   failures?: number;
-  /** Milliseconds it stays open before one call probes the endpoint. Default 1,000. */
+  /** Opens it also on a share of the calls of the last while that failed or were slow. */
+  window?: BreakerWindow;
+  /** Milliseconds it stays open before the endpoint is probed, beside all calls. Default 1,000. */
   openMs?: number;
+  /** Milliseconds from one call at once to all of them after it has closed. Default 1,000. */
+  rampMs?: number;
+  /**
+   * Milliseconds in which calls ran and none was answered, after which the endpoint is probed; the
+   * breaker opens when that fails. Default 500.
+   */
+  stallMs?: number;
+  /** Milliseconds that a probe, a new connection and a ping, may take. Default 1,000. */
+  probeTimeoutMs?: number;
 }
 
 export interface CacheTierOptions {
@@ -96,6 +118,8 @@ const settings = strictObject({
     connections: count.max(1_000).default(10),
     queue: z.int().min(0).default(1_000),
     connectTimeoutMs: milliseconds.default(3_000),
+    adaptive: z.boolean().default(true),
+    throttle: z.boolean().default(true),
   }).prefault({}),
   retry: strictObject({
     attempts: count.max(10).default(3),
@@ -104,7 +128,11 @@ const settings = strictObject({
   }).prefault({}),
   breaker: strictObject({
     failures: count.default(5),
+    window: breakerWindow.optional(),
     openMs: milliseconds.default(1_000),
+    rampMs: milliseconds.default(1_000),
+    stallMs: milliseconds.min(20).default(500),
+    probeTimeoutMs: milliseconds.default(1_000),
   }).prefault({}),
   cache: strictObject({
     namespace: z

@@ -54,7 +54,8 @@ export function callerError(error: unknown, failure: Failure): unknown {
 function faultError(fault: DriverFault, failure: Failure): Error {
   const { endpoint } = failure;
   const options = { cause: fault, context: { ...contextOf(failure), ...faultContext(fault) } };
-  switch (classifyError(fault).kind) {
+  const { kind, retryable } = classifyError(fault);
+  switch (kind) {
     case 'not-sent':
       return new UnavailableError(`${endpoint} can not be reached: ${fault.message}.`, options);
     case 'topology':
@@ -64,11 +65,18 @@ function faultError(fault: DriverFault, failure: Failure): Error {
       );
     case 'overload':
       return new OverloadError(
-        `${endpoint} takes no more connections: ${fault.message}. Lower pool.connections or the number of instances.`,
+        `${endpoint} has no room: ${fault.message}. ${reliefOf(fault)}`,
         options,
       );
     case 'statement-rolled-back':
     case 'transaction-rolled-back':
+      if (!retryable) {
+        return new RolledBackError(
+          `${endpoint} cancelled the statement, and undid it: ${fault.message}. ` +
+            'It would meet the same KILL or time limit again; look for who set it.',
+          { ...options, retryable },
+        );
+      }
       return new RolledBackError(
         `${endpoint} rolled the work back: ${fault.message}. Run the whole of it again.`,
         options,
@@ -84,6 +92,12 @@ function faultError(fault: DriverFault, failure: Failure): Error {
       }
       return new StatementError(`${endpoint} refused the statement: ${fault.message}.`, options);
   }
+}
+
+function reliefOf({ phase }: DriverFault): string {
+  return phase === 'sent'
+    ? 'Ask whoever runs the server; the context has its error number.'
+    : 'Lower pool.connections or the number of instances.';
 }
 
 /** A read changed nothing; an open transaction dies with its connection; the rest is unknown. */

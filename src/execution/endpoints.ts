@@ -1,16 +1,14 @@
+import type { DataLayerConfig } from '../config/data-layer-options.ts';
 import { EndpointPool } from '../mysql/endpoint-pool.ts';
+import { ping } from '../mysql/ping.ts';
 import type { Observer } from '../observability/events.ts';
-import { Guard, type GuardConfig } from '../resilience/guard.ts';
+import { Guard } from '../resilience/guard.ts';
 import type { Endpoint } from '../topology/topology.ts';
 
-export interface EndpointsConfig {
-  /** Connections to one endpoint, and so statements running on it at once. */
-  readonly connections: number;
-  /** Statements that may wait for a connection of one endpoint. */
-  readonly queue: number;
-  readonly connectTimeoutMs: number;
-  readonly breaker: Pick<GuardConfig, 'failures' | 'openMs'>;
-}
+/** The options `pool` and `breaker` of the data layer. */
+export type EndpointsConfig = DataLayerConfig['pool'] & {
+  readonly breaker: DataLayerConfig['breaker'];
+};
 
 /** One endpoint's pool and the guard round it. */
 export interface GuardedEndpoint {
@@ -33,27 +31,43 @@ export class Endpoints {
   of(endpoint: Endpoint): GuardedEndpoint {
     const known = this.#byName.get(endpoint.name);
     if (known !== undefined) return known;
-    const { connections, queue, connectTimeoutMs, breaker } = this.#config;
-    const guarded = {
-      endpoint,
-      pool: new EndpointPool(endpoint.address, {
-        connections,
-        connectTimeoutMs,
-        onFault: ({ message }) =>
-          this.#observe({ type: 'endpoint-fault', endpoint: endpoint.name, message }),
-      }),
-      // As many calls as connections: the queue is the guard's, where it is bounded and timed.
-      guard: new Guard(
-        endpoint.name,
-        { concurrency: connections, queue, ...breaker },
-        this.#observe,
-      ),
-    };
+    const guarded = { endpoint, pool: this.#poolOf(endpoint), guard: this.#guardOf(endpoint) };
     this.#byName.set(endpoint.name, guarded);
     return guarded;
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#byName.values()].map(({ pool }) => pool.close()));
+    await Promise.all(
+      [...this.#byName.values()].map(({ pool, guard }) => {
+        guard.close();
+        return pool.close();
+      }),
+    );
+  }
+
+  #poolOf({ name, address }: Endpoint): EndpointPool {
+    const { connections, connectTimeoutMs } = this.#config;
+    return new EndpointPool(address, {
+      connections,
+      connectTimeoutMs,
+      onFault: ({ message }) => this.#observe({ type: 'endpoint-fault', endpoint: name, message }),
+    });
+  }
+
+  #guardOf({ name, address }: Endpoint): Guard {
+    const { connections, queue, adaptive, throttle, breaker } = this.#config;
+    return new Guard(
+      name,
+      {
+        // As many calls as connections: the queue is the guard's, where it is bounded and timed.
+        concurrency: connections,
+        queue,
+        adaptive,
+        throttle,
+        ...breaker,
+        probe: () => ping(address, breaker.probeTimeoutMs),
+      },
+      this.#observe,
+    );
   }
 }

@@ -1,11 +1,13 @@
+import { DriverFault } from '../errors/driver-fault.ts';
 import { isMeridianError, type MeridianError } from '../errors/meridian-error.ts';
 import { maskStatement } from '../mysql/mask-statement.ts';
 import type { Session } from '../mysql/session.ts';
 import type { RawRow, ResultColumn, Statement, StatementResult } from '../mysql/sql.ts';
 import type { Observer } from '../observability/events.ts';
-import { type BackoffConfig, backoffMs } from '../resilience/backoff.ts';
+import { type BackoffConfig, createBackoff } from '../resilience/backoff.ts';
 import { classifyError } from '../resilience/classify.ts';
-import { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import { within } from '../resilience/within.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import { type Access, callerError } from './caller-error.ts';
 import { deferred } from './deferred.ts';
@@ -22,10 +24,20 @@ export interface Work<T> {
   readonly deadline: Deadline;
   /** For errors: the text of the work's one statement. */
   readonly statement?: string;
+  /** Milliseconds in which a connection must be had, where that is less than the deadline. */
+  readonly openTimeoutMs?: number;
   /** Resolves when the endpoint has answered, for work that goes on for long after that. */
   readonly isWell?: Promise<unknown>;
+  /** Whether something of its result was handed out, so that it can't be begun again. */
+  readonly hasBegun?: () => boolean;
   /** Must settle when the deadline passes; what a session runs under it does. */
   run(session: Session): Promise<T>;
+}
+
+/** A stream that was answered. */
+interface Opened {
+  readonly first: Promise<IteratorResult<RawRow, void>>;
+  readonly rows: AsyncGenerator<RawRow, void, undefined>;
 }
 
 /** Says which endpoints may be asked, and hears of those that failed. */
@@ -80,6 +92,7 @@ export class Executor {
   }
 
   async run<T>(endpoints: readonly Endpoint[], work: Work<T>): Promise<T> {
+    let nextPause: (() => number) | undefined;
     for (let attempt = 1; ; attempt++) {
       const endpoint = endpoints[(attempt - 1) % endpoints.length];
       if (endpoint === undefined) throw new TypeError('a route has at least one endpoint');
@@ -88,8 +101,8 @@ export class Executor {
       } catch (error) {
         if (!isMeridianError(error) || !this.#mayRepeat(error, work, attempt, endpoints))
           throw error;
-        const refused = isKeptOut(error);
-        const delayMs = refused ? 0 : backoffMs(attempt, this.#retry);
+        nextPause ??= createBackoff(this.#retry);
+        const delayMs = isRefused(error) ? 0 : nextPause();
         if (delayMs >= work.deadline.remainingMs) throw error;
         this.#observe({
           type: 'retry',
@@ -113,6 +126,7 @@ export class Executor {
     deadline: Deadline,
     attempt: () => Promise<T>,
   ): Promise<T> {
+    const nextPause = createBackoff(this.#retry);
     for (let retry = 1; ; retry++) {
       try {
         return await attempt();
@@ -120,7 +134,7 @@ export class Executor {
         const rolledBack = rolledBackBy(error);
         if (rolledBack === undefined || retry > retries || deadline.reason !== undefined)
           throw error;
-        const delayMs = backoffMs(retry, this.#retry);
+        const delayMs = nextPause();
         if (delayMs >= deadline.remainingMs) throw error;
         const { code } = rolledBack;
         this.#observe({ type: 'retry', endpoint: primary.name, attempt: retry, delayMs, code });
@@ -136,7 +150,7 @@ export class Executor {
 
   /**
    * Rows of one statement as they arrive, until `whole` passes; a connection must be had within
-   * `openTimeoutMs`. Only the opening is repeated, never half a result.
+   * `openTimeoutMs`. It is begun again only as long as nothing was answered.
    */
   async *stream(
     endpoints: readonly Endpoint[],
@@ -145,38 +159,42 @@ export class Executor {
     onColumns: (columns: readonly ResultColumn[]) => void,
   ): AsyncGenerator<RawRow, void, undefined> {
     const finished = deferred<void>();
-    const opened = deferred<Session>();
+    const opened = deferred<Opened>();
     const answered = deferred<void>();
+    let hasBegun = false;
     // When nobody ever ran on the session, nobody hears of its failure either.
     finished.promise.catch(() => undefined);
-    const opening = new Deadline(openTimeoutMs);
-    const stopListening = whole.onCancel((reason) => opening.cancel(reason));
     // The guard's slot stays taken until the last row: `run` settles only then.
     const run = this.run(endpoints, {
       access: 'read',
-      deadline: opening,
+      deadline: whole,
+      openTimeoutMs,
       statement: statement.sql,
       isWell: answered.promise,
-      run(session) {
-        opening.end();
-        opened.resolve(session);
+      hasBegun: () => hasBegun,
+      async run(session) {
+        const rows = session.stream(statement, whole, (columns) => {
+          hasBegun = true;
+          answered.resolve();
+          onColumns(columns);
+        });
+        const first = rows.next();
+        await Promise.race([answered.promise, first]);
+        opened.resolve({ first, rows });
         return finished.promise;
       },
     });
     run.catch(opened.reject);
     try {
-      const session = await opened.promise;
-      yield* session.stream(statement, whole, (columns) => {
-        answered.resolve();
-        onColumns(columns);
-      });
+      const { first, rows } = await opened.promise;
+      try {
+        for (let next = await first; !next.done; next = await rows.next()) yield next.value;
+      } finally {
+        await rows.return();
+      }
     } catch (error) {
-      // What was opened is not opened again: its rows were handed out.
-      if (error instanceof Error) opening.cancel(error);
       finished.reject(error);
     } finally {
-      stopListening();
-      opening.end();
       finished.resolve();
       await run;
     }
@@ -184,25 +202,33 @@ export class Executor {
 
   async #attempt<T>(
     endpoint: Endpoint,
-    { access, deadline, statement, isWell, run }: Work<T>,
+    { access, deadline, openTimeoutMs, statement, isWell, run }: Work<T>,
   ): Promise<T> {
     const { guard, pool } = this.#endpoints.of(endpoint);
     let session: Session | undefined;
-    try {
-      const waiting = this.#admission?.admit(endpoint, deadline);
+    const attempt = async (opening: Deadline) => {
+      const waiting = this.#admission?.admit(endpoint, opening);
       if (waiting !== undefined) await waiting;
-      return await guard.admit(
+      return guard.admit(
         async () => {
-          session = await pool.acquire(deadline);
+          session = await pool.acquire(opening);
+          // What runs from here on has the whole time.
+          if (opening !== deadline) opening.end();
           try {
             return await run(session);
           } finally {
             session.release();
           }
         },
-        deadline,
-        isWell,
+        opening,
+        // How long a transaction takes is up to the caller's function.
+        { isWell, timed: access !== 'transaction' && isWell === undefined },
       );
+    };
+    try {
+      return await (openTimeoutMs === undefined
+        ? attempt(deadline)
+        : within(openTimeoutMs, deadline, attempt));
     } catch (error) {
       const told = callerError(error, {
         access,
@@ -218,30 +244,34 @@ export class Executor {
 
   #mayRepeat(
     error: MeridianError,
-    { access, deadline }: Work<unknown>,
+    { access, deadline, hasBegun }: Work<unknown>,
     attempt: number,
     endpoints: readonly Endpoint[],
   ): boolean {
     if (deadline.reason !== undefined || !error.retryable || error.outcome !== 'not-applied')
       return false;
-    if (attempt >= Math.max(this.#retry.attempts, endpoints.length)) return false;
-    // Only another endpoint can help.
-    if (isKeptOut(error)) return attempt < endpoints.length;
-    if (error.code === 'MERIDIAN_OVERLOAD') return false;
+    if (attempt >= Math.max(this.#retry.attempts, endpoints.length) || hasBegun?.()) return false;
+    if (error.code === 'MERIDIAN_TIMEOUT') return false;
+    // With an open breaker, or a server that is full, only another endpoint can help.
+    if (isRefused(error)) return attempt < endpoints.length;
     if (access === 'transaction') return error.context.phase === 'queued';
-    return classifyError(error.cause).kind !== 'statement-rolled-back';
+    if (!(error.cause instanceof DriverFault)) return error.code !== 'MERIDIAN_OVERLOAD';
+    const { kind, repeat } = classifyError(error.cause);
+    return repeat === 'never' ? access === 'read' && kind === 'ambiguous' : true;
   }
-}
-
-/** Whether an endpoint was not asked at all: its breaker is open, or it was never verified. */
-function isKeptOut({ code, context }: MeridianError): boolean {
-  return code === 'MERIDIAN_CIRCUIT_OPEN' || context.verified === false;
 }
 
 /** The rollback that an error tells of, itself or as its cause. */
 function rolledBackBy(error: unknown): MeridianError | undefined {
   const cause = error instanceof Error ? error.cause : undefined;
   return [error, cause].find(
-    (one): one is MeridianError => isMeridianError(one) && one.code === 'MERIDIAN_ROLLED_BACK',
+    (one): one is MeridianError =>
+      isMeridianError(one) && one.code === 'MERIDIAN_ROLLED_BACK' && one.retryable,
   );
+}
+
+/** Whether this endpoint needs time, and another may do at once. */
+function isRefused({ code, context, cause }: MeridianError): boolean {
+  if (code === 'MERIDIAN_CIRCUIT_OPEN' || context.verified === false) return true;
+  return cause instanceof DriverFault && classifyError(cause).repeat === 'elsewhere';
 }

@@ -1,4 +1,4 @@
-import type { GuardState } from '../resilience/guard.ts';
+import type { GuardState } from '../resilience/breaker.ts';
 import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
 import type { EndpointFault, EndpointGate, EndpointState } from './endpoint-gate.ts';
 import type { Endpoints } from './endpoints.ts';
@@ -54,13 +54,13 @@ export function shardsHealth(
 ): Record<string, ShardHealth> {
   const healthOf = (endpoint: Endpoint): EndpointHealth => {
     const { guard } = endpoints.of(endpoint);
-    const { running, queued } = guard.load;
+    const { state, running, queued } = guard.snapshot();
     return {
       name: endpoint.name,
       role: endpoint.role,
       region: endpoint.region,
       state: gate.stateOf(endpoint),
-      breaker: guard.state,
+      breaker: state,
       running,
       queued,
       lastFault: gate.lastFaultOf(endpoint) ?? null,

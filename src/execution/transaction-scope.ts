@@ -1,5 +1,5 @@
 import { ClosedError } from '../errors/call-error.ts';
-import { isMeridianError } from '../errors/meridian-error.ts';
+import { isMeridianError, type MeridianError } from '../errors/meridian-error.ts';
 import type { Session } from '../mysql/session.ts';
 import type { Statement, StatementResult } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/deadline.ts';
@@ -66,7 +66,7 @@ export class OpenTransaction {
       return await this.#track(statement());
     } catch (error) {
       const failure = this.#told(error);
-      if (isMeridianError(failure) && failure.retryable) this.#doomed ??= failure;
+      if (isMeridianError(failure) && isFatal(failure)) this.#doomed ??= failure;
       throw failure;
     }
   }
@@ -128,4 +128,9 @@ export class OpenTransaction {
         : 'This transaction has ended; await every statement inside its function.',
     );
   }
+}
+
+/** After a cancelled statement too, which nobody repeats, the rest would be half of the work. */
+function isFatal({ code, retryable }: MeridianError): boolean {
+  return retryable || code === 'MERIDIAN_ROLLED_BACK';
 }

@@ -3,7 +3,8 @@ import { DriverFault } from '../errors/driver-fault.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import { serverIdentity } from '../mysql/server-identity.ts';
 import type { Session } from '../mysql/session.ts';
-import { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/deadline.ts';
+import { within } from '../resilience/within.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import { callerError } from './caller-error.ts';
 import type { Executor } from './executor.ts';
@@ -98,7 +99,7 @@ async function attempt<T>(
     value = await new OpenTransaction(session, deadline, told).run(body);
   } catch (failure) {
     // Past the deadline its statement may still run: the connection is closed, not waited for.
-    if (deadline.reason === undefined) await rollBack(session);
+    if (deadline.reason === undefined) await rollBack(session, deadline);
     else session.discard();
     return { failure: failure === deadline.reason ? told(failure) : failure };
   }
@@ -139,13 +140,10 @@ async function resolved<T>(
 }
 
 /** A connection that can't be rolled back in time is closed, which rolls back as well. */
-async function rollBack(session: Session): Promise<void> {
-  const patience = new Deadline(rollbackTimeoutMs);
+async function rollBack(session: Session, deadline: Deadline): Promise<void> {
   try {
-    await session.control('ROLLBACK', patience);
+    await within(rollbackTimeoutMs, deadline, (patience) => session.control('ROLLBACK', patience));
   } catch {
     session.discard();
-  } finally {
-    patience.end();
   }
 }

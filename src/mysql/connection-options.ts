@@ -5,24 +5,21 @@ import type { EndpointAddress } from '../config/endpoint-url.ts';
  * How every connection is opened. Big integers and decimals come back as text and times as UTC, so
  * that nothing is rounded before the schema has decided what a column becomes.
  */
-export function connectionOptions(
-  address: EndpointAddress,
-  connectTimeoutMs: number,
-): ConnectionOptions {
+export function connectionOptions(address: EndpointAddress): ConnectionOptions {
   return {
     host: address.host,
     port: address.port,
     user: address.user,
     password: address.password,
     database: address.database,
-    connectTimeout: connectTimeoutMs,
+    // None: whoever opens a connection has one clock for the handshake and what follows.
+    connectTimeout: 0,
     charset: 'utf8mb4_bin',
     supportBigNumbers: true,
     bigNumberStrings: true,
     timezone: 'Z',
     jsonStrings: true,
     flags: ['SESSION_TRACK'],
-    enableKeepAlive: true,
     // A server has 16,382 for all its connections; the driver alone would keep 16,000 of each.
     maxPreparedStatements: 250,
     ...(address.tls === 'verify' && { ssl: { minVersion: 'TLSv1.2' } }),

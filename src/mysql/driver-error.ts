@@ -2,8 +2,10 @@ import { DriverFault, type Phase } from '../errors/driver-fault.ts';
 
 /** Server errors whose message names only identifiers, so that it may be shown. */
 const harmlessMessages = new Set([
-  1044, 1045, 1046, 1048, 1049, 1051, 1052, 1054, 1060, 1091, 1109, 1136, 1142, 1143, 1146, 1213,
-  1205, 1227, 1264, 1290, 1305, 1364, 1406, 1451, 1452, 1665, 1792, 1836, 3819, 4025,
+  1020, 1021, 1040, 1043, 1044, 1045, 1046, 1047, 1048, 1049, 1051, 1052, 1053, 1054, 1060, 1091,
+  1109, 1114, 1129, 1130, 1136, 1142, 1143, 1146, 1153, 1203, 1205, 1213, 1226, 1227, 1264, 1290,
+  1305, 1317, 1364, 1397, 1399, 1402, 1406, 1451, 1452, 1461, 1665, 1792, 1836, 1927, 1969, 3024,
+  3572, 3819, 4025, 4031,
 ]);
 
 const lineOfSyntaxError = / at line (\d+)$/;
@@ -26,14 +28,13 @@ export function driverFault(error: unknown, phase: Phase, threadId?: number | nu
   });
 }
 
-/** mysql2 reports these without a code, and only before it writes to the socket. */
+/** What is reported only before anything is written to the socket, most of it without a code. */
 function neverSent(message: string, code: string | undefined, errno: number | undefined): boolean {
   if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'EAI_AGAIN') return true;
   if (errno === 1040 || errno === 1203 || errno === 1129) return true;
   return (
-    message === 'Pool is closed.' ||
-    message === 'No connections available.' ||
-    message === 'Queue limit reached.' ||
+    code === 'ERR_STREAM_DESTROYED' ||
+    message === 'This socket has been ended by the other party' ||
     message.startsWith("Can't add new command when connection is in closed state")
   );
 }

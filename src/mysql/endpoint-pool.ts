@@ -1,8 +1,11 @@
-import mysql, { type Pool, type PoolConnection } from 'mysql2';
 import { type EndpointAddress, endpointLabel } from '../config/endpoint-url.ts';
+import { DriverFault } from '../errors/driver-fault.ts';
+import { serverCode } from '../errors/server-codes.ts';
 import type { Cancellation } from './cancellation.ts';
-import { connectionOptions, sessionSetup } from './connection-options.ts';
+import { sessionSetup } from './connection-options.ts';
 import { driverFault } from './driver-error.ts';
+import { OpeningGate } from './opening-gate.ts';
+import { ServerConnection } from './server-connection.ts';
 import { type ConnectionOwner, Session } from './session.ts';
 import { StatementKiller } from './statement-killer.ts';
 
@@ -14,60 +17,91 @@ export interface EndpointPoolConfig {
   readonly onFault: (error: Error) => void;
 }
 
+interface Waiter {
+  readonly take: (connection: ServerConnection) => void;
+  readonly fail: (fault: DriverFault) => void;
+}
+
 const goodbyeMs = 500;
 
-/** The connections to one server. Opens them when needed and keeps them. */
+/**
+ * The connections to one server. Opens them when needed, a few at a time, and keeps them. While the
+ * server has no room for more, callers use those that there are; without any they are refused.
+ */
 export class EndpointPool implements ConnectionOwner {
   /** `host:port/database`, fit for logs. */
   readonly label: string;
-  readonly #pool: Pool;
+  readonly #address: EndpointAddress;
+  readonly #config: EndpointPoolConfig;
   readonly #killer: StatementKiller;
-  readonly #onFault: (error: Error) => void;
-  readonly #open = new Set<PoolConnection>();
+  readonly #gate = new OpeningGate();
+  /** All that count against the limit: in the making, idle, in use, about to be killed. */
+  readonly #all = new Set<ServerConnection>();
+  /** The one used last is given out first, so that a quiet pool keeps few of them warm. */
+  readonly #idle: ServerConnection[] = [];
+  /** In the order of their coming. */
+  readonly #waiting = new Set<Waiter>();
+  #fullServer: DriverFault | undefined;
+  #afterPause: NodeJS.Timeout | undefined;
+  #closed = false;
 
   constructor(address: EndpointAddress, config: EndpointPoolConfig) {
     this.label = endpointLabel(address);
-    this.#onFault = config.onFault;
+    this.#address = address;
+    this.#config = config;
     this.#killer = new StatementKiller(address, config.connectTimeoutMs, config.onFault);
-    this.#pool = mysql.createPool({
-      ...connectionOptions(address, config.connectTimeoutMs),
-      connectionLimit: config.connections,
-      maxIdle: config.connections,
-    });
   }
 
-  /** Takes a connection out of the pool, opening one if there is room. */
+  /**
+   * Takes a connection out of the pool, opening one if there is room. Rejects with a DriverFault
+   * when none can be opened, or with the cancellation's reason.
+   */
   acquire(cancellation: Cancellation): Promise<Session> {
     return new Promise((resolve, reject) => {
       if (cancellation.reason !== undefined) return reject(cancellation.reason);
-      let given = false;
+      if (this.#closed) return reject(closedFault());
+      const idle = this.#takeIdle();
+      if (idle !== undefined) return resolve(new Session(idle, this));
       const stopListening = cancellation.onCancel((reason) => {
-        given = true;
+        this.#waiting.delete(waiter);
         reject(reason);
       });
-      this.#pool.getConnection((error, connection) => {
-        if (error) {
+      const waiter: Waiter = {
+        take: (connection) => {
           stopListening();
-          return reject(driverFault(error, 'connecting'));
-        }
-        this.#prepare(connection, (fault) => {
-          stopListening();
-          if (fault !== undefined) return reject(fault);
-          // The caller left while the connection was on its way: it is as good as new.
-          if (given) return connection.release();
           resolve(new Session(connection, this));
-        });
-      });
+        },
+        fail: (fault) => {
+          stopListening();
+          reject(fault);
+        },
+      };
+      this.#waiting.add(waiter);
+      this.#serve();
     });
   }
 
-  takeBack(connection: PoolConnection, usable: boolean): void {
-    if (usable) connection.release();
-    else this.#drop(connection);
+  takeBack(connection: ServerConnection, usable: boolean): void {
+    if (!usable || !connection.isAlive) {
+      this.#drop(connection);
+      return;
+    }
+    this.#idle.push(connection);
+    this.#serve();
   }
 
-  quarantine(connection: PoolConnection): void {
-    this.#killer.kill({ threadId: connection.threadId, close: () => this.#drop(connection) });
+  quarantine(connection: ServerConnection): void {
+    if (!connection.isAlive) {
+      this.#drop(connection);
+      return;
+    }
+    this.#killer.kill({
+      threadId: connection.threadId,
+      get isAlive() {
+        return connection.isAlive;
+      },
+      close: () => this.#drop(connection),
+    });
   }
 
   /** Resolves when nothing that was given up runs on the server any more. */
@@ -78,39 +112,117 @@ export class EndpointPool implements ConnectionOwner {
   /** Closes every connection, with whatever still runs on it. */
   async close(): Promise<void> {
     await this.quiet();
-    await new Promise<void>((resolve) => {
-      // A connection in its handshake, or a server that is gone, can't say goodbye.
-      const patience = setTimeout(resolve, goodbyeMs);
-      this.#pool.end((error) => {
-        clearTimeout(patience);
-        if (error) this.#onFault(driverFault(error, 'queued'));
-        resolve();
-      });
+    this.#closed = true;
+    clearTimeout(this.#afterPause);
+    this.#refuse(this.#waiting, closedFault());
+    const leaving = [...this.#all];
+    for (const connection of leaving) connection.end();
+    let patience: NodeJS.Timeout | undefined;
+    // A connection in its handshake, or a server that is gone, can't say goodbye.
+    const impatient = new Promise<void>((resolve) => {
+      patience = setTimeout(resolve, goodbyeMs);
     });
-    for (const connection of this.#open) this.#drop(connection);
+    await Promise.race([Promise.all(leaving.map(({ closed }) => closed)), impatient]);
+    clearTimeout(patience);
+    for (const connection of leaving) this.#drop(connection);
   }
 
-  /** Sets a new connection up; one that was used before is ready. */
-  #prepare(connection: PoolConnection, ready: (fault?: Error) => void): void {
-    if (this.#open.has(connection)) {
-      ready();
+  /** Gives connections to those who wait, and opens as many as they lack and the server may bear. */
+  #serve(): void {
+    for (const waiter of this.#waiting) {
+      const idle = this.#takeIdle();
+      if (idle === undefined) break;
+      this.#waiting.delete(waiter);
+      waiter.take(idle);
+    }
+    while (
+      this.#waiting.size > this.#gate.opening &&
+      this.#all.size < this.#config.connections &&
+      this.#gate.isOpen
+    ) {
+      void this.#open();
+    }
+    if (this.#waiting.size === 0 || this.#gate.pauseMs === 0) return;
+    if (this.#all.size === 0 && this.#fullServer !== undefined) {
+      this.#refuse(this.#waiting, this.#fullServer);
       return;
     }
-    this.#open.add(connection);
-    connection.on('error', (error) => {
-      this.#open.delete(connection);
-      this.#onFault(driverFault(error, 'queued'));
-    });
-    connection.on('end', () => this.#open.delete(connection));
-    connection.query(sessionSetup, (error) => {
-      if (!error) return ready();
-      this.#drop(connection);
-      ready(driverFault(error, 'connecting'));
-    });
+    this.#afterPause ??= setTimeout(() => {
+      this.#afterPause = undefined;
+      this.#serve();
+    }, this.#gate.pauseMs);
   }
 
-  #drop(connection: PoolConnection): void {
-    this.#open.delete(connection);
-    connection.destroy();
+  async #open(): Promise<void> {
+    const { connectTimeoutMs } = this.#config;
+    this.#gate.begin();
+    const began = new Set(this.#waiting);
+    const connection = new ServerConnection(this.#address, {
+      timeoutMs: connectTimeoutMs,
+      setup: sessionSetup,
+    });
+    this.#all.add(connection);
+    try {
+      await connection.ready;
+    } catch (error) {
+      this.#all.delete(connection);
+      this.#couldNotOpen(driverFault(error, 'connecting'), began);
+      return;
+    }
+    this.#gate.succeeded();
+    if (this.#closed) {
+      this.#drop(connection);
+      return;
+    }
+    void connection.closed.then((fault) => this.#ended(connection, fault));
+    this.takeBack(connection, true);
   }
+
+  #couldNotOpen(fault: DriverFault, began: ReadonlySet<Waiter>): void {
+    const full = fault.errno !== undefined && serverCode(fault.errno).kind === 'overload';
+    this.#gate.failed(full);
+    if (full) {
+      this.#fullServer = fault;
+    } else {
+      const [oldest] = this.#waiting;
+      // With nothing else on its way, those who waited from the start of this one wait in vain.
+      const failed = this.#gate.opening === 0 ? began : oldest === undefined ? [] : [oldest];
+      this.#refuse(failed, fault);
+    }
+    this.#serve();
+  }
+
+  #refuse(waiters: Iterable<Waiter>, fault: DriverFault): void {
+    for (const waiter of waiters) if (this.#waiting.delete(waiter)) waiter.fail(fault);
+  }
+
+  #takeIdle(): ServerConnection | undefined {
+    for (;;) {
+      const connection = this.#idle.pop();
+      if (connection === undefined || connection.isAlive) return connection;
+      this.#drop(connection);
+    }
+  }
+
+  /** Its server, or what is between, closed it. */
+  #ended(connection: ServerConnection, fault: DriverFault | undefined): void {
+    if (fault === undefined) return;
+    this.#gate.lost();
+    const at = this.#idle.indexOf(connection);
+    if (at >= 0) {
+      this.#idle.splice(at, 1);
+      this.#config.onFault(fault);
+    }
+    this.#all.delete(connection);
+    this.#serve();
+  }
+
+  #drop(connection: ServerConnection): void {
+    connection.destroy();
+    if (this.#all.delete(connection) && !this.#closed) this.#serve();
+  }
+}
+
+function closedFault(): DriverFault {
+  return new DriverFault('The pool is closed.', { phase: 'queued' });
 }

@@ -2,6 +2,7 @@ import type { RawRow, ResultColumn, StatementResult } from './sql.ts';
 
 interface OkHeader {
   readonly affectedRows: number;
+  readonly serverStatus?: number;
   readonly stateChanges?: {
     readonly gtids: readonly string[];
     readonly systemVariables: Readonly<Record<string, string>>;
@@ -20,6 +21,18 @@ export function readResult(result: unknown, columns: unknown): StatementResult {
     affected: 0,
     gtid: undefined,
   };
+}
+
+const inTransaction = 1;
+const autocommit = 2;
+
+/**
+ * Whether the session is inside a transaction, as the server tells with each OK packet; undefined
+ * for rows, with which it does not.
+ */
+export function isInTransaction(result: unknown): boolean | undefined {
+  if (!isOkHeader(result) || result.serverStatus === undefined) return undefined;
+  return (result.serverStatus & (inTransaction | autocommit)) !== autocommit;
 }
 
 export function readColumns(columns: unknown): readonly ResultColumn[] {

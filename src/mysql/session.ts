@@ -1,37 +1,35 @@
-import type { PoolConnection } from 'mysql2';
 import { DriverFault, type Phase } from '../errors/driver-fault.ts';
+import { lostConnection, serverCode } from '../errors/server-codes.ts';
 import { bindParameters } from './bind.ts';
 import type { Cancellation } from './cancellation.ts';
 import { driverFault } from './driver-error.ts';
-import { readColumns, readResult } from './read-result.ts';
+import { isInTransaction, readColumns, readResult } from './read-result.ts';
+import type { ServerConnection } from './server-connection.ts';
 import type { RawRow, ResultColumn, Statement, StatementResult } from './sql.ts';
-
-/** The server answers with these and then closes the connection: shutdown, killed, read and write errors. */
-const closing = new Set([1053, 1158, 1159, 1160, 1161, 1927, 4031]);
-
-const noSuchTable = 1146;
 
 /** Where a session's connection comes from and goes back to. */
 export interface ConnectionOwner {
   /** Takes it back, or closes it when it is not to be trusted any more. */
-  takeBack(connection: PoolConnection, usable: boolean): void;
+  takeBack(connection: ServerConnection, usable: boolean): void;
   /** Takes it out of use: kills what runs on it, then closes it. */
-  quarantine(connection: PoolConnection): void;
+  quarantine(connection: ServerConnection): void;
 }
 
 /**
- * One connection while it is in one caller's hands. A session that failed, or was left while a
- * statement ran, never goes back to the pool.
+ * One connection while it is in one caller's hands. It goes back to the pool only as it came: alive,
+ * with no statement running and no transaction open.
  */
 export class Session {
   /** How far the newest statement came; what a cancelled write may have done is read off it. */
   phase: Phase = 'queued';
-  readonly #connection: PoolConnection;
+  readonly #connection: ServerConnection;
   readonly #owner: ConnectionOwner;
   #usable = true;
   #released = false;
+  #running = 0;
+  #inTransaction = false;
 
-  constructor(connection: PoolConnection, owner: ConnectionOwner) {
+  constructor(connection: ServerConnection, owner: ConnectionOwner) {
     this.#connection = connection;
     this.#owner = owner;
   }
@@ -45,11 +43,10 @@ export class Session {
   run({ sql, params, once }: Statement, cancellation: Cancellation): Promise<StatementResult> {
     const bound = bindParameters(params);
     const send = () =>
-      this.#send(cancellation, 'sent', (done) => this.#connection.execute(sql, bound, done));
+      this.#send(cancellation, 'sent', (done) => this.#connection.driver.execute(sql, bound, done));
     const result = send().catch((error: unknown) => {
-      // MariaDB says so of tables that are there to what was prepared before triggers were defined.
-      if (!(error instanceof DriverFault) || error.errno !== noSuchTable || !this.#usable)
-        throw error;
+      if (!(error instanceof DriverFault) || !this.#usable) throw error;
+      if (codeOf(error).repeat !== 're-prepared') throw error;
       this.#forget(sql);
       return send();
     });
@@ -57,7 +54,7 @@ export class Session {
   }
 
   #forget(sql: string): void {
-    if (this.#usable && !this.#released) this.#connection.unprepare(sql);
+    if (this.#usable && !this.#released) this.#connection.driver.unprepare(sql);
   }
 
   /** Runs transaction control over the text protocol; `phase` is `committing` for COMMIT. */
@@ -66,7 +63,7 @@ export class Session {
     cancellation: Cancellation,
     phase: Phase = 'sent',
   ): Promise<StatementResult> {
-    return this.#send(cancellation, phase, (done) => this.#connection.query(sql, done));
+    return this.#send(cancellation, phase, (done) => this.#connection.driver.query(sql, done));
   }
 
   #send(
@@ -76,20 +73,41 @@ export class Session {
   ): Promise<StatementResult> {
     return new Promise((resolve, reject) => {
       if (cancellation.reason !== undefined) return reject(cancellation.reason);
+      let waited = true;
+      const before = this.#connection.bytesSent;
       const stopListening = cancellation.onCancel((reason) => {
+        waited = false;
         this.discard();
         reject(reason);
       });
       this.phase = phase;
-      send((error, rows, columns) => {
+      this.#running++;
+      const done = (error: unknown, rows: unknown, columns: unknown) => {
+        this.#running--;
+        // What a cancelled statement answers is nobody's: a killed one may look like a success.
+        if (!waited) return;
         stopListening();
-        if (!error) return resolve(readResult(rows, columns));
-        const fault = driverFault(error, phase, this.#connection.threadId);
-        this.phase = fault.phase;
-        if (fault.errno === undefined || closing.has(fault.errno)) this.#usable = false;
-        reject(fault);
-      });
+        if (!error) {
+          this.#inTransaction = isInTransaction(rows) ?? this.#inTransaction;
+          return resolve(readResult(rows, columns));
+        }
+        reject(this.#failed(error, phase, before));
+      };
+      try {
+        send(done);
+      } catch (error) {
+        done(error, undefined, undefined);
+      }
     });
+  }
+
+  /** What an error of the driver means, the session's own state included. */
+  #failed(error: unknown, phase: Phase, bytesBefore: number | undefined): DriverFault {
+    const unsent = bytesBefore !== undefined && bytesBefore === this.#connection.bytesSent;
+    const fault = driverFault(error, unsent ? 'queued' : phase, this.#connection.threadId);
+    this.phase = fault.phase;
+    if (codeOf(fault).connection === 'close') this.#usable = false;
+    return fault;
   }
 
   /**
@@ -101,27 +119,34 @@ export class Session {
     cancellation: Cancellation,
     onColumns: (columns: readonly ResultColumn[]) => void,
   ): AsyncGenerator<RawRow, void, undefined> {
+    const bound = bindParameters(params);
     if (cancellation.reason !== undefined) throw cancellation.reason;
     this.phase = 'sent';
-    const command = this.#connection.execute(sql, bindParameters(params));
-    command.on('fields', (fields: unknown) => onColumns(readColumns(fields)));
-    const rows = command.stream({ highWaterMark: 64 });
-    const stopListening = cancellation.onCancel((reason) => {
-      this.discard();
-      rows.destroy(reason);
-    });
-    // mysql2 tells the loss of a connection to callbacks, but not to streams.
-    const onLost = (error: Error) => rows.destroy(error);
-    this.#connection.once('error', onLost);
+    const { driver } = this.#connection;
+    const before = this.#connection.bytesSent;
+    let stopListening = () => {};
+    let stopWatching = () => {};
     let finished = false;
     try {
+      if (!this.#connection.isAlive) throw new DriverFault(deadConnection, { phase: 'queued' });
+      const command = driver.execute(sql, bound);
+      command.on('fields', (fields: unknown) => onColumns(readColumns(fields)));
+      const rows = command.stream({ highWaterMark: 64 });
+      stopListening = cancellation.onCancel((reason) => {
+        this.discard();
+        rows.destroy(reason);
+      });
+      // mysql2 tells the loss of a connection to callbacks, but not to streams.
+      const onLost = (error: Error) => rows.destroy(error);
+      driver.once('error', onLost);
+      stopWatching = () => driver.off('error', onLost);
       for await (const row of rows) yield row;
       finished = true;
     } catch (error) {
-      throw cancellation.reason ?? driverFault(error, 'sent', this.#connection.threadId);
+      throw cancellation.reason ?? this.#failed(error, 'sent', before);
     } finally {
       stopListening();
-      this.#connection.off('error', onLost);
+      stopWatching();
       if (!finished) this.discard();
     }
   }
@@ -129,8 +154,12 @@ export class Session {
   /** Hands the connection back. Once; a session that was discarded has none to hand back. */
   release(): void {
     if (this.#released) return;
+    if (this.#running > 0) {
+      this.discard();
+      return;
+    }
     this.#released = true;
-    this.#owner.takeBack(this.#connection, this.#usable);
+    this.#owner.takeBack(this.#connection, this.#usable && !this.#inTransaction);
   }
 
   /** Takes the connection out of use, with whatever still runs on it. */
@@ -139,4 +168,10 @@ export class Session {
     this.#released = true;
     this.#owner.quarantine(this.#connection);
   }
+}
+
+const deadConnection = 'The connection was closed while it was idle.';
+
+function codeOf({ errno, message }: DriverFault) {
+  return errno === undefined ? lostConnection : serverCode(errno, message);
 }

@@ -1,20 +1,26 @@
-import mysql, { type Connection } from 'mysql2';
 import type { EndpointAddress } from '../config/endpoint-url.ts';
-import { connectionOptions } from './connection-options.ts';
+import { DriverFault } from '../errors/driver-fault.ts';
 import { driverFault } from './driver-error.ts';
+import { ServerConnection } from './server-connection.ts';
 
 interface Condemned {
   readonly threadId: number;
+  /** False once its server closed it: a server that was restarted gives its id to another. */
+  readonly isAlive: boolean;
   /** Closes the client's side once the server was told, or could not be told. */
   readonly close: () => void;
 }
+
+/** The server knows no such connection any more, which is as good as a KILL. */
+const noSuchThread = 1094;
 
 /**
  * Ends statements that nobody waits for, through one side connection at a time, so that a storm
  * of time-outs does not become a storm of connections.
  *
- * The condemned connection stays open until the KILL was sent: the server can't have given its
- * thread id to another connection meanwhile.
+ * It kills the connection, not the statement: a killed statement may look like a success, and its
+ * transaction would stay open. The condemned connection stays open until the KILL was sent: the
+ * server can't have given its thread id to another connection meanwhile.
  */
 export class StatementKiller {
   readonly #address: EndpointAddress;
@@ -45,10 +51,16 @@ export class StatementKiller {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting;
       this.#waiting = [];
-      const side = mysql.createConnection(connectionOptions(this.#address, this.#timeoutMs));
-      side.on('error', (error) => this.#onFailure(driverFault(error, 'sent')));
+      const side = new ServerConnection(this.#address, {
+        timeoutMs: this.#timeoutMs,
+        setup: 'DO 0',
+      });
       try {
-        for (const { threadId } of batch) await this.#killThread(side, threadId);
+        await side.ready;
+        for (const condemned of batch) {
+          if (condemned.isAlive) await this.#killThread(side, condemned.threadId);
+          condemned.close();
+        }
       } catch (error) {
         this.#onFailure(driverFault(error, 'sent'));
       } finally {
@@ -58,18 +70,25 @@ export class StatementKiller {
     }
   }
 
-  #killThread(side: Connection, threadId: number): Promise<void> {
+  /** Rejects when the side connection is of no more use. */
+  #killThread(side: ServerConnection, threadId: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
-        () => reject(new Error(`KILL was not answered within ${this.#timeoutMs} ms`)),
+        () =>
+          reject(
+            new DriverFault(`KILL was not answered within ${this.#timeoutMs} ms`, {
+              phase: 'sent',
+            }),
+          ),
         this.#timeoutMs,
       );
-      side.query(`KILL ${threadId}`, (error) => {
+      side.driver.query(`KILL ${threadId}`, (error) => {
         clearTimeout(timer);
-        const fault = error === null ? undefined : driverFault(error, 'sent');
-        // ER_NO_SUCH_THREAD: it ended by itself, which is as good.
-        if (fault === undefined || fault.errno === 1094) resolve();
-        else reject(fault);
+        if (!error) return resolve();
+        const fault = driverFault(error, 'sent');
+        if (fault.errno === undefined) return reject(fault);
+        if (fault.errno !== noSuchThread) this.#onFailure(fault);
+        resolve();
       });
     });
   }

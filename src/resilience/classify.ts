@@ -1,105 +1,113 @@
 import { ownerMovedState, type Phase } from '../errors/driver-fault.ts';
-import { isMeridianError, type Outcome } from '../errors/meridian-error.ts';
+import { isMeridianError, type MeridianError, type Outcome } from '../errors/meridian-error.ts';
+import {
+  type ConnectionAfter,
+  type FailureKind,
+  lostConnection,
+  type Repeat,
+  type ServerCode,
+  serverCode,
+} from '../errors/server-codes.ts';
 
-/**
- * What a failure means for the work that failed.
- *
- * - `not-sent`: no byte of it reached the server.
- * - `statement-rolled-back`: the statement was undone, its transaction is still open.
- * - `transaction-rolled-back`: the whole transaction was undone.
- * - `ambiguous`: it was sent and the answer was lost.
- * - `permanent`: the server understood it and refused it.
- * - `overload`: the server, or a limit before it, has no room.
- * - `topology`: this server may not do it (read-only, demoted), another one may.
- */
-export type FailureKind =
-  | 'not-sent'
-  | 'statement-rolled-back'
-  | 'transaction-rolled-back'
-  | 'ambiguous'
-  | 'permanent'
-  | 'overload'
-  | 'topology';
-
+/** All that is decided about a failure. */
 export interface Classification {
   readonly kind: FailureKind;
   /** Whether running the same work again may succeed and can't apply it twice. */
   readonly retryable: boolean;
   readonly outcome: Outcome;
+  /** Whether Meridian runs it again by itself; a read also after `ambiguous`. */
+  readonly repeat: Repeat;
+  /** What becomes of the connection. */
+  readonly connection: ConnectionAfter;
+  /** Whether a breaker counts it: the server is unwell, not only the caller's statement. */
+  readonly serverFault: boolean;
 }
 
-const byErrno = new Map<number, FailureKind>([
-  // MySQL and MariaDB error numbers; see the servers' error references.
-  [1040, 'overload'], // too many connections
-  [1203, 'overload'], // too many connections of this user
-  [1226, 'overload'], // a resource limit of this user
-  [1129, 'not-sent'], // host blocked
-  [1213, 'transaction-rolled-back'], // deadlock
-  [1020, 'transaction-rolled-back'], // record changed since last read
-  [3101, 'transaction-rolled-back'], // rolled back during commit
-  [1205, 'statement-rolled-back'], // lock wait timeout
-  [3572, 'statement-rolled-back'], // NOWAIT
-  [1317, 'statement-rolled-back'], // interrupted
-  [3024, 'statement-rolled-back'], // MySQL's statement time limit
-  [1969, 'statement-rolled-back'], // MariaDB's statement time limit
-  [1290, 'topology'], // --read-only
-  [1836, 'topology'], // read-only mode
-  [1792, 'topology'], // read-only transaction
-  [1047, 'topology'], // Galera node not ready
-  [1053, 'ambiguous'], // shutdown in progress
-  [1180, 'ambiguous'], // error during commit
-  [1927, 'ambiguous'], // connection killed
-]);
-
 /**
- * Decides by an error's fields what its failure means. `phase` is how far the work had come; by
- * default the error's own `phase` field, else `sent`.
+ * Decides by an error's fields what its failure means: by `errno`, by `message` where one number
+ * stands for several things or there is none, and by how far the work had come. `phase` is that, by
+ * default the error's own `phase` field, else `sent`:
+ *
+ * - `connecting`, `queued`: nothing was sent, so nothing can be ambiguous or rolled back.
+ * - `committing`: only what a server answers after it has rolled back proves that nothing was
+ *   applied. Every other answer to COMMIT, a refusal too, is `ambiguous`.
  *
  * The one place where this is decided: retry scope, breaker, disposal of the connection and what
- * the caller is told all follow from it.
+ * the caller is told all follow from it. O(1).
  */
 export function classifyError(error: unknown, { phase }: { phase?: Phase } = {}): Classification {
   if (isMeridianError(error)) return classifyMeridianError(error);
-  const at = phase ?? phaseOf(error);
-  const errno = property(error, 'errno');
-  const known =
-    property(error, 'sqlState') === ownerMovedState
-      ? 'statement-rolled-back'
-      : typeof errno === 'number'
-        ? byErrno.get(errno)
-        : undefined;
-  if (known !== undefined) return describe(known);
-  if (at === 'connecting' || at === 'queued') {
-    return describe(typeof errno === 'number' && errno > 0 ? 'permanent' : 'not-sent');
-  }
-  return describe(typeof errno === 'number' && errno > 0 ? 'permanent' : 'ambiguous');
+  if (property(error, 'sqlState') === ownerMovedState) return ownerMoved;
+  return describe(at(phase ?? phaseOf(error), codeOf(error)));
 }
 
 /** Whether the failure says that the server, not the caller's statement, is unwell. */
-export function isServerFailure({ kind }: Classification): boolean {
-  return kind === 'not-sent' || kind === 'ambiguous' || kind === 'overload' || kind === 'topology';
+export function isServerFailure({ serverFault }: Classification): boolean {
+  return serverFault;
 }
 
-function describe(kind: FailureKind): Classification {
+// Refused by a trigger of Meridian's own; whoever forwards the owner runs it again, elsewhere.
+const ownerMoved: Classification = {
+  kind: 'statement-rolled-back',
+  retryable: true,
+  outcome: 'not-applied',
+  repeat: 'never',
+  connection: 'roll-back',
+  serverFault: false,
+};
+
+function codeOf(error: unknown): ServerCode {
+  const errno = property(error, 'errno');
+  // Errors of the system have negative numbers.
+  if (typeof errno !== 'number' || errno <= 0) return lostConnection;
+  const message = property(error, 'message');
+  return serverCode(errno, typeof message === 'string' ? message : undefined);
+}
+
+function at(phase: Phase, code: ServerCode): ServerCode {
+  if (phase === 'sent') return code;
+  if (phase === 'committing') {
+    const kind = code.atCommit;
+    if (kind === undefined) return lostConnection;
+    return { ...code, kind };
+  }
+  const decided = code.kind === 'permanent' || code.kind === 'overload' || code.kind === 'topology';
+  if (decided) return { ...code, connection: 'close' };
+  return { kind: 'not-sent', connection: 'close', repeat: 'after-pause', serverFault: true };
+}
+
+function describe({ kind, connection, repeat, serverFault }: ServerCode): Classification {
+  const hopeless = kind === 'ambiguous' || kind === 'permanent';
+  // Whoever cancelled a statement would cancel it again.
+  const cancelled = kind === 'statement-rolled-back' && repeat === 'never';
   return {
     kind,
-    retryable: kind !== 'ambiguous' && kind !== 'permanent' && kind !== 'statement-rolled-back',
+    retryable: !hopeless && !cancelled,
     outcome: kind === 'ambiguous' ? 'unknown' : 'not-applied',
+    repeat,
+    connection,
+    serverFault,
   };
 }
 
-function classifyMeridianError(error: {
-  code: string;
-  retryable: boolean;
-  outcome: Outcome;
-}): Classification {
-  const { code, retryable, outcome } = error;
-  if (outcome === 'unknown') return { kind: 'ambiguous', retryable, outcome };
-  if (code === 'MERIDIAN_OVERLOAD') return { kind: 'overload', retryable, outcome };
-  if (code === 'MERIDIAN_ROLLED_BACK')
-    return { kind: 'transaction-rolled-back', retryable, outcome };
-  if (retryable) return { kind: 'not-sent', retryable, outcome };
-  return { kind: 'permanent', retryable, outcome };
+function classifyMeridianError(error: MeridianError): Classification {
+  const { retryable, outcome } = error;
+  const kind = kindOf(error);
+  return {
+    kind,
+    retryable,
+    outcome,
+    repeat: !retryable ? 'never' : kind === 'overload' ? 'elsewhere' : 'after-pause',
+    connection: 'keep',
+    serverFault: kind === 'not-sent' || kind === 'ambiguous' || kind === 'overload',
+  };
+}
+
+function kindOf({ code, retryable, outcome }: MeridianError): FailureKind {
+  if (outcome === 'unknown') return 'ambiguous';
+  if (code === 'MERIDIAN_OVERLOAD') return 'overload';
+  if (code === 'MERIDIAN_ROLLED_BACK') return 'transaction-rolled-back';
+  return retryable ? 'not-sent' : 'permanent';
 }
 
 function phaseOf(error: unknown): Phase {

@@ -1,48 +1,61 @@
-import { didYouMean } from '../config/did-you-mean.ts';
-import { ConfigError, type Problem } from '../errors/config-error.ts';
-import type { Observer } from '../observability/events.ts';
+import { ConfigError } from '../errors/config-error.ts';
 import { fanOut } from '../observability/fan-out.ts';
-import { backoffMs } from './backoff.ts';
+import { createBackoff } from './backoff.ts';
+import type { GuardState } from './breaker.ts';
+import type { Priority } from './call-queue.ts';
 import { classifyError } from './classify.ts';
 import { Deadline } from './deadline.ts';
-import { Guard as AdmissionGuard, type GuardState } from './guard.ts';
+import { Guard as AdmissionGuard, type GuardSnapshot } from './guard.ts';
+import { checkGuardOptions, type GuardOptions } from './guard-options.ts';
+import { laterError } from './later-error.ts';
+import { RetryBudget } from './retry-budget.ts';
+import { dependencyVerdict, type Verdict } from './verdict.ts';
 
-export interface GuardOptions {
-  /** Calls that run at once. Default 32. */
-  concurrency?: number;
-  /** Calls that may wait for their turn. Default 256. */
-  queue?: number;
-  /** Failures in a row that open the breaker. Default 5. */
-  failures?: number;
-  /** Milliseconds the breaker stays open before it lets one probe through. Default 1,000. */
-  openMs?: number;
-  /** Milliseconds a call may take, queue and retries included. Default 1,000. */
-  timeoutMs?: number;
-  /** Retries of calls that are marked `idempotent`. Default 2. */
-  retries?: number;
-  /** Is told when the breaker changes its state. */
-  observer?: Observer;
-}
+export type { GuardOptions } from './guard-options.ts';
 
 export interface GuardRunOptions<F> {
-  /** Answers in place of a call that failed or was refused. */
+  /**
+   * Answers in place of a call that failed or was refused; not asked when the caller itself aborted.
+   * When it throws, that error is thrown, with the first one as its `cause` if it has none.
+   */
   fallback?: (error: unknown) => F | Promise<F>;
+  /** Ends the call when it fires. One that has fired before means that `work` is never called. */
   signal?: AbortSignal;
-  /** Overrides the guard's own. */
+  /** Milliseconds, over 0 and below 2^31. Overrides the guard's own. */
   timeoutMs?: number;
   /** The call may be repeated after any failure. Default `false`: it is never repeated. */
   idempotent?: boolean;
+  /**
+   * Decides after each error of `work` whether it is repeated, in place of `idempotent`. Only `true`
+   * means yes. When it throws, that error is thrown, with the first one as its `cause`.
+   */
+  retry?: (error: unknown) => boolean;
+  /**
+   * Who goes first when there is not room for all: `critical`, `default` or `sheddable`. Default
+   * `default`.
+   */
+  priority?: Priority;
 }
 
 /** Bulkhead, breaker, timeout and retry round a dependency of yours. */
 export interface Guard {
   readonly name: string;
   readonly state: GuardState;
+  /** How it is just now, for health checks and metrics. */
+  snapshot(): GuardSnapshot;
   /**
-   * Runs `work` inside the guard. `work` gets a `signal` that fires when the deadline passes.
+   * Opens the breaker because of something that you know and it can't see. `reason` is put after
+   * "because" in the message of the refusals. It recovers as always, by a probe.
+   */
+  trip(reason: string): void;
+  /**
+   * Runs `work` inside the guard. `work` gets a `signal` that fires when the deadline passes; work that
+   * does not heed it goes on unseen, and no longer counts as running.
    *
-   * @throws {TimeoutError} when the time is over, {@link OverloadError} when bulkhead and queue
-   * are full, {@link CircuitOpenError} while the breaker is open, else what `work` threw.
+   * @throws {TimeoutError} when the time is over, {@link AbortedError} when `signal` fired,
+   * {@link OverloadError} when there is no room or it would come too late, {@link CircuitOpenError}
+   * while the breaker is open, {@link ConfigError} when an option is out of range, else what `work`
+   * threw.
    */
   run<T, F = never>(
     work: (call: { signal: AbortSignal }) => Promise<T>,
@@ -50,15 +63,8 @@ export interface Guard {
   ): Promise<T | F>;
 }
 
-const defaults = {
-  concurrency: 32,
-  queue: 256,
-  failures: 5,
-  openMs: 1_000,
-  timeoutMs: 1_000,
-  retries: 2,
-};
 const backoff = { baseMs: 25, maxMs: 1_000 };
+const priorities: readonly unknown[] = ['critical', 'default', 'sheddable'] satisfies Priority[];
 
 /**
  * Makes a guard round one dependency.
@@ -66,25 +72,50 @@ const backoff = { baseMs: 25, maxMs: 1_000 };
  * @throws {ConfigError} naming every option that is out of range.
  */
 export function createGuard(name: string, options: GuardOptions = {}): Guard {
-  const { observer, ...limits } = options;
-  const config = { ...defaults, ...limits };
-  checkLimits(config);
-  const inner = new AdmissionGuard(name, config, fanOut(observer === undefined ? [] : [observer]));
+  const config = checkGuardOptions(options);
+  const { observer, isFailure, stallMs } = config;
+  const verdict = verdictWith(isFailure);
+  const inner = new AdmissionGuard(
+    name,
+    { ...config, stallMs: stallMs === 0 ? undefined : stallMs, verdict },
+    fanOut(observer === undefined ? [] : [observer]),
+  );
+  const budget = new RetryBudget();
 
-  async function attempt<T>(
+  async function attempts<T>(
     work: (call: { signal: AbortSignal }) => Promise<T>,
     deadline: Deadline,
-    idempotent: boolean,
+    { idempotent = false, retry, priority }: GuardRunOptions<unknown>,
   ): Promise<T> {
-    for (let retry = 0; ; retry++) {
+    budget.deposit();
+    let nextPause: (() => number) | undefined;
+    for (let retries = 0; ; retries++) {
+      let wasCalled = false;
       try {
-        return await inner.admit(() => deadline.race(work(deadline)), deadline);
+        return await inner.admit(
+          () => {
+            wasCalled = true;
+            return deadline.race(promiseOf(work, deadline));
+          },
+          deadline,
+          { priority },
+        );
       } catch (error) {
-        const again = idempotent && retry < config.retries && deadline.reason === undefined;
-        if (!again || classifyError(error).kind === 'permanent') throw error;
-        await deadline.pause(backoffMs(retry + 1, backoff));
+        // A refusal of its own is not repeated: that is for those who can wait, the callers.
+        if (!wasCalled || deadline.reason !== undefined || retries >= config.retries) throw error;
+        const again = retry === undefined ? idempotent && mayHelp(error) : decided(retry, error);
+        if (!again || !budget.withdraw()) throw error;
+        nextPause ??= createBackoff(backoff);
+        const pauseMs = nextPause();
+        if (pauseMs >= deadline.remainingMs) throw error;
+        await deadline.pause(pauseMs);
       }
     }
+  }
+
+  function mayHelp(error: unknown): boolean {
+    const said = verdict(error);
+    return said === 'unwell' || said === 'refused' || classifyError(error).retryable;
   }
 
   return {
@@ -92,13 +123,22 @@ export function createGuard(name: string, options: GuardOptions = {}): Guard {
     get state() {
       return inner.state;
     },
-    async run(work, { fallback, signal, timeoutMs = config.timeoutMs, idempotent = false } = {}) {
+    snapshot: () => inner.snapshot(),
+    trip: (reason) => inner.trip(reason),
+    async run(work, options = {}) {
+      const { fallback, signal, timeoutMs = config.timeoutMs, priority } = options;
+      checkCall(timeoutMs, priority);
       const deadline = new Deadline(timeoutMs, signal);
       try {
-        return await attempt(work, deadline, idempotent);
+        return await attempts(work, deadline, options);
       } catch (error) {
-        if (fallback === undefined) throw error;
-        return await fallback(error);
+        const left = signal?.aborted === true && error === deadline.reason;
+        if (fallback === undefined || left) throw error;
+        try {
+          return await fallback(error);
+        } catch (failure) {
+          throw laterError(failure, error);
+        }
       } finally {
         deadline.end();
       }
@@ -106,21 +146,41 @@ export function createGuard(name: string, options: GuardOptions = {}): Guard {
   };
 }
 
-/** The least of each limit; the most is what a timer can hold. */
-const least = { concurrency: 1, queue: 0, failures: 1, openMs: 1, timeoutMs: 1, retries: 0 };
-const most = 2 ** 31 - 1;
+/** A rejection, also of work that throws before it returns a promise. */
+async function promiseOf<T>(
+  work: (call: { signal: AbortSignal }) => Promise<T>,
+  deadline: Deadline,
+): Promise<T> {
+  return work(deadline);
+}
 
-function checkLimits(config: Readonly<Record<string, unknown>>): void {
-  const problems: Problem[] = [];
-  for (const path of Object.keys(config)) {
-    if (path in least) continue;
-    problems.push({ path, message: `unknown key${didYouMean(path, Object.keys(least))}` });
+function verdictWith(isFailure: ((error: unknown) => boolean) | undefined) {
+  if (isFailure === undefined) return dependencyVerdict;
+  return (error: unknown): Verdict => {
+    const own = dependencyVerdict(error);
+    if (own === 'nothing') return own;
+    if (!decided(isFailure, error)) return 'well';
+    return own === 'refused' ? own : 'unwell';
+  };
+}
+
+function decided(decide: (error: unknown) => boolean, error: unknown): boolean {
+  try {
+    return decide(error) === true;
+  } catch (failure) {
+    throw laterError(failure, error);
   }
-  for (const [path, minimum] of Object.entries(least)) {
-    const value = config[path];
-    const fits = typeof value === 'number' && Number.isInteger(value);
-    if (fits && value >= minimum && value <= most) continue;
-    problems.push({ path, message: `must be a whole number from ${minimum} to ${most}` });
+}
+
+function checkCall(timeoutMs: unknown, priority: unknown): void {
+  const most = 2 ** 31 - 1;
+  const problems = [];
+  // Deadlines without an end are for work that only its callers end; here somebody waits.
+  if (!(typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= most)) {
+    problems.push({ path: 'timeoutMs', message: `must be over 0 and at most ${most}` });
   }
-  if (problems.length > 0) throw new ConfigError('Bad guard options', problems);
+  if (priority !== undefined && !priorities.includes(priority)) {
+    problems.push({ path: 'priority', message: `must be one of ${priorities.join(', ')}` });
+  }
+  if (problems.length > 0) throw new ConfigError('Bad call options', problems);
 }

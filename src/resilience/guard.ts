@@ -1,75 +1,140 @@
-import {
-  BrokenCircuitError,
-  type BulkheadPolicy,
-  BulkheadRejectedError,
-  bulkhead,
-  type CircuitBreakerPolicy,
-  CircuitState,
-  ConsecutiveBreaker,
-  circuitBreaker,
-  handleWhen,
-} from 'cockatiel';
-import { AbortedError, CircuitOpenError, OverloadError } from '../errors/call-error.ts';
+import type { BreakerWindow } from '../config/breaker-window.ts';
+import { AbortedError } from '../errors/call-error.ts';
 import type { Observer } from '../observability/events.ts';
-import { classifyError, isServerFailure } from './classify.ts';
+import { Breaker, type GuardState, type Probe } from './breaker.ts';
+import { consecutiveRule, eitherRule, windowRule } from './breaker-rules.ts';
+import { Bulkhead } from './bulkhead.ts';
+import type { Priority } from './call-queue.ts';
+import { ConcurrencyLimit } from './concurrency-limit.ts';
 import type { Deadline } from './deadline.ts';
+import { Ramp } from './ramp.ts';
+import { StallWatch } from './stall-watch.ts';
+import { Throttle } from './throttle.ts';
+import { type Verdict, verdictOf } from './verdict.ts';
 
 export interface GuardConfig {
   /** Calls that run at once. */
   readonly concurrency: number;
   /** Calls that may wait for their turn; one more is refused with an OverloadError. */
   readonly queue: number;
-  /** Failures in a row that open the breaker. */
-  readonly failures: number;
-  /** How long the breaker stays open before it lets one probe through. */
+  /** Failures in a row that open the breaker; none where only `window` is given. */
+  readonly failures?: number | undefined;
+  readonly window?: BreakerWindow | undefined;
+  /** Milliseconds the breaker stays open before a probe. */
   readonly openMs: number;
+  /** Milliseconds from one call at once to all of them after the breaker has closed. Default 0. */
+  readonly rampMs?: number | undefined;
+  /** Probes beside the calls; without it a call is the probe. */
+  readonly probe?: Probe | undefined;
+  /** Milliseconds a probe may take. Default 1,000. */
+  readonly probeTimeoutMs?: number | undefined;
+  /** Milliseconds of silence after which calls that run are doubted; needs `probe`. Default: never. */
+  readonly stallMs?: number | undefined;
+  /** Adapts how many calls run at once to how fast they are. Default `false`. */
+  readonly adaptive?: boolean | undefined;
+  /** Refuses a share of the calls while most are turned away. Default `false`. */
+  readonly throttle?: boolean | undefined;
+  readonly verdict?: ((error: unknown) => Verdict) | undefined;
+  readonly now?: (() => number) | undefined;
+  readonly random?: (() => number) | undefined;
 }
 
-export type GuardState = 'closed' | 'open' | 'half-open';
+/** About one call. */
+export interface Admission {
+  /** Resolves when the endpoint has answered, for work that goes on for long after that. */
+  readonly isWell?: Promise<unknown> | undefined;
+  /** Default `default`. */
+  readonly priority?: Priority | undefined;
+  /** Whether its duration says how fast the endpoint is. Default `true`; no with `isWell`. */
+  readonly timed?: boolean | undefined;
+}
+
+/** How a guard is just now. */
+export interface GuardSnapshot {
+  readonly state: GuardState;
+  /** Calls that run. */
+  readonly running: number;
+  /** Calls that wait for their turn. */
+  readonly queued: number;
+  /** Calls that may run at once now: less than configured while it adapts or ramps up. */
+  readonly limit: number;
+  /** Share of default calls that are refused because most are turned away, 0 to 1. */
+  readonly throttled: number;
+}
+
+const plain: Admission = {};
 
 /**
- * A bulkhead and a breaker round one endpoint or one dependency. Built on cockatiel, with two of
- * its habits changed: while a probe is under way further calls are refused instead of held, and a
- * call that waited in the queue asks the breaker again when its turn comes.
+ * What stands round one endpoint or one dependency: bulkhead with a queue, breaker, adaptive limit,
+ * throttle and stall watch. It never repeats a call. A refusal costs no timer, no stack, no statement.
  */
 export class Guard {
   readonly name: string;
-  readonly #config: GuardConfig;
-  readonly #bulkhead: BulkheadPolicy;
-  readonly #breaker: CircuitBreakerPolicy;
-  #openUntil = 0;
+  readonly #concurrency: number;
+  readonly #bulkhead: Bulkhead;
+  readonly #breaker: Breaker;
+  readonly #ramp: Ramp;
+  readonly #limit: ConcurrencyLimit | undefined;
+  readonly #throttle: Throttle | undefined;
+  readonly #watch: StallWatch | undefined;
+  readonly #verdict: (error: unknown) => Verdict;
+  readonly #now: () => number;
+  #closed = false;
+  #runningAtRamp = 0;
 
   constructor(name: string, config: GuardConfig, observe: Observer) {
+    const { probe, probeTimeoutMs = 1_000, stallMs, concurrency } = config;
+    const now = config.now ?? (() => performance.now());
     this.name = name;
-    this.#config = config;
-    this.#bulkhead = bulkhead(config.concurrency, config.queue);
-    this.#breaker = circuitBreaker(
-      // A probe that its caller gave up proves nothing, and cockatiel takes what is not a failure
-      // for a success.
-      handleWhen(
-        (error) =>
-          isServerFailure(classifyError(error)) ||
-          (this.state === 'half-open' && error instanceof AbortedError),
-      ),
-      { halfOpenAfter: config.openMs, breaker: new ConsecutiveBreaker(config.failures) },
-    );
-    this.#breaker.onBreak(() => {
-      this.#openUntil = performance.now() + config.openMs;
+    this.#concurrency = concurrency;
+    this.#now = now;
+    this.#verdict = config.verdict ?? verdictOf;
+    this.#bulkhead = new Bulkhead(name, config);
+    this.#ramp = new Ramp(config.rampMs ?? 0, now, () => this.#applyLimit());
+    if (config.adaptive === true) this.#limit = new ConcurrencyLimit(concurrency);
+    if (config.throttle === true) this.#throttle = new Throttle(name, config.random ?? Math.random);
+    this.#breaker = new Breaker(name, {
+      rule: ruleOf(config),
+      openMs: config.openMs,
+      probe,
+      probeTimeoutMs,
+      now,
+      onChange: (state) => {
+        this.#onState(state);
+        observe({ type: 'breaker', guard: name, state });
+      },
     });
-    this.#breaker.onStateChange(() => observe({ type: 'breaker', guard: name, state: this.state }));
+    if (probe !== undefined && stallMs !== undefined) {
+      this.#watch = new StallWatch({
+        stallMs,
+        probeTimeoutMs,
+        probe,
+        onStalled: (reason) => this.trip(reason),
+      });
+    }
   }
 
   get state(): GuardState {
-    const { state } = this.#breaker;
-    if (state === CircuitState.Closed) return 'closed';
-    return state === CircuitState.HalfOpen ? 'half-open' : 'open';
+    return this.#breaker.state;
   }
 
-  /** Calls that run, and that wait for their turn. */
-  get load(): { readonly running: number; readonly queued: number } {
-    const { concurrency, queue } = this.#config;
-    const { executionSlots, queueSlots } = this.#bulkhead;
-    return { running: concurrency - executionSlots, queued: queue - queueSlots };
+  snapshot(): GuardSnapshot {
+    const { running, queued } = this.#bulkhead;
+    return {
+      state: this.state,
+      running,
+      queued,
+      limit: this.#currentLimit(),
+      throttled: this.#throttle?.share('default', this.#now()) ?? 0,
+    };
+  }
+
+  /**
+   * Opens the breaker for a reason that was seen from outside; who waits is refused too. It recovers
+   * by a probe, as always. `reason` is put after "because" in what callers are told.
+   */
+  trip(reason: string): void {
+    if (!this.#closed) this.#breaker.trip(reason);
   }
 
   /**
@@ -80,56 +145,135 @@ export class Guard {
   async admit<T>(
     work: () => Promise<T>,
     deadline: Deadline,
-    isWell?: Promise<unknown>,
+    { isWell, priority = 'default', timed = isWell === undefined }: Admission = plain,
   ): Promise<T> {
-    this.#refuseWhenOpen();
-    const waits = this.#bulkhead.executionSlots === 0;
+    if (deadline.reason !== undefined) throw deadline.reason;
+    this.#breaker.check();
+    // A call that may become the probe is not for chance to refuse.
+    if (this.state === 'closed') this.#throttle?.check(priority, this.#now);
+    if (this.#ramp.isActive) this.#applyLimit();
+    const turn = this.#bulkhead.enter(priority, deadline);
+    if (turn !== undefined) await turn;
+    let serviceMs: number | undefined;
     try {
-      const admitted = this.#bulkhead.execute(() => {
-        // Time lost in the queue says nothing about the endpoint: the breaker must not count it.
-        if (deadline.reason !== undefined) throw deadline.reason;
-        this.#refuseWhenOpen();
-        return isWell === undefined ? this.#breaker.execute(work) : this.#judge(work, isWell);
-      });
-      // Work ends itself when the deadline passes; only a place in the queue can't.
-      return await (waits ? deadline.race(admitted) : admitted);
+      // While it waited for its turn the deadline may have passed, or the breaker opened.
+      if (deadline.reason !== undefined) throw deadline.reason;
+      const period = this.#breaker.begin();
+      const startedAt = this.#now();
+      this.#watch?.began();
+      if (isWell !== undefined) return await this.#runLong(work, isWell, period, deadline);
+      let value: T;
+      try {
+        value = await work();
+      } catch (error) {
+        this.#fail(period, startedAt, error, deadline);
+        throw error;
+      }
+      const durationMs = this.#settle(period, startedAt, 'well', true);
+      if (timed) {
+        serviceMs = durationMs;
+        if (this.#limit?.measure(durationMs, this.#bulkhead.running, startedAt + durationMs)) {
+          this.#applyLimit();
+        }
+      }
+      return value;
+    } finally {
+      this.#bulkhead.leave(serviceMs);
+    }
+  }
+
+  /** Stops every timer; what runs goes on to its end. */
+  close(): void {
+    this.#closed = true;
+    this.#ramp.stop();
+    this.#watch?.close();
+  }
+
+  /** Judged by what comes first: a sign of life, or the end. */
+  async #runLong<T>(
+    work: () => Promise<T>,
+    isWell: Promise<unknown>,
+    period: number,
+    deadline: Deadline,
+  ): Promise<T> {
+    const startedAt = this.#now();
+    let isJudged = false;
+    const succeed = () => {
+      if (!isJudged) this.#settle(period, startedAt, 'well', true);
+      isJudged = true;
+    };
+    try {
+      const running = work();
+      isWell.then(
+        succeed,
+        () => {}, // its end will tell
+      );
+      const value = await running;
+      succeed();
+      return value;
     } catch (error) {
-      if (error instanceof BrokenCircuitError) throw this.#circuitOpen();
-      if (error instanceof BulkheadRejectedError) throw this.#overloaded();
+      if (!isJudged) {
+        isJudged = true;
+        this.#fail(period, startedAt, error, deadline);
+      }
       throw error;
     }
   }
 
-  async #judge<T>(work: () => Promise<T>, isWell: Promise<unknown>): Promise<T> {
-    let running: Promise<T> | undefined;
-    await this.#breaker.execute(() => {
-      running = work();
-      return Promise.race([isWell, running]);
-    });
-    if (running === undefined) throw new TypeError('the breaker ran no work and did not refuse');
-    return running;
+  #fail(period: number, startedAt: number, error: unknown, deadline: Deadline): void {
+    const left = deadline.reason instanceof AbortedError;
+    let verdict: Verdict = left ? 'nothing' : 'unwell';
+    try {
+      if (!left) verdict = this.#verdict(error);
+    } finally {
+      // Also when a judge of the user's throws: a probe that never ended would keep it closed to all.
+      this.#settle(period, startedAt, verdict, deadline.reason === undefined);
+    }
   }
 
-  #refuseWhenOpen(): void {
-    const { state } = this;
-    if (state === 'closed') return;
-    // One probe at a time: cockatiel would hold the others and then release them all at once.
-    if (state === 'half-open' || performance.now() < this.#openUntil) throw this.#circuitOpen();
+  /** @param isAnswer whether it ended by itself, and not because nobody waits any more. */
+  #settle(period: number, startedAt: number, verdict: Verdict, isAnswer: boolean): number {
+    const now = this.#now();
+    const durationMs = now - startedAt;
+    this.#watch?.ended(isAnswer);
+    const isJudged = this.#breaker.settle(period, verdict, durationMs);
+    if (isJudged && verdict !== 'nothing') this.#throttle?.record(verdict !== 'refused', now);
+    return durationMs;
   }
 
-  #circuitOpen(): CircuitOpenError {
-    return new CircuitOpenError(
-      `'${this.name}' failed ${this.#config.failures} times in a row and is left alone; ` +
-        `one call probes it every ${this.#config.openMs} ms. Try later or use a fallback.`,
-      { context: { guard: this.name } },
-    );
+  #onState(state: GuardState): void {
+    this.#ramp.stop();
+    if (state === 'open') {
+      this.#watch?.pause();
+      this.#bulkhead.flush(() => this.#breaker.refusal());
+    }
+    if (state === 'closed' && !this.#closed) {
+      this.#watch?.resume();
+      this.#throttle?.reset();
+      this.#runningAtRamp = this.#bulkhead.running;
+      this.#ramp.start();
+    }
+    this.#applyLimit();
   }
 
-  #overloaded(): OverloadError {
-    const { concurrency, queue } = this.#config;
-    return new OverloadError(
-      `'${this.name}' is busy: ${concurrency} calls run and ${queue} wait. Slow down, or raise its limits.`,
-      { context: { guard: this.name, concurrency, queue } },
-    );
+  #applyLimit(): void {
+    const limit = this.#currentLimit();
+    if (limit !== this.#bulkhead.limit) this.#bulkhead.limit = limit;
   }
+
+  /** Calls that were under way when the ramp began hold their places beside it. */
+  #currentLimit(): number {
+    const most = this.#limit?.limit ?? this.#concurrency;
+    const share = this.#ramp.share();
+    if (share === 1) return most;
+    const room = this.#concurrency - this.#runningAtRamp;
+    return Math.min(most, Math.max(1, this.#runningAtRamp + Math.ceil(room * share)));
+  }
+}
+
+function ruleOf({ failures, window }: GuardConfig) {
+  const share = window === undefined ? undefined : windowRule(window);
+  if (failures === undefined) return share ?? consecutiveRule(Number.POSITIVE_INFINITY);
+  const inARow = consecutiveRule(failures);
+  return share === undefined ? inARow : eitherRule(inARow, share);
 }

@@ -97,6 +97,30 @@ describe('a transaction', () => {
     });
     expectTypeOf(work).resolves.toEqualTypeOf<42>();
   });
+
+  test('offers the same in a savepoint, which returns what its body returns', () => {
+    data.transactions.at('a').transaction(async (trx) => {
+      const work = trx.savepoint(async (nested) => {
+        expectTypeOf(nested).toEqualTypeOf<typeof trx>();
+        return 'done' as const;
+      });
+      expectTypeOf(work).resolves.toEqualTypeOf<'done'>();
+    });
+  });
+
+  test('takes isolation, retries and a key', () => {
+    const body = async () => 1;
+    const at = data.transactions.at('a');
+    at.transaction(body, { isolation: 'SERIALIZABLE', retries: 3 });
+    at.transaction(body, { idempotencyKey: 'order-1', payload: { cents: 1n } });
+    // @ts-expect-error dirty reads are not offered
+    at.transaction(body, { isolation: 'READ UNCOMMITTED' });
+    // @ts-expect-error a key is text
+    at.transaction(body, { idempotencyKey: 1 });
+    data.transactions.insert({ account_id: 'a', cents: 1n }, { idempotencyKey: 'order-1' });
+    // @ts-expect-error rows of several shards have no common key
+    data.transactions.insertMany([], { idempotencyKey: 'order-1' });
+  });
 });
 
 describe('a raw query', () => {

@@ -1,5 +1,5 @@
 import type { Observer } from '../../observability/events.ts';
-import { backoffMs } from '../../resilience/backoff.ts';
+import { createBackoff } from '../../resilience/backoff.ts';
 
 /** Deletes keys in Redis; false when Redis did not confirm it. */
 export type InvalidateKeys = (keys: readonly string[]) => Promise<boolean>;
@@ -18,7 +18,7 @@ export class InvalidationQueue {
   /** How many invalidations of a key are unconfirmed: one that succeeds must not clear another's. */
   readonly #pending = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
-  #attempt = 0;
+  #nextPause = createBackoff(backoff);
 
   /** @param name what events call it. */
   constructor(name: string, send: InvalidateKeys, observe: Observer) {
@@ -58,7 +58,7 @@ export class InvalidationQueue {
 
   #schedule(): void {
     if (this.#timer !== undefined) return;
-    this.#timer = setTimeout(() => void this.#retry(), backoffMs(++this.#attempt, backoff));
+    this.#timer = setTimeout(() => void this.#retry(), this.#nextPause());
     // Waiting to tell Redis is no reason to keep a process alive.
     this.#timer.unref();
   }
@@ -69,7 +69,7 @@ export class InvalidationQueue {
     this.#timer = undefined;
     if (confirmed) {
       for (const [key, count] of batch) this.#confirm(key, count);
-      this.#attempt = 0;
+      this.#nextPause = createBackoff(backoff);
       this.#report('recovered', batch.length);
     }
     if (this.#pending.size > 0) this.#schedule();

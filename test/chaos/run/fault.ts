@@ -4,7 +4,7 @@ import type { SeededRandom } from '../../support/seeded-random.ts';
 export interface Fault {
   readonly name: string;
   /** Two faults of one subject never come together: one could not be told from the other. */
-  readonly subject: 'redis' | 'network' | 'worker';
+  readonly subject: string;
   strike(random: SeededRandom): Promise<Strike>;
 }
 

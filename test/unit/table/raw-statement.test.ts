@@ -18,6 +18,8 @@ const reads = [
   'EXPLAIN DELETE FROM users',
   'SELECT 1 FOR UPDATE',
   'SELECT /*+ INDEX(a) */ 1',
+  "SELECT '/*! no comment */', `/*!`",
+  'SELECT 1 -- /*! a comment in a comment */',
 ];
 
 const noReads = [
@@ -42,6 +44,14 @@ const noReads = [
   'DROP TABLE users',
   'DO SLEEP(1)',
   'HANDLER users OPEN',
+  'DESC ANALYZE DELETE users FROM users, x',
+  'DESCRIBE ANALYZE UPDATE users, x SET a = 1',
+  'SELECT /*! 1 */',
+  'SELECT 1 /*M!100000 , 2 */',
+  "SELECT 1 --\u0001'\n, GET_LOCK('a', 0) -- '",
+  'ANALYZE UPDATE users SET a = 1',
+  'SET STATEMENT max_statement_time = 1 FOR SELECT 1',
+  'EXECUTE IMMEDIATE "SET @a = 1"',
 ];
 
 const writes = [
@@ -67,6 +77,11 @@ const leaks = [
   'CREATE TEMPORARY TABLE x (a INT)',
   'CREATE OR REPLACE TEMPORARY TABLE x (a INT)',
   '/*! SET autocommit = 0 */',
+  'CREATE /*! TEMPORARY */ TABLE x (a INT)',
+  'CREATE /*!99999 OR REPLACE */ TEMPORARY TABLE x (a INT)',
+  'INSERT INTO users VALUES (/*M! @x := */ 1)',
+  'FLUSH TABLES WITH READ LOCK',
+  'BEGIN NOT ATOMIC SET @a = 1; END',
 ];
 
 describe('query()', () => {

@@ -1,0 +1,130 @@
+import { CircuitOpenError } from '../errors/call-error.ts';
+import type { BreakerRule } from './breaker-rules.ts';
+import { withoutStack } from './refusal.ts';
+import { withTimeLimit } from './time-limit.ts';
+import type { Verdict } from './verdict.ts';
+
+export type GuardState = 'closed' | 'open' | 'half-open';
+
+/** Finds out beside all calls whether the endpoint is back; rejects when it is not. */
+export type Probe = () => Promise<unknown>;
+
+export interface BreakerConfig {
+  readonly rule: BreakerRule;
+  /** Milliseconds it stays open before a probe. */
+  readonly openMs: number;
+  /** Without one, a user's call is the probe. */
+  readonly probe?: Probe | undefined;
+  readonly probeTimeoutMs: number;
+  readonly now: () => number;
+  readonly onChange: (state: GuardState) => void;
+}
+
+/**
+ * The states of a circuit breaker, after M. Nygard, "Release It!". Time is monotonic. While a probe is
+ * under way everybody else is refused. A call that began under an earlier state is not judged: the
+ * last calls to a dead server may end long after it is back.
+ */
+export class Breaker {
+  readonly #name: string;
+  readonly #config: BreakerConfig;
+  #state: GuardState = 'closed';
+  #openUntil = 0;
+  #why = '';
+  #period = 0;
+
+  constructor(name: string, config: BreakerConfig) {
+    this.#name = name;
+    this.#config = config;
+  }
+
+  get state(): GuardState {
+    return this.#state;
+  }
+
+  /**
+   * Refuses a call that has no chance now. Where a probe is due and a function does it, this starts it.
+   *
+   * @throws {CircuitOpenError}
+   */
+  check(): void {
+    if (this.#state === 'closed') return;
+    const due = this.#state === 'open' && this.#config.now() >= this.#openUntil;
+    if (due && this.#config.probe === undefined) return;
+    if (due && this.#config.probe !== undefined) this.#runProbe(this.#config.probe);
+    throw this.refusal();
+  }
+
+  /**
+   * A call begins now; it may be the probe. Returns what `settle` must be told.
+   *
+   * @throws {CircuitOpenError}
+   */
+  begin(): number {
+    if (this.#state !== 'closed') {
+      this.check();
+      this.#become('half-open');
+    }
+    return this.#period;
+  }
+
+  /** A call of `begin` has ended. Returns whether it was judged. */
+  settle(period: number, verdict: Verdict, durationMs: number): boolean {
+    if (period !== this.#period) return false;
+    if (this.#state === 'half-open') this.#judgeProbe(verdict);
+    else if (verdict !== 'nothing') {
+      const { rule, now } = this.#config;
+      const opens = verdict === 'well' ? rule.succeeded(durationMs, now()) : rule.failed(now());
+      if (opens) this.#open(rule.reason, this.#config.openMs);
+    }
+    return true;
+  }
+
+  /** Opens it for a reason seen from outside. It recovers as always, by a probe. */
+  trip(reason: string): void {
+    if (this.#state === 'closed') this.#open(reason, this.#config.openMs);
+  }
+
+  refusal(): CircuitOpenError {
+    const probing = this.#config.probe === undefined ? 'one call probes it' : 'it is probed';
+    return withoutStack(
+      () =>
+        new CircuitOpenError(
+          `'${this.#name}' is left alone because ${this.#why}; ${probing} every ` +
+            `${this.#config.openMs} ms. Try later or use a fallback.`,
+          { context: { guard: this.#name } },
+        ),
+    );
+  }
+
+  #judgeProbe(verdict: Verdict): void {
+    if (verdict === 'well') {
+      this.#config.rule.reset();
+      this.#become('closed');
+    } else {
+      // A probe that its caller gave up proves nothing; the next call is one at once.
+      this.#open(this.#why, verdict === 'nothing' ? 0 : this.#config.openMs);
+    }
+  }
+
+  #runProbe(probe: Probe): void {
+    this.#become('half-open');
+    const period = this.#period;
+    withTimeLimit(probe, this.#config.probeTimeoutMs).then(
+      () => this.settle(period, 'well', 0),
+      () => this.settle(period, 'unwell', 0),
+    );
+  }
+
+  #open(why: string, forMs: number): void {
+    this.#why = why;
+    this.#openUntil = this.#config.now() + forMs;
+    this.#become('open');
+  }
+
+  #become(state: GuardState): void {
+    this.#period++;
+    this.#state = state;
+    this.#config.onChange(state);
+  }
+}

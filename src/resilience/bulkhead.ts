@@ -1,0 +1,157 @@
+import { OverloadError } from '../errors/call-error.ts';
+import { CallQueue, type Priority, type Waiter } from './call-queue.ts';
+import type { Deadline } from './deadline.ts';
+import { withoutStack } from './refusal.ts';
+
+export interface BulkheadConfig {
+  /** Calls that run at once, at most. */
+  readonly concurrency: number;
+  /** Calls that may wait. */
+  readonly queue: number;
+}
+
+/** Share of the queue that only critical calls may use, and the share that sheddable ones may. */
+const reservedShare = 0.1;
+const sheddableShare = 0.5;
+const smoothing = 0.1;
+
+/**
+ * Lets a number of calls run at once and a bounded number wait. A waiting call leaves when its
+ * deadline passes and frees its place; one that would wait past its deadline is refused at once
+ * (Little's law: calls ahead × mean service time ÷ calls at once).
+ */
+export class Bulkhead {
+  readonly #name: string;
+  readonly #config: BulkheadConfig;
+  readonly #queue = new CallQueue();
+  #limit: number;
+  #running = 0;
+  #meanMs = 0;
+
+  constructor(name: string, config: BulkheadConfig) {
+    this.#name = name;
+    this.#config = config;
+    this.#limit = config.concurrency;
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  /** Calls that run at once just now; never over `concurrency`. */
+  get limit(): number {
+    return this.#limit;
+  }
+
+  set limit(limit: number) {
+    this.#limit = limit;
+    this.#serve();
+  }
+
+  /**
+   * Takes a place, which `leave` gives back. Nothing is returned when there is one at once, else what
+   * resolves when the call's turn has come.
+   *
+   * @throws {OverloadError}
+   */
+  enter(priority: Priority, deadline: Deadline): Promise<void> | undefined {
+    if (this.#running < this.#limit && this.#queue.length === 0) {
+      this.#running++;
+      return undefined;
+    }
+    this.#refuseLate(priority, deadline);
+    this.#makeRoom(priority);
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = {
+        priority,
+        go() {
+          stopListening();
+          resolve();
+        },
+        refuse(reason) {
+          stopListening();
+          reject(reason);
+        },
+      };
+      this.#queue.add(waiter);
+      const stopListening = deadline.onCancel((reason) => {
+        this.#queue.remove(waiter);
+        reject(reason);
+      });
+      // With places free and others waiting, one of those goes first.
+      this.#serve();
+    });
+  }
+
+  /** @param serviceMs how long the call took; undefined where that says nothing about others. */
+  leave(serviceMs: number | undefined): void {
+    if (serviceMs !== undefined) this.#measure(serviceMs);
+    this.#running--;
+    if (this.#queue.length > 0) this.#serve();
+  }
+
+  /** Refuses everybody who waits. */
+  flush(reason: () => Error): void {
+    for (let waiter = this.#queue.shift(); waiter !== undefined; waiter = this.#queue.shift()) {
+      waiter.refuse(reason());
+    }
+  }
+
+  /** One call that takes for ever must not make everybody look late: it counts as a few. */
+  #measure(serviceMs: number): void {
+    if (this.#meanMs === 0) this.#meanMs = serviceMs;
+    else this.#meanMs += smoothing * (Math.min(serviceMs, 8 * this.#meanMs + 1) - this.#meanMs);
+  }
+
+  #serve(): void {
+    while (this.#running < this.#limit) {
+      const next = this.#queue.shift();
+      if (next === undefined) return;
+      this.#running++;
+      next.go();
+    }
+  }
+
+  #refuseLate(priority: Priority, deadline: Deadline): void {
+    const waitMs = ((this.#queue.ahead(priority) + 1) * this.#meanMs) / this.#limit;
+    if (waitMs <= deadline.remainingMs) return;
+    throw withoutStack(
+      () =>
+        new OverloadError(
+          `'${this.#name}' is busy: the wait of about ${Math.round(waitMs)} ms is longer than the ` +
+            'time that the call has left. Slow down, or give it more time.',
+          { context: { guard: this.#name, waitMs: Math.round(waitMs) } },
+        ),
+    );
+  }
+
+  #makeRoom(priority: Priority): void {
+    if (this.#queue.length < this.#roomFor(priority)) return;
+    const shed = priority === 'sheddable' ? undefined : this.#queue.shed();
+    if (shed === undefined) throw this.#full();
+    shed.refuse(this.#full());
+  }
+
+  #roomFor(priority: Priority): number {
+    const { queue } = this.#config;
+    if (priority === 'critical') return queue;
+    const share = priority === 'default' ? 1 - reservedShare : sheddableShare;
+    return Math.ceil(queue * share);
+  }
+
+  #full(): OverloadError {
+    const { concurrency, queue } = this.#config;
+    return withoutStack(
+      () =>
+        new OverloadError(
+          `'${this.#name}' is busy: ${this.#running} calls run and ${this.#queue.length} wait. ` +
+            'Slow down, or raise its limits.',
+          { context: { guard: this.#name, concurrency, queue } },
+        ),
+    );
+  }
+}
