@@ -103,7 +103,7 @@ export class ReplicaReads {
       const [first, ...others] = endpoints;
       const shard = first?.shard ?? '';
       const hedge = () => {
-        if (first === undefined || !this.#retries.allows(shard)) return;
+        if (first === undefined || !this.#retries.allowsHedge(shard)) return;
         this.#observe({ type: 'hedge', shard, afterMs: delayMs });
         ask([...others, first]);
       };

@@ -14,6 +14,9 @@ export interface RetryConfig extends BackoffConfig {
   readonly budget: number;
 }
 
+/** Retries that hedges leave in the budget. */
+const keptForRetries = 10;
+
 /** What failed, and what is left to be tried. */
 export interface FailedAttempt {
   readonly error: MeridianError;
@@ -44,6 +47,11 @@ export class Retries {
   /** Whether a shard may be asked once more than it was asked for; it is counted. */
   allows(shard: string): boolean {
     return this.#budgetOf(shard).withdraw();
+  }
+
+  /** The same for a hedge: it can be done without, and leaves what retries may need. */
+  allowsHedge(shard: string): boolean {
+    return this.#budgetOf(shard).withdraw(keptForRetries);
   }
 
   /**

@@ -50,8 +50,13 @@ export class RetryBudget {
     this.#tokens = Math.min(this.#capacity, this.#tokens + earned);
   }
 
-  /** Whether a retry or a hedge may be made now; it is counted. */
-  withdraw(): boolean {
+  /**
+   * Whether a retry may be made now; it is counted.
+   *
+   * @param reserve what must be left for others, by who can do without: a hedge. Default 0.
+   */
+  withdraw(reserve = 0): boolean {
+    if (reserve > 0 && this.#tokens < 1 + reserve) return false;
     if (this.#tokens < 1) {
       const now = this.#now();
       if (now - this.#lentAt < this.#lendEveryMs) return false;

@@ -33,4 +33,5 @@ export type {
   RedisServer,
   ServerState,
 } from './server.ts';
+export type { ProxiedShard } from './shard-proxies.ts';
 export { TestingError } from './testing-error.ts';

@@ -8,6 +8,7 @@ import { startContainerCluster } from './container-cluster.ts';
 import { startProcessCluster } from './process-cluster.ts';
 import { chooseProvider } from './provider.ts';
 import type { LocalShard, RedisServer } from './server.ts';
+import { type ProxiedShard, proxied } from './shard-proxies.ts';
 
 /** What to start. */
 export interface LocalClusterOptions<Name extends string = string> {
@@ -17,6 +18,8 @@ export interface LocalClusterOptions<Name extends string = string> {
   readonly replicas?: number;
   /** Whether to start a Redis. Default `true`. */
   readonly redis?: boolean;
+  /** Whether each shard gets a `proxy` before its primary, and a `url` through it. Default `false`. */
+  readonly proxies?: boolean;
   /**
    * `process`: the `mariadbd` or `mysqld` and `redis-server` of this machine. `container`: through
    * testcontainers. `auto`: processes where the binaries are, else containers. Default: the
@@ -39,9 +42,10 @@ export interface LocalClusterOptions<Name extends string = string> {
 export interface LocalCluster<
   Name extends string = string,
   Redis extends RedisServer | undefined = RedisServer,
+  Shard extends LocalShard = LocalShard,
 > {
   readonly provider: ClusterProvider;
-  readonly shards: Readonly<Record<Name, LocalShard>>;
+  readonly shards: Readonly<Record<Name, Shard>>;
   /** `undefined` when the cluster was started with `redis: false`. */
   readonly redis: Redis;
   readonly state: 'running' | 'stopped';
@@ -58,6 +62,12 @@ export interface LocalCluster<
  * not answer in time; then nothing is left running.
  */
 export function startLocalCluster<const Name extends string>(
+  options: LocalClusterOptions<Name> & { readonly redis?: true; readonly proxies: true },
+): Promise<LocalCluster<Name, RedisServer, ProxiedShard>>;
+export function startLocalCluster<const Name extends string>(
+  options: LocalClusterOptions<Name> & { readonly redis: false; readonly proxies: true },
+): Promise<LocalCluster<Name, undefined, ProxiedShard>>;
+export function startLocalCluster<const Name extends string>(
   options: LocalClusterOptions<Name> & { readonly redis?: true },
 ): Promise<LocalCluster<Name>>;
 export function startLocalCluster<const Name extends string>(
@@ -73,7 +83,17 @@ export async function startLocalCluster<const Name extends string>(
   checkPlan(plan);
   const provider = await chooseProvider(options.provider, plan);
   const start = provider === 'process' ? startProcessCluster : startContainerCluster;
-  return clusterOf(provider, options.shards, await start(plan));
+  const servers = await start(plan);
+  if (!options.proxies) return clusterOf(provider, options.shards, servers);
+  const shards = await proxied(servers.shards).catch(async (error: unknown) => {
+    await servers.end();
+    throw error;
+  });
+  const end = async () => {
+    await Promise.all(shards.map(({ proxy }) => proxy.close()));
+    await servers.end();
+  };
+  return clusterOf(provider, options.shards, { ...servers, shards, end });
 }
 
 function planOf(options: LocalClusterOptions): ClusterPlan {

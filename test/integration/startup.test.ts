@@ -1,6 +1,12 @@
 import { type ConfigError, UnavailableError } from 'meridian';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { accountOn, failureOf, TestCluster } from '../support/cluster.ts';
+import {
+  accountOn,
+  failureOf,
+  type ShardName,
+  shardNames,
+  TestCluster,
+} from '../support/cluster.ts';
 
 let cluster: TestCluster;
 
@@ -238,5 +244,49 @@ describe('health', () => {
       lastFault: { code: 'MERIDIAN_UNAVAILABLE', at: expect.stringMatching(/^\d{4}-.*Z$/) },
     });
     expect(data.health()).toMatchObject({ ready: true, shards: { 'tx-1': { state: 'down' } } });
+  });
+});
+
+describe('databases that say nothing yet', () => {
+  const system = async (shard: ShardName) => {
+    const [row] = await cluster.sql(shard, 'SELECT system_id AS system FROM meridian_identity');
+    return row?.system;
+  };
+
+  it('need all to be there once, since one that is down may know better', async () => {
+    for (const shard of shardNames) await cluster.sql(shard, 'DROP TABLE meridian_identity');
+    const { proxy, topology } = await down('tx-1');
+    expect(await failureOf(cluster.open({ ...lazy, ...fast, topology }))).toMatchObject({
+      code: 'MERIDIAN_UNAVAILABLE',
+      message: expect.stringMatching(/first start needs every shard/),
+    });
+    proxy.heal();
+    await cluster.open({ ...lazy, ...fast, topology });
+    expect(await system('tx-1')).toBe(await system('eu-1'));
+  });
+
+  it('one that comes late joins the system of the others', async () => {
+    await cluster.sql('tx-1', 'DROP TABLE meridian_identity');
+    const { proxy, topology } = await down('tx-1');
+    const { data } = await cluster.open({ ...lazy, ...fast, topology });
+    proxy.heal();
+    await vi.waitFor(() => expect(data.health().shards['tx-1']?.state).toBe('up'), {
+      timeout: 5_000,
+    });
+    expect(await system('tx-1')).toBe(await system('eu-1'));
+  });
+
+  it('one that is of another system is refused', async () => {
+    await cluster.sql('tx-1', "UPDATE meridian_identity SET system_id = 'somebody else'");
+    const { proxy, topology } = await down('tx-1');
+    const { data } = await cluster.open({ ...lazy, ...fast, topology });
+    proxy.heal();
+    await vi.waitFor(() => expect(data.health().shards['tx-1']?.state).toBe('refused'), {
+      timeout: 5_000,
+    });
+    const at = data.transactions.at(accountOn('tx-1', data.transactions));
+    expect(await failureOf(at.query('SELECT 1'))).toMatchObject({
+      message: expect.stringMatching(/belong to two different systems/),
+    });
   });
 });

@@ -2,6 +2,7 @@ import {
   createDataLayer,
   type DataLayer,
   type DataLayerOptions,
+  type Health,
   type MeridianEvent,
   type Session,
   type TopologyDocument,
@@ -218,5 +219,24 @@ describe('a session', () => {
     const { users } = tables;
     // @ts-expect-error a session has a token
     createDataLayer({ ...options, tables: { token: users } });
+  });
+});
+
+describe('its life', () => {
+  test('is told in JSON and in numbers', async () => {
+    const health = data.health();
+    expectTypeOf(health).toEqualTypeOf<Health>();
+    expectTypeOf(health.shards.one?.state).toEqualTypeOf<
+      'up' | 'down' | 'unverified' | 'refused' | undefined
+    >();
+    // @ts-expect-error it is a snapshot
+    health.ready = true;
+    const { drained, cut, cutByKind, durationMs } = await data.close({ timeoutMs: 1_000 });
+    expectTypeOf([drained, cut, cutByKind.transaction, durationMs]).toEqualTypeOf<number[]>();
+    // @ts-expect-error there is no such option
+    data.close({ timeout: 1_000 });
+    createDataLayer({ ...options, startup: 'lazy', signal: new AbortController().signal });
+    // @ts-expect-error there is no such startup
+    createDataLayer({ ...options, startup: 'eager' });
   });
 });
