@@ -15,6 +15,8 @@ export interface BulkheadConfig {
 const reservedShare = 0.1;
 const sheddableShare = 0.5;
 const smoothing = 0.1;
+/** Calls after which the mean service time is worth something. */
+const enoughCalls = 20;
 
 /**
  * Lets a number of calls run at once and a bounded number wait. A waiting call leaves when its
@@ -28,6 +30,7 @@ export class Bulkhead {
   #limit: number;
   #running = 0;
   #meanMs = 0;
+  #measured = 0;
 
   constructor(name: string, config: BulkheadConfig) {
     this.#name = name;
@@ -104,6 +107,7 @@ export class Bulkhead {
 
   /** One call that takes for ever must not make everybody look late: it counts as a few. */
   #measure(serviceMs: number): void {
+    this.#measured++;
     if (this.#meanMs === 0) this.#meanMs = serviceMs;
     else this.#meanMs += smoothing * (Math.min(serviceMs, 8 * this.#meanMs + 1) - this.#meanMs);
   }
@@ -118,7 +122,10 @@ export class Bulkhead {
   }
 
   #refuseLate(priority: Priority, deadline: Deadline): void {
-    const waitMs = ((this.#queue.ahead(priority) + 1) * this.#meanMs) / this.#limit;
+    const ahead = this.#queue.ahead(priority);
+    // With less than one round ahead its turn may come at any moment.
+    if (ahead < this.#limit || this.#measured < enoughCalls) return;
+    const waitMs = ((ahead + 1) * this.#meanMs) / this.#limit;
     if (waitMs <= deadline.remainingMs) return;
     throw withoutStack(
       () =>

@@ -176,6 +176,7 @@ export class Guard {
       }
       return value;
     } finally {
+      if (this.#ramp.isActive) this.#applyLimit();
       this.#bulkhead.leave(serviceMs);
     }
   }

@@ -87,8 +87,10 @@ describe('a bulkhead', () => {
 
   it('refuses at once what would wait past its deadline', async () => {
     const { bulkhead, refused, come } = callers(2, 100);
-    come('first');
-    bulkhead.leave(50);
+    for (let turn = 0; turn < 20; turn++) {
+      come('first');
+      bulkhead.leave(50);
+    }
     come('a');
     come('b');
     for (let turn = 0; turn < 9; turn++) come(`w${turn}`);
@@ -101,6 +103,24 @@ describe('a bulkhead', () => {
     expect([...refused.keys()]).toEqual(['hasty']);
   });
 
+  it('does not guess from a few calls, nor when its turn may come at any moment', () => {
+    const { bulkhead, refused, come } = callers(1, 100);
+    for (let turn = 0; turn < 19; turn++) {
+      come('slow');
+      bulkhead.leave(1_000);
+    }
+    come('a');
+    come('b');
+    come('unknown', 'default', new Deadline(200));
+    bulkhead.flush(() => new Error('of the test'));
+    refused.clear();
+    bulkhead.leave(1_000);
+    come('c');
+    come('next', 'default', new Deadline(200));
+    come('late', 'default', new Deadline(200));
+    expect([...refused.keys()]).toEqual(['late']);
+  });
+
   it('does not take one very long call for the rule', () => {
     const { bulkhead, refused, come } = callers(1, 100);
     for (let turn = 0; turn < 50; turn++) {
@@ -110,6 +130,7 @@ describe('a bulkhead', () => {
     come('stream');
     bulkhead.leave(3_600_000);
     come('running');
+    come('first');
     come('next', 'default', new Deadline(100));
     expect(refused.size).toBe(0);
   });
