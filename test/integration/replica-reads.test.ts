@@ -39,7 +39,7 @@ it('replicas hear of the row', async () => {
     await expect.poll(() => data.users.get(id, replica)).toMatchObject({ name: 'Ada' });
   }
   // Hedges must be earned.
-  for (let read = 0; read < 300; read++) await data.users.get(id, replica);
+  for (let read = 0; read < 2_000; read++) await data.users.get(id, replica);
 });
 
 afterEach(() => {
