@@ -1,6 +1,7 @@
 import type { DataLayerConfig } from '../config/data-layer-options.ts';
 import { EndpointPool } from '../mysql/endpoint-pool.ts';
 import { ping } from '../mysql/ping.ts';
+import type { Session } from '../mysql/session.ts';
 import type { Observer } from '../observability/events.ts';
 import { Guard } from '../resilience/guard.ts';
 import type { Endpoint } from '../topology/topology.ts';
@@ -15,6 +16,8 @@ export interface GuardedEndpoint {
   readonly endpoint: Endpoint;
   readonly pool: EndpointPool;
   readonly guard: Guard;
+  /** Sessions that run one read each: begun again elsewhere if this endpoint falls silent. */
+  readonly reading: Set<Session>;
 }
 
 /** The pools of all endpoints; each is made when first asked for. */
@@ -31,7 +34,11 @@ export class Endpoints {
   of(endpoint: Endpoint): GuardedEndpoint {
     const known = this.#byName.get(endpoint.name);
     if (known !== undefined) return known;
-    const guarded = { endpoint, pool: this.#poolOf(endpoint), guard: this.#guardOf(endpoint) };
+    const reading = new Set<Session>();
+    const guard = this.#guardOf(endpoint, () => {
+      for (const session of reading) session.abandon();
+    });
+    const guarded = { endpoint, pool: this.#poolOf(endpoint), guard, reading };
     this.#byName.set(endpoint.name, guarded);
     return guarded;
   }
@@ -54,7 +61,7 @@ export class Endpoints {
     });
   }
 
-  #guardOf({ name, address }: Endpoint): Guard {
+  #guardOf({ name, address }: Endpoint, onTrip: () => void): Guard {
     const { connections, queue, adaptive, throttle, breaker } = this.#config;
     return new Guard(
       name,
@@ -65,6 +72,7 @@ export class Endpoints {
         adaptive,
         throttle,
         ...breaker,
+        onTrip,
         probe: () => ping(address, breaker.probeTimeoutMs),
       },
       this.#observe,

@@ -123,7 +123,8 @@ export class Executor {
     endpoint: Endpoint,
     { access, deadline, openTimeoutMs, statement, isWell, run }: Work<T>,
   ): Promise<T> {
-    const { guard, pool } = this.#endpoints.of(endpoint);
+    const { guard, pool, reading } = this.#endpoints.of(endpoint);
+    const isOneRead = access === 'read' && isWell === undefined;
     let session: Session | undefined;
     let askedAt = 0;
     const attempt = async (opening: Deadline) => {
@@ -135,9 +136,11 @@ export class Executor {
           session = await pool.acquire(opening);
           // What runs from here on has the whole time.
           if (opening !== deadline) opening.end();
+          if (isOneRead) reading.add(session);
           try {
             return await run(session);
           } finally {
+            reading.delete(session);
             session.release();
           }
         },

@@ -24,6 +24,8 @@ export class OpenTransaction {
   #savepoints = 0;
   /** The server rolled back, or the connection is gone: what came after would be half of the work. */
   #doomed: Error | undefined;
+  /** What one of its own statements failed with, as the session threw it and as the caller was told. */
+  #fault: { readonly raw: unknown; readonly told: unknown } | undefined;
 
   /** @param told turns what the session throws into what the caller is told. */
   constructor(session: Session, deadline: Deadline, told: (error: unknown) => unknown) {
@@ -43,6 +45,15 @@ export class OpenTransaction {
     } finally {
       this.#open.length = 0;
     }
+  }
+
+  /**
+   * What the session threw, when that is why the body failed; undefined when the failure is of the
+   * body's own making.
+   */
+  faultBehind(failure: unknown): unknown {
+    if (failure === this.#deadline.reason) return this.#running.size > 0 ? failure : undefined;
+    return this.#fault?.told === failure ? this.#fault?.raw : undefined;
   }
 
   #enter(): TransactionScope {
@@ -66,6 +77,7 @@ export class OpenTransaction {
       return await this.#track(statement());
     } catch (error) {
       const failure = this.#told(error);
+      this.#fault = { raw: error, told: failure };
       if (isMeridianError(failure) && isFatal(failure)) this.#doomed ??= failure;
       throw failure;
     }

@@ -46,27 +46,49 @@ export async function runTransaction<T>(
   { isolation, resolve }: TransactionConfig = {},
 ): Promise<Committed<T>> {
   let committing: Committing<T> | undefined;
+  let faulty: Failed | undefined;
+  let hasBegun = false;
   const run = async (session: Session): Promise<Settled<T>> => {
     const server = resolve && (await serverIdentity(session, deadline));
-    return attempt({ session, primary, deadline, isolation }, body, (value) => {
-      committing = { value, server };
+    return attempt({ session, primary, deadline, isolation }, body, {
+      onBegin: () => {
+        hasBegun = true;
+      },
+      onFault: (failed) => {
+        faulty = failed;
+      },
+      onCommit: (value) => {
+        committing = { value, server };
+      },
     });
   };
   // What the caller's own code throws says nothing about the endpoint, so it travels as a value
   // past the guard, whose breaker counts what is thrown.
   const settled = await executor
-    .run([primary], { access: 'transaction', deadline, run })
-    .catch((failure: unknown) => resolved(failure, committing, resolve, deadline));
+    .run([primary], { access: 'transaction', deadline, hasBegun: () => hasBegun, run })
+    .catch((failure: unknown) => faulty ?? resolved(failure, committing, resolve, deadline));
   if ('committed' in settled) return settled.committed;
   throw settled.failure;
 }
 
-type Settled<T> = { readonly committed: Committed<T> } | { readonly failure: unknown };
+type Settled<T> = { readonly committed: Committed<T> } | Failed;
+
+interface Failed {
+  readonly failure: unknown;
+}
 
 /** What the body gave, and the server that was asked to commit it. */
 interface Committing<T> {
   readonly value: T;
   readonly server: string | undefined;
+}
+
+/** Is told how far an attempt has come. */
+interface Progress<T> {
+  onBegin(): void;
+  /** What it failed with, as its caller is to be told; what is thrown then is for the guard only. */
+  onFault(failed: Failed): void;
+  onCommit(value: T): void;
 }
 
 interface Attempt {
@@ -79,7 +101,7 @@ interface Attempt {
 async function attempt<T>(
   { session, primary, deadline, isolation }: Attempt,
   body: (scope: TransactionScope) => Promise<T>,
-  onCommit: (value: T) => void,
+  { onBegin, onFault, onCommit }: Progress<T>,
 ): Promise<Settled<T>> {
   const told = (error: unknown) =>
     callerError(error, {
@@ -94,14 +116,21 @@ async function attempt<T>(
     await session.control(`SET TRANSACTION ISOLATION LEVEL ${isolation}`, deadline, 'queued');
   }
   await session.control('BEGIN', deadline, 'queued');
+  const transaction = new OpenTransaction(session, deadline, told);
   let value: T;
   try {
-    value = await new OpenTransaction(session, deadline, told).run(body);
+    onBegin();
+    value = await transaction.run(body);
   } catch (failure) {
+    const fault = transaction.faultBehind(failure);
     // Past the deadline its statement may still run: the connection is closed, not waited for.
     if (deadline.reason === undefined) await rollBack(session, deadline);
     else session.discard();
-    return { failure: failure === deadline.reason ? told(failure) : failure };
+    const failed = { failure: failure === deadline.reason ? told(failure) : failure };
+    if (fault === undefined) return failed;
+    // For the guard to judge, which hears nothing of what travels as a value.
+    onFault(failed);
+    throw fault;
   }
   try {
     onCommit(value);

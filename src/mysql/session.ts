@@ -151,6 +151,12 @@ export class Session {
     }
   }
 
+  /** Ends the connection at once: what runs on it fails, as when the server goes away. */
+  abandon(): void {
+    this.#usable = false;
+    this.#connection.destroy();
+  }
+
   /** Hands the connection back. Once; a session that was discarded has none to hand back. */
   release(): void {
     if (this.#released) return;

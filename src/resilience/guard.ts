@@ -29,6 +29,8 @@ export interface GuardConfig {
   readonly probeTimeoutMs?: number | undefined;
   /** Milliseconds of silence after which calls that run are doubted; needs `probe`. Default: never. */
   readonly stallMs?: number | undefined;
+  /** Told when the breaker was opened from outside, by a stall say: what runs will hardly be answered. */
+  readonly onTrip?: (() => void) | undefined;
   /** Adapts how many calls run at once to how fast they are. Default `false`. */
   readonly adaptive?: boolean | undefined;
   /** Refuses a share of the calls while most are turned away. Default `false`. */
@@ -76,6 +78,7 @@ export class Guard {
   readonly #watch: StallWatch | undefined;
   readonly #verdict: (error: unknown) => Verdict;
   readonly #now: () => number;
+  readonly #onTrip: (() => void) | undefined;
   #closed = false;
   #runningAtRamp = 0;
 
@@ -84,6 +87,7 @@ export class Guard {
     const now = config.now ?? (() => performance.now());
     this.name = name;
     this.#concurrency = concurrency;
+    this.#onTrip = config.onTrip;
     this.#now = now;
     this.#verdict = config.verdict ?? verdictOf;
     this.#bulkhead = new Bulkhead(name, config);
@@ -131,7 +135,9 @@ export class Guard {
    * by a probe, as always. `reason` is put after "because" in what callers are told.
    */
   trip(reason: string): void {
-    if (!this.#closed) this.#breaker.trip(reason);
+    if (this.#closed) return;
+    this.#breaker.trip(reason);
+    this.#onTrip?.();
   }
 
   /**

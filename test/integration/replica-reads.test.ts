@@ -13,20 +13,25 @@ const proxies: ChaosProxy[] = [];
 let opened: Opened<typeof tables>;
 let data: DataLayer<typeof tables>;
 let id: string;
+const replicas: string[] = [];
+
+/** The standard one, with proxies before the replicas of eu-1. */
+function topology() {
+  const document = cluster.topology();
+  const { 'eu-1': shard, ...others } = document.shards;
+  if (shard === undefined) throw new TypeError('the standard topology has eu-1');
+  return { ...document, shards: { 'eu-1': { ...shard, replicas }, ...others } };
+}
 
 beforeAll(async () => {
   cluster = await TestCluster.start(2);
-  const topology = cluster.topology();
-  const { 'eu-1': shard, ...others } = topology.shards;
-  if (shard === undefined) throw new TypeError('the standard topology has eu-1');
-  const replicas: string[] = [];
   for (const { url } of cluster.cluster.shards['eu-1'].replicas) {
     const proxy = await startChaosProxy({ target: url });
     proxies.push(proxy);
     replicas.push(proxy.urlFor(url));
   }
   opened = await cluster.open({
-    topology: { ...topology, shards: { 'eu-1': { ...shard, replicas }, ...others } },
+    topology: topology(),
     // What is shown here is not the breaker's doing.
     breaker: { failures: 1_000, stallMs: 60_000 },
   });
@@ -62,6 +67,17 @@ describe('a read that replicas may answer', () => {
       expect(await data.users.get(id, { ...replica, timeoutMs: 20_000 })).toMatchObject({ id });
     }
     expect(events('hedge').length).toBeGreaterThan(from);
+  });
+
+  it('is begun again elsewhere when its replica is known to be silent, without a hedge', async () => {
+    const { data: steady } = await cluster.open({
+      topology: topology(),
+      retry: { hedge: false },
+      breaker: { stallMs: 50, probeTimeoutMs: 100 },
+    });
+    for (let turn = 0; turn < 2; turn++) await steady.users.get(id, replica);
+    for (const proxy of proxies) proxy.blackHole();
+    expect(await steady.users.get(id, { ...replica, timeoutMs: 20_000 })).toMatchObject({ id });
   });
 
   it('is not hedged where nothing is slow', async () => {

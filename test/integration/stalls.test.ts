@@ -62,6 +62,33 @@ it('a server that has gone silent is known long before the deadlines of its call
   expect(states().at(-1)).toBe('closed');
 });
 
+it('a transaction whose statement is not answered counts for the breaker', async () => {
+  const { data, events } = await cluster.open({
+    topology: cluster.topology({ 'tx-1': proxy.urlFor(cluster.url('tx-1')) }),
+    breaker: { failures: 1, stallMs: 60_000 },
+  });
+  const mine = await failureOf(
+    data.transactions.at(account).transaction(async () => {
+      throw new Error('mine');
+    }),
+  );
+  expect(mine).toMatchObject({ message: 'mine' });
+  expect(events.filter(({ type }) => type === 'breaker')).toEqual([]);
+  let hole: { undo(): void } | undefined;
+  const error = await failureOf(
+    data.transactions.at(account).transaction(
+      async (trx) => {
+        hole = proxy.blackHole();
+        await trx.query('SELECT 1');
+      },
+      { timeoutMs: 100 },
+    ),
+  );
+  expect(error).toMatchObject({ code: 'MERIDIAN_TIMEOUT', outcome: 'not-applied' });
+  expect(events).toContainEqual({ type: 'breaker', guard: 'tx-1/primary', state: 'open' });
+  hole?.undo();
+});
+
 it('a ping is answered by who lives, and by nobody else', async () => {
   await ping(through, 5_000);
   const hole = proxy.blackHole();
