@@ -194,7 +194,7 @@ it('a caller in a black hole is answered before anybody could be told to kill it
   await pool.close();
 });
 
-it('a statement that can not be killed keeps nobody else from being killed', async () => {
+it('statements that are given up together are all killed', async () => {
   const pool = sessions.pool(direct(), 3);
   const held = await Promise.all([1, 2, 3].map(() => sessions.acquire(pool)));
   const deadline = sessions.deadline(50);
