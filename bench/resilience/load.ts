@@ -5,12 +5,11 @@ import { z } from 'zod';
 import { quantile } from '../measure.ts';
 import { type Answers, answersSchema, type LoadOrder, type ServiceOrder } from './orders.ts';
 
-const start = (file: string) =>
-  fork(fileURLToPath(new URL(file, import.meta.url)), { execArgv: ['--import', 'tsx'] });
+const start = (file: URL) => fork(fileURLToPath(file), { execArgv: ['--import', 'tsx'] });
 
 /** A service in a process of its own. */
 export async function startService(order: ServiceOrder): Promise<{ port: number; stop(): void }> {
-  const child = start('service.ts');
+  const child = start(new URL('./service.ts', import.meta.url));
   child.send(order);
   const { port } = z.object({ port: z.number() }).parse(await answerOf(child));
   return { port, stop: () => child.kill('SIGKILL') };
@@ -18,7 +17,7 @@ export async function startService(order: ServiceOrder): Promise<{ port: number;
 
 /** The generator of load, in a process of its own. */
 export class Generator {
-  readonly #child = start('generator.ts');
+  readonly #child = start(new URL('./generator.ts', import.meta.url));
 
   async run(order: LoadOrder): Promise<Answers> {
     this.#child.send(order);

@@ -156,7 +156,6 @@ export class EndpointPool implements ConnectionOwner {
   async #open(): Promise<void> {
     const { connectTimeoutMs } = this.#config;
     this.#gate.begin();
-    const began = new Set(this.#waiting);
     const connection = new ServerConnection(this.#address, {
       timeoutMs: connectTimeoutMs,
       setup: sessionSetup,
@@ -166,7 +165,7 @@ export class EndpointPool implements ConnectionOwner {
       await connection.ready;
     } catch (error) {
       this.#all.delete(connection);
-      this.#couldNotOpen(driverFault(error, 'connecting'), began);
+      this.#couldNotOpen(driverFault(error, 'connecting'));
       return;
     }
     this.#gate.succeeded();
@@ -178,15 +177,15 @@ export class EndpointPool implements ConnectionOwner {
     this.takeBack(connection, true);
   }
 
-  #couldNotOpen(fault: DriverFault, began: ReadonlySet<Waiter>): void {
+  #couldNotOpen(fault: DriverFault): void {
     const full = fault.errno !== undefined && serverCode(fault.errno).kind === 'overload';
     this.#gate.failed(full);
     if (full) {
       this.#fullServer = fault;
     } else {
       const [oldest] = this.#waiting;
-      // With nothing else on its way, those who waited from the start of this one wait in vain.
-      const failed = this.#gate.opening === 0 ? began : oldest === undefined ? [] : [oldest];
+      // Where one after the other fails, all who wait do so in vain.
+      const failed = this.#gate.isFailing ? this.#waiting : oldest === undefined ? [] : [oldest];
       this.#refuse(failed, fault);
     }
     this.#serve();

@@ -13,6 +13,7 @@ export class OpeningGate {
   #opening = 0;
   #pausedUntil = 0;
   #refusals = 0;
+  #failures = 0;
 
   /** Connections in the making. */
   get opening(): number {
@@ -22,6 +23,11 @@ export class OpeningGate {
   /** Milliseconds in which none may be begun, because the server had no room for the last one. */
   get pauseMs(): number {
     return Math.max(0, this.#pausedUntil - performance.now());
+  }
+
+  /** Whether the last two or more failed: it is the server, and not a single connection. */
+  get isFailing(): boolean {
+    return this.#failures >= 2;
   }
 
   get isOpen(): boolean {
@@ -36,10 +42,12 @@ export class OpeningGate {
     this.#opening--;
     this.#limit++;
     this.#refusals = 0;
+    this.#failures = 0;
   }
 
   failed(serverIsFull: boolean): void {
     this.#opening--;
+    this.#failures++;
     this.lost();
     if (!serverIsFull || this.pauseMs > 0) return;
     const ms = Math.min(pause.longestMs, pause.firstMs * 2 ** this.#refusals++);

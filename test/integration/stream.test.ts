@@ -118,3 +118,23 @@ it('is an UnavailableError when the server dies under it, and is not begun again
   await cluster.cluster.shards['tx-1'].primary.restart();
   await vi.waitFor(async () => expect(await one()).toEqual([{ one: 1 }]), { timeout: 10_000 });
 });
+
+it('is begun again when the connection it was given turns out to be dead', async () => {
+  const { proxy, url } = await cluster.proxy('tx-1');
+  const { data: other, events: seen } = await cluster.open({
+    topology: cluster.topology({ 'tx-1': url }),
+    pool: { connections: 1 },
+    retry: { baseMs: 1, maxMs: 2 },
+  });
+  const at = other.transactions.at(account);
+  expect(await at.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  const from = seen.length;
+  // The client has not heard of it yet when it sends its statement.
+  proxy.reset();
+  const rows: unknown[] = [];
+  for await (const row of at.stream('SELECT 1 AS one')) rows.push(row);
+  expect(rows).toEqual([{ one: 1 }]);
+  expect(seen.slice(from)).toContainEqual(expect.objectContaining({ type: 'retry' }));
+  for await (const row of other.transactions.everywhere.stream('SELECT 2 AS two')) rows.push(row);
+  expect(rows).toHaveLength(3);
+});
