@@ -15,13 +15,15 @@ export interface BulkheadConfig {
 const reservedShare = 0.1;
 const sheddableShare = 0.5;
 const smoothing = 0.1;
+/** A call may take several times as long as the mean of them. */
+const slowCalls = 3;
 /** Calls after which the mean service time is worth something. */
 const enoughCalls = 20;
 
 /**
  * Lets a number of calls run at once and a bounded number wait. A waiting call leaves when its
- * deadline passes and frees its place; one that would wait past its deadline is refused at once
- * (Little's law: calls ahead × mean service time ÷ calls at once).
+ * deadline passes and frees its place; one that would hardly end before its deadline is refused at
+ * once (Little's law: calls ahead × mean service time ÷ calls at once).
  */
 export class Bulkhead {
   readonly #name: string;
@@ -126,15 +128,23 @@ export class Bulkhead {
     // With less than one round ahead its turn may come at any moment.
     if (ahead < this.#limit || this.#measured < enoughCalls) return;
     const waitMs = ((ahead + 1) * this.#meanMs) / this.#limit;
-    if (waitMs <= deadline.remainingMs) return;
-    throw withoutStack(
-      () =>
-        new OverloadError(
-          `'${this.#name}' is busy: the wait of about ${Math.round(waitMs)} ms is longer than the ` +
-            'time that the call has left. Slow down, or give it more time.',
-          { context: { guard: this.#name, waitMs: Math.round(waitMs) } },
-        ),
-    );
+    if (waitMs + slowCalls * this.#meanMs > deadline.remainingMs) throw this.#late(waitMs);
+  }
+
+  /**
+   * Refuses a call whose turn has come too late: begun, it would be cut off half-way, which costs the
+   * endpoint what a whole one does.
+   *
+   * @throws {OverloadError}
+   */
+  checkTime(deadline: Deadline): void {
+    if (this.#measured < enoughCalls) return;
+    if (slowCalls * this.#meanMs > deadline.remainingMs) throw this.#late(0);
+  }
+
+  /** Whether a call that was cut off after so long had not had the time that calls take. */
+  isBrief(ranMs: number): boolean {
+    return this.#measured >= enoughCalls && ranMs < slowCalls * this.#meanMs;
   }
 
   #makeRoom(priority: Priority): void {
@@ -149,6 +159,17 @@ export class Bulkhead {
     if (priority === 'critical') return queue;
     const share = priority === 'default' ? 1 - reservedShare : sheddableShare;
     return Math.ceil(queue * share);
+  }
+
+  #late(waitMs: number): OverloadError {
+    return withoutStack(
+      () =>
+        new OverloadError(
+          `'${this.#name}' is busy: with a wait of about ${Math.round(waitMs)} ms and a call of about ` +
+            `${Math.round(this.#meanMs)} ms this one would hardly end in time. Slow down, or give it more time.`,
+          { context: { guard: this.#name, waitMs: Math.round(waitMs) } },
+        ),
+    );
   }
 
   #full(): OverloadError {

@@ -162,6 +162,7 @@ export class Guard {
     try {
       // While it waited for its turn the deadline may have passed, or the breaker opened.
       if (deadline.reason !== undefined) throw deadline.reason;
+      if (turn !== undefined) this.#bulkhead.checkTime(deadline);
       const period = this.#breaker.begin();
       const startedAt = this.#now();
       this.#watch?.began();
@@ -226,10 +227,13 @@ export class Guard {
   }
 
   #fail(period: number, startedAt: number, error: unknown, deadline: Deadline): void {
-    const left = deadline.reason instanceof AbortedError;
-    let verdict: Verdict = left ? 'nothing' : 'unwell';
+    // Its caller left, or had not left it the time that such calls take.
+    const isNobodysFault =
+      deadline.reason instanceof AbortedError ||
+      (deadline.reason !== undefined && this.#bulkhead.isBrief(this.#now() - startedAt));
+    let verdict: Verdict = isNobodysFault ? 'nothing' : 'unwell';
     try {
-      if (!left) verdict = this.#verdict(error);
+      if (!isNobodysFault) verdict = this.#verdict(error);
     } finally {
       // Also when a judge of the user's throws: a probe that never ended would keep it closed to all.
       this.#settle(period, startedAt, verdict, deadline.reason === undefined);

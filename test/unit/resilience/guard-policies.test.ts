@@ -27,6 +27,49 @@ function guardWith(config: Partial<GuardConfig> = {}) {
   return { guard, clock };
 }
 
+describe('a deadline that passes', () => {
+  /** A guard that knows that calls take ten milliseconds. */
+  async function seasoned(config: Partial<GuardConfig> = {}) {
+    const { guard, clock } = guardWith(config);
+    for (let call = 0; call < 20; call++) {
+      await guard.admit(async () => clock.pass(10), patient());
+    }
+    const cutOffAfter = async (ms: number) => {
+      const deadline = patient();
+      const work = () => {
+        clock.pass(ms);
+        deadline.cancel(new TimeoutError('late'));
+        return Promise.reject(deadline.reason);
+      };
+      return errorOf(guard.admit(work, deadline));
+    };
+    return { guard, clock, cutOffAfter };
+  }
+
+  it('says nothing against who had not been given the time that calls take', async () => {
+    const { guard, cutOffAfter } = await seasoned();
+    for (let call = 0; call < 10; call++) {
+      expect(await cutOffAfter(29)).toBeInstanceOf(TimeoutError);
+    }
+    expect(guard.state).toBe('closed');
+    await cutOffAfter(30);
+    expect(guard.state).toBe('open');
+  });
+
+  it('soon after a turn has come keeps the call from being begun', async () => {
+    const { guard } = await seasoned({ concurrency: 1 });
+    const running = held();
+    const first = guard.admit(running.work, patient());
+    const next = held();
+    const waiting = errorOf(guard.admit(next.work, new Deadline(25)));
+    running.resolve('done');
+    await first;
+    expect(await waiting).toBeInstanceOf(OverloadError);
+    expect(next.calls).toBe(0);
+    expect(guard.snapshot()).toMatchObject({ running: 0, queued: 0 });
+  });
+});
+
 describe('after the breaker has closed', () => {
   it('calls come back little by little, not all at once', async () => {
     const { guard, clock } = guardWith({ rampMs: 1_000 });
