@@ -9,7 +9,6 @@ const suites: Record<string, () => Promise<{ suite: Suite }>> = {
   footprint: () => import('./suites/footprint.ts'),
   placement: () => import('./suites/placement.ts'),
   resilience: () => import('./suites/resilience.ts'),
-  guard: () => import('./suites/guard.ts'),
 };
 
 const asked = process.argv.slice(2).filter((name) => !name.startsWith('-'));

@@ -56,7 +56,7 @@ async function overhead(): Promise<Result[]> {
   };
   return [
     {
-      name: 'overhead on a no-op, all policies',
+      name: 'guard: overhead on a no-op, all policies',
       value: `${over(ours).toFixed(2)} µs (with signal and fallback ${over(asked).toFixed(2)} µs)`,
       target: `≤ ${targetMicros} µs`,
       met: over(ours) <= targetMicros,

@@ -6,13 +6,14 @@ import { killedPrimary } from '../resilience/killed-primary.ts';
 import { lostReplies } from '../resilience/lost-replies.ts';
 import { overload } from '../resilience/overload.ts';
 import type { Result, Suite } from '../result.ts';
+import { suite as guard } from './guard.ts';
 
 const together = ['a', 'b', 'c', 'd'] as const;
 const alone = 'e' as const;
 
 /** What faults and overload do to callers. */
 export const suite: Suite = {
-  name: 'Faults and overload (generator and service in processes of their own)',
+  name: 'Guards, faults and overload (generator and service in processes of their own)',
   async run() {
     const cluster = await startLocalCluster({ shards: [...together, alone], redis: false });
     try {
@@ -32,7 +33,7 @@ export const suite: Suite = {
         () => lostReplies(primary),
         () => killedPrimary(primary),
       ];
-      const results: Result[] = [];
+      const results = await guard.run();
       for (const part of parts) results.push(...[await part()].flat());
       return results;
     } finally {
