@@ -17,6 +17,7 @@ import {
 } from '../mysql/moves-table.ts';
 import { type CopiedTable, deleteOwned, forwardRows, setColumns } from '../mysql/row-copy.ts';
 import type { SqlValue } from '../mysql/sql.ts';
+import { idempotencyTable } from '../mysql/system-tables.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import { within } from '../resilience/within.ts';
 import type { Route } from '../routing/route.ts';
@@ -114,7 +115,9 @@ export class Relocation {
       this.#executor,
       deadline,
     );
-    await installFence(from.shard, tables, this.#executor, deadline);
+    // Who repeats an operation writes its rows as well, and is refused there.
+    const fenced = tables.filter(({ table }) => table !== idempotencyTable);
+    await installFence(from.shard, fenced, this.#executor, deadline);
     const move: Move = {
       table: group[0].table,
       owner: uuidToBytes(order.owner),

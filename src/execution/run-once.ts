@@ -6,6 +6,7 @@ import {
   type KeyedOperation,
   type KeyedOutcome,
   readOutcome,
+  selectDeparture,
   selectOutcome,
   storeResult,
   takeOver,
@@ -134,6 +135,7 @@ async function resolveCommit<T>(
         },
       });
       if (outcome === 'applied') return 'applied';
+      if (outcome === 'elsewhere') return 'unknown';
       // What the other server had not passed on when it was lost is not here, committed or not.
       return server === committedOn ? 'not-applied' : 'unknown';
     } catch (error) {
@@ -148,12 +150,15 @@ async function resolveCommit<T>(
 async function settle(
   run: (statement: Statement) => Promise<StatementResult>,
   operation: KeyedOperation,
-): Promise<KeyedOutcome['outcome']> {
+): Promise<KeyedOutcome['outcome'] | 'elsewhere'> {
   const isDuplicate = (error: unknown) =>
     typeof error === 'object' && error !== null && 'errno' in error && error.errno === 1062;
   try {
     await run(insertOutcome(operation, 'aborted'));
-    return 'aborted';
+    if (operation.owner === null) return 'aborted';
+    // After the mark: who left before took the token along, and who leaves now takes the mark.
+    const { rows } = await run(selectDeparture(operation.owner));
+    return rows.length === 0 ? 'aborted' : 'elsewhere';
   } catch (error) {
     if (!isDuplicate(error)) throw error;
     const [row] = (await run(selectOutcome(operation.token))).rows;

@@ -1,5 +1,5 @@
 import type { RawRow, Statement } from './sql.ts';
-import { idempotencyTable } from './system-tables.ts';
+import { idempotencyTable, movesTable } from './system-tables.ts';
 
 /** One operation that is to be applied at most once. */
 export interface KeyedOperation {
@@ -35,6 +35,14 @@ export function selectOutcome(token: Uint8Array): Statement {
   return {
     sql: `SELECT outcome, operation, result FROM ${idempotencyTable} WHERE token = ? LOCK IN SHARE MODE`,
     params: [token],
+  };
+}
+
+/** Whether an owner has left this shard, or is leaving: then its tokens are elsewhere. Asked where owners move. */
+export function selectDeparture(owner: Uint8Array): Statement {
+  return {
+    sql: `SELECT 1 AS departed FROM ${movesTable} WHERE reversed_owner = REVERSE(?) AND (crossing = 1 OR state = 'moved') LIMIT 1`,
+    params: [owner],
   };
 }
 

@@ -8,9 +8,9 @@ import { readUuid } from '../sharding/uuid.ts';
 const longestKey = 255;
 const hashBytes = 16;
 
-/** Whose operations a key tells apart: an owner's, or the new rows of a table that have none yet. */
+/** Whose operations a key tells apart: an owner's (who may move to another shard), or the new rows of a table that have none yet. */
 export type KeyScope =
-  | { readonly keyspace: string; readonly owner: ShardKey }
+  | { readonly keyspace: string; readonly owner: ShardKey; readonly moves: boolean }
   | { readonly keyspace: string; readonly newOf: string };
 
 /**
@@ -29,10 +29,14 @@ export function keyedOperation(
   const owned = owner === undefined ? [] : [owner];
   return {
     token: hash([scope.keyspace, 'newOf' in scope ? scope.newOf : owned, idempotencyKey]),
-    owner: typeof owner === 'string' ? (readUuid(owner) ?? null) : null,
+    owner: 'owner' in scope && scope.moves ? ownerBytes(owner) : null,
     locator,
     operation: hash(what),
   };
+}
+
+function ownerBytes(owner: string | Uint8Array | undefined): Uint8Array | null {
+  return (typeof owner === 'string' ? readUuid(owner) : owner) ?? null;
 }
 
 /** A number from 0 up to 1 that a key stands for: a new row goes to the same slot each time. */

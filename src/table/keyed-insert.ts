@@ -76,12 +76,13 @@ export async function insertOnce<Schema extends RowSchema>(
 
 /** A row that names its owner shares the owner's keys; one that is its own and has no id yet can't. */
 function scopeOf<Schema extends RowSchema>(
-  { table }: TableRuntime<Schema>,
+  { table, forwarding }: TableRuntime<Schema>,
   { isFresh, row }: PlannedRow<Schema>,
 ): KeyScope {
   const { keyspace, name, shardKey, primaryKey } = table;
   if (isFresh && shardKey === primaryKey) return { keyspace, newOf: name };
-  return { keyspace, owner: asKey(Reflect.get(row, shardKey)) };
+  const moves = forwarding !== undefined;
+  return { keyspace, owner: asKey(Reflect.get(row, shardKey)), moves };
 }
 
 function storedKey(result: string | undefined): ShardKey {

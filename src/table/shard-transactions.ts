@@ -114,7 +114,8 @@ export class ShardTransactions {
   }
 
   #operation(idempotencyKey: string, payload: unknown, { keyspace, locator }: Route) {
-    const scope = { keyspace, owner: this.#keyed.key };
+    const moves = this.#runtime.forwarding !== undefined;
+    const scope = { keyspace, owner: this.#keyed.key, moves };
     return keyedOperation(scope, idempotencyKey, ['transaction', payload], locator);
   }
 

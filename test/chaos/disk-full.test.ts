@@ -94,7 +94,11 @@ it.skipIf(!mayMount)(
     isOver = true;
     await Promise.all(running);
     await work.settle();
-    const books = await readBooks([cluster.shards['tx-1'].primary.adminUrl]);
+    const { adminUrl } = cluster.shards['tx-1'].primary;
+    // What met the full disk is held up to a minute after there is room again: MariaDB looks no sooner.
+    const open = async () => (await readBooks([adminUrl])).open;
+    await expect.poll(open, { timeout: 75_000, interval: 500 }).toBe(0);
+    const books = await readBooks([adminUrl]);
     console.log(
       `MERIDIAN_SEED=${seed}: ${operations.length} operations, ${JSON.stringify([...codes])}`,
     );
@@ -102,7 +106,6 @@ it.skipIf(!mayMount)(
     expect(judge(operations, books, 'keyed')).toEqual([]);
     expect(judge(operations, books, 'plain')).toEqual([]);
     expect(reconcile(owners, operations, books)).toEqual([]);
-    expect(books.open).toBe(0);
   },
-  90_000,
+  180_000,
 );
