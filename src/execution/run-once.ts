@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { DuplicateKeyError } from '../errors/database-error.ts';
 import { IdempotencyConflictError } from '../errors/idempotency-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
@@ -57,15 +58,16 @@ export async function runOnce<T>(
   perform: (scope: TransactionScope) => Promise<Performed<T>>,
 ): Promise<OnceOutcome<T>> {
   const { operation } = work;
+  const attempt = randomBytes(16);
   try {
     const committed = await work.transact(
       async (scope) => {
-        await claim(scope, operation);
+        await claim(scope, operation, attempt);
         const { value, result } = await perform(scope);
         if (result !== undefined) await scope.run(storeResult(operation.token, result));
         return value;
       },
-      (server, deadline) => resolveCommit(work, server, deadline),
+      (server, deadline) => resolveCommit(work, attempt, server, deadline),
     );
     return { repeated: false, ...committed };
   } catch (error) {
@@ -88,16 +90,20 @@ class AppliedBefore extends Error {
   }
 }
 
-async function claim(scope: TransactionScope, operation: KeyedOperation): Promise<void> {
+async function claim(
+  scope: TransactionScope,
+  operation: KeyedOperation,
+  attempt: Uint8Array,
+): Promise<void> {
   try {
-    await scope.run(insertOutcome(operation, 'applied'));
+    await scope.run(insertOutcome(operation, attempt, 'applied'));
   } catch (error) {
     if (!(error instanceof DuplicateKeyError)) throw error;
     const [row] = (await scope.run(selectOutcome(operation.token))).rows;
     if (row === undefined) throw error;
     const found = readOutcome(row);
     if (found.outcome === 'applied') throw new AppliedBefore(found);
-    await scope.run(takeOver(operation));
+    await scope.run(takeOver(operation, attempt));
   }
 }
 
@@ -117,6 +123,7 @@ async function appliedBefore<T>(
 
 async function resolveCommit<T>(
   { executor, primary, operation }: KeyedWork<T>,
+  attempt: Uint8Array,
   committedOn: string,
   deadline: Deadline,
 ): Promise<Verdict> {
@@ -130,7 +137,7 @@ async function resolveCommit<T>(
           const run = (statement: Statement) => session.run(statement, deadline);
           return {
             server: await serverIdentity(session, deadline),
-            outcome: await settle(run, operation),
+            outcome: await settle(run, operation, attempt),
           };
         },
       });
@@ -150,11 +157,12 @@ async function resolveCommit<T>(
 async function settle(
   run: (statement: Statement) => Promise<StatementResult>,
   operation: KeyedOperation,
+  attempt: Uint8Array,
 ): Promise<KeyedOutcome['outcome'] | 'elsewhere'> {
   const isDuplicate = (error: unknown) =>
     typeof error === 'object' && error !== null && 'errno' in error && error.errno === 1062;
   try {
-    await run(insertOutcome(operation, 'aborted'));
+    await run(insertOutcome(operation, attempt, 'aborted'));
     if (operation.owner === null) return 'aborted';
     // After the mark: who left before took the token along, and who leaves now takes the mark.
     const { rows } = await run(selectDeparture(operation.owner));
@@ -163,6 +171,10 @@ async function settle(
     if (!isDuplicate(error)) throw error;
     const [row] = (await run(selectOutcome(operation.token))).rows;
     // Gone again: the sweeper's, or somebody's who knew better. Ask anew.
-    return row === undefined ? settle(run, operation) : readOutcome(row).outcome;
+    if (row === undefined) return settle(run, operation, attempt);
+    const found = readOutcome(row);
+    // Another call with the key was applied since, which this one's rollback has let through.
+    if (Buffer.compare(found.attempt, attempt) !== 0) return 'aborted';
+    return found.outcome;
   }
 }

@@ -1,4 +1,5 @@
 import { ClosedError } from '../errors/call-error.ts';
+import { DriverFault } from '../errors/driver-fault.ts';
 import { isMeridianError, type MeridianError } from '../errors/meridian-error.ts';
 import type { Session } from '../mysql/session.ts';
 import type { Statement, StatementResult } from '../mysql/sql.ts';
@@ -76,8 +77,9 @@ export class OpenTransaction {
     try {
       return await this.#track(statement());
     } catch (error) {
-      const failure = this.#told(error);
-      this.#fault = { raw: error, told: failure };
+      const raw = withinTransaction(error);
+      const failure = this.#told(raw);
+      this.#fault = { raw, told: failure };
       if (isMeridianError(failure) && isFatal(failure)) this.#doomed ??= failure;
       throw failure;
     }
@@ -140,6 +142,12 @@ export class OpenTransaction {
         : 'This transaction has ended; await every statement inside its function.',
     );
   }
+}
+
+/** A connection that is found dead takes along what was done before, also if this statement never left. */
+function withinTransaction(error: unknown): unknown {
+  const isUnsent = error instanceof DriverFault && error.phase === 'queued' && !error.errno;
+  return isUnsent ? new DriverFault(error.message, { ...error, phase: 'sent' }) : error;
 }
 
 /** After a cancelled statement too, which nobody repeats, the rest would be half of the work. */

@@ -15,6 +15,8 @@ export interface KeyedOperation {
 /** What is on record under a token. */
 export interface KeyedOutcome {
   readonly outcome: 'applied' | 'aborted';
+  /** Whose mark it is: two calls with one key are two attempts. */
+  readonly attempt: Buffer;
   readonly operation: Buffer;
   readonly result: string | undefined;
 }
@@ -22,18 +24,19 @@ export interface KeyedOutcome {
 /** Claims a token for an outcome; a duplicate key says that it was claimed before. Waits for whoever has it open. */
 export function insertOutcome(
   { token, owner, locator, operation }: KeyedOperation,
+  attempt: Uint8Array,
   outcome: KeyedOutcome['outcome'],
 ): Statement {
   return {
-    sql: `INSERT INTO ${idempotencyTable} (token, owner, locator, operation, outcome) VALUES (?, ?, ?, ?, ?)`,
-    params: [token, owner, locator, operation, outcome],
+    sql: `INSERT INTO ${idempotencyTable} (token, owner, locator, operation, attempt, outcome) VALUES (?, ?, ?, ?, ?, ?)`,
+    params: [token, owner, locator, operation, attempt, outcome],
   };
 }
 
 /** The newest state, whatever the transaction has seen before. */
 export function selectOutcome(token: Uint8Array): Statement {
   return {
-    sql: `SELECT outcome, operation, result FROM ${idempotencyTable} WHERE token = ? LOCK IN SHARE MODE`,
+    sql: `SELECT outcome, attempt, operation, result FROM ${idempotencyTable} WHERE token = ? LOCK IN SHARE MODE`,
     params: [token],
   };
 }
@@ -47,10 +50,10 @@ export function selectDeparture(owner: Uint8Array): Statement {
 }
 
 /** Takes over a token under which nothing was applied. */
-export function takeOver({ token, operation }: KeyedOperation): Statement {
+export function takeOver({ token, operation }: KeyedOperation, attempt: Uint8Array): Statement {
   return {
-    sql: `UPDATE ${idempotencyTable} SET outcome = 'applied', operation = ?, settled_at = NOW(6) WHERE token = ?`,
-    params: [operation, token],
+    sql: `UPDATE ${idempotencyTable} SET outcome = 'applied', operation = ?, attempt = ?, settled_at = NOW(6) WHERE token = ?`,
+    params: [operation, attempt, token],
   };
 }
 
@@ -71,12 +74,17 @@ export function deleteOldOutcomes(olderThanMs: number, limit: number): Statement
   };
 }
 
-export function readOutcome({ outcome, operation, result }: RawRow): KeyedOutcome {
-  if (!(operation instanceof Buffer) || (outcome !== 'applied' && outcome !== 'aborted')) {
+export function readOutcome({ outcome, attempt, operation, result }: RawRow): KeyedOutcome {
+  if (
+    !(operation instanceof Buffer) ||
+    !(attempt instanceof Buffer) ||
+    (outcome !== 'applied' && outcome !== 'aborted')
+  ) {
     throw new TypeError(`${idempotencyTable} was changed by hand`);
   }
   return {
     outcome,
+    attempt,
     operation,
     result: result instanceof Buffer ? result.toString() : undefined,
   };

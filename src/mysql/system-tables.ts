@@ -74,6 +74,7 @@ const ddl: Record<SystemTable, { readonly name: string; readonly columns: string
   owner BINARY(16),
   locator SMALLINT UNSIGNED NOT NULL,
   operation BINARY(16) NOT NULL,
+  attempt BINARY(16) NOT NULL,
   outcome ENUM('applied', 'aborted') NOT NULL,
   result MEDIUMBLOB,
   settled_at ${now},

@@ -3,7 +3,7 @@ import { packValue } from '../cache/redis/codec.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import type { KeyedOperation } from '../mysql/idempotency-table.ts';
 import { canonicalKey, type ShardKey } from '../sharding/shard-key.ts';
-import { readUuid } from '../sharding/uuid.ts';
+import { readUuid, uuidFromBytes } from '../sharding/uuid.ts';
 
 const longestKey = 255;
 const hashBytes = 16;
@@ -25,7 +25,7 @@ export function keyedOperation(
   what: readonly unknown[],
   locator: number,
 ): KeyedOperation {
-  const owner = 'owner' in scope ? canonicalKey(scope.owner) : undefined;
+  const owner = 'owner' in scope ? canonicalOwner(scope) : undefined;
   const owned = owner === undefined ? [] : [owner];
   return {
     token: hash([scope.keyspace, 'newOf' in scope ? scope.newOf : owned, idempotencyKey]),
@@ -33,6 +33,12 @@ export function keyedOperation(
     locator,
     operation: hash(what),
   };
+}
+
+/** Owners that move are ids, which are one key as text and as bytes. */
+function canonicalOwner({ owner, moves }: Extract<KeyScope, { owner: ShardKey }>) {
+  const isId = moves && owner instanceof Uint8Array && owner.length === 16;
+  return isId ? uuidFromBytes(owner) : canonicalKey(owner);
 }
 
 function ownerBytes(owner: string | Uint8Array | undefined): Uint8Array | null {
