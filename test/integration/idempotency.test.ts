@@ -260,6 +260,64 @@ describe('a transaction with a key', () => {
     expect(await count()).toBe(0);
   });
 
+  it('is not told that it was applied when another call with its key was', async () => {
+    const { data: direct } = await cluster.openWith(tables, {
+      directory: { keyspace: 'ledger', keys: ['a key for the tests of keys'] },
+    });
+    const key = newKey();
+    const payload = 'the same';
+    let other: Promise<unknown> = Promise.resolve();
+    const lost = await failureOf(
+      data.transactions.at(account).transaction(
+        async (trx) => {
+          await trx.transactions.insert({ account_id: account, cents: 1n });
+          // Waits for this one, and goes on when it is rolled back.
+          other = direct.transactions.at(account).transaction(
+            async (second) => {
+              await second.transactions.insert({ account_id: account, cents: 2n });
+              return 'the other';
+            },
+            { idempotencyKey: key, payload },
+          );
+          await expect
+            .poll(() => cluster.running('tx-1', 'INSERT INTO meridian_idempotency%'))
+            .toBe(1);
+          const cut = proxy.cutAfter(1, 'toServer');
+          const heal = () => (proxy.connections === 0 ? cut.undo() : setImmediate(heal));
+          heal();
+          return 'the lost one';
+        },
+        { idempotencyKey: key, payload },
+      ),
+    );
+    expect(await other).toBe('the other');
+    expect(lost).toMatchObject({ outcome: 'not-applied', retryable: true });
+    const rows = await cluster.sql('tx-1', 'SELECT cents FROM transactions');
+    expect(rows.map(({ cents }) => Number(cents))).toEqual([2]);
+  });
+
+  it('is unknown when its caller leaves while it is found out', async () => {
+    const leaving = new AbortController();
+    const error = await failureOf(
+      data.transactions.at(account).transaction(
+        async (trx) => {
+          await trx.transactions.insert({ account_id: account, cents: 1n });
+          // The reply is lost, and nobody can be asked.
+          const dropped = proxy.dropNextCommitReply();
+          dropped.happened.then(
+            () => {
+              proxy.refuse();
+              setTimeout(() => leaving.abort(), 100);
+            },
+            () => undefined,
+          );
+        },
+        { idempotencyKey: newKey(), signal: leaving.signal },
+      ),
+    );
+    expect(error).toMatchObject({ outcome: 'unknown' });
+  });
+
   it('waits for the transaction whose reply was lost while it is still open', async () => {
     // The COMMIT is held by the network: the server's transaction stays open until it arrives.
     const key = newKey();
