@@ -29,7 +29,7 @@ export interface Work<T> {
   readonly openTimeoutMs?: number;
   /** Resolves when the endpoint has answered, for work that goes on for long after that. */
   readonly isWell?: Promise<unknown>;
-  /** Whether something of its result was handed out, so that it can't be begun again. */
+  /** Whether something of its result was handed out, or nobody wants it any more: it is not begun again. */
   readonly hasBegun?: () => boolean;
   /** Must settle when the deadline passes; what a session runs under it does. */
   run(session: Session): Promise<T>;
@@ -75,8 +75,9 @@ export class Executor {
     access: 'read' | 'write',
     deadline: Deadline,
   ): Promise<StatementResult> {
-    const runOn = (some: readonly Endpoint[], limit: Deadline) =>
+    const runOn = (some: readonly Endpoint[], limit: Deadline, isOver?: () => boolean) =>
       this.run(some, {
+        ...(isOver !== undefined && { hasBegun: isOver }),
         access,
         deadline: limit,
         statement: statement.sql,

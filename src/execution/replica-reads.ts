@@ -11,7 +11,12 @@ import type { Retries } from './retries.ts';
 const firstDelayMs = 50;
 const leastDelayMs = 1;
 
-type Read<T> = (endpoints: readonly Endpoint[], deadline: Deadline) => Promise<T>;
+/** @param isOver whether somebody else has answered, so that nothing more is tried. */
+type Read<T> = (
+  endpoints: readonly Endpoint[],
+  deadline: Deadline,
+  isOver?: () => boolean,
+) => Promise<T>;
 
 interface Peers {
   readonly outliers: Outliers;
@@ -84,7 +89,7 @@ export class ReplicaReads {
         // Its own: whoever is second may end in peace, for cancelling it would cost a connection.
         const own = new Deadline(Math.max(1, deadline.remainingMs), undefined, deadline.priority);
         asked.push(own);
-        read(order, own)
+        read(order, own, () => isOver)
           .then(
             (value) => {
               if (!isOver) end();

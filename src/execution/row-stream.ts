@@ -52,7 +52,8 @@ export async function* streamRows(
       const first = rows.next();
       await Promise.race([answered.promise, first]);
       opened.resolve({ first, rows });
-      return finished.promise;
+      // A reader who never comes back holds no place beyond the deadline.
+      return whole.race(finished.promise);
     },
   });
   run.catch(opened.reject);
