@@ -11,7 +11,7 @@ import { within } from '../resilience/within.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import { type Access, callerError } from './caller-error.ts';
 import type { Endpoints } from './endpoints.ts';
-import { ReplicaReads } from './replica-reads.ts';
+import { type Asked, ReplicaReads } from './replica-reads.ts';
 import { needsAnother, Retries, type RetryConfig } from './retries.ts';
 
 export interface ExecutorConfig extends RetryConfig {
@@ -31,6 +31,8 @@ export interface Work<T> {
   readonly isWell?: Promise<unknown>;
   /** Whether something of its result was handed out, or nobody wants it any more: it is not begun again. */
   readonly hasBegun?: () => boolean;
+  /** Whether the shard was asked before on behalf of the same call: that earns no retries. */
+  readonly isRepeat?: boolean;
   /** Must settle when the deadline passes; what a session runs under it does. */
   run(session: Session): Promise<T>;
 }
@@ -75,9 +77,9 @@ export class Executor {
     access: 'read' | 'write',
     deadline: Deadline,
   ): Promise<StatementResult> {
-    const runOn = (some: readonly Endpoint[], limit: Deadline, isOver?: () => boolean) =>
+    const runOn = (some: readonly Endpoint[], limit: Deadline, asked: Asked = {}) =>
       this.run(some, {
-        ...(isOver !== undefined && { hasBegun: isOver }),
+        ...asked,
         access,
         deadline: limit,
         statement: statement.sql,
@@ -92,7 +94,7 @@ export class Executor {
     for (let attempt = 1; ; attempt++) {
       const endpoint = endpoints[(attempt - 1) % endpoints.length];
       if (endpoint === undefined) throw new TypeError('a route has at least one endpoint');
-      if (attempt === 1) this.#retries.began(endpoint.shard);
+      if (attempt === 1 && !work.isRepeat) this.#retries.began(endpoint.shard);
       try {
         return await this.#attempt(endpoint, work);
       } catch (error) {

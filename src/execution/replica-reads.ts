@@ -11,12 +11,15 @@ import type { Retries } from './retries.ts';
 const firstDelayMs = 50;
 const leastDelayMs = 1;
 
-/** @param isOver whether somebody else has answered, so that nothing more is tried. */
-type Read<T> = (
-  endpoints: readonly Endpoint[],
-  deadline: Deadline,
-  isOver?: () => boolean,
-) => Promise<T>;
+/** One of perhaps two ways in which a read is asked for. */
+export interface Asked {
+  /** Whether the other one has answered, so that nothing more is tried. */
+  readonly hasBegun?: () => boolean;
+  /** Whether this is the second one. */
+  readonly isRepeat?: boolean;
+}
+
+type Read<T> = (endpoints: readonly Endpoint[], deadline: Deadline, asked?: Asked) => Promise<T>;
 
 interface Peers {
   readonly outliers: Outliers;
@@ -84,12 +87,12 @@ export class ReplicaReads {
         clearTimeout(timer);
         stopListening();
       };
-      const ask = (order: readonly Endpoint[]) => {
+      const ask = (order: readonly Endpoint[], isRepeat: boolean) => {
         running++;
         // Its own: whoever is second may end in peace, for cancelling it would cost a connection.
         const own = new Deadline(Math.max(1, deadline.remainingMs), undefined, deadline.priority);
         asked.push(own);
-        read(order, own, () => isOver)
+        read(order, own, { hasBegun: () => isOver, isRepeat })
           .then(
             (value) => {
               if (!isOver) end();
@@ -110,7 +113,7 @@ export class ReplicaReads {
       const hedge = () => {
         if (first === undefined || !this.#retries.allowsHedge(shard)) return;
         this.#observe({ type: 'hedge', shard, afterMs: delayMs });
-        ask([...others, first]);
+        ask([...others, first], true);
       };
       const timer = setTimeout(hedge, Math.min(delayMs, deadline.remainingMs));
       const stopListening = deadline.onCancel((reason) => {
@@ -119,7 +122,7 @@ export class ReplicaReads {
         for (const own of asked) own.cancel(reason);
         reject(reason);
       });
-      if (!isOver) ask(endpoints);
+      if (!isOver) ask(endpoints, false);
     });
   }
 

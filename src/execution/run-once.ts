@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { DuplicateKeyError } from '../errors/database-error.ts';
+import { DuplicateKeyError, RolledBackError } from '../errors/database-error.ts';
 import { IdempotencyConflictError } from '../errors/idempotency-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import {
@@ -20,6 +20,8 @@ import type { Executor } from './executor.ts';
 import type { Committed, Resolve, Verdict } from './transaction.ts';
 import type { TransactionScope } from './transaction-scope.ts';
 
+/** How often callers of one key may get into each other's way before one of them is told. */
+const mostCollisions = 3;
 /** Pause between two questions to a primary that does not answer. */
 const askAgainMs = 200;
 
@@ -57,12 +59,32 @@ export async function runOnce<T>(
   work: KeyedWork<T>,
   perform: (scope: TransactionScope) => Promise<Performed<T>>,
 ): Promise<OnceOutcome<T>> {
+  for (let collisions = 0; ; collisions++) {
+    let isClaimed = false;
+    try {
+      return await runAttempt(work, perform, () => {
+        isClaimed = true;
+      });
+    } catch (error) {
+      // Callers who meet at one key may deadlock over it; nothing of the caller's own has run then.
+      if (isClaimed || collisions === mostCollisions || !isRolledBack(error)) throw error;
+    }
+  }
+}
+
+/** One transaction, or what an earlier one did. */
+async function runAttempt<T>(
+  work: KeyedWork<T>,
+  perform: (scope: TransactionScope) => Promise<Performed<T>>,
+  onClaimed: () => void,
+): Promise<OnceOutcome<T>> {
   const { operation } = work;
   const attempt = randomBytes(16);
   try {
     const committed = await work.transact(
       async (scope) => {
         await claim(scope, operation, attempt);
+        onClaimed();
         const { value, result } = await perform(scope);
         if (result !== undefined) await scope.run(storeResult(operation.token, result));
         return value;
@@ -78,6 +100,10 @@ export async function runOnce<T>(
     }
     return { repeated: true, result: applied.result };
   }
+}
+
+function isRolledBack(error: unknown): boolean {
+  return error instanceof RolledBackError && error.retryable;
 }
 
 /** Ends a transaction whose operation turned out to be applied already. */
@@ -132,6 +158,7 @@ async function resolveCommit<T>(
       const { outcome, server } = await executor.run([primary], {
         // Sent as a read, which is repeated after a lost reply: a second mark only finds the first.
         access: 'read',
+        isRepeat: true,
         deadline,
         run: async (session) => {
           const run = (statement: Statement) => session.run(statement, deadline);

@@ -36,10 +36,7 @@ export function fenceTriggers(fenced: FencedTable): FenceTrigger[] {
     return `REVERSE(${ownerIsBinary ? column : `UNHEX(REPLACE(${column}, '-', ''))`})`;
   };
   // Table names may take all 64 characters that a trigger's name may have.
-  const tag = createHash('sha256')
-    .update([table, ownerColumn, ownerTable].join('\0'))
-    .digest('hex')
-    .slice(0, 12);
+  const tag = createHash('sha256').update(`${table}\0${ownerColumn}`).digest('hex').slice(0, 12);
   const ownerTableText = `'${ownerTable.replaceAll("'", "''")}'`;
   const trigger = (event: 'INSERT' | 'UPDATE' | 'DELETE', owners: string, refused: string) => {
     const name = `meridian_fence_${tag}_${event.toLowerCase()}`;

@@ -37,14 +37,20 @@ export class StatementKiller {
 
   kill(condemned: Condemned): void {
     this.#waiting.push(condemned);
-    this.#working ??= this.#work().finally(() => {
-      this.#working = undefined;
-    });
+    this.#begin();
   }
 
   /** Resolves when nothing is left to kill. */
   async idle(): Promise<void> {
-    await this.#working;
+    while (this.#working !== undefined) await this.#working;
+  }
+
+  #begin(): void {
+    this.#working ??= this.#work().finally(() => {
+      this.#working = undefined;
+      // Condemned after the last look, and before this one.
+      if (this.#waiting.length > 0) this.#begin();
+    });
   }
 
   async #work(): Promise<void> {

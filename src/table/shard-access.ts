@@ -104,6 +104,7 @@ export class ShardAccess {
       const { result, invalidation } = await thenForget(
         // A definition, or what has triggers, writes without touching a row.
         noting(this.#runtime.seen, place, write, () => true),
+        deadline,
         () => this.#registry.forget(touched),
         () => executor.quiet(shard.primary),
       );

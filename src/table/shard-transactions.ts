@@ -105,6 +105,7 @@ export class ShardTransactions {
     });
     const { result } = await thenForget(
       noting(seen, place, ended, () => work.hasWritten),
+      deadline,
       () => work.forget(),
       () => executor.quiet(primary),
     );

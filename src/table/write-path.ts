@@ -137,6 +137,7 @@ export class WritePath<Schema extends RowSchema> {
       const place = () => ({ shard: primary.shard, homes: [home] });
       const { result } = await thenForget(
         noting(this.#runtime.seen, place, write(), () => true),
+        deadline,
         () => this.#forget(forgettable([planned], claims), claims),
         () => executor.quiet(primary),
       );
@@ -187,6 +188,7 @@ export class WritePath<Schema extends RowSchema> {
       const place = () => ({ shard: at.shard.name, homes: [home.shard.name] });
       const { result, invalidation } = await thenForget(
         noting(this.#runtime.seen, place, change(), ({ affected }) => affected > 0),
+        deadline,
         () => this.#forget([key.text], claims),
         () => executor.quiet(at.shard.primary),
       );

@@ -71,6 +71,7 @@ function fill(file: string): void {
 }
 
 it.skipIf(!mayMount)(
+  // only root may mount a disk that is small enough to be filled
   'a disk that is full loses and doubles nothing',
   async () => {
     const owners = await openAccounts(bank, 6);

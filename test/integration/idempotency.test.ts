@@ -296,21 +296,42 @@ describe('a transaction with a key', () => {
     expect(rows.map(({ cents }) => Number(cents))).toEqual([2]);
   });
 
+  it('many callers that meet an aborted one at once apply it once, and all are told the same', async () => {
+    for (let round = 0; round < 5; round++) {
+      const key = newKey();
+      await pay(key);
+      await cluster.sql(
+        'tx-1',
+        "UPDATE meridian_idempotency SET outcome = 'aborted', result = NULL",
+      );
+      await cluster.sql('tx-1', 'DELETE FROM transactions');
+      const results = await Promise.all(Array.from({ length: 8 }, () => pay(key)));
+      expect(new Set(results.map(({ id }) => id)).size).toBe(1);
+      expect(await count()).toBe(1);
+    }
+  });
+
   it('is unknown when its caller leaves while it is found out', async () => {
     const leaving = new AbortController();
+    const { data: narrow, events } = await cluster.openWith(tables, {
+      topology: cluster.topology({ 'tx-1': proxy.urlFor(cluster.url('tx-1')) }),
+      directory: { keyspace: 'ledger', keys: ['a key for the tests of keys'] },
+      // No other connection that is open already.
+      pool: { connections: 1 },
+    });
     const error = await failureOf(
-      data.transactions.at(account).transaction(
+      narrow.transactions.at(account).transaction(
         async (trx) => {
           await trx.transactions.insert({ account_id: account, cents: 1n });
-          // The reply is lost, and nobody can be asked.
+          // The reply is lost, and nobody can be asked: he leaves when that was tried.
+          proxy.refuse();
           const dropped = proxy.dropNextCommitReply();
-          dropped.happened.then(
-            () => {
-              proxy.refuse();
-              setTimeout(() => leaving.abort(), 100);
-            },
-            () => undefined,
-          );
+          const leave = () => {
+            const wasTried = events.some(({ type }) => type === 'retry');
+            if (wasTried) leaving.abort();
+            else setImmediate(leave);
+          };
+          dropped.happened.then(leave, () => undefined);
         },
         { idempotencyKey: newKey(), signal: leaving.signal },
       ),
