@@ -36,9 +36,8 @@ export class OutcomeSweeper {
 
   constructor(parts: OutcomeSweeperParts) {
     this.#parts = parts;
-    const { sweepMs, observe } = parts;
+    const { observe } = parts;
     this.#recurring = new Recurring((deadline) => this.sweep(deadline), {
-      everyMs: sweepMs,
       timeoutMs: sweepTimeoutMs,
       onFailure(error) {
         const message = isMeridianError(error) ? error.message : String(error);
@@ -48,7 +47,8 @@ export class OutcomeSweeper {
   }
 
   watch(): void {
-    if (this.#parts.sweepMs > 0) this.#recurring.start();
+    const { sweepMs } = this.#parts;
+    if (sweepMs > 0) this.#recurring.start(sweepMs);
   }
 
   async sweep(deadline: Deadline): Promise<SweptOutcomes> {

@@ -1,5 +1,6 @@
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Executor } from '../execution/executor.ts';
+import { Recurring } from '../execution/recurring.ts';
 import { type Entry, readEntry, selectDangling } from '../mysql/directory-table.ts';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/deadline.ts';
@@ -42,19 +43,22 @@ export interface SweeperParts {
 /** Settles the writes that died half-way. Every process may sweep, also at the same time. */
 export class Sweeper {
   readonly #parts: SweeperParts;
-  #timer: NodeJS.Timeout | undefined;
-  #sweeping: { readonly patience: Deadline; readonly done: Promise<void> } | undefined;
-  #closed = false;
+  readonly #recurring: Recurring;
 
   constructor(parts: SweeperParts) {
     this.#parts = parts;
+    this.#recurring = new Recurring((deadline) => this.sweep(deadline), {
+      timeoutMs: timedSweepMs,
+      onFailure(error) {
+        const message = isMeridianError(error) ? error.message : String(error);
+        parts.observe({ type: 'directory-fault', operation: 'sweep', message });
+      },
+    });
   }
 
   /** Sweeps about every `everyMs`, at a time that differs from process to process. */
   start(everyMs: number): void {
-    if (this.#closed) return;
-    this.#timer = setTimeout(() => this.#sweepAside(everyMs), everyMs * (0.5 + Math.random()));
-    this.#timer.unref();
+    this.#recurring.start(everyMs);
   }
 
   async sweep(deadline: Deadline): Promise<SweepResult> {
@@ -77,31 +81,8 @@ export class Sweeper {
     return total;
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#timer);
-    this.#sweeping?.patience.cancel(new Error('The data layer is closing.'));
-    await this.#sweeping?.done;
-  }
-
-  #sweepAside(everyMs: number): void {
-    const { observe } = this.#parts;
-    const patience = new Deadline(timedSweepMs);
-    const done = this.sweep(patience)
-      .then(
-        () => undefined,
-        (error: unknown) => {
-          if (this.#closed) return;
-          const message = isMeridianError(error) ? error.message : String(error);
-          observe({ type: 'directory-fault', operation: 'sweep', message });
-        },
-      )
-      .finally(() => {
-        patience.end();
-        this.#sweeping = undefined;
-        this.start(everyMs);
-      });
-    this.#sweeping = { patience, done };
+  close(): Promise<void> {
+    return this.#recurring.close();
   }
 
   async #sweepShard({ primary }: Shard, deadline: Deadline): Promise<SweepResult> {

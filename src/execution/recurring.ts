@@ -2,8 +2,6 @@ import { ClosedError } from '../errors/call-error.ts';
 import { Deadline } from '../resilience/deadline.ts';
 
 export interface RecurringConfig {
-  /** Milliseconds from the end of one run to the next, on average: it differs from process to process. */
-  readonly everyMs: number;
   readonly timeoutMs: number;
   /** Told of a run that failed; the next one comes all the same. */
   readonly onFailure: (error: unknown) => void;
@@ -22,10 +20,14 @@ export class Recurring {
     this.#config = config;
   }
 
-  start(): void {
+  /**
+   * @param everyMs milliseconds from the end of one run to the next, on average: it differs from
+   * process to process.
+   */
+  start(everyMs: number): void {
     if (this.#isClosed) return;
-    const delayMs = this.#config.everyMs * (0.5 + Math.random());
-    this.#timer = setTimeout(() => this.#run(), Math.min(delayMs, 2 ** 31 - 1));
+    const delayMs = Math.min(everyMs * (0.5 + Math.random()), 2 ** 31 - 1);
+    this.#timer = setTimeout(() => this.#run(everyMs), delayMs);
     this.#timer.unref();
   }
 
@@ -37,7 +39,7 @@ export class Recurring {
     await this.#running?.done;
   }
 
-  #run(): void {
+  #run(everyMs: number): void {
     const { timeoutMs, onFailure } = this.#config;
     const deadline = new Deadline(timeoutMs);
     const done = this.#work(deadline)
@@ -50,7 +52,7 @@ export class Recurring {
       .finally(() => {
         deadline.end();
         this.#running = undefined;
-        this.start();
+        this.start(everyMs);
       });
     this.#running = { deadline, done };
   }

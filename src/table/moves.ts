@@ -2,12 +2,12 @@ import type { Forwarding } from '../distributed/forwarding.ts';
 import { MoveSettlement } from '../distributed/move-settlement.ts';
 import { MoveSweeper, type SweptMoves } from '../distributed/move-sweeper.ts';
 import { Relocation } from '../distributed/relocation.ts';
-import { ClosedError } from '../errors/call-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { CallOptions, Calls } from '../execution/calls.ts';
 import type { Executor } from '../execution/executor.ts';
+import { Recurring } from '../execution/recurring.ts';
 import type { Observer } from '../observability/events.ts';
-import { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import type { TableRegistry } from './table-registry.ts';
@@ -29,10 +29,7 @@ export class Moves {
   readonly relocation: Relocation;
   readonly #parts: MovesParts;
   readonly #settlement: MoveSettlement;
-  #timer: NodeJS.Timeout | undefined;
-  #sweeping: Promise<unknown> = Promise.resolve();
-  #patience: Deadline | undefined;
-  #isClosed = false;
+  readonly #recurring: Recurring;
 
   constructor(parts: MovesParts) {
     const { topology, executor, registry } = parts;
@@ -41,19 +38,19 @@ export class Moves {
       registry.forgetMoved(keyspace, rows),
     );
     this.relocation = new Relocation(executor, this.#settlement);
+    this.#recurring = new Recurring((deadline) => this.#sweep(deadline), {
+      timeoutMs: sweepTimeoutMs,
+      onFailure(error) {
+        // A shard that is down is reported where it is missed; the next sweep tries again.
+        if (!isMeridianError(error)) throw error;
+      },
+    });
     parts.forwarding.settleWith((shard, slot, deadline) => this.#sweepShard(shard, slot, deadline));
   }
 
   /** Looks for movers that died now and then, at times that differ from process to process. */
   watch(): void {
-    if (this.#isClosed || this.#shards().length === 0) return;
-    this.#timer = setTimeout(
-      () => {
-        this.#sweeping = this.#sweepQuietly().finally(() => this.watch());
-      },
-      sweepMs * (0.5 + Math.random()),
-    );
-    this.#timer.unref();
+    if (this.#shards().length > 0) this.#recurring.start(sweepMs);
   }
 
   /** Ends every move whose mover died, on all shards. */
@@ -61,11 +58,8 @@ export class Moves {
     return this.#parts.calls.upkeep(options, (deadline) => this.#sweep(deadline));
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    clearTimeout(this.#timer);
-    this.#patience?.cancel(new ClosedError('The data layer is closing.'));
-    await this.#sweeping;
+  close(): Promise<void> {
+    return this.#recurring.close();
   }
 
   async #sweep(deadline: Deadline): Promise<SweptMoves> {
@@ -97,19 +91,6 @@ export class Moves {
       observe({ type: 'moves-settled', shard: shard.name, ...swept });
     }
     return swept;
-  }
-
-  async #sweepQuietly(): Promise<void> {
-    const deadline = new Deadline(sweepTimeoutMs);
-    this.#patience = deadline;
-    try {
-      await this.#sweep(deadline);
-    } catch (error) {
-      // A shard that is down is reported where it is missed; the next sweep tries again.
-      if (!isMeridianError(error)) throw error;
-    } finally {
-      deadline.end();
-    }
   }
 
   #shards(): readonly Shard[] {

@@ -39,6 +39,20 @@ it('reads and writes go on without Redis, and its old value is never served here
   expect(await fresh.users.get(ada.id)).toMatchObject({ name: 'Grace' });
 });
 
+it('a write is answered by its deadline, however long Redis may take', async () => {
+  const { data } = await cluster.open({ cache: { commandTimeoutMs: 600_000 } });
+  const ada = await data.users.insert({ country: 'DE', name: 'Ada' });
+  await data.users.get(ada.id);
+  await cluster.cluster.redis.pause();
+  try {
+    const written = await data.users.update(ada.id, { name: 'Grace' }, { timeoutMs: 300 });
+    expect(written).toMatchObject({ affected: 1, invalidation: 'pending' });
+  } finally {
+    await cluster.cluster.redis.resume();
+  }
+  expect(await data.users.get(ada.id)).toMatchObject({ name: 'Grace' });
+});
+
 it('a Redis that was killed and restarted is used again', async () => {
   const ada = await users().insert({ country: 'DE', name: 'Ada' });
   await cluster.cluster.redis.kill();
