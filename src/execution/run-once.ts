@@ -1,29 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import { DuplicateKeyError, RolledBackError } from '../errors/database-error.ts';
 import { IdempotencyConflictError } from '../errors/idempotency-error.ts';
-import { isMeridianError } from '../errors/meridian-error.ts';
 import {
   insertOutcome,
   type KeyedOperation,
   type KeyedOutcome,
   readOutcome,
-  selectDeparture,
   selectOutcome,
   storeResult,
   takeOver,
 } from '../mysql/idempotency-table.ts';
-import { serverIdentity } from '../mysql/server-identity.ts';
-import type { Statement, StatementResult } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import type { Executor } from './executor.ts';
-import type { Committed, Resolve, Verdict } from './transaction.ts';
+import { resolveCommit } from './resolve-commit.ts';
+import type { Committed, Resolve } from './transaction.ts';
 import type { TransactionScope } from './transaction-scope.ts';
 
 /** How often callers of one key may get into each other's way before one of them is told. */
 const mostCollisions = 3;
-/** Pause between two questions to a primary that does not answer. */
-const askAgainMs = 200;
 
 /** What the operation did, and what a repetition is to be told. */
 export interface Performed<T> {
@@ -78,7 +73,7 @@ async function runAttempt<T>(
   perform: (scope: TransactionScope) => Promise<Performed<T>>,
   onClaimed: () => void,
 ): Promise<OnceOutcome<T>> {
-  const { operation } = work;
+  const { executor, primary, operation } = work;
   const attempt = randomBytes(16);
   try {
     const committed = await work.transact(
@@ -89,14 +84,15 @@ async function runAttempt<T>(
         if (result !== undefined) await scope.run(storeResult(operation.token, result));
         return value;
       },
-      (server, deadline) => resolveCommit(work, attempt, server, deadline),
+      (server, deadline) =>
+        resolveCommit({ executor, primary, operation, attempt }, server, deadline),
     );
     return { repeated: false, ...committed };
   } catch (error) {
     const applied = await appliedBefore(work, error);
     if (applied === undefined) throw error;
     if (Buffer.compare(applied.operation, operation.operation) !== 0) {
-      throw new IdempotencyConflictError('other-payload', { shard: work.primary.shard });
+      throw new IdempotencyConflictError('other-payload', { shard: primary.shard });
     }
     return { repeated: true, result: applied.result };
   }
@@ -145,63 +141,4 @@ async function appliedBefore<T>(
   const [row] = (await executor.runStatement([primary], statement, 'read', deadline)).rows;
   const found = row && readOutcome(row);
   return found?.outcome === 'applied' ? found : undefined;
-}
-
-async function resolveCommit<T>(
-  { executor, primary, operation }: KeyedWork<T>,
-  attempt: Uint8Array,
-  committedOn: string,
-  deadline: Deadline,
-): Promise<Verdict> {
-  for (;;) {
-    try {
-      const { outcome, server } = await executor.run([primary], {
-        // Sent as a read, which is repeated after a lost reply: a second mark only finds the first.
-        access: 'read',
-        isRepeat: true,
-        deadline,
-        run: async (session) => {
-          const run = (statement: Statement) => session.run(statement, deadline);
-          return {
-            server: await serverIdentity(session, deadline),
-            outcome: await settle(run, operation, attempt),
-          };
-        },
-      });
-      if (outcome === 'applied') return 'applied';
-      if (outcome === 'elsewhere') return 'unknown';
-      // What the other server had not passed on when it was lost is not here, committed or not.
-      return server === committedOn ? 'not-applied' : 'unknown';
-    } catch (error) {
-      if (!isMeridianError(error) || !error.retryable || deadline.remainingMs <= askAgainMs) {
-        return 'unknown';
-      }
-      await deadline.pause(askAgainMs);
-    }
-  }
-}
-
-async function settle(
-  run: (statement: Statement) => Promise<StatementResult>,
-  operation: KeyedOperation,
-  attempt: Uint8Array,
-): Promise<KeyedOutcome['outcome'] | 'elsewhere'> {
-  const isDuplicate = (error: unknown) =>
-    typeof error === 'object' && error !== null && 'errno' in error && error.errno === 1062;
-  try {
-    await run(insertOutcome(operation, attempt, 'aborted'));
-    if (operation.owner === null) return 'aborted';
-    // After the mark: who left before took the token along, and who leaves now takes the mark.
-    const { rows } = await run(selectDeparture(operation.owner));
-    return rows.length === 0 ? 'aborted' : 'elsewhere';
-  } catch (error) {
-    if (!isDuplicate(error)) throw error;
-    const [row] = (await run(selectOutcome(operation.token))).rows;
-    // Gone again: the sweeper's, or somebody's who knew better. Ask anew.
-    if (row === undefined) return settle(run, operation, attempt);
-    const found = readOutcome(row);
-    // Another call with the key was applied since, which this one's rollback has let through.
-    if (Buffer.compare(found.attempt, attempt) !== 0) return 'aborted';
-    return found.outcome;
-  }
 }

@@ -155,9 +155,7 @@ async function resolved<T>(
   const isUnknown = isMeridianError(failure) && failure.outcome === 'unknown';
   if (!isUnknown || committing?.server === undefined || deadline.reason !== undefined)
     throw failure;
-  // When its caller leaves meanwhile, or nobody can be asked, it stays unknown.
-  const verdict = await resolve?.(committing.server, deadline).catch((): Verdict => 'unknown');
-  switch (verdict) {
+  switch (await resolve?.(committing.server, deadline)) {
     case 'applied':
       return { committed: { value: committing.value, gtid: undefined } };
     case 'not-applied':

@@ -81,6 +81,8 @@ export class Guard {
   readonly #onTrip: (() => void) | undefined;
   #closed = false;
   #runningAtRamp = 0;
+  /** Calls that last as long as their callers like, and may wait for others here: beside the adaptive limit. */
+  #lasting = 0;
 
   constructor(name: string, config: GuardConfig, observe: Observer) {
     const { probe, probeTimeoutMs = 1_000, stallMs, concurrency } = config;
@@ -159,6 +161,7 @@ export class Guard {
     const turn = this.#bulkhead.enter(priority, deadline);
     if (turn !== undefined) await turn;
     let serviceMs: number | undefined;
+    if (!timed) this.#last(1);
     try {
       // While it waited for its turn the deadline may have passed, or the breaker opened.
       if (deadline.reason !== undefined) throw deadline.reason;
@@ -183,6 +186,7 @@ export class Guard {
       }
       return value;
     } finally {
+      if (!timed) this.#last(-1);
       if (this.#ramp.isActive) this.#applyLimit();
       this.#bulkhead.leave(serviceMs);
     }
@@ -265,6 +269,11 @@ export class Guard {
     this.#applyLimit();
   }
 
+  #last(change: 1 | -1): void {
+    this.#lasting += change;
+    if (this.#limit !== undefined) this.#applyLimit();
+  }
+
   #applyLimit(): void {
     const limit = this.#currentLimit();
     if (limit !== this.#bulkhead.limit) this.#bulkhead.limit = limit;
@@ -272,7 +281,8 @@ export class Guard {
 
   /** Calls that were under way when the ramp began hold their places beside it. */
   #currentLimit(): number {
-    const most = this.#limit?.limit ?? this.#concurrency;
+    const adapted = (this.#limit?.limit ?? this.#concurrency) + this.#lasting;
+    const most = Math.min(this.#concurrency, adapted);
     const share = this.#ramp.share();
     if (share === 1) return most;
     const room = this.#concurrency - this.#runningAtRamp;

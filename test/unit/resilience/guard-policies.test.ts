@@ -70,6 +70,29 @@ describe('a deadline that passes', () => {
   });
 });
 
+describe('the adaptive limit of a guard', () => {
+  it('has room for what lasts as long as its caller likes, and may wait for others', async () => {
+    const { guard, clock } = guardWith({ concurrency: 8, adaptive: true });
+    const atOnce = async (calls: number, ms: number) => {
+      const running = Array.from({ length: calls }, () => held());
+      const ended = running.map(({ work }) => guard.admit(work, patient()));
+      clock.pass(ms);
+      for (const { resolve } of running) resolve('done');
+      await Promise.all(ended);
+    };
+    for (let batch = 0; batch < 400; batch++) await atOnce(8, 1);
+    for (let batch = 0; batch < 60; batch++) await atOnce(guard.snapshot().limit, 40);
+    const { limit } = guard.snapshot();
+    expect(limit).toBeLessThan(7);
+    const transaction = held();
+    const lasting = guard.admit(transaction.work, patient(), { timed: false });
+    expect(guard.snapshot().limit).toBe(limit + 1);
+    transaction.resolve('committed');
+    await lasting;
+    expect(guard.snapshot()).toMatchObject({ limit, running: 0 });
+  });
+});
+
 describe('after the breaker has closed', () => {
   it('calls come back little by little, not all at once', async () => {
     const { guard, clock } = guardWith({ rampMs: 1_000 });
