@@ -30,9 +30,9 @@ export interface Work<T> {
   /** Resolves when the endpoint has answered, for work that goes on for long after that. */
   readonly isWell?: Promise<unknown>;
   /** Whether something of its result was handed out, or nobody wants it any more: it is not begun again. */
-  readonly hasBegun?: () => boolean;
+  readonly hasBegun?: (() => boolean) | undefined;
   /** Whether the shard was asked before on behalf of the same call: that earns no retries. */
-  readonly isRepeat?: boolean;
+  readonly isRepeat?: boolean | undefined;
   /** Must settle when the deadline passes; what a session runs under it does. */
   run(session: Session): Promise<T>;
 }
@@ -77,16 +77,29 @@ export class Executor {
     access: 'read' | 'write',
     deadline: Deadline,
   ): Promise<StatementResult> {
-    const runOn = (some: readonly Endpoint[], limit: Deadline, asked: Asked = {}) =>
-      this.run(some, {
-        ...asked,
-        access,
-        deadline: limit,
-        statement: statement.sql,
-        run: (session) => session.run(statement, limit),
-      });
-    if (access === 'write' || endpoints.length === 1) return runOn(endpoints, deadline);
-    return this.#replicas.read(endpoints, deadline, runOn);
+    if (access === 'write' || endpoints.length === 1) {
+      return this.#runOne(endpoints, statement, access, deadline);
+    }
+    return this.#replicas.read(endpoints, deadline, (some, limit, asked) =>
+      this.#runOne(some, statement, access, limit, asked),
+    );
+  }
+
+  #runOne(
+    endpoints: readonly Endpoint[],
+    statement: Statement,
+    access: 'read' | 'write',
+    deadline: Deadline,
+    asked?: Asked,
+  ): Promise<StatementResult> {
+    return this.run(endpoints, {
+      access,
+      deadline,
+      statement: statement.sql,
+      hasBegun: asked?.hasBegun,
+      isRepeat: asked?.isRepeat,
+      run: (session) => session.run(statement, deadline),
+    });
   }
 
   async run<T>(endpoints: readonly Endpoint[], work: Work<T>): Promise<T> {
@@ -129,13 +142,14 @@ export class Executor {
     const { guard, pool, reading } = this.#endpoints.of(endpoint);
     const isOneRead = access === 'read' && isWell === undefined;
     let session: Session | undefined;
+    const isCompared = isOneRead && endpoint.role === 'replica';
     let askedAt = 0;
     const attempt = async (opening: Deadline) => {
       const waiting = this.#admission?.admit(endpoint, opening);
       if (waiting !== undefined) await waiting;
       return guard.admit(
         async () => {
-          askedAt = performance.now();
+          if (isCompared) askedAt = performance.now();
           session = await pool.acquire(opening);
           // What runs from here on has the whole time.
           if (opening !== deadline) opening.end();
@@ -156,7 +170,7 @@ export class Executor {
       const result = await (openTimeoutMs === undefined
         ? attempt(deadline)
         : within(openTimeoutMs, deadline, attempt));
-      if (isWell === undefined) this.#replicas.record(endpoint, performance.now() - askedAt);
+      if (isCompared) this.#replicas.record(endpoint, performance.now() - askedAt);
       return result;
     } catch (error) {
       const told = callerError(error, {

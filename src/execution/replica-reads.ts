@@ -54,9 +54,8 @@ export class ReplicaReads {
     return [...endpoints.filter((endpoint) => !ejected.includes(endpoint)), ...ejected];
   }
 
-  /** An endpoint was asked, and this came of it. */
+  /** A replica was asked, and this came of it. */
   record(endpoint: Endpoint, durationMs: number, failure?: unknown): void {
-    if (endpoint.role !== 'replica') return;
     const isWell = failure === undefined || !saysItIsUnwell(failure);
     this.#peers.get(endpoint.shard)?.outliers.record(endpoint.name, isWell, durationMs);
   }

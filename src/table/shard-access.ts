@@ -30,7 +30,7 @@ export class ShardAccess {
   readonly #runtime: TableRuntime;
   readonly #registry: TableRegistry;
   readonly #owned: OwnedRows;
-  readonly #transactions: ShardTransactions;
+  readonly #key: ShardKey;
   readonly #home: Route;
   /** Undefined where nobody moves. */
   readonly #owner: Forwardable | undefined;
@@ -47,11 +47,7 @@ export class ShardAccess {
     this.#home = routeKey(topology.current, table.keyspace, key);
     this.#owner = forwarding && forwardableKey(table, key);
     this.#owned = new OwnedRows(runtime, reads, key);
-    this.#transactions = new ShardTransactions(runtime, registry, {
-      key,
-      home: this.#home,
-      owner: this.#owner,
-    });
+    this.#key = key;
   }
 
   get(key: ShardKey, options?: ReadOptions) {
@@ -113,7 +109,8 @@ export class ShardAccess {
   }
 
   transaction<R>(body: (trx: object) => Promise<R>, options?: TransactionOptions): Promise<R> {
-    return this.#transactions.run(body, options);
+    const keyed = { key: this.#key, home: this.#home, owner: this.#owner };
+    return new ShardTransactions(this.#runtime, this.#registry, keyed).run(body, options);
   }
 
   async *stream(

@@ -105,19 +105,11 @@ describe('an insert with a key', () => {
     expect(await count()).toBe(2);
   });
 
-  it('finds out after a lost reply to COMMIT that the row is stored', async () => {
-    const dropped = proxy.dropNextCommitReply();
-    const row = await data.transactions.insert(
-      { account_id: account, cents: 5n },
-      { idempotencyKey: newKey() },
-    );
-    await dropped.happened;
-    expect(await data.transactions.get(row.id)).toEqual(row);
-    expect(await count()).toBe(1);
-  });
-
-  it('is sent again after a lost reply to its INSERT, which nothing committed', async () => {
-    const dropped = proxy.dropReplyTo(/^insert into `transactions`/i);
+  it.each([
+    ['COMMIT, and finds out that it was applied', /^commit$/i],
+    ['its INSERT, and is sent again, for nothing was committed', /^insert into `transactions`/i],
+  ])('stores one row although the reply is lost to %s', async (_, statement) => {
+    const dropped = proxy.dropReplyTo(statement);
     const row = await data.transactions.insert(
       { account_id: account, cents: 5n },
       { idempotencyKey: newKey() },
