@@ -30,12 +30,17 @@ export class Generator {
 }
 
 async function answerOf(child: ChildProcess): Promise<unknown> {
-  const exited = once(child, 'exit').then(() => {
-    throw new Error('a process of the bench ended');
-  });
-  exited.catch(() => undefined);
-  const [message] = await Promise.race([once(child, 'message'), exited]);
-  return message;
+  const answered = new AbortController();
+  const { signal } = answered;
+  try {
+    const ended = once(child, 'exit', { signal }).then(() => {
+      throw new Error('a process of the bench ended');
+    });
+    const [message] = await Promise.race([once(child, 'message', { signal }), ended]);
+    return message;
+  } finally {
+    answered.abort();
+  }
 }
 
 /** What came of the requests that were due in a part of a run. */

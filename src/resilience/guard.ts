@@ -1,12 +1,11 @@
 import type { BreakerWindow } from '../config/breaker-window.ts';
-import { AbortedError } from '../errors/call-error.ts';
+import { AbortedError, TimeoutError } from '../errors/call-error.ts';
 import type { Observer } from '../observability/events.ts';
 import { Breaker, type GuardState, type Probe } from './breaker.ts';
 import { consecutiveRule, eitherRule, windowRule } from './breaker-rules.ts';
 import { Bulkhead } from './bulkhead.ts';
-import { ConcurrencyLimit } from './concurrency-limit.ts';
 import type { Deadline } from './deadline.ts';
-import { Ramp } from './ramp.ts';
+import { RunningLimit } from './running-limit.ts';
 import { StallWatch } from './stall-watch.ts';
 import { Throttle } from './throttle.ts';
 import { type Verdict, verdictOf } from './verdict.ts';
@@ -69,32 +68,29 @@ const plain: Admission = {};
  */
 export class Guard {
   readonly name: string;
-  readonly #concurrency: number;
   readonly #bulkhead: Bulkhead;
   readonly #breaker: Breaker;
-  readonly #ramp: Ramp;
-  readonly #limit: ConcurrencyLimit | undefined;
+  readonly #limit: RunningLimit;
   readonly #throttle: Throttle | undefined;
   readonly #watch: StallWatch | undefined;
+  /** Whether its probe judges what was not answered in time; a window counts that by itself. */
+  readonly #doubts: boolean;
   readonly #verdict: (error: unknown) => Verdict;
   readonly #now: () => number;
   readonly #onTrip: (() => void) | undefined;
   #closed = false;
-  #runningAtRamp = 0;
-  /** Calls that last as long as their callers like, and may wait for others here: beside the adaptive limit. */
-  #lasting = 0;
 
   constructor(name: string, config: GuardConfig, observe: Observer) {
-    const { probe, probeTimeoutMs = 1_000, stallMs, concurrency } = config;
+    const { probe, probeTimeoutMs = 1_000, stallMs } = config;
     const now = config.now ?? (() => performance.now());
     this.name = name;
-    this.#concurrency = concurrency;
     this.#onTrip = config.onTrip;
     this.#now = now;
     this.#verdict = config.verdict ?? verdictOf;
     this.#bulkhead = new Bulkhead(name, config);
-    this.#ramp = new Ramp(config.rampMs ?? 0, now, () => this.#applyLimit());
-    if (config.adaptive === true) this.#limit = new ConcurrencyLimit(concurrency);
+    this.#limit = new RunningLimit(config, now, (limit) => {
+      if (limit !== this.#bulkhead.limit) this.#bulkhead.limit = limit;
+    });
     if (config.throttle === true) this.#throttle = new Throttle(name, config.random ?? Math.random);
     this.#breaker = new Breaker(name, {
       rule: ruleOf(config),
@@ -107,6 +103,7 @@ export class Guard {
         observe({ type: 'breaker', guard: name, state });
       },
     });
+    this.#doubts = probe !== undefined && stallMs !== undefined && config.window === undefined;
     if (probe !== undefined && stallMs !== undefined) {
       this.#watch = new StallWatch({
         stallMs,
@@ -127,7 +124,7 @@ export class Guard {
       state: this.state,
       running,
       queued,
-      limit: this.#currentLimit(),
+      limit: this.#limit.current,
       throttled: this.#throttle?.share('default', this.#now()) ?? 0,
     };
   }
@@ -157,11 +154,11 @@ export class Guard {
     this.#breaker.check();
     // A call that may become the probe is not for chance to refuse.
     if (this.state === 'closed') this.#throttle?.check(priority, this.#now);
-    if (this.#ramp.isActive) this.#applyLimit();
+    this.#limit.advance();
     const turn = this.#bulkhead.enter(priority, deadline);
     if (turn !== undefined) await turn;
     let serviceMs: number | undefined;
-    if (!timed) this.#last(1);
+    if (!timed) this.#limit.last(1);
     try {
       // While it waited for its turn the deadline may have passed, or the breaker opened.
       if (deadline.reason !== undefined) throw deadline.reason;
@@ -180,14 +177,12 @@ export class Guard {
       const durationMs = this.#settle(period, startedAt, 'well', true);
       if (timed) {
         serviceMs = durationMs;
-        if (this.#limit?.measure(durationMs, this.#bulkhead.running, startedAt + durationMs)) {
-          this.#applyLimit();
-        }
+        this.#limit.measured(durationMs, this.#bulkhead.running, startedAt + durationMs);
       }
       return value;
     } finally {
-      if (!timed) this.#last(-1);
-      if (this.#ramp.isActive) this.#applyLimit();
+      if (!timed) this.#limit.last(-1);
+      this.#limit.advance();
       this.#bulkhead.leave(serviceMs);
     }
   }
@@ -195,7 +190,7 @@ export class Guard {
   /** Stops every timer; what runs goes on to its end. */
   close(): void {
     this.#closed = true;
-    this.#ramp.stop();
+    this.#limit.stopRamp();
     this.#watch?.close();
   }
 
@@ -235,9 +230,13 @@ export class Guard {
     const isNobodysFault =
       deadline.reason instanceof AbortedError ||
       (deadline.reason !== undefined && this.#bulkhead.isBrief(this.#now() - startedAt));
-    let verdict: Verdict = isNobodysFault ? 'nothing' : 'unwell';
+    // No answer in time is a busy endpoint's as well as a dead one's; a probe can tell them apart.
+    const isDoubtful = this.#doubts && deadline.reason instanceof TimeoutError;
+    const isOpen = isNobodysFault || isDoubtful;
+    let verdict: Verdict = isOpen ? 'nothing' : 'unwell';
+    if (isDoubtful && !isNobodysFault) this.#watch?.doubt();
     try {
-      if (!isNobodysFault) verdict = this.#verdict(error);
+      if (!isOpen) verdict = this.#verdict(error);
     } finally {
       // Also when a judge of the user's throws: a probe that never ended would keep it closed to all.
       this.#settle(period, startedAt, verdict, deadline.reason === undefined);
@@ -255,7 +254,7 @@ export class Guard {
   }
 
   #onState(state: GuardState): void {
-    this.#ramp.stop();
+    this.#limit.stopRamp();
     if (state === 'open') {
       this.#watch?.pause();
       this.#bulkhead.flush(() => this.#breaker.refusal());
@@ -263,30 +262,9 @@ export class Guard {
     if (state === 'closed' && !this.#closed) {
       this.#watch?.resume();
       this.#throttle?.reset();
-      this.#runningAtRamp = this.#bulkhead.running;
-      this.#ramp.start();
+      this.#limit.rampUp(this.#bulkhead.running);
     }
-    this.#applyLimit();
-  }
-
-  #last(change: 1 | -1): void {
-    this.#lasting += change;
-    if (this.#limit !== undefined) this.#applyLimit();
-  }
-
-  #applyLimit(): void {
-    const limit = this.#currentLimit();
-    if (limit !== this.#bulkhead.limit) this.#bulkhead.limit = limit;
-  }
-
-  /** Calls that were under way when the ramp began hold their places beside it. */
-  #currentLimit(): number {
-    const adapted = (this.#limit?.limit ?? this.#concurrency) + this.#lasting;
-    const most = Math.min(this.#concurrency, adapted);
-    const share = this.#ramp.share();
-    if (share === 1) return most;
-    const room = this.#concurrency - this.#runningAtRamp;
-    return Math.min(most, Math.max(1, this.#runningAtRamp + Math.ceil(room * share)));
+    this.#limit.apply();
   }
 }
 

@@ -34,6 +34,7 @@ export class StallWatch {
   #patience = 1;
   #begunAtProbe = 0;
   #probing = false;
+  #restsUntil = 0;
   /** Counts how often watching was taken up again: what was asked before no longer counts. */
   #round = 0;
   #paused = false;
@@ -51,6 +52,17 @@ export class StallWatch {
   ended(isAnswer: boolean): void {
     this.#running--;
     if (isAnswer) this.#answers++;
+  }
+
+  /**
+   * A call had no answer by its deadline. Whether the endpoint is busy or gone, the probe tells; it is
+   * asked at once, and at most once in `stallMs`.
+   */
+  doubt(): void {
+    if (this.#closed || this.#paused || this.#probing) return;
+    if (performance.now() < this.#restsUntil) return;
+    this.#restsUntil = performance.now() + this.#config.stallMs;
+    this.#ask('it has not answered a call by its deadline, nor a probe');
   }
 
   /** The breaker is open, and probes by itself. */
@@ -101,11 +113,12 @@ export class StallWatch {
       this.#quietLooks = 0;
     }
     this.#quietLooks++;
-    if (this.#quietLooks >= looks * this.#patience && !this.#probing) this.#ask();
+    if (this.#quietLooks < looks * this.#patience || this.#probing) return;
+    this.#ask(`it has answered nothing for over ${this.#config.stallMs} ms, nor a probe`);
   }
 
-  #ask(): void {
-    const { probe, probeTimeoutMs, stallMs, onStalled } = this.#config;
+  #ask(reason: string): void {
+    const { probe, probeTimeoutMs, onStalled } = this.#config;
     const answers = this.#answers;
     const round = this.#round;
     this.#probing = true;
@@ -115,9 +128,7 @@ export class StallWatch {
       this.#probing = false;
       this.#quietLooks = 0;
       if (isAlive) this.#patience = Math.min(longestPatience, this.#patience * 2);
-      else if (this.#answers === answers) {
-        onStalled(`it has answered nothing for over ${stallMs} ms, nor a probe`);
-      }
+      else if (this.#answers === answers) onStalled(reason);
     };
     withTimeLimit(probe, probeTimeoutMs).then(
       () => end(true),

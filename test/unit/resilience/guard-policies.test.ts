@@ -56,6 +56,35 @@ describe('a deadline that passes', () => {
     expect(guard.state).toBe('open');
   });
 
+  it('has the endpoint probed, which tells a busy one from a dead one', async () => {
+    let isAlive = true;
+    let probes = 0;
+    const probe = async () => {
+      probes++;
+      if (!isAlive) throw new Error('dead');
+    };
+    const { guard, cutOffAfter } = await seasoned({ probe, stallMs: 20 });
+    for (let call = 0; call < 10; call++) await cutOffAfter(100);
+    await settled();
+    expect(guard.state).toBe('closed');
+    expect(probes).toBe(1);
+    isAlive = false;
+    await vi.waitFor(async () => {
+      await cutOffAfter(100);
+      await settled();
+      expect(guard.state).toBe('open');
+    });
+    guard.close();
+  });
+
+  it('counts in a window, which is asked for shares', async () => {
+    const window = { ms: 10_000, minimumCalls: 25, failureShare: 0.2, slowMs: 50 };
+    const { guard, cutOffAfter } = await seasoned({ probe: fine, stallMs: 20, window });
+    for (let call = 0; call < 5; call++) await cutOffAfter(100);
+    expect(guard.state).toBe('open');
+    guard.close();
+  });
+
   it('soon after a turn has come keeps the call from being begun', async () => {
     const { guard } = await seasoned({ concurrency: 1 });
     const running = held();
