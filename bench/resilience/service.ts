@@ -58,7 +58,10 @@ function serve(ask: Ask, socket: Socket): void {
     // The generator has seen enough.
     if (socket.writable) socket.write(`${number} ${status}\n`);
   };
-  createInterface({ input: socket }).on('line', (line) => {
+  const lines = createInterface({ input: socket });
+  // The generator hangs up when it has seen enough, whatever is still on its way.
+  lines.on('error', () => socket.destroy());
+  lines.on('line', (line) => {
     const [number = '', shard = ''] = line.split(' ');
     ask(Number(shard)).then(
       () => answer(number, 'ok'),
