@@ -36,6 +36,7 @@ import { knowledgeMs } from './shard-movements.ts';
 const clockMarginMs = 50;
 
 const attempts = 3;
+const settleRetries = 5;
 
 /** Which owner goes where. */
 export interface RelocationOrder {
@@ -240,7 +241,9 @@ export class Relocation {
   async #settle({ order, move }: Flight, failure: unknown): Promise<MoveEnding> {
     const patience = new Deadline(moverLifeMs);
     try {
-      return await this.#settlement.settle(move, order.from, order.group, patience);
+      return await this.#executor.rerun(order.from.shard.primary, settleRetries, patience, () =>
+        this.#settlement.settle(move, order.from, order.group, patience),
+      );
     } catch (error) {
       if (!isMeridianError(error)) throw error;
       throw new UnknownOutcomeError(

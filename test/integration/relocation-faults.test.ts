@@ -106,6 +106,14 @@ it.each(lost)(
   },
 );
 
+it('a move whose undoing is rolled back as well is undone, and made again', async () => {
+  const user = await data.users.insert({ country: 'DE', name: 'Ada' });
+  const checked = proxies.target.dropReplyTo(/^select count\(\*\) as numberofrows/i);
+  const undone = proxies.target.dropReplyTo(/^update meridian_moves set arriving = null/i);
+  expect((await data.users.relocate(user.id, { country: 'US' })).rows).toBe(1);
+  await Promise.all([checked.happened, undone.happened]);
+});
+
 it('while the other region is down nothing begins, and while it hangs nothing stays', async () => {
   const user = await data.users.insert({ country: 'DE', name: 'Ada' });
   const refused = proxies.target.refuse();
