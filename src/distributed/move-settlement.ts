@@ -28,6 +28,8 @@ import type { TopologyStore } from '../topology/topology-store.ts';
 import type { Forwardable } from './forwarding-marks.ts';
 import { copiedTables, type Group, ownerParam } from './moving-group.ts';
 
+const retries = 5;
+
 /** How a move ended. `gone`: somebody else has settled it. */
 export type MoveEnding = 'moved' | 'reversed' | 'gone';
 
@@ -62,8 +64,17 @@ export class MoveSettlement {
     this.#forget = forget;
   }
 
-  /** Reverses a move unless it has flipped. Waits for a flip that is under way. */
-  async settle(move: Move, from: Route, group: Group, deadline: Deadline): Promise<MoveEnding> {
+  /**
+   * Reverses a move unless it has flipped. Waits for a flip that is under way; begins again when the
+   * database rolled it back.
+   */
+  settle(move: Move, from: Route, group: Group, deadline: Deadline): Promise<MoveEnding> {
+    return this.#executor.rerun(from.shard.primary, retries, deadline, () =>
+      this.#settleOnce(move, from, group, deadline),
+    );
+  }
+
+  async #settleOnce(move: Move, from: Route, group: Group, deadline: Deadline) {
     const { affected } = await this.#write(from.shard, reverseMove(move), deadline);
     if (affected === 0) return this.#endingOf(move, from, deadline);
     const to = this.#target(move, from);
@@ -75,7 +86,7 @@ export class MoveSettlement {
     // Whoever followed an id that was made on this side, when the owner lived here, has read a copy.
     await this.#forget(from.keyspace, copies);
     await this.#write(from.shard, removeReversedMove(move), deadline);
-    return 'reversed';
+    return 'reversed' as const;
   }
 
   async #removeCopies(

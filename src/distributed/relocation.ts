@@ -36,7 +36,6 @@ import { knowledgeMs } from './shard-movements.ts';
 const clockMarginMs = 50;
 
 const attempts = 3;
-const settleRetries = 5;
 
 /** Which owner goes where. */
 export interface RelocationOrder {
@@ -241,15 +240,13 @@ export class Relocation {
   async #settle({ order, move }: Flight, failure: unknown): Promise<MoveEnding> {
     const patience = new Deadline(moverLifeMs);
     try {
-      return await this.#executor.rerun(order.from.shard.primary, settleRetries, patience, () =>
-        this.#settlement.settle(move, order.from, order.group, patience),
-      );
+      return await this.#settlement.settle(move, order.from, order.group, patience);
     } catch (error) {
       if (!isMeridianError(error)) throw error;
       throw new UnknownOutcomeError(
         `The owner may have been moved to ${order.to.shard.region.name} or not: a shard went away meanwhile. ` +
           'Reads and writes find it either way; it is settled as soon as both shards answer.',
-        { cause: failure, context: { table: move.table } },
+        { cause: failure, context: { table: move.table, settlementCode: error.code } },
       );
     } finally {
       patience.end();

@@ -12,8 +12,8 @@ import { judge, readBooks, reconcile } from './ledger/audit.ts';
 import { type Bank, ddl, openAccounts, tables } from './ledger/bank.ts';
 import { Clients, type Manner } from './ledger/clients.ts';
 
-/** A disk that can be filled is mounted, which only root may. */
-const mayMount = process.getuid?.() === 0;
+/** Without root, a disk small enough to be filled can't be mounted, and the test is skipped, which it says. */
+const onlyRootMayMount = process.getuid?.() !== 0;
 const diskBytes = 400 * 1024 * 1024;
 /** Left free on the full disk: less than a page of the tables. */
 const crumbs = 8 * 1024;
@@ -27,7 +27,7 @@ let cluster: LocalCluster<'tx-1', undefined>;
 let bank: Bank;
 
 beforeAll(async () => {
-  if (!mayMount) {
+  if (onlyRootMayMount) {
     console.warn('The disk is not filled: only root may mount one that is small enough.');
     return;
   }
@@ -54,7 +54,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  if (!mayMount) return;
+  if (onlyRootMayMount) return;
   await bank?.close();
   await cluster?.stop();
   if (before === undefined) delete process.env.TMPDIR;
@@ -70,8 +70,7 @@ function fill(file: string): void {
   if (bytes > 0) writeFileSync(file, Buffer.alloc(bytes), { flag: 'a' });
 }
 
-it.skipIf(!mayMount)(
-  // only root may mount a disk that is small enough to be filled
+it.skipIf(onlyRootMayMount)(
   'a disk that is full loses and doubles nothing',
   async () => {
     const owners = await openAccounts(bank, 6);
