@@ -8,6 +8,7 @@ import { ensureServers } from './servers.mjs';
 
 const commands = {
   demo: { servers: true, program: ['--import', 'tsx', 'demo/demo.ts'] },
+  example: { servers: true, program: ['--import', 'tsx', 'examples/shop/visit.ts'] },
   test: { servers: true, program: ['scripts/test.mjs'] },
   'test:chaos': { servers: true, program: ['scripts/test-chaos.mjs'] },
   bench: { servers: true, program: ['scripts/bench.mjs'] },

@@ -58,6 +58,7 @@ export { ResidencyError, type ResidencyFacts } from './errors/residency-error.ts
 export { RoutingError } from './errors/routing-error.ts';
 export { RowError, RowUnreadableError } from './errors/row-error.ts';
 export { MergeError, PartialWriteError, type ShardResult } from './errors/scatter-error.ts';
+export type { CallOptions } from './execution/calls.ts';
 export type { EndpointHealth, Health, ShardHealth, ShardState } from './execution/health.ts';
 export type { SqlValue } from './mysql/sql.ts';
 export type { MeridianEvent, Observer } from './observability/events.ts';

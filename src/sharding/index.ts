@@ -1,5 +1,6 @@
 /** `meridian/sharding`: where a key lives, with no database at hand. */
 export { createSlotMap } from './consistent-hash.ts';
+export { countryCentroid, isCountry } from './country.ts';
 export { GEO_SLOTS, geoLocator, geoSlotOf, splitGeoLocator } from './geo-strategy.ts';
 export { HASH_SLOTS, slotOf } from './hash-strategy.ts';
 export { type IdSource, newId } from './id.ts';

@@ -16,6 +16,7 @@ import { lookupOf, noLookup } from './table-lookups.ts';
 import type { TableRegistry } from './table-registry.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import { type InsertOptions, WritePath } from './write-path.ts';
+import { planInsert } from './write-plan.ts';
 
 type Input = Readonly<Record<string, unknown>>;
 
@@ -62,6 +63,7 @@ export function tableAccess(
       (lookups.get(column) ?? noLookup(table.name, runtime.lookups, column)).of(value),
     backfill: (column: string, options?: BackfillOptions) =>
       backfill(runtime, lookupOf(table.name, runtime.lookups, column), options),
+    newId: (row: Input): unknown => Reflect.get(planInsert(runtime, row).row, table.primaryKey),
     relocate: (key: ShardKey, place: Place, options?: RelocateOptions) =>
       owners.relocate(key, place, options),
     at: (key: ShardKey) => new ShardAccess(runtime, registry, reads, key),

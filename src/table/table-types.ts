@@ -223,6 +223,15 @@ export interface TableHandle<T extends Table, All extends Tables> {
    */
   insert(row: NewRow<T>, options?: InsertOptions): Promise<Row<T>>;
   /**
+   * The id that `insert` would give this row: for a new owner whose transaction also inserts rows of
+   * its group, `at(id).transaction(…)`. Nothing is stored and there is no I/O; a row that brings its id
+   * keeps it.
+   *
+   * @throws what `insert` throws before it asks a shard: {@link RowError}, {@link RoutingError},
+   * {@link ResidencyError}.
+   */
+  newId(row: NewRow<T>): Key<T>;
+  /**
    * Stores rows, all or none on each shard.
    *
    * @throws {PartialWriteError} when some shards took their rows and others did not.

@@ -1,0 +1,81 @@
+import { Readable } from 'node:stream';
+import { z } from 'zod';
+import { supportOnly } from '../platform/caller.ts';
+import { type Service, timeLeft } from '../platform/service.ts';
+import { accounts, type Data, transactions } from './tables.ts';
+
+const shardTotal = z.object({
+  region: z.string(),
+  checkouts: z.coerce.number(),
+  cents: z.coerce.number(),
+});
+const top = z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(10) });
+const account = accounts.schema.pick({ id: true, cents: true });
+const columns = ['id', 'account_id', 'kind', 'item', 'cents', 'region', 'at'] as const;
+
+export function addRoutes(app: Service, data: Data): void {
+  app.addHook('onRequest', async (request) => supportOnly(request));
+
+  app.get('/analytics/regions', { schema: { querystring: z.object({}) } }, async (_, reply) => {
+    const ofShards = await data.transactions.everywhere.query(
+      `SELECT region, COUNT(*) AS checkouts, -SUM(cents) AS cents FROM transactions
+        WHERE kind = 'checkout' GROUP BY region`,
+      [],
+      { ...timeLeft(reply), schema: shardTotal },
+    );
+    const totals = new Map<string, { checkouts: number; cents: number }>();
+    for (const { region, checkouts, cents } of ofShards) {
+      const sofar = totals.get(region) ?? { checkouts: 0, cents: 0 };
+      totals.set(region, { checkouts: sofar.checkouts + checkouts, cents: sofar.cents + cents });
+    }
+    return Object.fromEntries(totals);
+  });
+
+  app.get(
+    '/analytics/accounts/top',
+    { schema: { querystring: top } },
+    async ({ query: { limit } }, reply) =>
+      data.accounts.everywhere.query(
+        'SELECT id, cents FROM accounts ORDER BY cents DESC, id LIMIT ?',
+        [limit],
+        {
+          ...timeLeft(reply),
+          schema: account,
+          merge: {
+            orderBy: [
+              ['cents', 'desc'],
+              ['id', 'asc'],
+            ],
+            limit,
+          },
+        },
+      ),
+  );
+
+  app.get(
+    '/analytics/transactions.csv',
+    { schema: { querystring: z.object({}) } },
+    async (_, reply) => {
+      const rows = data.transactions.everywhere.stream('SELECT * FROM transactions', [], {
+        schema: transactions.schema,
+      });
+      reply.header('content-type', 'text/csv; charset=utf-8');
+      return reply.send(Readable.from(csv(rows)));
+    },
+  );
+}
+
+async function* csv(rows: AsyncIterable<z.output<typeof transactions.schema>>) {
+  yield `${columns.join(',')}\n`;
+  for await (const row of rows) {
+    yield `${columns.map((column) => cell(row[column])).join(',')}\n`;
+  }
+}
+
+/** No cell begins as a formula does: spreadsheets would run it. */
+function cell(value: string | number | Date | null): string {
+  if (typeof value !== 'string')
+    return value instanceof Date ? value.toISOString() : `${value ?? ''}`;
+  const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

@@ -1,0 +1,41 @@
+import { createRemoteJWKSet, errors, jwtVerify } from 'jose';
+import { z } from 'zod';
+import { roles } from '../platform/caller.ts';
+import { Problem } from '../platform/problem.ts';
+
+const claims = z.object({ sub: z.uuid(), role: z.enum(roles), country: z.string().length(2) });
+export type Claims = z.output<typeof claims>;
+
+const bearer = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/;
+const longestHeader = 4_096;
+const rules = {
+  algorithms: ['ES256'],
+  issuer: 'shop',
+  audience: 'shop-gateway',
+  requiredClaims: ['sub', 'exp', 'nbf', 'iat'],
+  clockTolerance: 5,
+  maxTokenAge: '1h',
+};
+
+/** Tells whose token it is. Keys are asked for again when a token names one that is not known. */
+export function recogniser(jwksUrl: string) {
+  const keys = createRemoteJWKSet(new URL(jwksUrl), {
+    timeoutDuration: 1_000,
+    cooldownDuration: 2_000,
+  });
+  return async (authorization = ''): Promise<Claims> => {
+    const token = authorization.length > longestHeader ? null : bearer.exec(authorization);
+    if (token?.[1] === undefined) throw notRecognised();
+    try {
+      const { payload } = await jwtVerify(token[1], keys, rules);
+      return claims.parse(payload);
+    } catch (error) {
+      if (error instanceof errors.JWKSTimeout) throw unavailable();
+      if (error instanceof errors.JOSEError || error instanceof z.ZodError) throw notRecognised();
+      throw unavailable();
+    }
+  };
+}
+
+const notRecognised = () => new Problem(401, 'invalid-token', 'Log in again');
+const unavailable = () => new Problem(503, 'unavailable', 'Nobody can log in at the moment');

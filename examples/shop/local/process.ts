@@ -1,0 +1,50 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+
+const ready = z.object({ url: z.string() });
+
+/** One of the services in a process of its own. */
+export class ServiceProcess {
+  readonly url: string;
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess, url: string) {
+    this.#child = child;
+    this.url = url;
+  }
+
+  /** Resolves when it listens. It ends with this process, whatever becomes of that. */
+  static async start(
+    name: string,
+    env: Readonly<Record<string, string>>,
+    onLog: (line: string) => void,
+  ): Promise<ServiceProcess> {
+    const main = fileURLToPath(new URL(`../${name}/main.ts`, import.meta.url));
+    const child = fork(main, [], {
+      env: { ...process.env, PORT: '0', ...env },
+      execArgv: ['--import', 'tsx'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    let tail = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        tail = (tail + text).slice(-2_000);
+        onLog(text);
+      });
+    }
+    const ended = once(child, 'exit').then(([code]) => {
+      throw new Error(`${name} ended with ${code} before it listened:\n${tail}`);
+    });
+    const [message] = await Promise.race([once(child, 'message'), ended]);
+    return new ServiceProcess(child, ready.parse(message).url);
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null) return;
+    const ended = once(this.#child, 'exit');
+    this.#child.kill('SIGTERM');
+    await ended;
+  }
+}

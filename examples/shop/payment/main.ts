@@ -1,0 +1,23 @@
+import { createDataLayer } from 'meridian';
+import { z } from 'zod';
+import { createService, onlyFromGateway, serve } from '../platform/service.ts';
+import { readDataSettings } from '../platform/settings.ts';
+import { inventoryOf } from './inventory.ts';
+import { addRoutes } from './routes.ts';
+import { tables } from './tables.ts';
+
+const settings = readDataSettings({ INVENTORY_URL: z.url() });
+const { REGION: region, PORT, GATEWAY_KEY, LOG_LEVEL: logLevel } = settings;
+
+const app = createService({ name: 'payment', region, logLevel, requestIdHeader: 'x-request-id' });
+const data = await createDataLayer({
+  topology: settings.TOPOLOGY,
+  region,
+  tables,
+  redis: settings.REDIS_URL,
+  startup: 'lazy',
+  logger: app.log,
+});
+onlyFromGateway(app, GATEWAY_KEY);
+addRoutes(app, data, inventoryOf(data, settings.INVENTORY_URL, GATEWAY_KEY));
+await serve(app, PORT, () => data.close());

@@ -1,0 +1,82 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { isMeridianError, type MeridianError } from 'meridian';
+import { z } from 'zod';
+
+/** What a client is told when something did not work: RFC 9457. */
+export class Problem extends Error {
+  readonly status: number;
+  readonly type: string;
+  readonly extra: Readonly<Record<string, unknown>>;
+
+  constructor(status: number, type: string, title: string, extra: Record<string, unknown> = {}) {
+    super(title);
+    this.status = status;
+    this.type = type;
+    this.extra = extra;
+  }
+}
+
+export const notFound = (what: string) => new Problem(404, 'not-found', `There is no such ${what}`);
+
+/** The answer to every error; those that nobody foresaw are logged, and tell the client nothing. */
+export function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
+  const problem = problemOf(error);
+  if (problem.status >= 500) request.log.error(factsOf(error), problem.message);
+  if (problem.status === 503 || problem.status === 429) reply.header('retry-after', '1');
+  return sendProblem(reply, problem);
+}
+
+export function sendProblem(reply: FastifyReply, { status, type, message, extra }: Problem) {
+  return reply
+    .code(status)
+    .header('content-type', 'application/problem+json')
+    .send(
+      JSON.stringify({
+        type: `urn:shop:problem:${type}`,
+        title: message,
+        status,
+        instance: `urn:shop:request:${reply.request.id}`,
+        ...extra,
+      }),
+    );
+}
+
+function problemOf(error: FastifyError): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof z.ZodError) {
+    const errors = error.issues.map(({ path, message }) => ({
+      field: [error.validationContext, ...path].join('.'),
+      detail: message,
+    }));
+    return new Problem(400, 'invalid', 'The request is not valid', { errors });
+  }
+  if (isMeridianError(error)) return problemOfData(error);
+  const { statusCode = 500 } = error;
+  return statusCode >= 400 && statusCode < 500
+    ? new Problem(statusCode, 'bad-request', error.message)
+    : new Problem(500, 'internal', 'Something went wrong');
+}
+
+function problemOfData({ code, outcome, retryable, context }: MeridianError): Problem {
+  switch (code) {
+    case 'MERIDIAN_DUPLICATE_KEY':
+      return new Problem(409, 'taken', 'Somebody else has this', { field: context.lookup });
+    case 'MERIDIAN_IDEMPOTENCY_CONFLICT':
+      return new Problem(422, 'key-reused', 'The idempotency key was used for something else');
+    case 'MERIDIAN_RELOCATION':
+      return new Problem(409, 'not-moved', 'The user was not moved', { reason: context.reason });
+    case 'MERIDIAN_ROUTING':
+      return notFound('thing');
+    default:
+      return retryable || outcome === 'unknown'
+        ? new Problem(503, 'unavailable', 'This is not available at the moment', { outcome })
+        : new Problem(500, 'internal', 'Something went wrong');
+  }
+}
+
+/** No parameters, no bodies: Meridian's errors hold none, and of others only the name and stack are told. */
+function factsOf(error: FastifyError) {
+  return isMeridianError(error)
+    ? { failure: error }
+    : { failure: { name: error.name, stack: error.stack?.split('\n').slice(1, 6) } };
+}

@@ -1,0 +1,102 @@
+import { randomUUID, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyTypeProvider,
+  type RawServerDefault,
+} from 'fastify';
+import { z } from 'zod';
+import { answerError, notFound, Problem, sendProblem } from './problem.ts';
+
+/** A route's zod schemas give its handler the types. */
+interface ZodTypes extends FastifyTypeProvider {
+  validator: this['schema'] extends z.ZodType ? z.output<this['schema']> : unknown;
+}
+
+export type Service = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypes
+>;
+
+export interface ServiceOptions {
+  readonly name: string;
+  readonly region: string;
+  readonly logLevel: string;
+  /** The header with a request's id, where whoever sets it is trusted. Default: each gets a new one. */
+  readonly requestIdHeader?: string;
+}
+
+const maxBodyBytes = 64 * 1024;
+
+/** A web service of the shop: zod schemas, problem bodies, and a log without personal data. */
+export function createService({
+  name,
+  region,
+  logLevel,
+  requestIdHeader,
+}: ServiceOptions): Service {
+  const app = Fastify({
+    bodyLimit: maxBodyBytes,
+    disableRequestLogging: true,
+    frameworkErrors: answerError,
+    requestIdHeader: requestIdHeader ?? false,
+    genReqId: () => randomUUID(),
+    logger: { name: `${name}@${region}`, level: logLevel },
+  }).withTypeProvider<ZodTypes>();
+  app.setValidatorCompiler<z.ZodType>(({ schema }) => (value) => {
+    const { data, error } = schema.safeParse(value);
+    return error ? { error } : { value: data };
+  });
+  app.removeContentTypeParser('text/plain');
+  app.setErrorHandler(answerError);
+  app.setNotFoundHandler((_, reply) => sendProblem(reply, notFound('page')));
+  app.addHook('onResponse', async ({ id, method, routeOptions }, reply) => {
+    const { statusCode: status, elapsedTime } = reply;
+    app.log.info({ id, method, route: routeOptions.url, status, ms: Math.round(elapsedTime) });
+  });
+  return app;
+}
+
+/** Refuses whoever is not the gateway: what it says about callers is believed. */
+export function onlyFromGateway(app: Service, gatewayKey: string): void {
+  const expected = Buffer.from(gatewayKey);
+  app.addHook('onRequest', async ({ headers, routeOptions }) => {
+    if (routeOptions.config.open) return;
+    const given = Buffer.from(String(headers['x-gateway-key'] ?? ''));
+    if (given.length === expected.length && timingSafeEqual(given, expected)) return;
+    throw new Problem(403, 'not-the-gateway', 'Only the gateway may ask this');
+  });
+}
+
+const deadlineHeader = z.coerce.number().positive().max(10_000).catch(2_000);
+
+/** What is left of the time that the gateway gave the request. */
+export function timeLeft(reply: FastifyReply): { readonly timeoutMs: number } {
+  const givenMs = deadlineHeader.parse(reply.request.headers['x-deadline-ms']);
+  return { timeoutMs: Math.max(1, givenMs - reply.elapsedTime) };
+}
+
+/** Listens until the process is told to end, or whoever started it has ended; then finishes its work. */
+export async function serve(app: Service, port: number, close: () => Promise<unknown>) {
+  app.addHook('onClose', async () => {
+    await close();
+  });
+  for (const event of ['SIGTERM', 'SIGINT', 'disconnect'] as const) {
+    process.once(event, () => void app.close());
+  }
+  // It must not keep a process alive that has nothing left to do.
+  process.channel?.unref();
+  process.send?.({ url: await app.listen({ host: '127.0.0.1', port }) });
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Answered without the gateway: probes, and what is public anyway. */
+    readonly open?: boolean;
+  }
+}
