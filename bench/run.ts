@@ -8,6 +8,7 @@ const suites: Record<string, () => Promise<{ suite: Suite }>> = {
   cache: () => import('./suites/cache.ts'),
   footprint: () => import('./suites/footprint.ts'),
   placement: () => import('./suites/placement.ts'),
+  gateway: () => import('./suites/gateway.ts'),
   resilience: () => import('./suites/resilience.ts'),
 };
 
