@@ -7,13 +7,14 @@ interface CallErrorOptions {
 }
 
 /**
- * The deadline of a call passed. For a write that was already sent the outcome is `unknown`, and
- * the call is not retryable.
+ * The deadline of a call passed. For a write that was already sent, and for work that a guard of
+ * yours had begun, the outcome is `unknown`, and the call is not retryable unless you said that it is
+ * `idempotent`.
  *
  * Code `MERIDIAN_TIMEOUT`; retryable unless the outcome is unknown.
  */
 export class TimeoutError extends MeridianError {
-  constructor(message: string, options: CallErrorOptions = {}) {
+  constructor(message: string, options: CallErrorOptions & { readonly retryable?: boolean } = {}) {
     super(message, {
       code: 'MERIDIAN_TIMEOUT',
       retryable: options.outcome !== 'unknown',

@@ -1,9 +1,11 @@
+import { AbortedError } from '../errors/call-error.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import { fanOut } from '../observability/fan-out.ts';
 import { createBackoff } from './backoff.ts';
 import type { GuardState } from './breaker.ts';
 import { classifyError } from './classify.ts';
 import { Deadline } from './deadline.ts';
+import { givenUp } from './given-up.ts';
 import { Guard as AdmissionGuard, type GuardSnapshot } from './guard.ts';
 import { checkGuardOptions, type GuardOptions } from './guard-options.ts';
 import { laterError } from './later-error.ts';
@@ -124,10 +126,17 @@ export function createGuard(name: string, options: GuardOptions = {}): Guard {
       const { fallback, signal, timeoutMs = config.timeoutMs, priority } = options;
       checkCall(timeoutMs);
       const deadline = new Deadline(timeoutMs, signal, priority);
+      let hasBegun = false;
+      const begin: typeof work = (call) => {
+        hasBegun = true;
+        return work(call);
+      };
       try {
-        return await attempts(work, deadline, options);
-      } catch (error) {
-        const left = signal?.aborted === true && error === deadline.reason;
+        return await attempts(begin, deadline, options);
+      } catch (thrown) {
+        const { reason } = deadline;
+        const error = hasBegun && thrown === reason ? givenUp(reason, options) : thrown;
+        const left = signal?.aborted === true && error instanceof AbortedError;
         if (fallback === undefined || left) throw error;
         try {
           return await fallback(error);

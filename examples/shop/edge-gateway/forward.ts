@@ -1,8 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Outcome } from 'meridian';
 import { createGuard } from 'meridian/resilience';
 import { Pool } from 'undici';
-import { Problem } from '../platform/problem.ts';
+import { unavailable } from '../platform/problem.ts';
 import type { Claims } from './recognise.ts';
 
 export const services = ['user-auth', 'payment', 'analytics'] as const;
@@ -21,7 +22,7 @@ export function forwarder(addresses: Addresses, gatewayKey: string, deadlineMs: 
     Object.entries(addresses).flatMap(([region, urls]) =>
       services.map((service) => {
         const name = `${service}@${region}`;
-        const pool = new Pool(urls[service], { connections: 64 });
+        const pool = new Pool(urls[service], { connections: 64, bodyTimeout: deadlineMs });
         return [name, { pool, guard: createGuard(name, { concurrency: 256, queue: 1_024 }) }];
       }),
     ),
@@ -30,7 +31,7 @@ export function forwarder(addresses: Addresses, gatewayKey: string, deadlineMs: 
   const forward = async (request: FastifyRequest, reply: FastifyReply, errand: Errand) => {
     const { service, region, caller } = errand;
     const upstream = upstreams.get(`${service}@${region}`);
-    if (upstream === undefined) throw new Problem(503, 'unavailable', 'No such region is served');
+    if (upstream === undefined) throw unavailable('not-applied');
     const { pathname, search } = new URL(request.url, 'http://shop');
     const timeoutMs = Math.max(1, deadlineMs - reply.elapsedTime);
     const headers = {
@@ -41,17 +42,15 @@ export function forwarder(addresses: Addresses, gatewayKey: string, deadlineMs: 
       'x-deadline-ms': String(Math.floor(timeoutMs)),
       'x-region': region,
     };
-    const answer = await upstream.guard.run(
-      ({ signal }) =>
-        upstream.pool.request({
-          path: pathname + search,
-          method: request.method,
-          headers,
-          body: request.body instanceof Buffer ? request.body : null,
-          signal,
-        }),
-      { timeoutMs, idempotent: request.method === 'GET' },
-    );
+    const { method } = request;
+    const body = request.body instanceof Buffer ? request.body : null;
+    const question = { path: pathname + search, method, headers, body };
+    const call = { timeoutMs, idempotent: method === 'GET' };
+    const answer = await upstream.guard
+      .run(({ signal }) => upstream.pool.request({ ...question, signal }), call)
+      .catch((error) => {
+        throw unavailable(call.idempotent ? 'not-applied' : outcomeOf(error), error);
+      });
     return reply
       .code(answer.statusCode)
       .headers(pick(answer.headers, passedBack))
@@ -60,6 +59,9 @@ export function forwarder(addresses: Addresses, gatewayKey: string, deadlineMs: 
   const close = () => Promise.all([...upstreams.values()].map(({ pool }) => pool.close()));
   return { forward, close };
 }
+
+const outcomeOf = ({ outcome, code }: { outcome?: Outcome; code?: string }) =>
+  outcome ?? (code === 'ECONNREFUSED' ? 'not-applied' : 'unknown');
 
 function pick(headers: IncomingHttpHeaders, names: readonly string[]) {
   const picked: Record<string, string> = {};

@@ -1,7 +1,7 @@
 import { createRemoteJWKSet, errors, jwtVerify } from 'jose';
 import { z } from 'zod';
 import { roles } from '../platform/caller.ts';
-import { Problem } from '../platform/problem.ts';
+import { Problem, unavailable } from '../platform/problem.ts';
 
 const claims = z.object({ sub: z.uuid(), role: z.enum(roles), country: z.string().length(2) });
 export type Claims = z.output<typeof claims>;
@@ -30,12 +30,12 @@ export function recogniser(jwksUrl: string) {
       const { payload } = await jwtVerify(token[1], keys, rules);
       return claims.parse(payload);
     } catch (error) {
-      if (error instanceof errors.JWKSTimeout) throw unavailable();
-      if (error instanceof errors.JOSEError || error instanceof z.ZodError) throw notRecognised();
-      throw unavailable();
+      throw isTokensFault(error) ? notRecognised() : unavailable('not-applied', error);
     }
   };
 }
 
 const notRecognised = () => new Problem(401, 'invalid-token', 'Log in again');
-const unavailable = () => new Problem(503, 'unavailable', 'Nobody can log in at the moment');
+const keysMissing = new Set(['ERR_JOSE_GENERIC', 'ERR_JWKS_INVALID', 'ERR_JWKS_TIMEOUT']);
+const isTokensFault = (error: unknown) =>
+  error instanceof errors.JOSEError ? !keysMissing.has(error.code) : error instanceof z.ZodError;

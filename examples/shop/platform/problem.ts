@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { isMeridianError, type MeridianError } from 'meridian';
+import { isMeridianError, type MeridianError, type Outcome } from 'meridian';
 import { z } from 'zod';
 
 /** What a client is told when something did not work: RFC 9457. */
@@ -8,8 +8,14 @@ export class Problem extends Error {
   readonly type: string;
   readonly extra: Readonly<Record<string, unknown>>;
 
-  constructor(status: number, type: string, title: string, extra: Record<string, unknown> = {}) {
-    super(title);
+  constructor(
+    status: number,
+    type: string,
+    title: string,
+    extra: Record<string, unknown> = {},
+    cause?: unknown,
+  ) {
+    super(title, { cause });
     this.status = status;
     this.type = type;
     this.extra = extra;
@@ -17,6 +23,10 @@ export class Problem extends Error {
 }
 
 export const notFound = (what: string) => new Problem(404, 'not-found', `There is no such ${what}`);
+
+/** It may work later; `outcome` tells whether it was done nevertheless. */
+export const unavailable = (outcome: Outcome, cause?: unknown) =>
+  new Problem(503, 'unavailable', 'This is not available at the moment', { outcome }, cause);
 
 /** The answer to every error; those that nobody foresaw are logged, and tell the client nothing. */
 export function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
@@ -69,14 +79,22 @@ function problemOfData({ code, outcome, retryable, context }: MeridianError): Pr
       return notFound('thing');
     default:
       return retryable || outcome === 'unknown'
-        ? new Problem(503, 'unavailable', 'This is not available at the moment', { outcome })
+        ? unavailable(outcome)
         : new Problem(500, 'internal', 'Something went wrong');
   }
 }
 
-/** No parameters, no bodies: Meridian's errors hold none, and of others only the name and stack are told. */
-function factsOf(error: FastifyError) {
-  return isMeridianError(error)
-    ? { failure: error }
-    : { failure: { name: error.name, stack: error.stack?.split('\n').slice(1, 6) } };
+/** No parameters, no bodies: Meridian's errors hold none, of others only name, code and stack are told. */
+function factsOf(error: unknown): object {
+  if (isMeridianError(error)) return { failure: error };
+  if (!(error instanceof Error)) return { failure: typeof error };
+  const { name, stack, cause } = error;
+  const at = stack
+    ?.split('\n')
+    .filter((line) => line.startsWith('    at '))
+    .slice(0, 5);
+  return {
+    failure: { name, at, code: Reflect.get(error, 'code') },
+    cause: cause && factsOf(cause),
+  };
 }

@@ -9,7 +9,8 @@ export interface TokenParts {
   readonly audience?: string;
   readonly issuer?: string;
   readonly kid?: string;
-  /** Seconds from now. */
+  /** Seconds from now, as the next two are. */
+  readonly issued?: number;
   readonly notBefore?: number;
   readonly expires?: number;
 }
@@ -22,8 +23,8 @@ export async function tokenOf(key: JWK, parts: TokenParts): Promise<string> {
     .setSubject(parts.sub)
     .setIssuer(parts.issuer ?? 'shop')
     .setAudience(parts.audience ?? 'shop-gateway')
-    .setIssuedAt(now)
-    .setNotBefore(now + (parts.notBefore ?? 0))
+    .setIssuedAt(now + (parts.issued ?? 0))
+    .setNotBefore(now + (parts.notBefore ?? parts.issued ?? 0))
     .setExpirationTime(now + (parts.expires ?? 600))
     .sign(await importJWK(key, 'ES256'));
 }

@@ -8,7 +8,7 @@ import {
   TimeoutError,
   UnavailableError,
 } from 'meridian';
-import { createGuard } from 'meridian/resilience';
+import { createGuard, type GuardRunOptions } from 'meridian/resilience';
 import { describe, expect, it, vi } from 'vitest';
 
 const never = () => new Promise<never>(() => {});
@@ -156,6 +156,34 @@ describe('a guard', () => {
     controller.abort();
     await expect(left).rejects.toThrow(AbortedError);
     expect(seen.map(({ aborted }) => aborted)).toEqual([true, true]);
+  });
+
+  it('says that it does not know what became of work that it gave up', async () => {
+    const guard = createGuard('stock', { failures: 100, concurrency: 1, adaptive: false });
+    const told = async (options: GuardRunOptions<never>) => {
+      const error = await guard.run(never, { timeoutMs: 5, ...options }).catch((error) => error);
+      return { name: error.name, outcome: error.outcome, retryable: error.retryable };
+    };
+    const unknown = { name: 'TimeoutError', outcome: 'unknown' };
+    expect(await told({})).toEqual({ ...unknown, retryable: false });
+    expect(await told({ idempotent: true })).toEqual({ ...unknown, retryable: true });
+    const controller = new AbortController();
+    const left = told({ signal: controller.signal, timeoutMs: 1_000, idempotent: true });
+    controller.abort();
+    expect(await left).toEqual({ name: 'AbortedError', outcome: 'unknown', retryable: false });
+    const pausing = new AbortController();
+    const failing = vi.fn(async () => {
+      setImmediate(() => pausing.abort());
+      throw new UnavailableError('down');
+    });
+    const paused = guard.run(failing, { idempotent: true, signal: pausing.signal });
+    await expect(paused).rejects.toMatchObject({ name: 'AbortedError', outcome: 'unknown' });
+    const queued = guard.run(never, { timeoutMs: 1_000, signal: controller.signal });
+    await expect(queued).rejects.toMatchObject({ outcome: 'not-applied' });
+    const running = told({ timeoutMs: 50 });
+    const behind = await told({ timeoutMs: 10 });
+    expect(behind).toEqual({ name: 'TimeoutError', outcome: 'not-applied', retryable: true });
+    await running;
   });
 
   it('refuses limits that are no limits', () => {
