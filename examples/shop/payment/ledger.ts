@@ -23,3 +23,8 @@ export async function enter(trx: Ledger, entry: Entry): Promise<string> {
   const { id } = await trx.transactions.insert({ ...entry, at: new Date() });
   return id;
 }
+
+/** Locks accounts in one order always, so that no two transfers wait for each other. */
+export async function hold(trx: Ledger, ids: readonly [string, string]): Promise<void> {
+  await trx.query('SELECT id FROM accounts WHERE id IN (?, ?) ORDER BY id FOR UPDATE', ids);
+}

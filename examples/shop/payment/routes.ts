@@ -4,22 +4,20 @@ import { callerOf } from '../platform/caller.ts';
 import { notFound, Problem } from '../platform/problem.ts';
 import { type Service, timeLeft } from '../platform/service.ts';
 import type { Inventory } from './inventory.ts';
-import { enter } from './ledger.ts';
-import { type Data, type Ledger, transactions } from './tables.ts';
+import { enter, hold } from './ledger.ts';
+import { type Data, items, type Ledger, transactions } from './tables.ts';
 
 const keyed = z.looseObject({ 'idempotency-key': z.string().regex(/^[\w-]{8,100}$/) });
 type Keyed = Omit<FastifyRequest, 'headers'> & { readonly headers: z.output<typeof keyed> };
 const newAccount = z.strictObject({ name: z.string().trim().min(1).max(40) });
 const basket = z.strictObject({
   account_id: z.uuid(),
-  item: z.string().min(1).max(40),
+  item: items.schema.shape.code,
   pieces: z.int().positive().max(100),
 });
-const transfer = z.strictObject({
-  from: z.uuid(),
-  to: z.uuid(),
-  cents: z.int().positive().max(10_000_000),
-});
+const transfer = z
+  .strictObject({ from: z.uuid(), to: z.uuid(), cents: z.int().positive().max(10_000_000) })
+  .refine(({ from, to }) => from !== to, { path: ['to'], error: 'It is there already' });
 const whose = z.object({ id: z.uuid() });
 const page = z.strictObject({
   limit: z.coerce.number().int().min(1).max(1_000).default(50),
@@ -84,10 +82,11 @@ export function addRoutes(app: Service, data: Data, inventory: Inventory): void 
     const { userId: owner_id, region } = callerOf(request);
     const { from, to, cents } = request.body;
     const common = { owner_id, kind: 'transfer', item: null, region } as const;
-    const made = await once(request, reply, async (trx) => ({
-      out: await enter(trx, { ...common, account_id: from, cents: -cents }),
-      in: await enter(trx, { ...common, account_id: to, cents }),
-    }));
+    const made = await once(request, reply, async (trx) => {
+      await hold(trx, [from, to]);
+      const out = await enter(trx, { ...common, account_id: from, cents: -cents });
+      return { out, in: await enter(trx, { ...common, account_id: to, cents }) };
+    });
     return reply.code(201).send(made);
   });
 

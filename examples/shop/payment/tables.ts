@@ -6,7 +6,7 @@ export const items = defineTable({
   name: 'items',
   reference: true,
   primaryKey: 'code',
-  schema: z.object({ code: z.string().max(40), cents: z.int().positive() }),
+  schema: z.object({ code: z.string().regex(/^[\w-]{1,40}$/), cents: z.int().positive() }),
   cache: { ttlMs: 60_000 },
 });
 

@@ -69,6 +69,8 @@ function problemOf(error: FastifyError): Problem {
 
 function problemOfData({ code, outcome, retryable, context }: MeridianError): Problem {
   switch (code) {
+    case 'MERIDIAN_ROW_INVALID':
+      return new Problem(400, 'invalid', 'The request is not valid', { fields: context.columns });
     case 'MERIDIAN_DUPLICATE_KEY':
       return new Problem(409, 'taken', 'Somebody else has this', { field: context.lookup });
     case 'MERIDIAN_IDEMPOTENCY_CONFLICT':

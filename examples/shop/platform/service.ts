@@ -5,10 +5,12 @@ import Fastify, {
   type FastifyInstance,
   type FastifyReply,
   type FastifyTypeProvider,
+  LogController,
   type RawServerDefault,
 } from 'fastify';
 import { z } from 'zod';
 import { answerError, notFound, Problem, sendProblem } from './problem.ts';
+import { answerUnreadable } from './unreadable.ts';
 
 /** A route's zod schemas give its handler the types. */
 interface ZodTypes extends FastifyTypeProvider {
@@ -42,8 +44,10 @@ export function createService({
 }: ServiceOptions): Service {
   const app = Fastify({
     bodyLimit: maxBodyBytes,
-    disableRequestLogging: true,
+    requestTimeout: 10_000,
     frameworkErrors: answerError,
+    clientErrorHandler: answerUnreadable,
+    logController: new LogController({ disableRequestLogging: true }),
     requestIdHeader: requestIdHeader ?? false,
     genReqId: () => randomUUID(),
     logger: { name: `${name}@${region}`, level: logLevel },

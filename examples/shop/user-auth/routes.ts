@@ -14,7 +14,7 @@ const phone = z.e164();
 
 const newUser = z.strictObject({ country, name, phone, password });
 const login = z.strictObject({ phone, password: z.string().max(200) });
-const refresh = z.strictObject({ refresh_token: z.string().max(200) });
+const refresh = z.strictObject({ refresh_token: z.string().regex(/^[\da-f-]{36}\.[\w-]{43}$/) });
 const profile = z.strictObject({ name });
 const place = z.strictObject({ country });
 const whom = z.object({ id: z.uuid() });
