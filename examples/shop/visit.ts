@@ -4,6 +4,7 @@
  * npm run example [-- --keep]
  */
 import { once } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
 import { Client } from './local/client.ts';
 import { startShop } from './local/shop.ts';
 
@@ -78,9 +79,11 @@ async function visit(): Promise<void> {
     phone: (await data.users.get(kenji.id))?.phone ?? '',
     password,
   });
-  let totals = await tokyo.ask('GET', '/analytics/regions', undefined, { token });
-  for (let i = 0; totals.status !== 200 && i < 50; i++) {
-    totals = await tokyo.ask('GET', '/analytics/regions', undefined, { token });
+  const ask = () => tokyo.ask('GET', '/analytics/regions', undefined, { token });
+  let totals = await ask();
+  for (let i = 0; totals.status === 503 && i < 20; i++) {
+    await setTimeout(Number(totals.headers.get('retry-after')) * 1_000);
+    totals = await ask();
   }
   const expected = { eu: { checkouts: 1, cents: 700 }, jp: { checkouts: 1, cents: 350 } };
   check(`the totals match: ${totals.text}`, same(totals.body, expected));
@@ -93,6 +96,11 @@ function same(a: unknown, b: object): boolean {
 }
 
 async function keep(): Promise<void> {
-  console.log(`\nIt goes on until Ctrl-C:\n  eu: ${gateways.eu}\n  jp: ${gateways.jp}`);
+  const { eu, jp } = gateways;
+  console.log(`\nThe shop stays open until Ctrl-C, in eu at ${eu}, in jp at ${jp}. For example:
+
+  curl ${eu}/users -H 'content-type: application/json' \\
+    -d '{"country":"DE","phone":"+4930123456","name":"You","password":"correct horse battery"}'
+`);
   await once(process, 'SIGINT');
 }

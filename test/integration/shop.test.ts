@@ -172,6 +172,21 @@ describe('payment', () => {
     }
   });
 
+  it('sells nothing on the account of somebody else', async () => {
+    const [mine, theirs] = [await newBuyer(shop), await newBuyer(shop)];
+    const left = await piecesOf('tea');
+    const order = { account_id: theirs.account, item: 'tea', pieces: 1 };
+    const spoofed = { 'x-user-id': theirs.id };
+    const answer = await eu.ask('POST', '/checkouts', order, {
+      token: mine.token,
+      headers: spoofed,
+    });
+    expect(answer.status).toBe(404);
+    const held = { held: 10_000, entered: 10_000 };
+    expect(await balanceOf(shop, theirs.id, theirs.account)).toEqual(held);
+    expect(await piecesOf('tea')).toBe(left);
+  });
+
   it('shows an account by pages, and only to its owner', async () => {
     const { token, account } = await newBuyer(shop);
     const order = { account_id: account, item: 'tea', pieces: 1 };

@@ -21,9 +21,12 @@ export interface Shop {
   /** For what an operator does: prices, stock, roles. */
   readonly data: ShopData;
   readonly gateways: Readonly<Record<(typeof regionNames)[number], string>>;
+  /** The addresses behind the gateways, by region and name. */
+  readonly services: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Signs access tokens; private, for tests that make some of their own. */
   readonly signingKey: JWK;
   readonly edgeKey: string;
+  readonly gatewayKey: string;
   readonly inventory: ServiceProcess;
   stop(): Promise<void>;
 }
@@ -63,14 +66,14 @@ export async function startShop({ onProgress, onLog, env }: ShopOptions = {}): P
       return service;
     };
     const inventory = await start('inventory', 'eu');
-    const addresses: Record<string, Record<string, string>> = {};
+    const services: Record<string, Record<string, string>> = {};
     for (const region of regionNames) {
       const [auth, payment, analytics] = await Promise.all([
         start('user-auth', region),
         start('payment', region, { INVENTORY_URL: inventory.url }),
         start('analytics', region),
       ]);
-      addresses[region] = {
+      services[region] = {
         'user-auth': auth.url,
         payment: payment.url,
         analytics: analytics.url,
@@ -78,8 +81,8 @@ export async function startShop({ onProgress, onLog, env }: ShopOptions = {}): P
     }
     const gateway = (region: string) =>
       start('edge-gateway', region, {
-        SERVICES: JSON.stringify(addresses),
-        JWKS_URL: `${addresses[region]?.['user-auth']}/jwks`,
+        SERVICES: JSON.stringify(services),
+        JWKS_URL: `${services[region]?.['user-auth']}/jwks`,
       });
     const [eu, jp] = await Promise.all([gateway('eu'), gateway('jp')]);
     return {
@@ -87,7 +90,9 @@ export async function startShop({ onProgress, onLog, env }: ShopOptions = {}): P
       data,
       gateways: { eu: eu.url, jp: jp.url },
       signingKey,
+      services,
       edgeKey: keys.EDGE_KEY,
+      gatewayKey: keys.GATEWAY_KEY,
       inventory,
       stop,
     };

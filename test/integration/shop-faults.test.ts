@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Client } from '../../examples/shop/local/client.ts';
+import { type Shop, startShop } from '../../examples/shop/local/shop.ts';
+import { password } from '../support/shop/requests.ts';
+import { balanceOf, newBuyer, newPhone } from '../support/shop/visitors.ts';
+
+let shop: Shop;
+let eu: Client;
+let jp: Client;
+
+beforeAll(async () => {
+  shop = await startShop({ env: { REQUESTS_PER_MINUTE: '100000', DEADLINE_MS: '1500' } });
+  [eu, jp] = [new Client(shop.gateways.eu), new Client(shop.gateways.jp)];
+  await shop.data.items.put({ code: 'tea', cents: 100 });
+  await shop.data.stock.insert({ item: 'tea', pieces: 1_000 });
+}, 120_000);
+
+afterAll(() => shop?.stop(), 60_000);
+
+/** Somebody whose money is on the shard that has the stock of tea, or on the other one. */
+async function buyerOn(where: 'shard of the tea' | 'other shard') {
+  const ofTea = shop.data.stock.explain('tea').shard;
+  for (;;) {
+    const buyer = await newBuyer(shop);
+    const { shard } = shop.data.accounts.explain(buyer.id);
+    if ((shard === ofTea) === (where === 'shard of the tea')) return { ...buyer, shard };
+  }
+}
+
+const serverOf = (shard: string) => {
+  if (shard !== 'tx-1' && shard !== 'tx-2') throw new RangeError(`${shard} has no ledger`);
+  return shop.cluster.shards[shard].primary;
+};
+
+describe('behind the gateway', () => {
+  it('services answer the gateway only, but for what is public', async () => {
+    const { eu: services } = shop.services;
+    const statusOf = async (path: string, headers = {}) => {
+      const [service = '', ...rest] = path.split('/');
+      const url = `${services?.[service]}/${rest.join('/')}`;
+      return (await fetch(url, { headers })).status;
+    };
+    const spoofed = { 'x-user-id': randomUUID(), 'x-user-role': 'support', 'x-region': 'eu' };
+    for (const path of ['user-auth/profile', 'payment/accounts', 'analytics/analytics/regions']) {
+      expect(await statusOf(path, spoofed)).toBe(403);
+      expect(await statusOf(path, { ...spoofed, 'x-gateway-key': 'guess' })).toBe(403);
+    }
+    const known = { 'x-gateway-key': shop.gatewayKey };
+    expect(await statusOf('analytics/analytics/regions', { ...known, ...spoofed })).toBe(200);
+    expect(await statusOf('payment/accounts', known)).toBe(401);
+  });
+
+  it('published keys have no private part', async () => {
+    const response = await fetch(`${shop.services.jp?.['user-auth']}/jwks`);
+    const { kty, crv, x, y, kid } = shop.signingKey;
+    expect(await response.json()).toEqual({
+      keys: [{ kty, crv, x, y, kid, alg: 'ES256', use: 'sig' }],
+    });
+  });
+});
+
+describe('a shard of the ledger', () => {
+  it('that hangs is told as unavailable; what it cost is charged once when it is back', async () => {
+    const poor = await buyerOn('other shard');
+    const lucky = await buyerOn('shard of the tea');
+    const order = { item: 'tea', pieces: 1 };
+    const asked = { token: poor.token, key: randomUUID() };
+    const checkout = () =>
+      eu.ask('POST', '/checkouts', { ...order, account_id: poor.account }, asked);
+    await serverOf(poor.shard).pause();
+    try {
+      const answer = await checkout();
+      expect(answer.status).toBe(503);
+      expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+      expect(answer.headers.get('retry-after')).toBe('1');
+      const sold = await jp.ask(
+        'POST',
+        '/checkouts',
+        { ...order, account_id: lucky.account },
+        { token: lucky.token },
+      );
+      expect(sold.status).toBe(201);
+    } finally {
+      await serverOf(poor.shard).resume();
+    }
+    await expect.poll(async () => (await checkout()).status, { timeout: 20_000 }).toBe(201);
+    const again = await checkout();
+    expect(again.status).toBe(201);
+    expect(await balanceOf(shop, poor.id, poor.account)).toEqual({ held: 9_900, entered: 9_900 });
+  });
+
+  it('that is killed under checkouts loses none of them and charges none twice', async () => {
+    const buyer = await buyerOn('other shard');
+    const order = { account_id: buyer.account, item: 'tea', pieces: 1 };
+    const keys = Array.from({ length: 20 }, () => randomUUID());
+    const buy = async (key: string) => {
+      for (;;) {
+        const answer = await eu.ask('POST', '/checkouts', order, { token: buyer.token, key });
+        if (answer.status === 201) return answer.text;
+        expect(answer.status).toBe(503);
+      }
+    };
+    const receipts = keys.map(buy);
+    await Promise.race(receipts);
+    await serverOf(buyer.shard).kill();
+    await serverOf(buyer.shard).restart();
+    const told = await Promise.all(receipts);
+    expect(new Set(told).size).toBe(20);
+    expect(await Promise.all(keys.map(buy))).toEqual(told);
+    const held = { held: 8_000, entered: 8_000 };
+    expect(await balanceOf(shop, buyer.id, buyer.account)).toEqual(held);
+  });
+});
+
+describe('Redis', () => {
+  it('that is away takes nothing from anybody but speed', async () => {
+    const user = { country: 'DE', phone: newPhone(), name: 'Ada', password };
+    const { token } = await eu.join(user);
+    await shop.cluster.redis.kill();
+    try {
+      const profile = await eu.ask('GET', '/profile', undefined, { token });
+      expect(profile.body).toMatchObject({ name: 'Ada' });
+      const renamed = await eu.ask('PATCH', '/profile', { name: 'Ada L.' }, { token });
+      expect(renamed.status).toBe(204);
+      const changed = await jp.ask('GET', '/profile', undefined, { token });
+      expect(changed.body).toMatchObject({ name: 'Ada L.' });
+      expect((await jp.logIn(user)).token).not.toBe('');
+    } finally {
+      await shop.cluster.redis.restart();
+    }
+  });
+});
+
+it('a shard of users that is away costs its users what it alone knows, and nobody else anything', async () => {
+  const germanOne = { country: 'DE', phone: newPhone(), name: 'Ada', password };
+  const japaneseOne = { country: 'JP', phone: newPhone(), name: 'Kenji', password };
+  await eu.join(germanOne);
+  const { token } = await eu.join(japaneseOne);
+  await shop.cluster.shards['jp-1'].primary.kill();
+  try {
+    const logIn = ({ phone }: { phone: string }) =>
+      eu.ask('POST', '/sessions', { phone, password });
+    expect((await logIn(germanOne)).status).toBe(201);
+    expect((await logIn(japaneseOne)).status).toBe(503);
+    const cached = await eu.ask('GET', '/profile', undefined, { token });
+    expect(cached.body).toMatchObject({ name: 'Kenji' });
+    const register = (country: string) =>
+      eu.ask('POST', '/users', { country, phone: newPhone(), name: 'x', password });
+    expect((await register('JP')).status).toBe(503);
+    expect((await register('DE')).status).toBe(201);
+  } finally {
+    await shop.cluster.shards['jp-1'].primary.restart();
+  }
+});

@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { Client } from '../../examples/shop/local/client.ts';
+import { type Shop, startShop } from '../../examples/shop/local/shop.ts';
+import { expectProblem, goodRequests, type Request, send } from '../support/shop/requests.ts';
+import { balanceOf, newBuyer } from '../support/shop/visitors.ts';
+
+let shop: Shop;
+let client: Client;
+let buyer: Awaited<ReturnType<typeof newBuyer>>;
+let support: Awaited<ReturnType<typeof newBuyer>>;
+let log = '';
+
+beforeAll(async () => {
+  shop = await startShop({
+    env: { REQUESTS_PER_MINUTE: '1000000', DEADLINE_MS: '10000' },
+    onLog: (text) => {
+      log += text;
+    },
+  });
+  client = new Client(shop.gateways.eu);
+  await shop.data.items.put({ code: 'tea', cents: 1 });
+  await shop.data.stock.insert({ item: 'tea', pieces: 1_000_000 });
+  [buyer, support] = [await newBuyer(shop), await newBuyer(shop, 'support')];
+}, 120_000);
+
+afterAll(() => shop?.stop(), 60_000);
+
+const attacks = [
+  "'; DROP TABLE users; --",
+  '" OR 1=1 --',
+  "' UNION SELECT password FROM credentials -- ",
+  "\\' OR ''='",
+  '%_',
+  '`',
+  '/*! SLEEP(5) */',
+  '\u0000',
+  'ʼ or 1=1',
+  '😀 \u202Egnirts',
+  '\ud800',
+  '../../../etc/passwd',
+  'http://127.0.0.1:9/',
+  'x\r\nx-user-role: support',
+  '<script>alert(1)</script>',
+  '=HYPERLINK("http://x")',
+  '{{7*7}}',
+  '__proto__',
+  'tea\u0000',
+  'TEA',
+  'tea ',
+  '',
+];
+const odd = [{ $gt: '' }, ['a', 'b'], true, null, 1e308];
+
+const valid = (): Record<string, Request> => goodRequests(buyer, support);
+
+/** Every request with each of its strings replaced in turn. */
+function* attempts(): Generator<Request> {
+  for (const [what, request] of Object.entries(valid())) {
+    const fields = Object.entries(request.body ?? {}).filter(([, v]) => typeof v === 'string');
+    for (const [field] of fields) {
+      for (const value of [...attacks, ...odd]) {
+        const fresh = valid()[what] ?? request;
+        yield { ...fresh, body: { ...fresh.body, [field]: value } };
+      }
+    }
+    for (const value of attacks) {
+      for (const name of Object.keys(request.query ?? {})) {
+        yield { ...request, query: { ...request.query, [name]: value } };
+      }
+      const path = request.path.replace(/[\da-f-]{36}/, encodeURIComponent(value.toWellFormed()));
+      if (path !== request.path) yield { ...request, path };
+    }
+  }
+}
+
+let before: Awaited<ReturnType<typeof balanceOf>>;
+beforeEach(async () => {
+  before = await balanceOf(shop, buyer.id, buyer.account);
+});
+
+it('through any string of any request is refused, or stored as it is', async () => {
+  const counts = { refused: 0, done: 0 };
+  for (const request of attempts()) {
+    const answer = await send(client, request);
+    if (answer.status >= 400) {
+      expectProblem(answer);
+      counts.refused++;
+      continue;
+    }
+    counts.done++;
+    if (answer.status !== 204) continue;
+    const stored = await shop.data.users.get(buyer.id, { consistency: 'primary' });
+    expect(stored).toMatchObject({ name: String(request.body?.name).trim(), role: 'customer' });
+  }
+  expect(counts.refused).toBeGreaterThan(200);
+  expect(counts.done).toBeGreaterThan(20);
+  const after = await balanceOf(shop, buyer.id, buyer.account);
+  expect(after).toEqual(before);
+  expect(after.held).toBe(after.entered);
+  expect(await shop.data.credentials.get(buyer.id)).toBeNull();
+}, 120_000);
+
+it('through the idempotency key is refused or leaves one charge', async () => {
+  for (const attack of attacks) {
+    // Neither can a header hold what is no printable ASCII, nor is a plain word an attack.
+    if (/[^\x20-\x7e]|^\w+$/.test(attack)) continue;
+    const request = goodRequests(buyer, support)['check out'];
+    expectProblem(await send(client, request, { 'idempotency-key': attack }), 400);
+  }
+  expect(await balanceOf(shop, buyer.id, buyer.account)).toEqual(before);
+});
+
+it('leaves nothing of what was sent in the log, and no error of ours', async () => {
+  const totals = await client.ask('GET', '/analytics/regions', undefined, { token: support.token });
+  expect(totals.status).toBe(200);
+  await expect.poll(() => log).toContain('/analytics/regions');
+  for (const sent of ['DROP TABLE', 'etc/passwd', '"level":50', buyer.token]) {
+    expect(log).not.toContain(sent);
+  }
+});
