@@ -22,13 +22,13 @@ import {
   reservedInTransactions,
   reservedNames,
 } from './table/reserved-names.ts';
+import type { Tables } from './table/row-types.ts';
 import {
   planReference,
   planTable,
   type ReferencePlan,
   type TablePlan,
 } from './table/table-plan.ts';
-import type { Tables } from './table/table-types.ts';
 import { createTopology } from './topology/create-topology.ts';
 import type { Topology } from './topology/topology.ts';
 import { fileTopology, staticTopology, type TopologySource } from './topology/topology-source.ts';

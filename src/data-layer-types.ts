@@ -5,8 +5,9 @@ import type { CallOptions, Drained } from './execution/calls.ts';
 import type { Health } from './execution/health.ts';
 import type { Guard, GuardOptions } from './resilience/create-guard.ts';
 import type { DirectoryHandle } from './table/directory-handle.ts';
+import type { Tables } from './table/row-types.ts';
 import type { Session } from './table/sessions.ts';
-import type { HandleOf, Tables } from './table/table-types.ts';
+import type { HandleOf } from './table/table-types.ts';
 
 export interface PlacementOptions extends CallOptions {
   /**

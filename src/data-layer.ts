@@ -23,11 +23,11 @@ import { Moves } from './table/moves.ts';
 import { openDirectory } from './table/open-lookups.ts';
 import { openReference, openTable } from './table/open-tables.ts';
 import { referenceAccess } from './table/reference-access.ts';
+import type { Tables } from './table/row-types.ts';
 import { type MakeHandle, sessionsOf } from './table/sessions.ts';
 import { ShardInspection } from './table/shard-inspection.ts';
 import { tableAccess } from './table/table-access.ts';
 import { TableRegistry } from './table/table-registry.ts';
-import type { Tables } from './table/table-types.ts';
 import { TopologyStore } from './topology/topology-store.ts';
 
 /**

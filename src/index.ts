@@ -95,30 +95,35 @@ export type {
   ReferenceWriteResult,
 } from './table/reference-types.ts';
 export type { RelocateOptions, RelocationResult } from './table/relocate-owner.ts';
+export type {
+  Key,
+  LocatingKey,
+  NewRow,
+  Patch,
+  QueryResult,
+  QueryRow,
+  Row,
+  Tables,
+  Touches,
+} from './table/row-types.ts';
 export type { Session } from './table/sessions.ts';
 export type {
   EverywhereHandle,
   ExecuteOptions,
-  Key,
   ListOptions,
-  LocatingKey,
   LookupHandle,
   LookupOf,
   MemberHandle,
-  NewRow,
-  Patch,
   QueryOptions,
-  QueryResult,
-  QueryRow,
-  Row,
   ScatterOptions,
   ShardHandle,
   TableHandle,
-  Tables,
-  Touches,
-  Transaction,
-  TransactionTable,
 } from './table/table-types.ts';
 export type { TransactionOptions } from './table/transaction-options.ts';
+export type {
+  LockOptions,
+  Transaction,
+  TransactionTable,
+} from './table/transaction-types.ts';
 export type { InsertOptions, WriteResult } from './table/write-path.ts';
 export { fileTopology, type TopologySource } from './topology/topology-source.ts';

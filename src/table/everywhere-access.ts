@@ -9,10 +9,11 @@ import type { Shard } from '../topology/topology.ts';
 import type { RowSchema } from './define-table.ts';
 import { assertRead, quoted } from './raw-statement.ts';
 import { decoderOf } from './result-codec.ts';
+import type { QueryRow } from './row-types.ts';
 import { mustSee } from './seen-writes.ts';
 import { shardsInBulk } from './shards-in-bulk.ts';
 import type { TableRuntime } from './table-runtime.ts';
-import type { QueryRow, ScatterOptions } from './table-types.ts';
+import type { ScatterOptions } from './table-types.ts';
 
 const defaultMaxRows = 100_000;
 

@@ -6,6 +6,7 @@ import type { Route } from '../routing/route.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import { forwardable } from './forwardable.ts';
+import { inChunks } from './in-chunks.ts';
 import type { RowKey } from './row-codec.ts';
 import type { TableRuntime } from './table-runtime.ts';
 
@@ -171,10 +172,4 @@ function consistencyOf(as: ReadAs): Consistency {
 /** The same read, of the primary. */
 function current(as: ReadAs): ReadAs {
   return as === 'fill' || as === 'lagging-fill' ? 'fill' : 'primary';
-}
-
-function inChunks<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
-    items.slice(index * size, (index + 1) * size),
-  );
 }

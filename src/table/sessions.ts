@@ -1,5 +1,6 @@
+import type { Tables } from './row-types.ts';
 import { SeenWrites } from './seen-writes.ts';
-import type { HandleOf, Tables } from './table-types.ts';
+import type { HandleOf } from './table-types.ts';
 import { parseToken } from './token.ts';
 
 /**

@@ -5,8 +5,8 @@ import { RoutingError } from '../errors/routing-error.ts';
 import { idempotencyTable } from '../mysql/system-tables.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
 import { routePrimaryKey } from './route-row.ts';
+import type { Tables, Touches } from './row-types.ts';
 import type { TableRuntime } from './table-runtime.ts';
-import type { Tables, Touches } from './table-types.ts';
 
 /** Cached rows that a change touched: the texts of their keys, by table. */
 export type TouchedKeys = ReadonlyMap<TableRuntime, readonly string[]>;

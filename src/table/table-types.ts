@@ -1,49 +1,33 @@
-import type { z } from 'zod';
 import type { Merge } from '../distributed/scatter.ts';
 import type { CallOptions } from '../execution/calls.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import type { Explanation } from '../routing/explain.ts';
 import type { Place } from '../sharding/place.ts';
-import type { MemberTable, RowOf, RowSchema, Table } from './define-table.ts';
+import type { MemberTable, RowSchema, Table } from './define-table.ts';
 import type { BackfillOptions, BackfillResult } from './lookup-backfill.ts';
 import type { ReadOptions } from './read-path.ts';
 import type { ReferenceTable } from './reference-table.ts';
 import type { ReferenceHandle } from './reference-types.ts';
 import type { RelocateOptions, RelocationResult } from './relocate-owner.ts';
+import type {
+  Key,
+  LocatingKey,
+  NewRow,
+  Patch,
+  QueryResult,
+  Row,
+  Tables,
+  Touches,
+} from './row-types.ts';
 import type { TransactionOptions } from './transaction-options.ts';
+import type { Transaction } from './transaction-types.ts';
 import type { InsertOptions, WriteResult } from './write-path.ts';
-
-/** The tables of a data layer, by the name under which it offers them. */
-export type Tables = Readonly<Record<string, Table | ReferenceTable>>;
-
-/** A row as it is stored. */
-export type Row<T extends Table> = RowOf<T['schema']>;
-/** What names a row: the type of its primary key. */
-export type Key<T extends Table> = Row<T>[T['primaryKey']];
-/** What locates rows: a shard key, or an id, which carries its slot. */
-export type LocatingKey<T extends Table> = Row<T>[T['shardKey']] | Key<T>;
-
-type Input<T extends Table> = z.input<T['schema']>;
-type Ids = z.ZodUUID | z.ZodGUID;
-
-/** A row to insert: ids are made when they are left out. */
-export type NewRow<T extends Table> = T['schema']['shape'][T['primaryKey']] extends Ids
-  ? Omit<Input<T>, T['primaryKey']> & Partial<Pick<Input<T>, T['primaryKey'] & keyof Input<T>>>
-  : Input<T>;
-
-/** Columns to change. The keys can't be: they say where the row is. */
-export type Patch<T extends Table> = Partial<Omit<Input<T>, T['primaryKey'] | T['shardKey']>>;
-
-/** A row of a raw query, as the driver reads it: BIGINT and DECIMAL as text, times as Date. */
-export type QueryRow = Readonly<Record<string, unknown>>;
 
 export interface QueryOptions<Schema extends RowSchema | undefined = undefined>
   extends ReadOptions {
   /** Gives the rows types, and their values the types' forms. */
   readonly schema?: Schema;
 }
-
-export type QueryResult<Schema> = Schema extends RowSchema ? Readonly<z.output<Schema>> : QueryRow;
 
 export interface ScatterOptions<Schema extends RowSchema | undefined = undefined>
   extends QueryOptions<Schema> {
@@ -53,15 +37,6 @@ export interface ScatterOptions<Schema extends RowSchema | undefined = undefined
   /** Rows that `query` collects at most before it refuses. Default 100,000. */
   readonly maxRows?: number;
 }
-
-/** The cached rows that a raw change may touch: their keys by table, or `'none'`. */
-export type Touches<All extends Tables> =
-  | 'none'
-  | {
-      readonly [Name in keyof All as All[Name] extends ReferenceTable
-        ? never
-        : Name]?: readonly Key<Extract<All[Name], Table>>[];
-    };
 
 export interface ExecuteOptions<All extends Tables> extends CallOptions {
   /** Must be given where a table of the keyspace has a cache. */
@@ -138,40 +113,6 @@ export interface EverywhereHandle {
     options?: ScatterOptions<Schema>,
   ): AsyncGenerator<QueryResult<Schema>, void, undefined>;
 }
-
-/** A table inside a transaction. Its reads ask the database, never the cache. */
-export interface TransactionTable<T extends Table> {
-  get(key: Key<T>): Promise<Row<T> | null>;
-  insert(row: NewRow<T>): Promise<Row<T>>;
-  update(key: Key<T>, patch: Patch<T>): Promise<{ readonly affected: number }>;
-  delete(key: Key<T>): Promise<{ readonly affected: number }>;
-}
-
-/** What a transaction's body is given: raw statements, and the tables of its keyspace by name. */
-export type Transaction<KeyspaceName extends string, All extends Tables> = {
-  readonly [Name in keyof All as All[Name] extends Table<string, KeyspaceName>
-    ? Name
-    : never]: All[Name] extends Table ? TransactionTable<All[Name]> : never;
-} & {
-  query<Schema extends RowSchema | undefined = undefined>(
-    sql: string,
-    params?: readonly SqlValue[],
-    options?: { readonly schema?: Schema },
-  ): Promise<QueryResult<Schema>[]>;
-  execute(
-    sql: string,
-    params?: readonly SqlValue[],
-    options?: { readonly touches?: Touches<All> },
-  ): Promise<{ readonly affected: number }>;
-  /**
-   * Runs `body` so that what it did is undone when it throws, and the transaction goes on. While it
-   * runs, only the handle that it is given works. Tables with lookups can't be written in it.
-   *
-   * @throws what `body` throws; {@link RolledBackError} when the database rolled back all of the
-   * transaction, which then can't go on.
-   */
-  savepoint<R>(body: (nested: Transaction<KeyspaceName, All>) => Promise<R>): Promise<R>;
-};
 
 /** What a running data layer offers a table by. */
 export type HandleOf<T extends Table | ReferenceTable, All extends Tables> = T extends MemberTable

@@ -5,14 +5,16 @@ import type { Deadline } from '../resilience/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { RowSchema } from './define-table.ts';
+import { inChunks } from './in-chunks.ts';
 import { placeOwnId } from './place-own-id.ts';
 import { assertRead, assertWrite } from './raw-statement.ts';
 import { decoderOf } from './result-codec.ts';
 import { routePrimaryKey } from './route-row.ts';
+import type { Tables, Touches } from './row-types.ts';
 import type { TableRegistry, TouchedKeys } from './table-registry.ts';
 import type { TableRuntime } from './table-runtime.ts';
-import type { Tables, Touches } from './table-types.ts';
 import { TransactionLookups } from './transaction-lookups.ts';
+import type { LockOptions } from './transaction-types.ts';
 import { type PlannedChange, planDelete, planInsert, planUpdate } from './write-plan.ts';
 
 type Input = Readonly<Record<string, unknown>>;
@@ -114,14 +116,31 @@ export class TransactionAccess {
       this.#notes([planned.home.shard.name]);
       return { affected: await this.lookups.change(scope, runtime, planned) };
     };
-    return {
-      get: tracked(async (value: ShardKey) => {
-        const key = codec.key(value);
+    const read = async (values: readonly ShardKey[], { forUpdate = false }: LockOptions = {}) => {
+      const keys = values.map((value) => {
         this.#assertSameSlot(routePrimaryKey(topology.current, table, value));
-        const { rows } = await scope.run(statements.selectByKeys([key.param]));
-        const raw = rows.find((row) => codec.identityOf(row) === key.identity);
-        return raw === undefined ? null : codec.decode(raw);
+        return codec.key(value);
+      });
+      const wanted = new Map(keys.map((key) => [key.identity, key.param]));
+      // In one order, so that two that lock more rows than one statement takes do so from the same end.
+      const sorted = [...wanted].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, param]) => param);
+      const select = forUpdate ? statements.lockByKeys : statements.selectByKeys;
+      const found = new Map<string, unknown>();
+      for (const chunk of inChunks(sorted, runtime.keysPerStatement)) {
+        const { rows } = await scope.run(select(chunk));
+        for (const raw of rows) {
+          const identity = codec.identityOf(raw);
+          if (wanted.has(identity)) found.set(identity, codec.decode(raw));
+        }
+      }
+      return keys.map(({ identity }) => found.get(identity) ?? null);
+    };
+    return {
+      get: tracked(async (value: ShardKey, options?: LockOptions) => {
+        const [row] = await read([value], options);
+        return row ?? null;
       }),
+      getMany: tracked(read),
       insert: tracked(async (input: Input) => {
         const planned = planInsert(runtime, input, { within: this.#route });
         this.#assertSameSlot(planned.route);

@@ -64,6 +64,72 @@ describe('a transaction', () => {
     expect(await rows()).toEqual([]);
   });
 
+  it('reads for update what is newest, and keeps it as it is until its end', async () => {
+    const { id } = await data.transactions.insert({ account_id: account, cents: 1n });
+    const waiting = 'SELECT COUNT(*) AS n FROM information_schema.innodb_trx';
+    let late: Promise<unknown> | undefined;
+    await data.transactions.at(account).transaction(async (trx) => {
+      const first = await trx.transactions.get(id);
+      await data.transactions.update(id, { cents: 2n });
+      expect(await trx.transactions.get(id)).toEqual(first);
+      const newest = { ...first, cents: 2n };
+      expect(await trx.transactions.get(id, { forUpdate: true })).toEqual(newest);
+      expect(await trx.transactions.getMany([id], { forUpdate: true })).toEqual([newest]);
+      late = data.transactions.update(id, { cents: 3n });
+      await expect
+        .poll(() => cluster.sql('tx-1', `${waiting} WHERE trx_state = 'LOCK WAIT'`))
+        .toEqual([{ n: '1' }]);
+      expect(await trx.transactions.get(id, { forUpdate: true })).toEqual(newest);
+    });
+    await late;
+    expect(await data.transactions.get(id)).toMatchObject({ cents: 3n });
+  });
+
+  it('loses no change of many that read for update what they change', async () => {
+    const { id } = await data.transactions.insert({ account_id: account, cents: 0n });
+    const add = () =>
+      data.transactions.at(account).transaction(async (trx) => {
+        const row = await trx.transactions.get(id, { forUpdate: true });
+        await trx.transactions.update(id, { cents: (row?.cents ?? 0n) + 1n });
+      });
+    await Promise.all(Array.from({ length: 20 }, add));
+    expect(await rows()).toEqual([{ account_id: account, cents: '20' }]);
+  });
+
+  it('reads many rows in the order of their keys', async () => {
+    const all = await data.transactions.insertMany(
+      Array.from({ length: 300 }, (_, cents) => ({ account_id: account, cents: BigInt(cents) })),
+    );
+    const gone = data.transactions.newId({ account_id: account, cents: 0n });
+    const other = await data.transactions.insert({ account_id: elsewhere, cents: 3n });
+    await data.transactions.at(account).transaction(async (trx) => {
+      const { transactions } = trx;
+      const [first, second] = all;
+      const keys = [...all.toReversed().map(({ id }) => id), gone, first?.id ?? ''];
+      const expected = [...all.toReversed(), null, first];
+      expect(await transactions.getMany(keys)).toEqual(expected);
+      expect(await transactions.getMany(keys, { forUpdate: true })).toEqual(expected);
+      expect(await transactions.getMany([])).toEqual([]);
+      await expect(transactions.getMany([second?.id ?? '', other.id])).rejects.toThrow(
+        RoutingError,
+      );
+    });
+  });
+
+  it('locks many rows in one order, whatever order they are asked for in', async () => {
+    const row = { account_id: account, cents: 0n };
+    const pair = [await data.transactions.insert(row), await data.transactions.insert(row)];
+    const keys = pair.map(({ id }) => id);
+    const lock = (ids: readonly string[]) =>
+      data.transactions
+        .at(account)
+        .transaction((trx) => trx.transactions.getMany(ids, { forUpdate: true }));
+    const turns = Array.from({ length: 40 }, (_, turn) =>
+      lock(turn % 2 ? keys : keys.toReversed()),
+    );
+    for (const found of await Promise.all(turns)) expect(found).toHaveLength(2);
+  });
+
   it('refuses statements after its end', async () => {
     let leaked: (() => Promise<unknown>) | undefined;
     await data.transactions.at(account).transaction(async (trx) => {

@@ -84,11 +84,22 @@ describe('writing', () => {
   });
 });
 
+test('newId gives a key for a row that fits', () => {
+  expectTypeOf(data.users.newId({ country: 'DE', name: 'Ada' })).toEqualTypeOf<string>();
+  // @ts-expect-error a row without its place
+  data.users.newId({ name: 'Ada' });
+});
+
 describe('a transaction', () => {
   test('offers the tables of its keyspace, and returns what its body returns', () => {
     const work = data.transactions.at('a').transaction(async (trx) => {
       const row = await trx.transactions.get('id');
       expectTypeOf(row?.cents).toEqualTypeOf<bigint | undefined>();
+      const held = await trx.transactions.getMany(['id'], { forUpdate: true });
+      expectTypeOf(held[0]?.cents).toEqualTypeOf<bigint | undefined>();
+      await trx.transactions.get('id', { forUpdate: true });
+      // @ts-expect-error a transaction asks its primary
+      await trx.transactions.get('id', { consistency: 'replica' });
       // @ts-expect-error users are in another keyspace
       trx.users.get('id');
       // @ts-expect-error a transaction has no streams

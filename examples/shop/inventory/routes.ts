@@ -16,17 +16,13 @@ export function addRoutes(app: Service, data: Data): void {
     const { item, checkout } = body;
     await data.stock.at(item).transaction(
       async (trx) => {
-        const [left] = await trx.query(
-          'SELECT pieces FROM stock WHERE item = ? FOR UPDATE',
-          [item],
-          { schema: pieces },
-        );
+        const left = await trx.stock.get(item, { forUpdate: true });
         const [earlier] = await trx.query(
           'SELECT pieces FROM reservations WHERE item = ? AND checkout = ?',
           [item, checkout],
           { schema: pieces },
         );
-        if (left === undefined) throw notFound('item');
+        if (left === null) throw notFound('item');
         if (earlier?.pieces === body.pieces) return;
         if (earlier) throw new Problem(422, 'key-reused', 'It was reserved for something else');
         if (left.pieces < body.pieces)

@@ -4,7 +4,7 @@ import { callerOf } from '../platform/caller.ts';
 import { notFound, Problem } from '../platform/problem.ts';
 import { type Service, timeLeft } from '../platform/service.ts';
 import type { Inventory } from './inventory.ts';
-import { enter, hold } from './ledger.ts';
+import { enter } from './ledger.ts';
 import { type Data, items, type Ledger, transactions } from './tables.ts';
 
 const keyed = z.looseObject({ 'idempotency-key': z.string().regex(/^[\w-]{8,100}$/) });
@@ -60,6 +60,8 @@ export function addRoutes(app: Service, data: Data, inventory: Inventory): void 
   app.post('/checkouts', { schema: { headers: keyed, body: basket } }, async (request, reply) => {
     const { userId: owner_id, region } = callerOf(request);
     const { account_id, item, pieces } = request.body;
+    const account = await data.accounts.at(owner_id).get(account_id, timeLeft(reply));
+    if (account === null) throw notFound('account');
     const price = await data.items.get(item, timeLeft(reply));
     if (price === null) throw notFound('item');
     const wish = { item, pieces, checkout: `${owner_id}:${request.headers['idempotency-key']}` };
@@ -83,7 +85,7 @@ export function addRoutes(app: Service, data: Data, inventory: Inventory): void 
     const { from, to, cents } = request.body;
     const common = { owner_id, kind: 'transfer', item: null, region } as const;
     const made = await once(request, reply, async (trx) => {
-      await hold(trx, [from, to]);
+      await trx.accounts.getMany([from, to], { forUpdate: true });
       const out = await enter(trx, { ...common, account_id: from, cents: -cents });
       return { out, in: await enter(trx, { ...common, account_id: to, cents }) };
     });

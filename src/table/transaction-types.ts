@@ -1,0 +1,56 @@
+import type { SqlValue } from '../mysql/sql.ts';
+import type { RowSchema, Table } from './define-table.ts';
+import type { Key, NewRow, Patch, QueryResult, Row, Tables, Touches } from './row-types.ts';
+
+export interface LockOptions {
+  /**
+   * Reads the newest version of the row, and keeps everybody else from changing it until the
+   * transaction ends: for a change that depends on what it reads. Without it a read shows the row as it
+   * was when the transaction first read anything (REPEATABLE READ), and others may change it meanwhile.
+   * Default `false`.
+   */
+  readonly forUpdate?: boolean;
+}
+
+/** A table inside a transaction. Its reads ask the database, never the cache. */
+export interface TransactionTable<T extends Table> {
+  /** @throws {RoutingError} when the row is of another slot than the transaction's. */
+  get(key: Key<T>, options?: LockOptions): Promise<Row<T> | null>;
+  /**
+   * Rows in the order of `keys`, null where there is none. They are locked in the order of the primary
+   * key, so that transactions which lock their rows together never wait for each other in a circle. One
+   * statement for 256 rows.
+   *
+   * @throws {RoutingError} when a row is of another slot than the transaction's.
+   */
+  getMany(keys: readonly Key<T>[], options?: LockOptions): Promise<(Row<T> | null)[]>;
+  insert(row: NewRow<T>): Promise<Row<T>>;
+  update(key: Key<T>, patch: Patch<T>): Promise<{ readonly affected: number }>;
+  delete(key: Key<T>): Promise<{ readonly affected: number }>;
+}
+
+/** What a transaction's body is given: raw statements, and the tables of its keyspace by name. */
+export type Transaction<KeyspaceName extends string, All extends Tables> = {
+  readonly [Name in keyof All as All[Name] extends Table<string, KeyspaceName>
+    ? Name
+    : never]: All[Name] extends Table ? TransactionTable<All[Name]> : never;
+} & {
+  query<Schema extends RowSchema | undefined = undefined>(
+    sql: string,
+    params?: readonly SqlValue[],
+    options?: { readonly schema?: Schema },
+  ): Promise<QueryResult<Schema>[]>;
+  execute(
+    sql: string,
+    params?: readonly SqlValue[],
+    options?: { readonly touches?: Touches<All> },
+  ): Promise<{ readonly affected: number }>;
+  /**
+   * Runs `body` so that what it did is undone when it throws, and the transaction goes on. While it
+   * runs, only the handle that it is given works. Tables with lookups can't be written in it.
+   *
+   * @throws what `body` throws; {@link RolledBackError} when the database rolled back all of the
+   * transaction, which then can't go on.
+   */
+  savepoint<R>(body: (nested: Transaction<KeyspaceName, All>) => Promise<R>): Promise<R>;
+};
