@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type LocalCluster, startLocalCluster } from 'meridian/testing';
@@ -101,6 +101,17 @@ test.each(scripts)(
   },
   60_000,
 );
+
+test('what pages quote of the example services is what they say', () => {
+  const plain = (text: string) => text.replace(/\s+/g, ' ').trim();
+  const services = readdirSync(`${root}/examples`, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => plain(readFileSync(`${root}/examples/${file}`, 'utf8')));
+  const quotes = blocks.filter(({ language }) => language === 'typescript');
+  expect(quotes.length).toBeGreaterThan(0);
+  const wrong = quotes.filter(({ text }) => !services.some((file) => file.includes(plain(text))));
+  expect(wrong.map(({ name }) => name)).toEqual([]);
+});
 
 test('every relative link of a page leads to a file', () => {
   const linking = new Set(['README.md', 'CONTRIBUTING.md', ...blocks.map(({ page }) => page)]);
