@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Answer, Client } from '../../examples/shop/local/client.ts';
-import { type Shop, startShop } from '../../examples/shop/local/shop.ts';
+import type { Answer } from '../../examples/shop/local/client.ts';
+import { type OpenShop, openShop } from '../support/shop/open-shop.ts';
 import {
   expectProblem,
   goodRequests,
@@ -12,36 +12,23 @@ import {
   type RequestName,
   send,
 } from '../support/shop/requests.ts';
-import { newBuyer, newPhone } from '../support/shop/visitors.ts';
+import { newPhone } from '../support/shop/visitors.ts';
 
 /** Somewhere in everything bad that is sent; nowhere in the log. */
 const marker = 'm4rk3r';
-let shop: Shop;
-let client: Client;
-let buyer: Awaited<ReturnType<typeof newBuyer>>;
-let support: Awaited<ReturnType<typeof newBuyer>>;
-let log = '';
+let open: OpenShop;
 
 beforeAll(async () => {
-  shop = await startShop({
-    env: { REQUESTS_PER_MINUTE: '1000000', DEADLINE_MS: '10000' },
-    onLog: (text) => {
-      log += text;
-    },
-  });
-  client = new Client(shop.gateways.eu);
-  await shop.data.items.put({ code: 'tea', cents: 1 });
-  await shop.data.stock.insert({ item: 'tea', pieces: 1_000_000 });
-  [buyer, support] = [await newBuyer(shop), await newBuyer(shop, 'support')];
+  open = await openShop();
 }, 120_000);
 
-afterAll(() => shop?.stop(), 60_000);
+afterAll(() => open?.shop.stop(), 60_000);
 
 const fieldsOf = ({ body }: Answer): string[] =>
   Object(body).errors.map(({ field }: { field: string }) => field);
 
 describe('what does not fit', () => {
-  const of = (what: RequestName): Request => goodRequests(buyer, support)[what];
+  const of = (what: RequestName): Request => goodRequests(open.buyer, open.support)[what];
   const changed = (what: RequestName, body: object): Request => ({
     ...of(what),
     body: { ...of(what).body, ...body },
@@ -84,7 +71,7 @@ describe('what does not fit', () => {
     ['transfer', { cents: 10_000_001 }, 'body.cents'],
     ['transfer', { to: [marker] }, 'body.to'],
   ])('%s with %j is refused by the name of its field', async (what, body, field) => {
-    const answer = await send(client, changed(what, body));
+    const answer = await send(open.client, changed(what, body));
     expectProblem(answer, 400);
     expect(fieldsOf(answer)).toEqual([field]);
     expect(answer.text).not.toContain(marker);
@@ -99,13 +86,13 @@ describe('what does not fit', () => {
     ['richest', { limit: '101' }, 'querystring.limit'],
     ['richest', { limit: '1 OR 1=1' }, 'querystring.limit'],
   ])('%s with the query %j is refused by its name', async (what, query, field) => {
-    const answer = await send(client, { ...of(what), query });
+    const answer = await send(open.client, { ...of(what), query });
     expectProblem(answer, 400);
     expect(fieldsOf(answer)).toEqual([field]);
   });
 
   it('a transfer to where the money is', async () => {
-    const answer = await send(client, changed('transfer', { to: buyer.account }));
+    const answer = await send(open.client, changed('transfer', { to: open.buyer.account }));
     expectProblem(answer, 400);
     expect(fieldsOf(answer)).toEqual(['body.to']);
   });
@@ -118,7 +105,7 @@ describe('what does not fit', () => {
     'x'.repeat(101),
     'ключ-ключ-ключ'.slice(0, 0),
   ])('the idempotency key %j', async (key) => {
-    const answer = await send(client, of('check out'), { 'idempotency-key': key });
+    const answer = await send(open.client, of('check out'), { 'idempotency-key': key });
     expectProblem(answer, 400);
     expect(fieldsOf(answer)).toEqual(['headers.idempotency-key']);
   });
@@ -140,8 +127,8 @@ describe('what does not fit', () => {
     ['XML', 'application/xml', '<name>Ada</name>', 415],
     ['no type at all', '', '{"name":"Ada"}', 415],
   ])('a body that is %s', async (_, type, body, status) => {
-    const answer = await client.ask('PATCH', '/profile', body, {
-      token: buyer.token,
+    const answer = await open.client.ask('PATCH', '/profile', body, {
+      token: open.buyer.token,
       headers: { 'content-type': type },
     });
     expectProblem(answer, status);
@@ -154,14 +141,17 @@ describe('what does not fit', () => {
     ['GET', `/accounts/${marker}/transactions`, 400],
     ['GET', `/${'x'.repeat(10_000)}`, 404],
   ])('%s %s', async (method, path, status) => {
-    expectProblem(await client.ask(method, path, undefined, { token: buyer.token }), status);
+    expectProblem(
+      await open.client.ask(method, path, undefined, { token: open.buyer.token }),
+      status,
+    );
   });
 
   it.each([
     ['headers without end', `GET /profile HTTP/1.1\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`, 431],
     ['no HTTP', `${marker}\r\n\r\n`, 400],
   ])('%s', async (_, sent, status) => {
-    const { hostname, port } = new URL(shop.gateways.eu);
+    const { hostname, port } = new URL(open.shop.gateways.eu);
     const socket = connect(Number(port), hostname);
     await once(socket, 'connect');
     socket.write(sent);
@@ -175,20 +165,22 @@ describe('what does not fit', () => {
 
 it('afterwards everybody is served, and the log has nothing of what was sent', async () => {
   const phone = newPhone();
-  const { id, token } = await client.join({ country: 'DE', phone, name: 'Ada', password });
-  const account = await client.openAccount(token, 'purse');
+  const { id, token } = await open.client.join({ country: 'DE', phone, name: 'Ada', password });
+  const account = await open.client.openAccount(token, 'purse');
   const order = { account_id: account, item: 'tea', pieces: 1 };
-  expect((await client.ask('POST', '/checkouts', order, { token })).status).toBe(201);
-  const totals = await client.ask('GET', '/analytics/regions', undefined, { token: support.token });
+  expect((await open.client.ask('POST', '/checkouts', order, { token })).status).toBe(201);
+  const totals = await open.client.ask('GET', '/analytics/regions', undefined, {
+    token: open.support.token,
+  });
   expect(totals.status).toBe(200);
-  const csv = await client.ask('GET', '/analytics/transactions.csv', undefined, {
-    token: support.token,
+  const csv = await open.client.ask('GET', '/analytics/transactions.csv', undefined, {
+    token: open.support.token,
   });
   expect(csv.text).toContain(account);
-  await expect.poll(() => log).toContain('/analytics/transactions.csv');
+  await expect.poll(open.log).toContain('/analytics/transactions.csv');
   for (const secret of [marker, phone.slice(1), id, token]) {
-    expect(log).not.toContain(secret);
+    expect(open.log()).not.toContain(secret);
   }
   // Nothing was an error of ours.
-  expect(log).not.toContain('"level":50');
+  expect(open.log()).not.toContain('"level":50');
 });
