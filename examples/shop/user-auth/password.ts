@@ -1,22 +1,26 @@
 import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
+import { createGuard } from 'meridian/resilience';
 
 /** In libuv's pool, so the event loop goes on. Costs as OWASP's password storage cheat sheet has them. */
-const derive = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt);
+const hash = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt);
 const cost = { N: 2 ** 14, r: 8, p: 5, maxmem: 64 * 1024 * 1024 };
+
+/** A flood of logins is turned away while the others are served. */
+const guard = createGuard('passwords', { concurrency: 4, timeoutMs: 4_000 });
+const derive = (password: string, salt: Buffer) => guard.run(() => hash(password, salt, 32, cost));
 
 export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(16);
-  const hash = await derive(password, salt, 32, cost);
-  return `${salt.toString('base64url')}.${hash.toString('base64url')}`;
+  const derived = await derive(password, salt);
+  return `${salt.toString('base64url')}.${derived.toString('base64url')}`;
 }
 
 /** Takes the same time when there is nobody to compare with. */
-export async function isPassword(password: string, stored: string | undefined): Promise<boolean> {
-  const [salt = '', hash = ''] = (stored ?? nobody).split('.');
-  const derived = await derive(password, Buffer.from(salt, 'base64url'), 32, cost);
-  const isSame = timingSafeEqual(derived, Buffer.from(hash, 'base64url'));
-  return isSame && stored !== undefined;
+export async function isPassword(password: string, stored = nobody): Promise<boolean> {
+  const [salt = '', derived = ''] = stored.split('.');
+  const given = await derive(password, Buffer.from(salt, 'base64url'));
+  return timingSafeEqual(given, Buffer.from(derived, 'base64url')) && stored !== nobody;
 }
 
 const nobody = `${'A'.repeat(22)}.${'A'.repeat(43)}`;
