@@ -257,6 +257,26 @@ it('the log says what was asked and how it ended, and nothing of whom', async ()
   }
 });
 
+it('a checkout that was sold while the inventory hung has one answer for ever', async () => {
+  await shop.data.items.put({ code: 'rug', cents: 900 });
+  await shop.data.stock.insert({ item: 'rug', pieces: 0 });
+  const { id, token, account } = await newBuyer(shop);
+  const order = { account_id: account, item: 'rug', pieces: 1 };
+  const asked = { token, key: randomUUID() };
+  const checkout = () => eu.ask('POST', '/checkouts', order, asked);
+  const signal = (name: 'SIGSTOP' | 'SIGCONT') => process.kill(shop.inventory.pid ?? 0, name);
+  signal('SIGSTOP');
+  const sold = await checkout().finally(() => signal('SIGCONT'));
+  expect(sold).toMatchObject({ status: 201, body: { stock: 'on-backorder' } });
+  const other = async () => (await eu.ask('POST', '/checkouts', order, { token })).text;
+  await expect.poll(other, { timeout: 10_000 }).toContain('urn:shop:problem:sold-out');
+  const held = await balanceOf(shop, id, account);
+  expect(await checkout()).toMatchObject({ status: 201, text: sold.text });
+  await shop.data.items.delete('rug');
+  expect(await checkout()).toMatchObject({ status: 201, text: sold.text });
+  expect(await balanceOf(shop, id, account)).toEqual(held);
+});
+
 it('while the inventory is away checkouts go on as backorders', async () => {
   const { token, account } = await newBuyer(shop);
   await shop.inventory.stop();

@@ -41,6 +41,10 @@ export class ServiceProcess {
     return new ServiceProcess(child, ready.parse(message).url);
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   async stop(): Promise<void> {
     const { exitCode, signalCode } = this.#child;
     if (exitCode !== null || signalCode !== null) return;

@@ -63,19 +63,21 @@ export function addRoutes(app: Service, data: Data, inventory: Inventory): void 
     const account = await data.accounts.at(owner_id).get(account_id, timeLeft(reply));
     if (account === null) throw notFound('account');
     const price = await data.items.get(item, timeLeft(reply));
-    if (price === null) throw notFound('item');
     const wish = { item, pieces, checkout: `${owner_id}:${request.headers['idempotency-key']}` };
     const stock = await inventory.reserve(wish, timeLeft(reply));
     const charge = { owner_id, account_id, item, kind: 'checkout', region } as const;
-    const cents = price.cents * pieces;
     try {
       const receipt = await once(request, reply, async (trx) => {
+        if (stock instanceof Problem) throw stock;
+        if (price === null) throw notFound('item');
+        const cents = price.cents * pieces;
         const id = await enter(trx, { ...charge, cents: -cents });
         return { id, item, pieces, cents, stock };
       });
       return reply.code(201).send(receipt);
     } catch (error) {
-      if (error instanceof Problem) await inventory.release(wish, timeLeft(reply));
+      const isRefused = error instanceof Problem && stock === 'reserved';
+      if (isRefused) await inventory.release(wish, timeLeft(reply));
       throw error;
     }
   });
