@@ -113,6 +113,19 @@ describe('a shard of the ledger', () => {
   });
 });
 
+it('an export that can not be whole is refused, not cut short', async () => {
+  const { token } = await newBuyer(shop, 'support');
+  const ask = () => eu.ask('GET', '/analytics/transactions.csv', undefined, { token });
+  expect((await ask()).text).toMatch(/^id,account_id,kind,item,cents,region,at\n/);
+  await serverOf('tx-2').kill();
+  try {
+    const refused = await ask();
+    expect(refused).toMatchObject({ status: 503, body: { type: 'urn:shop:problem:unavailable' } });
+  } finally {
+    await serverOf('tx-2').restart();
+  }
+});
+
 describe('Redis', () => {
   it('that is away takes nothing from anybody but speed', async () => {
     const user = { country: 'DE', phone: newPhone(), name: 'Ada', password };

@@ -232,7 +232,8 @@ describe('limits', () => {
     const refused = await profile(await tokenOf(rig.key, { sub }));
     expect(refused).toMatchObject({ status: 429, body: { type: 'urn:shop:problem:too-many' } });
     expect(refused.headers.get('content-type')).toMatch(/^application\/problem\+json/);
-    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    // What is left of the minute.
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(30);
     expect((await profile(other)).status).toBe(200);
     expect(rig.arrivals).toHaveLength(6);
   });

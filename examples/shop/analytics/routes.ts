@@ -65,11 +65,14 @@ export function addRoutes(app: Service, data: Data): void {
   );
 }
 
+/** The head goes with the first row: until there is one, a failure is still told by a status. */
 async function* csv(rows: AsyncIterable<z.output<typeof transactions.schema>>) {
-  yield `${columns.join(',')}\n`;
+  let head = `${columns.join(',')}\n`;
   for await (const row of rows) {
-    yield `${columns.map((column) => cell(row[column])).join(',')}\n`;
+    yield `${head}${columns.map((column) => cell(row[column])).join(',')}\n`;
+    head = '';
   }
+  yield head;
 }
 
 /** No cell begins as a formula does: spreadsheets would run it. */

@@ -32,7 +32,7 @@ export const unavailable = (outcome: Outcome, cause?: unknown) =>
 export function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
   const problem = problemOf(error);
   if (problem.status >= 500) request.log.error(factsOf(error), problem.message);
-  if (problem.status === 503 || problem.status === 429) reply.header('retry-after', '1');
+  if (problem.status === 503) reply.header('retry-after', '1');
   return sendProblem(reply, problem);
 }
 
