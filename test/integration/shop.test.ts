@@ -108,8 +108,14 @@ describe('payment', () => {
     expect(later.body).toMatchObject({ item: 'tea', cents: 700, stock: 'reserved' });
     expect(await balanceOf(shop, id, account)).toEqual({ held: 9_300, entered: 9_300 });
     expect(await piecesOf('tea')).toBe((left ?? 0) - 2);
-    const other = await eu.ask('POST', '/checkouts', { ...order, pieces: 3 }, asked);
-    expect(other.status).toBe(422);
+    await shop.data.items.put({ code: 'cup', cents: 5 });
+    await shop.data.stock.insert({ item: 'cup', pieces: 100 });
+    const savings = await eu.openAccount(token, 'savings');
+    for (const another of [{ pieces: 3 }, { item: 'cup' }, { account_id: savings }]) {
+      const body = { ...order, ...another };
+      expect((await eu.ask('POST', '/checkouts', body, asked)).status).toBe(422);
+    }
+    expect([await piecesOf('tea'), await piecesOf('cup')]).toEqual([(left ?? 0) - 2, 100]);
     expect(await balanceOf(shop, id, account)).toEqual({ held: 9_300, entered: 9_300 });
   });
 

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { isMeridianError } from 'meridian';
 import { z } from 'zod';
 import { callerOf } from '../platform/caller.ts';
 import { notFound, Problem } from '../platform/problem.ts';
@@ -63,7 +64,8 @@ export function addRoutes(app: Service, data: Data, inventory: Inventory): void 
     const account = await data.accounts.at(owner_id).get(account_id, timeLeft(reply));
     if (account === null) throw notFound('account');
     const price = await data.items.get(item, timeLeft(reply));
-    const wish = { item, pieces, checkout: `${owner_id}:${request.headers['idempotency-key']}` };
+    const checkout = `${owner_id}:${account_id}:${request.headers['idempotency-key']}`;
+    const wish = { item, pieces, checkout };
     const stock = await inventory.reserve(wish, timeLeft(reply));
     const charge = { owner_id, account_id, item, kind: 'checkout', region } as const;
     try {
@@ -76,8 +78,8 @@ export function addRoutes(app: Service, data: Data, inventory: Inventory): void 
       });
       return reply.code(201).send(receipt);
     } catch (error) {
-      const isRefused = error instanceof Problem && stock === 'reserved';
-      if (isRefused) await inventory.release(wish, timeLeft(reply));
+      const isRefused = error instanceof Problem || isConflict(error);
+      if (isRefused && stock === 'reserved') await inventory.release(wish, timeLeft(reply));
       throw error;
     }
   });
@@ -109,3 +111,6 @@ export function addRoutes(app: Service, data: Data, inventory: Inventory): void 
     },
   );
 }
+
+const isConflict = (error: unknown) =>
+  isMeridianError(error) && error.code === 'MERIDIAN_IDEMPOTENCY_CONFLICT';
