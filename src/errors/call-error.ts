@@ -8,10 +8,10 @@ interface CallErrorOptions {
 
 /**
  * The deadline of a call passed. For a write that was already sent, and for work that a guard of
- * yours had begun, the outcome is `unknown`, and the call is not retryable unless you said that it is
- * `idempotent`.
+ * yours had begun, the outcome is `unknown`.
  *
- * Code `MERIDIAN_TIMEOUT`; retryable unless the outcome is unknown.
+ * Code `MERIDIAN_TIMEOUT`; retryable while the outcome is `not-applied`, and of a guard's work that you
+ * called `idempotent`.
  */
 export class TimeoutError extends MeridianError {
   constructor(message: string, options: CallErrorOptions & { readonly retryable?: boolean } = {}) {
@@ -24,7 +24,8 @@ export class TimeoutError extends MeridianError {
 }
 
 /**
- * The caller's `AbortSignal` fired. The signal's reason is the `cause`.
+ * The caller's `AbortSignal` fired. The signal's reason is the `cause`. For a write that was already
+ * sent, and for work that a guard of yours had begun, the outcome is `unknown`.
  *
  * Code `MERIDIAN_ABORTED`; not retryable.
  */

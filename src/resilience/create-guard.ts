@@ -57,7 +57,7 @@ export interface Guard {
    * @throws {TimeoutError} when the time is over, {@link AbortedError} when `signal` fired,
    * {@link OverloadError} when there is no room or it would come too late, {@link CircuitOpenError}
    * while the breaker is open, {@link ConfigError} when an option is out of range, else what `work`
-   * threw.
+   * threw, also when it was to be repeated and there was no room for that any more.
    */
   run<T, F = never>(
     work: (call: { signal: AbortSignal }) => Promise<T>,
@@ -90,6 +90,7 @@ export function createGuard(name: string, options: GuardOptions = {}): Guard {
   ): Promise<T> {
     budget.deposit();
     let nextPause: (() => number) | undefined;
+    let earlier: { error: unknown } | undefined;
     for (let retries = 0; ; retries++) {
       let wasCalled = false;
       try {
@@ -98,10 +99,15 @@ export function createGuard(name: string, options: GuardOptions = {}): Guard {
           return deadline.race(promiseOf(work, deadline));
         }, deadline);
       } catch (error) {
+        // Work that ran may have been applied; that its repetition was refused does not deny it.
+        if (!wasCalled && earlier !== undefined && deadline.reason === undefined) {
+          throw earlier.error;
+        }
         // A refusal of its own is not repeated: that is for those who can wait, the callers.
         if (!wasCalled || deadline.reason !== undefined || retries >= config.retries) throw error;
         const again = retry === undefined ? idempotent && mayHelp(error) : decided(retry, error);
         if (!again || !budget.withdraw()) throw error;
+        earlier = { error };
         nextPause ??= createBackoff(backoff);
         const pauseMs = nextPause();
         if (pauseMs >= deadline.remainingMs) throw error;

@@ -166,7 +166,8 @@ export interface TableHandle<T extends Table, All extends Tables> {
   /**
    * The id that `insert` would give this row: for a new owner whose transaction also inserts rows of
    * its group, `at(id).transaction(…)`. Nothing is stored and there is no I/O; a row that brings its id
-   * keeps it.
+   * keeps it. Of a member whose owner has moved, it names the slot of the owner's id: where the owner is
+   * now a shard must be asked, so only `insert` can tell.
    *
    * @throws what `insert` throws before it asks a shard: {@link RowError}, {@link RoutingError},
    * {@link ResidencyError}.

@@ -7,6 +7,7 @@ export interface LockOptions {
    * Reads the newest version of the row, and keeps everybody else from changing it until the
    * transaction ends: for a change that depends on what it reads. Without it a read shows the row as it
    * was when the transaction first read anything (REPEATABLE READ), and others may change it meanwhile.
+   * Where there is no such row nothing is promised: the server may let others insert it, or make them wait.
    * Default `false`.
    */
   readonly forUpdate?: boolean;

@@ -113,6 +113,63 @@ describe('a shard of the ledger', () => {
   });
 });
 
+describe('the inventory', () => {
+  const checkout = (buyer: { token: string; account: string }, item: string, key: string) =>
+    eu.ask(
+      'POST',
+      '/checkouts',
+      { account_id: buyer.account, item, pieces: 1 },
+      { token: buyer.token, key },
+    );
+  const piecesOf = async (item: string) => (await shop.data.stock.get(item))?.pieces;
+
+  it('that is slow sells nothing that it may not have; later the key gets a piece', async () => {
+    const buyer = await newBuyer(shop);
+    const left = await piecesOf('tea');
+    const key = randomUUID();
+    await shop.data.stock.at('tea').transaction(
+      async (trx) => {
+        await trx.stock.get('tea', { forUpdate: true });
+        const refused = await checkout(buyer, 'tea', key);
+        expect(refused).toMatchObject({
+          status: 503,
+          body: { type: 'urn:shop:problem:unavailable', outcome: 'not-applied' },
+        });
+      },
+      { timeoutMs: 20_000 },
+    );
+    expect(await balanceOf(shop, buyer.id, buyer.account)).toMatchObject({ held: 10_000 });
+    const later = async () => (await checkout(buyer, 'tea', key)).body;
+    await expect.poll(later, { timeout: 20_000 }).toMatchObject({ stock: 'reserved' });
+    expect(await piecesOf('tea')).toBe((left ?? 0) - 1);
+    expect(await balanceOf(shop, buyer.id, buyer.account)).toEqual({ held: 9_900, entered: 9_900 });
+  });
+
+  it('that hangs has things sold on backorder, and each such sale has one answer for ever', async () => {
+    await shop.data.items.put({ code: 'rug', cents: 900 });
+    await shop.data.stock.insert({ item: 'rug', pieces: 0 });
+    const [buyer, other] = [await newBuyer(shop), await newBuyer(shop)];
+    const key = randomUUID();
+    const signal = (name: 'SIGSTOP' | 'SIGCONT') => process.kill(shop.inventory.pid ?? 0, name);
+    signal('SIGSTOP');
+    try {
+      const sold = async () => (await checkout(buyer, 'rug', key)).body;
+      await expect.poll(sold, { timeout: 20_000 }).toMatchObject({ stock: 'on-backorder' });
+    } finally {
+      signal('SIGCONT');
+    }
+    const receipt = await checkout(buyer, 'rug', key);
+    expect(receipt).toMatchObject({ status: 201, body: { stock: 'on-backorder' } });
+    const soldOut = async () => (await checkout(other, 'rug', randomUUID())).text;
+    await expect.poll(soldOut, { timeout: 20_000 }).toContain('urn:shop:problem:sold-out');
+    expect(await checkout(buyer, 'rug', key)).toMatchObject({ status: 201, text: receipt.text });
+    await shop.data.items.delete('rug');
+    expect(await checkout(buyer, 'rug', key)).toMatchObject({ status: 201, text: receipt.text });
+    const held = { held: 9_100, entered: 9_100 };
+    expect(await balanceOf(shop, buyer.id, buyer.account)).toEqual(held);
+  });
+});
+
 it('an export that can not be whole is refused, not cut short', async () => {
   const { token } = await newBuyer(shop, 'support');
   const ask = () => eu.ask('GET', '/analytics/transactions.csv', undefined, { token });

@@ -15,7 +15,8 @@ type Errand = { service: ServiceName; region: string; caller: Claims | undefined
 
 /** Of what a client sends, only this goes on; of what a service answers, only that comes back. */
 const passedOn = ['content-type', 'idempotency-key'] as const;
-const passedBack = ['content-type', 'retry-after'] as const;
+const passedBack = ['content-type', 'retry-after', 'www-authenticate'] as const;
+const unsent = ['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'UND_ERR_CONNECT_TIMEOUT'];
 
 export function forwarder(addresses: Addresses, gatewayKey: string, deadlineMs: number) {
   const upstreams = new Map(
@@ -60,8 +61,8 @@ export function forwarder(addresses: Addresses, gatewayKey: string, deadlineMs: 
   return { forward, close };
 }
 
-const outcomeOf = ({ outcome, code }: { outcome?: Outcome; code?: string }) =>
-  outcome ?? (code === 'ECONNREFUSED' ? 'not-applied' : 'unknown');
+const outcomeOf = ({ outcome, code = '' }: { outcome?: Outcome; code?: string }) =>
+  outcome ?? (unsent.includes(code) ? 'not-applied' : 'unknown');
 
 function pick(headers: IncomingHttpHeaders, names: readonly string[]) {
   const picked: Record<string, string> = {};

@@ -6,7 +6,7 @@ import { Problem, unavailable } from '../platform/problem.ts';
 const claims = z.object({ sub: z.uuid(), role: z.enum(roles), country: z.string().length(2) });
 export type Claims = z.output<typeof claims>;
 
-const bearer = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/;
+const bearer = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i;
 const longestHeader = 4_096;
 const rules = {
   algorithms: ['ES256'],

@@ -8,7 +8,6 @@ const reservation = z.strictObject({
   checkout: z.string().min(1).max(200),
   pieces: z.int().positive().max(100),
 });
-const release = reservation.omit({ pieces: true });
 const pieces = z.object({ pieces: z.int() });
 
 export function addRoutes(app: Service, data: Data): void {
@@ -35,24 +34,17 @@ export function addRoutes(app: Service, data: Data): void {
     return reply.code(204).send();
   });
 
-  app.delete('/reservations', { schema: { body: release } }, async ({ body }, reply) => {
-    const { item, checkout } = body;
+  app.delete('/reservations', { schema: { body: reservation } }, async ({ body }, reply) => {
+    const { item, checkout, pieces } = body;
     await data.stock.at(item).transaction(
       async (trx) => {
-        const [reserved] = await trx.query(
-          'SELECT pieces FROM reservations WHERE item = ? AND checkout = ? FOR UPDATE',
-          [item, checkout],
-          { schema: pieces },
+        const left = await trx.stock.get(item, { forUpdate: true });
+        const { affected } = await trx.execute(
+          'DELETE FROM reservations WHERE item = ? AND checkout = ? AND pieces = ?',
+          [item, checkout, pieces],
         );
-        if (reserved === undefined) return;
-        await trx.execute('DELETE FROM reservations WHERE item = ? AND checkout = ?', [
-          item,
-          checkout,
-        ]);
-        await trx.execute('UPDATE stock SET pieces = pieces + ? WHERE item = ?', [
-          reserved.pieces,
-          item,
-        ]);
+        if (left === null || affected === 0) return;
+        await trx.stock.update(item, { pieces: left.pieces + pieces });
       },
       { ...timeLeft(reply), retries: 3 },
     );

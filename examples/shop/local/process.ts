@@ -1,8 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 
+/** More than a service gives the requests that are under way. */
+const longestEndMs = 15_000;
 const ready = z.object({ url: z.string() });
 
 /** One of the services in a process of its own. */
@@ -28,10 +31,11 @@ export class ServiceProcess {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     let tail = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => {
-        tail = (tail + text).slice(-2_000);
-        onLog(text);
+    for (const input of [child.stdout, child.stderr]) {
+      if (input === null) continue;
+      createInterface({ input }).on('line', (line) => {
+        tail = `${tail}${line}\n`.slice(-2_000);
+        onLog(`${line}\n`);
       });
     }
     const ended = once(child, 'exit').then(([code]) => {
@@ -50,6 +54,8 @@ export class ServiceProcess {
     if (exitCode !== null || signalCode !== null) return;
     const ended = once(this.#child, 'exit');
     this.#child.kill('SIGTERM');
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), longestEndMs);
     await ended;
+    clearTimeout(timer);
   }
 }

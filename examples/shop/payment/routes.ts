@@ -66,7 +66,8 @@ export function addRoutes(app: Service, data: Data, inventory: Inventory): void 
     const price = await data.items.get(item, timeLeft(reply));
     const checkout = `${owner_id}:${account_id}:${request.headers['idempotency-key']}`;
     const wish = { item, pieces, checkout };
-    const stock = await inventory.reserve(wish, timeLeft(reply));
+    const asking = () => ({ ...timeLeft(reply), requestId: request.id });
+    const stock = await inventory.reserve(wish, asking());
     const charge = { owner_id, account_id, item, kind: 'checkout', region } as const;
     try {
       const receipt = await once(request, reply, async (trx) => {
@@ -79,7 +80,7 @@ export function addRoutes(app: Service, data: Data, inventory: Inventory): void 
       return reply.code(201).send(receipt);
     } catch (error) {
       const isRefused = error instanceof Problem || isConflict(error);
-      if (isRefused && stock === 'reserved') await inventory.release(wish, timeLeft(reply));
+      if (isRefused && !(stock instanceof Problem)) await inventory.release(wish, asking());
       throw error;
     }
   });

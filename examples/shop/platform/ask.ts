@@ -1,17 +1,23 @@
-export interface Question {
+/** For which request something is asked, and what is left of its time. */
+export interface Asking {
+  readonly requestId: string;
+  readonly timeoutMs: number;
+}
+
+export interface Question extends Asking {
   readonly method: 'PUT' | 'DELETE';
   readonly url: string;
   readonly body: object;
   readonly gatewayKey: string;
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal;
 }
 
 /** Asks another service of the shop, and gives the status. @throws when it failed. */
-export async function ask({ url, method, body, gatewayKey, timeoutMs, signal }: Question) {
+export async function ask(question: Question, signal: AbortSignal): Promise<number> {
+  const { url, method, body, gatewayKey, requestId, timeoutMs } = question;
   const headers = {
     'content-type': 'application/json',
     'x-gateway-key': gatewayKey,
+    'x-request-id': requestId,
     'x-deadline-ms': String(timeoutMs),
   };
   const { status } = await fetch(url, { method, signal, headers, body: JSON.stringify(body) });

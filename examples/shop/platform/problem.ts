@@ -33,6 +33,7 @@ export function answerError(error: FastifyError, request: FastifyRequest, reply:
   const problem = problemOf(error);
   if (problem.status >= 500) request.log.error(factsOf(error), problem.message);
   if (problem.status === 503) reply.header('retry-after', '1');
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
   return sendProblem(reply, problem);
 }
 
@@ -87,7 +88,7 @@ function problemOfData({ code, outcome, retryable, context }: MeridianError): Pr
 }
 
 /** No parameters, no bodies: Meridian's errors hold none, of others only name, code and stack are told. */
-function factsOf(error: unknown): object {
+export function factsOf(error: unknown): object {
   if (isMeridianError(error)) return { failure: error };
   if (!(error instanceof Error)) return { failure: typeof error };
   const { name, stack, cause } = error;

@@ -4,12 +4,13 @@ import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
   type FastifyReply,
+  type FastifyRequest,
   type FastifyTypeProvider,
   LogController,
   type RawServerDefault,
 } from 'fastify';
 import { z } from 'zod';
-import { answerError, notFound, Problem, sendProblem } from './problem.ts';
+import { answerError, factsOf, notFound, Problem, sendProblem } from './problem.ts';
 import { answerUnreadable } from './unreadable.ts';
 
 /** A route's zod schemas give its handler the types. */
@@ -34,6 +35,16 @@ export interface ServiceOptions {
 }
 
 const maxBodyBytes = 64 * 1024;
+/** For requests that were under way when the service was told to end. */
+const longestEndMs = 10_000;
+
+class OwnLines extends LogController {
+  /** Too late for a problem: the status was sent before. */
+  override streamError(error: Error, { log }: FastifyRequest): void {
+    if (Reflect.get(error, 'code') === 'ERR_STREAM_PREMATURE_CLOSE') return;
+    log.error(factsOf(error), 'The answer broke off');
+  }
+}
 
 /** A web service of the shop: zod schemas, problem bodies, and a log without personal data. */
 export function createService({
@@ -45,9 +56,11 @@ export function createService({
   const app = Fastify({
     bodyLimit: maxBodyBytes,
     requestTimeout: 10_000,
+    exposeHeadRoutes: false,
+    return503OnClosing: false,
     frameworkErrors: answerError,
     clientErrorHandler: answerUnreadable,
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new OwnLines({ disableRequestLogging: true }),
     requestIdHeader: requestIdHeader ?? false,
     genReqId: () => randomUUID(),
     logger: { name: `${name}@${region}`, level: logLevel },
@@ -77,7 +90,7 @@ export function onlyFromGateway(app: Service, gatewayKey: string): void {
   });
 }
 
-const deadlineHeader = z.coerce.number().positive().max(10_000).catch(2_000);
+const deadlineHeader = z.coerce.number().positive().catch(2_000);
 
 /** What is left of the time that the gateway gave the request. */
 export function timeLeft(reply: FastifyReply): { readonly timeoutMs: number } {
@@ -90,9 +103,11 @@ export async function serve(app: Service, port: number, close: () => Promise<unk
   app.addHook('onClose', async () => {
     await close();
   });
-  for (const event of ['SIGTERM', 'SIGINT', 'disconnect'] as const) {
-    process.once(event, () => void app.close());
-  }
+  const end = () => {
+    void app.close();
+    setTimeout(() => app.server.closeAllConnections(), longestEndMs).unref();
+  };
+  for (const event of ['SIGTERM', 'SIGINT', 'disconnect'] as const) process.once(event, end);
   // It must not keep a process alive that has nothing left to do.
   process.channel?.unref();
   process.send?.({ url: await app.listen({ host: '127.0.0.1', port }) });

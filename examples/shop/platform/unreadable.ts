@@ -22,5 +22,6 @@ export function answerUnreadable({ code }: ConnectionError, socket: Socket): voi
       '',
       body,
     ].join('\r\n'),
+    () => socket.destroy(),
   );
 }

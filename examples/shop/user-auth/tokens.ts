@@ -36,13 +36,13 @@ export class Tokens {
     const [id = '', old = ''] = refreshToken.split('.');
     const session = await this.#data.sessions.get(id, call);
     if (session === null || session.expires_at < new Date()) throw invalid();
+    const user = await this.#data.users.get(session.user_id, call);
+    if (user === null) throw invalid();
     const secret = newSecret();
     if (!(await this.#swap(session, hashOf(old), hashOf(secret), call))) {
       await this.#data.sessions.delete(id, call);
       throw invalid();
     }
-    const user = await this.#data.users.get(session.user_id, call);
-    if (user === null) throw invalid();
     return this.#pair(user, id, secret);
   }
 

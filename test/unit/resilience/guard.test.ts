@@ -186,6 +186,16 @@ describe('a guard', () => {
     await running;
   });
 
+  it('tells how work that ran has failed, not that its repetition was refused', async () => {
+    const guard = createGuard('stock', { failures: 1 });
+    const failure = new Error('the connection broke after the request');
+    const work = vi.fn(() => Promise.reject(failure));
+    await expect(guard.run(work, { idempotent: true })).rejects.toBe(failure);
+    expect(work).toHaveBeenCalledOnce();
+    expect(guard.state).toBe('open');
+    await expect(guard.run(work)).rejects.toThrow(CircuitOpenError);
+  });
+
   it('refuses limits that are no limits', () => {
     for (const limits of [
       { concurrency: 0 },
