@@ -60,10 +60,22 @@ describe('tokens', () => {
     expect(rig.jwksFetches()).toBeLessThanOrEqual(3);
   });
 
-  it.each(['Basic', 'bearer', 'Bearer  ', ''])('refuses the scheme %j', async (scheme) => {
+  const asIn = async (scheme: string) => {
     const authorization = `${scheme} ${await tokenOf(rig.key, { sub })}`;
-    const answer = await client.ask('GET', '/profile', undefined, { headers: { authorization } });
-    expect(answer.status).toBe(401);
+    return client.ask('GET', '/profile', undefined, { headers: { authorization } });
+  };
+
+  it.each(['Basic', 'Bearer  ', ''])(
+    'refuses the scheme %j, and says which it knows',
+    async (scheme) => {
+      const answer = await asIn(scheme);
+      expect(answer.status).toBe(401);
+      expect(answer.headers.get('www-authenticate')).toBe('Bearer');
+    },
+  );
+
+  it('knows the scheme in any case of letters, as RFC 9110 has it', async () => {
+    expect((await asIn('bearer')).status).toBe(200);
   });
 
   it('lets customers not ask what is for support staff', async () => {
@@ -174,6 +186,7 @@ describe('what goes on to the services', () => {
     ['GET /PROFILE', 404],
     ['GET /jwks', 404],
     ['PUT /reservations', 404],
+    ['HEAD /profile', 404],
   ])('is only what has a route: %s', async (line, status) => {
     const before = rig.arrivals.length;
     const token = await tokenOf(rig.key, { sub });
@@ -244,6 +257,9 @@ describe('limits', () => {
     await rig.goAway('jp');
     const away = await profile(await tokenOf(rig.key, { sub, country: 'JP' }));
     expect(away).toMatchObject({ status: 503, body: { type: 'urn:shop:problem:unavailable' } });
+    const abroad = { token: await tokenOf(rig.key, { sub, country: 'JP' }) };
+    const unsent = await client.ask('POST', '/checkouts', {}, abroad);
+    expect(unsent).toMatchObject({ status: 503, body: { outcome: 'not-applied' } });
     rig.hang();
     const hung = await profile(token);
     expect(hung).toMatchObject({ status: 503, body: { outcome: 'not-applied' } });

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 
 /** More than a service gives the requests that are under way. */
-const longestEndMs = 15_000;
+const longestEndMs = 10_000;
 const ready = z.object({ url: z.string() });
 
 /** One of the services in a process of its own. */
@@ -49,13 +49,15 @@ export class ServiceProcess {
     return this.#child.pid;
   }
 
-  async stop(): Promise<void> {
+  /** Resolves with its exit code; null when it had to be killed. */
+  async stop(): Promise<number | null> {
     const { exitCode, signalCode } = this.#child;
-    if (exitCode !== null || signalCode !== null) return;
+    if (exitCode !== null || signalCode !== null) return exitCode;
     const ended = once(this.#child, 'exit');
     this.#child.kill('SIGTERM');
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), longestEndMs);
-    await ended;
+    const [code] = await ended;
     clearTimeout(timer);
+    return code;
   }
 }

@@ -32,11 +32,13 @@ export interface ServiceOptions {
   readonly logLevel: string;
   /** The header with a request's id, where whoever sets it is trusted. Default: each gets a new one. */
   readonly requestIdHeader?: string;
+  /** Where the log goes. Default: to standard output. */
+  readonly stream?: { write(line: string): void };
 }
 
 const maxBodyBytes = 64 * 1024;
 /** For requests that were under way when the service was told to end. */
-const longestEndMs = 10_000;
+const longestEndMs = 6_000;
 
 class OwnLines extends LogController {
   /** Too late for a problem: the status was sent before. */
@@ -52,6 +54,7 @@ export function createService({
   region,
   logLevel,
   requestIdHeader,
+  stream,
 }: ServiceOptions): Service {
   const app = Fastify({
     bodyLimit: maxBodyBytes,
@@ -63,7 +66,7 @@ export function createService({
     logController: new OwnLines({ disableRequestLogging: true }),
     requestIdHeader: requestIdHeader ?? false,
     genReqId: () => randomUUID(),
-    logger: { name: `${name}@${region}`, level: logLevel },
+    logger: { name: `${name}@${region}`, level: logLevel, ...(stream && { stream }) },
   }).withTypeProvider<ZodTypes>();
   app.setValidatorCompiler<z.ZodType>(({ schema }) => (value) => {
     const { data, error } = schema.safeParse(value);
