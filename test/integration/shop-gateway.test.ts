@@ -114,6 +114,17 @@ describe('keys', () => {
     expect(await statusWith(await tokenOf(next, later))).toBe(200);
   });
 
+  it('are not needed for each use of a token, and its end counts nevertheless', async () => {
+    const token = await tokenOf(rig.key, { sub, expires: 60 });
+    expect(await statusWith(token)).toBe(200);
+    rig.publish(null);
+    vi.advanceTimersByTime(59_000);
+    expect(await statusWith(token)).toBe(200);
+    expect(await statusWith(`${token.slice(0, -4)}AAAA`)).toBe(401);
+    vi.advanceTimersByTime(7_000);
+    expect(await statusWith(token)).toBe(401);
+  });
+
   it('are not asked for by each of a flood of unknown names', async () => {
     await profile(await tokenOf(rig.key, { sub }));
     vi.advanceTimersByTime(3_000);
