@@ -10,7 +10,7 @@ let eu: Client;
 let jp: Client;
 
 beforeAll(async () => {
-  shop = await startShop({ env: { REQUESTS_PER_MINUTE: '100000', DEADLINE_MS: '1500' } });
+  shop = await startShop({ env: { REQUESTS_PER_MINUTE: '100000', DEADLINE_MS: '3000' } });
   [eu, jp] = [new Client(shop.gateways.eu), new Client(shop.gateways.jp)];
   await shop.data.items.put({ code: 'tea', cents: 100 });
   await shop.data.stock.insert({ item: 'tea', pieces: 1_000 });

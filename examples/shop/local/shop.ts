@@ -47,15 +47,14 @@ export async function startShop({ onProgress, onLog, env }: ShopOptions = {}): P
     endings.push(() => rm(folder, { recursive: true }));
     const topology = join(folder, 'topology.json');
     await writeFile(topology, JSON.stringify(topologyOf(cluster)));
-    const keys = { DIRECTORY_KEY: secret(), GATEWAY_KEY: secret(), EDGE_KEY: secret() };
-    const data = await prepare(cluster, topology, keys.DIRECTORY_KEY);
+    const [directoryKey, gatewayKey, edgeKey] = [secret(), secret(), secret()];
+    const data = await prepare(cluster, topology, directoryKey);
     endings.push(() => data.close());
     const signingKey = await newSigningKey('key-1');
     const common = {
-      ...keys,
       TOPOLOGY: topology,
       REDIS_URL: cluster.redis.url,
-      SIGNING_KEYS: JSON.stringify([signingKey]),
+      GATEWAY_KEY: gatewayKey,
       ...env,
     };
     const start = async (name: string, region: string, own: Record<string, string> = {}) => {
@@ -66,10 +65,11 @@ export async function startShop({ onProgress, onLog, env }: ShopOptions = {}): P
       return service;
     };
     const inventory = await start('inventory', 'eu');
+    const ofAuth = { DIRECTORY_KEY: directoryKey, SIGNING_KEYS: JSON.stringify([signingKey]) };
     const services: Record<string, Record<string, string>> = {};
     for (const region of regionNames) {
       const [auth, payment, analytics] = await Promise.all([
-        start('user-auth', region),
+        start('user-auth', region, ofAuth),
         start('payment', region, { INVENTORY_URL: inventory.url }),
         start('analytics', region),
       ]);
@@ -81,6 +81,7 @@ export async function startShop({ onProgress, onLog, env }: ShopOptions = {}): P
     }
     const gateway = (region: string) =>
       start('edge-gateway', region, {
+        EDGE_KEY: edgeKey,
         SERVICES: JSON.stringify(services),
         JWKS_URL: `${services[region]?.['user-auth']}/jwks`,
       });
@@ -91,8 +92,8 @@ export async function startShop({ onProgress, onLog, env }: ShopOptions = {}): P
       gateways: { eu: eu.url, jp: jp.url },
       signingKey,
       services,
-      edgeKey: keys.EDGE_KEY,
-      gatewayKey: keys.GATEWAY_KEY,
+      edgeKey,
+      gatewayKey,
       inventory,
       stop,
     };
