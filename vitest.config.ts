@@ -33,6 +33,7 @@ export default defineConfig({
           include: ['test/{integration,chaos,contract}/**/*.test.ts'],
           exclude: inContainers ? processesOnly : [],
           testTimeout: 30_000,
+          expect: { poll: { timeout: 10_000 } },
           // An engine may take its time to remove containers while others start.
           hookTimeout: inContainers ? 180_000 : 60_000,
         },

@@ -10,6 +10,8 @@ import { controls, honest } from './worker/cache-plans.ts';
 
 const seed = Number(process.env.MERIDIAN_SEED ?? Math.floor(Math.random() * 2 ** 32));
 
+const mostRounds = 3;
+
 interface Kind {
   readonly name: string;
   /** Milliseconds of faults in a run of all tests. */
@@ -68,22 +70,27 @@ for (const { name, shortMs, start } of kinds) {
         await stop();
       }
     },
-    durationMs + 90_000,
+    mostRounds * durationMs + 90_000,
   );
 }
 
 async function holdsOn(redis: RedisUnderTest, name: string, durationMs: number): Promise<void> {
   const { source } = cluster.shards;
   const caches = [...honest, ...controls];
-  const outcome = await experiment({ seed, durationMs, source, redis, caches });
-  console.log(`${name}, MERIDIAN_SEED=${seed}: ${summaryOf(outcome)}`);
-  const accounts = honest
-    .flatMap((cache) => violationsOf(outcome, cache.name))
-    .slice(0, 3)
-    .map((one) => accountOf(one, outcome.history, outcome.incidents));
-  expect(accounts.join('\n\n')).toBe('');
-  expect(outcome.failures).toEqual([]);
-  for (const control of controls) {
-    expect(violationsOf(outcome, control.name), `violations of ${control.name}`).not.toEqual([]);
+  const caught = new Set<string>();
+  // What happens at the same time is left to the machine: a busy one may spare a control.
+  for (let round = 0; round < mostRounds && caught.size < controls.length; round++) {
+    const outcome = await experiment({ seed: seed + round, durationMs, source, redis, caches });
+    console.log(`${name}, MERIDIAN_SEED=${seed + round}: ${summaryOf(outcome)}`);
+    const accounts = honest
+      .flatMap((cache) => violationsOf(outcome, cache.name))
+      .slice(0, 3)
+      .map((one) => accountOf(one, outcome.history, outcome.incidents));
+    expect(accounts.join('\n\n')).toBe('');
+    expect(outcome.failures).toEqual([]);
+    for (const control of controls) {
+      if (violationsOf(outcome, control.name).length > 0) caught.add(control.name);
+    }
   }
+  expect([...caught].sort()).toEqual(controls.map((control) => control.name).sort());
 }

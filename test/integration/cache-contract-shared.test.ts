@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { cachesOn, soon } from '../support/caches-on.ts';
+import { eventually } from '../support/eventually.ts';
 import { forEachSharedRedis } from '../support/redis-kinds.ts';
 
 /** What a cache promises where several processes share a Redis. */
@@ -197,7 +198,9 @@ forEachSharedRedis((ground) => {
       await redis.failover(name);
       expect((await redis.master(name)).port).toBe(first.port);
     }
-    await vi.waitFor(async () => expect(await cache.invalidate('ada')).toBe('done'), 20_000);
+    await eventually(async () => expect(await cache.invalidate('ada')).toBe('done'), {
+      timeout: 20_000,
+    });
     // As it comes back with the data of a server that had not heard of its invalidation.
     await raw().set(name, kept);
     expect(await cache.get('ada', async () => 'new')).toBe('new');

@@ -1,11 +1,12 @@
 import { Redis } from 'ioredis';
 import { type LocalCluster, startLocalCluster } from 'meridian/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { LoadMany } from '../../src/cache/loads/leased-loads.ts';
 import { ReadThrough } from '../../src/cache/read-through.ts';
 import { changedMark } from '../../src/cache/redis/lease-scripts.ts';
 import { leaseKey, valueKey } from '../../src/cache/redis/redis-keys.ts';
 import { RedisRegions } from '../../src/cache/redis/redis-regions.ts';
+import { eventually } from '../support/eventually.ts';
 import { cacheConfig } from '../support/read-through.ts';
 
 /** A mark says that a key was changed of late: then no copy that lags may be asked. */
@@ -62,7 +63,7 @@ let asked = 0;
 
 /** Until Redis has been known for longer than a mark lives. */
 const known = () =>
-  vi.waitFor(
+  eventually(
     async () => {
       const { load, lagging } = source();
       await cache.getMany([`other-${++asked}`], load);
@@ -85,7 +86,7 @@ it('after a change the newest copy is asked, and the mark goes with the fill', a
   const { load, lagging } = source();
   await cache.getMany(['row'], load);
   expect(lagging).toEqual([false]);
-  await vi.waitFor(async () => expect(await redis.get(name('row'))).toMatch(/^m2/));
+  await eventually(async () => expect(await redis.get(name('row'))).toMatch(/^m2/));
 });
 
 it('a change between the look at Redis and the lease counts', async () => {
@@ -95,7 +96,7 @@ it('a change between the look at Redis and the lease counts', async () => {
   const { load, lagging } = source();
   const waiting = cache.getMany(['row'], load);
   // It has looked, found nothing, and waits for the other process; now that one's row is changed.
-  await vi.waitFor(async () => expect(await scriptsRun()).toBeGreaterThan(1));
+  await eventually(async () => expect(await scriptsRun()).toBeGreaterThan(1));
   await redis
     .multi()
     .set(name('row'), changedMark, 'PX', 60_000)

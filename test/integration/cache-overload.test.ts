@@ -1,8 +1,9 @@
 import { type CachePolicy, defineTable, type MeridianEvent } from 'meridian';
 import mysql from 'mysql2/promise';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { z } from 'zod';
 import { failureOf, type Opened, TestCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 
 /** A dead Redis must not become a dead database: loads have little room, writes have theirs. */
 
@@ -88,7 +89,7 @@ it('without Redis a shard is asked by so many loads at once, and writes get thro
   const gets = await getEach(opened, ids.slice(1));
   for (const error of await Promise.all(gets.slice(5)))
     expect(error).toMatchObject({ code: 'MERIDIAN_OVERLOAD' });
-  await vi.waitFor(async () => expect(await fills()).toBe(2));
+  await eventually(async () => expect(await fills()).toBe(2));
   const written = opened.data.counters
     .at(ids[0] ?? '')
     .execute('INSERT INTO others VALUES (1)', [], { touches: 'none' });
@@ -102,7 +103,7 @@ it('the same for many keys in one call, which are one statement a shard', async 
   const opened = await cluster.openWith(counters({ ttlMs: 60_000 }), { cache: limits });
   const ids = await insert(opened, 12);
   await cluster.cluster.redis.pause();
-  await vi.waitFor(() => expect(opened.events.some(isDown)).toBe(true), { timeout: 5_000 });
+  await eventually(() => expect(opened.events.some(isDown)).toBe(true), { timeout: 5_000 });
   await lockTable();
   const calls: Promise<unknown>[] = [];
   for (let from = 0; from < 12; from += 2) {
@@ -110,7 +111,7 @@ it('the same for many keys in one call, which are one statement a shard', async 
     await new Promise((resolve) => setImmediate(resolve));
   }
   expect(await calls[5]).toMatchObject({ code: 'MERIDIAN_OVERLOAD' });
-  await vi.waitFor(async () => expect(await fills()).toBe(2));
+  await eventually(async () => expect(await fills()).toBe(2));
   await unlockTable();
   for (const rows of await Promise.all(calls.slice(0, 5))) {
     expect(rows).toMatchObject([{ n: 1 }, { n: 1 }]);
@@ -124,19 +125,19 @@ it('a row past its time stands in for a load that has no room', async () => {
   const old = ids[6] ?? '';
   expect(await opened.data.counters.get(old)).toMatchObject({ n: 1 });
   await cluster.cluster.redis.pause();
-  await vi.waitFor(() => expect(opened.events.some(isDown)).toBe(true), { timeout: 5_000 });
+  await eventually(() => expect(opened.events.some(isDown)).toBe(true), { timeout: 5_000 });
   // Past Meridian, so that the old row is known by its number.
   await cluster.sql('tx-1', 'UPDATE counters SET n = 2 WHERE id = ?', [old]);
-  await vi.waitFor(async () => expect(await opened.data.counters.get(old)).toMatchObject({ n: 2 }));
+  await eventually(async () => expect(await opened.data.counters.get(old)).toMatchObject({ n: 2 }));
   await cluster.sql('tx-1', 'UPDATE counters SET n = 3 WHERE id = ?', [old]);
   await lockTable();
   const gets = await getEach(opened, ids.slice(0, 5));
-  await vi.waitFor(async () => expect(await fills()).toBe(2));
-  await vi.waitFor(() =>
+  await eventually(async () => expect(await fills()).toBe(2));
+  await eventually(() =>
     expect(opened.events.filter(({ type }) => type === 'read-batch')).not.toEqual([]),
   );
   const from = opened.events.length;
-  const served = await vi.waitFor(async () => {
+  const served = await eventually(async () => {
     const row = await opened.data.counters.get(old);
     const since = opened.events.slice(from);
     expect(since).toContainEqual(expect.objectContaining({ type: 'cache', result: 'stale' }));
@@ -150,14 +151,14 @@ it('a row past its time stands in for a load that has no room', async () => {
   });
   await unlockTable();
   for (const row of await Promise.all(gets)) expect(row).toMatchObject({ n: 1 });
-  await vi.waitFor(async () => expect(await opened.data.counters.get(old)).toMatchObject({ n: 3 }));
+  await eventually(async () => expect(await opened.data.counters.get(old)).toMatchObject({ n: 3 }));
 });
 
 it('reads that pass by the cache need no room among the loads', async () => {
   const opened = await cluster.openWith(counters({ ttlMs: 60_000 }), { cache: limits });
   const ids = await insert(opened, 8);
   await cluster.cluster.redis.pause();
-  await vi.waitFor(() => expect(opened.events.some(isDown)).toBe(true), { timeout: 5_000 });
+  await eventually(() => expect(opened.events.some(isDown)).toBe(true), { timeout: 5_000 });
   await lockTable();
   const options = { consistency: 'primary' } as const;
   const reads: Promise<unknown>[] = [];
@@ -165,7 +166,7 @@ it('reads that pass by the cache need no room among the loads', async () => {
     reads.push(opened.data.counters.get(id, options));
     await new Promise((resolve) => setImmediate(resolve));
   }
-  await vi.waitFor(async () => expect(await fills()).toBe(4));
+  await eventually(async () => expect(await fills()).toBe(4));
   await unlockTable();
   for (const row of await Promise.all(reads)) expect(row).toMatchObject({ n: 1 });
 });

@@ -3,7 +3,8 @@ import { Redis } from 'ioredis';
 import type { MeridianEvent } from 'meridian';
 import { createCache } from 'meridian/cache';
 import { type LocalRedis, startLocalRedis } from 'meridian/testing';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 
 let redis: LocalRedis;
 let url: string;
@@ -46,10 +47,10 @@ it('a user who may do what the guide lists, and nothing else, can have a cache',
   const [here, there] = [open(), open()];
   expect([await here.ready(), await there.ready()]).toEqual([true, true]);
   expect(await here.get('ada', async () => 'Ada')).toBe('Ada');
-  await vi.waitFor(async () => expect(await there.get('ada', async () => 'no')).toBe('Ada'));
+  await eventually(async () => expect(await there.get('ada', async () => 'no')).toBe('Ada'));
   await expect(here.get('grace', () => Promise.reject(new Error('down')))).rejects.toThrow('down');
   expect(await here.invalidate('ada')).toBe('done');
-  await vi.waitFor(() => expect(there.peek('ada')).toBeUndefined());
+  await eventually(() => expect(there.peek('ada')).toBeUndefined());
   await Promise.all([here.close(), there.close()]);
   expect(events.filter(({ type }) => type === 'cache-fault')).toEqual([]);
 });

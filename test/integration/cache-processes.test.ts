@@ -1,8 +1,9 @@
 import { Redis } from 'ioredis';
 import { type LocalCluster, startLocalCluster } from 'meridian/testing';
-import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { leaseKey, valueKey } from '../../src/cache/redis/redis-keys.ts';
 import { CacheChild } from '../support/cache-children.ts';
+import { eventually } from '../support/eventually.ts';
 
 /** What real processes do together over one Redis. */
 
@@ -38,7 +39,7 @@ const ask = (child: CacheChild, times: number, value: string) =>
 
 /** Until that much of a lease is over, so that who begins to wait outwaits it. */
 const halfOver = () =>
-  vi.waitFor(async () => expect(await redis.pttl(lease)).toBeLessThan(leaseMs / 2), {
+  eventually(async () => expect(await redis.pttl(lease)).toBeLessThan(leaseMs / 2), {
     timeout: 5_000,
     interval: 10,
   });
@@ -46,7 +47,7 @@ const halfOver = () =>
 it('800 gets of one cold key in four processes are one load', async () => {
   for (const child of children) ask(child, 200, 'Ada');
   await Promise.all(children.map((child) => child.has('asked')));
-  await vi.waitFor(() => expect(loads()).toBeGreaterThan(0));
+  await eventually(() => expect(loads()).toBeGreaterThan(0));
   for (const child of children) child.tell({ is: 'release' });
   await Promise.all(children.map((child) => child.has('answered')));
   for (const child of children) expect(child.answers).toEqual(new Set(['Ada']));
@@ -79,7 +80,7 @@ it('a process that lost its lease while it was frozen stores nothing over what c
   other.tell({ is: 'release' });
   ask(other, 1, 'new');
   await other.has('answered');
-  await vi.waitFor(async () => expect(await stored()).toMatch(/"new"$/));
+  await eventually(async () => expect(await stored()).toMatch(/"new"$/));
   frozen.tell({ is: 'release' });
   frozen.signal('SIGCONT');
   await frozen.has('answered');

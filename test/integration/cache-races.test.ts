@@ -1,7 +1,8 @@
 import { Redis } from 'ioredis';
 import type { ChaosProxy } from 'meridian/testing';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { failureOf, type Opened, TestCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 import type { tables } from '../support/tables.ts';
 
 let cluster: TestCluster;
@@ -29,7 +30,7 @@ const germans = () => slow.data.users.insert({ country: 'DE', name: 'Ada' });
 
 /** Resolves when the statement waits in the delayed network, or was answered there. */
 const loading = () =>
-  vi.waitFor(() =>
+  eventually(() =>
     expect(slow.events.findLast(({ type }) => type !== 'cache-load')).toMatchObject({
       type: 'read-batch',
     }),
@@ -151,7 +152,7 @@ it('garbage in Redis is a miss', async () => {
   const { id } = await germans();
   await other.data.users.get(id);
   const keys = () => redis.keys('meridian:*:people:users:*');
-  await vi.waitFor(async () => expect((await keys()).join()).toContain(id));
+  await eventually(async () => expect((await keys()).join()).toContain(id));
   for (const key of await keys()) await redis.set(key, 'm1|garbage');
   const { data: fresh } = await cluster.open();
   expect(await fresh.users.get(id)).toMatchObject({ name: 'Ada' });

@@ -2,8 +2,9 @@ import { Redis } from 'ioredis';
 import type { MeridianEvent } from 'meridian';
 import { type Cache, type CacheOptions, createCache } from 'meridian/cache';
 import { type LocalCluster, startChaosProxy, startLocalCluster } from 'meridian/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { valueKey } from '../../src/cache/redis/redis-keys.ts';
+import { eventually } from '../support/eventually.ts';
 
 /** What may be wrong with a Redis that runs: what it holds, what it forgot, whom it lets in. */
 
@@ -51,7 +52,7 @@ async function open<V>(options: Partial<CacheOptions<V>> = {}): Promise<Cache<V>
 }
 
 const name = (key: string) => valueKey('test', key);
-const soon = <T>(what: () => T) => vi.waitFor(what, { timeout: 10_000, interval: 10 });
+const soon = <T>(what: () => T) => eventually(what, { timeout: 10_000, interval: 10 });
 const faults = () => events.filter(({ type }) => type === 'cache-fault');
 const failed = async (): Promise<never> => {
   throw new Error('the source was asked');

@@ -1,9 +1,10 @@
 import { Redis } from 'ioredis';
 import { defineTable } from 'meridian';
 import mysql from 'mysql2/promise';
-import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Opened, TestCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 
 /** Tables with `cache.version`: replicas take the loads of rows that were not changed of late. */
 
@@ -73,7 +74,7 @@ async function insert({ data }: Counters, n: number, count: number): Promise<str
 async function lag(opened: Counters): Promise<readonly [told: string, row: string]> {
   const [told = '', row = ''] = await insert(opened, 1, 2);
   const copied = `SELECT COUNT(*) AS count FROM counters WHERE id IN ('${told}', '${row}')`;
-  await vi.waitFor(async () => expect(await onReplica(copied)).toMatchObject([{ count: 2 }]));
+  await eventually(async () => expect(await onReplica(copied)).toMatchObject([{ count: 2 }]));
   await replication('STOP');
   // Past Meridian, so that no mark says so: from now on the row tells who answered.
   await cluster.sql('tx-1', 'UPDATE counters SET n = 100 WHERE id = ?', [told]);
@@ -81,7 +82,7 @@ async function lag(opened: Counters): Promise<readonly [told: string, row: strin
 }
 
 const untilReplicaAnswers = ({ data }: Counters, told: string) =>
-  vi.waitFor(async () => expect(await data.counters.get(told)).toMatchObject({ n: 1 }), {
+  eventually(async () => expect(await data.counters.get(told)).toMatchObject({ n: 1 }), {
     timeout: 10_000,
   });
 

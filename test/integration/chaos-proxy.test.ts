@@ -10,6 +10,7 @@ import {
 } from 'meridian/testing';
 import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 
 const long = 3_600_000;
 let cluster: LocalCluster<'eu-1'>;
@@ -93,7 +94,7 @@ describe('a MySQL server behind a proxy', () => {
 
   async function untilRunning(statement: string, count: number): Promise<void> {
     const sql = 'SELECT id FROM information_schema.processlist WHERE info = ?';
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const [rows] = await direct.query(sql, [statement]);
       expect(rows).toHaveLength(count);
     });
@@ -106,7 +107,7 @@ describe('a MySQL server behind a proxy', () => {
     expect(rows[0]?.note).toBe(note);
     expect(proxy.connections).toBe(1);
     await through.end();
-    await vi.waitFor(() => expect(proxy.connections).toBe(0));
+    await eventually(() => expect(proxy.connections).toBe(0));
   });
 
   it('delays until the latency is undone', async () => {
@@ -164,7 +165,7 @@ describe('a MySQL server behind a proxy', () => {
     const id = through.threadId;
     await direct.query(`KILL ${id}`);
     const sql = 'SELECT id FROM information_schema.processlist WHERE id = ?';
-    await vi.waitFor(async () => expect(await direct.query(sql, [id])).toMatchObject([[], {}]));
+    await eventually(async () => expect(await direct.query(sql, [id])).toMatchObject([[], {}]));
     expect(end.settled).toBe(false);
     proxy.heal();
     await ended;
@@ -177,7 +178,7 @@ describe('a MySQL server behind a proxy', () => {
     await untilRunning(endless('reset'), 2);
     proxy.reset();
     for (const query of queries) await expect(query).rejects.toMatchObject({ code: 'ECONNRESET' });
-    await vi.waitFor(() => expect(proxy.connections).toBe(0));
+    await eventually(() => expect(proxy.connections).toBe(0));
     await mysqlConnection(proxy.urlFor(cluster.shards['eu-1'].primary.url));
   });
 
@@ -249,7 +250,7 @@ describe('a MySQL server behind a proxy', () => {
     const { primary } = cluster.shards['eu-1'];
     await primary.kill();
     await expect(mysql.createConnection(proxy.urlFor(primary.url))).rejects.toThrow();
-    await vi.waitFor(() => expect(proxy.connections).toBe(0));
+    await eventually(() => expect(proxy.connections).toBe(0));
     await primary.restart();
     const back = await mysqlConnection(proxy.urlFor(primary.url));
     await back.query('SELECT 1');
@@ -291,7 +292,7 @@ describe('a Redis server behind a proxy', () => {
     socket.on('data', (bytes) => replies.push(bytes));
     proxy.cutAfter('PING\r\n+PONG\r\nPING\r\n+PO'.length);
     socket.write('PING\r\n');
-    await vi.waitFor(() => expect(Buffer.concat(replies).toString()).toBe('+PONG\r\n'));
+    await eventually(() => expect(Buffer.concat(replies).toString()).toBe('+PONG\r\n'));
     socket.write('PING\r\n');
     await closed(socket);
     expect(Buffer.concat(replies).toString()).toBe('+PONG\r\n+PO');
@@ -356,7 +357,7 @@ describe('the proxy itself', () => {
     const answer = textUntilEnd(client);
     peer.end('the answer');
     expect(await answer).toBe('the answer');
-    await vi.waitFor(() => expect(proxy.connections).toBe(0));
+    await eventually(() => expect(proxy.connections).toBe(0));
   });
 
   it('frees its port and its connections when it is closed', async () => {

@@ -1,11 +1,12 @@
 import { classifyError } from 'meridian/resilience';
 import { type LocalCluster, startLocalCluster } from 'meridian/testing';
 import type { Connection, RowDataPacket } from 'mysql2/promise';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DriverFault } from '../../src/errors/driver-fault.ts';
 import type { EndpointPool } from '../../src/mysql/endpoint-pool.ts';
 import type { Session } from '../../src/mysql/session.ts';
 import { failureOf } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 import { ServerSessions } from '../support/server-sessions.ts';
 
 let cluster: LocalCluster<'one'>;
@@ -104,7 +105,7 @@ const killed =
   };
 
 async function isRunning(text: string): Promise<void> {
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const [rows] = await root.query(
       'SELECT id FROM information_schema.processlist WHERE info = ? AND id <> CONNECTION_ID()',
       [text],

@@ -1,7 +1,8 @@
 import { AbortedError, ConfigError, createDataLayer } from 'meridian';
 import type { ChaosProxy } from 'meridian/testing';
-import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { accountOn, failureOf, type Opened, TestCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 import { tables } from '../support/tables.ts';
 
 let cluster: TestCluster;
@@ -53,7 +54,7 @@ it('what does not is cut off at once, and told what became of it', async () => {
   const read = at.query('SELECT SLEEP(60)');
   const stream = at.stream('SELECT 1 UNION SELECT SLEEP(60)');
   const rows = stream.next();
-  await vi.waitFor(async () => expect(await cluster.running('tx-1', '%SLEEP%')).toBe(2));
+  await eventually(async () => expect(await cluster.running('tx-1', '%SLEEP%')).toBe(2));
   proxy.blackHole();
   const write = data.transactions.insert({ account_id: account(), cents: 3n });
   const failures = [never, read, write, rows].map(failureOf);
@@ -75,7 +76,7 @@ it('what does not is cut off at once, and told what became of it', async () => {
   });
   settle();
   proxy.heal();
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const found = await cluster.sql('tx-1', 'SELECT cents FROM transactions WHERE id = ?', [
       row.id,
     ]);
@@ -142,7 +143,7 @@ it('a startup is ended by its signal, and leaves nothing open', async () => {
     signal: given.signal,
   });
   const failure = failureOf(starting);
-  await vi.waitFor(() => expect(hole.connections).toBeGreaterThan(0));
+  await eventually(() => expect(hole.connections).toBeGreaterThan(0));
   given.abort(new Error('SIGTERM'));
   expect(await failure).toBeInstanceOf(AbortedError);
   const early = createDataLayer({

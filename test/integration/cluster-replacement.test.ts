@@ -1,7 +1,8 @@
 import { Cluster } from 'ioredis';
 import { createCache } from 'meridian/cache';
 import { type ClusterRedis, startLocalRedis } from 'meridian/testing';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 
 let redis: ClusterRedis;
 
@@ -20,7 +21,9 @@ it('a cache uses what took the place of a master that died', async () => {
     const old = await redis.master('key');
     await old.kill();
     await redis.replacementOf(old);
-    await vi.waitFor(async () => expect(await cache.invalidate('key')).toBe('done'), 5_000);
+    await eventually(async () => expect(await cache.invalidate('key')).toBe('done'), {
+      timeout: 5_000,
+    });
   } finally {
     await cache.close();
     client.disconnect();

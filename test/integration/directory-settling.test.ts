@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { type DataLayer, DuplicateKeyError, RolledBackError } from 'meridian';
 import mysql from 'mysql2/promise';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { failureOf, TestCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 import {
   cachedMembers,
   clearMembers,
@@ -90,7 +91,7 @@ describe('a writer that paused', () => {
     const writer = await openWriter();
     await writer.mark(token);
     const sweep = hasty.directory.sweep();
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(await cluster.running('eu-1', 'INSERT INTO meridian_settlement%')).toBe(1),
     );
     await writer.commit();

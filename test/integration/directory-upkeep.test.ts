@@ -1,7 +1,8 @@
 import { inspect } from 'node:util';
 import { pino } from 'pino';
-import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { failureOf, TestCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 import {
   cachedMembers,
   clearMembers,
@@ -159,7 +160,7 @@ it('a process settles by itself what others left, and stops when it is closed', 
     );
   }
   const sweeping = await open([directoryKey], 20);
-  await vi.waitFor(async () => expect(await directoryEntries(cluster)).toEqual([]), {
+  await eventually(async () => expect(await directoryEntries(cluster)).toEqual([]), {
     timeout: 5_000,
   });
   await sweeping.close();

@@ -7,8 +7,9 @@ import {
   startLocalCluster,
 } from 'meridian/testing';
 import type { Connection, RowDataPacket } from 'mysql2/promise';
-import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { failureOf } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 import { ServerSessions } from '../support/server-sessions.ts';
 
 let cluster: LocalCluster<'one'>;
@@ -93,7 +94,7 @@ it('a full server: calls use the connections that there are, and none is opened 
   expect(first).toMatchObject({ errno: 1040, phase: 'queued' });
   for (const other of [...others, ...more]) await other.end();
   await query('SET GLOBAL max_connections = ?', [before?.value]);
-  const session = await vi.waitFor(() => sessions.acquire(without));
+  const session = await eventually(() => sessions.acquire(without));
   session.release();
   await without.close();
 });
@@ -164,8 +165,8 @@ it('a connection that its server closed while it was idle fails nobody, and is r
   await session.control('SET SESSION wait_timeout = 1', sessions.deadline());
   session.release();
   const before = sessions.faults.length;
-  await vi.waitFor(async () => expect(await open()).toEqual([]), { timeout: 5_000 });
-  await vi.waitFor(() => expect(sessions.faults.length).toBe(before + 1));
+  await eventually(async () => expect(await open()).toEqual([]), { timeout: 5_000 });
+  await eventually(() => expect(sessions.faults.length).toBe(before + 1));
   const next = await sessions.acquire(pool);
   expect(await sessions.idOf(next)).not.toBe(id);
   next.release();
@@ -205,7 +206,7 @@ it('statements that are given up together are all killed', async () => {
     expect(error).toMatchObject({ code: 'MERIDIAN_TIMEOUT' });
   }
   await pool.quiet();
-  await vi.waitFor(async () => expect(await open()).toEqual([]));
+  await eventually(async () => expect(await open()).toEqual([]));
   await pool.close();
 });
 
@@ -215,7 +216,7 @@ it('after a restart under many callers, connections come back a few at a time', 
   for (const session of all) session.release();
   const before = sessions.faults.length;
   await cluster.shards.one.primary.kill();
-  await vi.waitFor(() => expect(sessions.faults.length).toBe(before + 10));
+  await eventually(() => expect(sessions.faults.length).toBe(before + 10));
   const failed = await Promise.all(
     Array.from({ length: 10 }, () => failureOf(sessions.acquire(pool))),
   );

@@ -1,7 +1,8 @@
 import { type DataLayer, MergeError, RoutingError } from 'meridian';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { failureOf, TestCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 import type { tables } from '../support/tables.ts';
 
 let cluster: TestCluster;
@@ -47,7 +48,7 @@ it('takes the first rows of the whole, and ends what still runs', async () => {
   });
   expect(first).toHaveLength(1);
   for (const shard of ['tx-1', 'tx-2'] as const) {
-    await vi.waitFor(async () => expect(await cluster.running(shard, '%seq_1_to%')).toBe(0));
+    await eventually(async () => expect(await cluster.running(shard, '%seq_1_to%')).toBe(0));
   }
 });
 

@@ -1,7 +1,8 @@
 import { Redis } from 'ioredis';
 import { ClosedError } from 'meridian';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { accountOn, failureOf, TestCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 
 let cluster: TestCluster;
 
@@ -19,7 +20,7 @@ it('close lets what is under way finish, and refuses the rest', async () => {
     await trx.query('SELECT SLEEP(0.2)');
     return trx.transactions.insert({ account_id: account, cents: 1n });
   });
-  await vi.waitFor(async () => expect(await cluster.running('tx-1', '%SLEEP%')).toBe(1));
+  await eventually(async () => expect(await cluster.running('tx-1', '%SLEEP%')).toBe(1));
   const closed = data.close();
   expect(data.close()).toBe(closed);
   const refused = [

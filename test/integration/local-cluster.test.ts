@@ -13,6 +13,7 @@ import {
 } from 'meridian/testing';
 import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { isAlive } from '../support/processes.ts';
 
 let cluster: LocalCluster<'eu-1' | 'us-1'>;
@@ -251,7 +252,7 @@ describe('a MySQL server', () => {
     await execute(eu().adminUrl, 'SHUTDOWN').catch(() => undefined);
     // Seen of a process at once; a container is only known to do what it was told to.
     const seen = pid === undefined ? 'running' : 'crashed';
-    await vi.waitFor(() => expect(eu().state).toBe(seen));
+    await eventually(() => expect(eu().state).toBe(seen));
     await vi.waitUntil(async () => !(await accepts(eu())));
     await eu().restart();
     expect(eu().state).toBe('running');
@@ -267,7 +268,7 @@ describe('a replica', () => {
   };
 
   async function untilReplicated(table: string, ids: number[]): Promise<void> {
-    await vi.waitFor(
+    await eventually(
       async () => {
         const found = await rows(replica().url, `SELECT id FROM ${table} ORDER BY id`);
         expect(found.map(({ id }) => id)).toEqual(ids);
@@ -400,7 +401,7 @@ describe('nothing is left', () => {
   }
 
   async function untilGone(servers: Seen[], folder: string): Promise<void> {
-    await vi.waitFor(
+    await eventually(
       async () => {
         for (const { host, port, pid } of servers) {
           if (pid !== undefined) expect(isAlive(pid)).toBe(false);

@@ -11,7 +11,8 @@ import {
   startLocalRedis,
   TestingError,
 } from 'meridian/testing';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { isAlive } from '../support/processes.ts';
 import { type IoredisMajor, ioredisMajors, openIoredis } from '../support/redis-clients.ts';
 
@@ -44,7 +45,7 @@ async function rolesOf({ servers }: LocalRedis): Promise<Record<string, string>>
 
 /** What a client of a user sees once it has found the master again. */
 async function writesAndReads(client: ReturnType<typeof clientOf>, value: string): Promise<void> {
-  await vi.waitFor(() => client.set('key', value), { timeout: 15_000 });
+  await eventually(() => client.set('key', value), { timeout: 15_000 });
   expect(await client.get('key')).toBe(value);
 }
 
@@ -217,7 +218,7 @@ describe('nothing is left', () => {
 
   async function untilGone(servers: readonly Seen[], folder: string): Promise<void> {
     expect(servers.map(({ pid }) => typeof pid)).toEqual(servers.map(() => 'number'));
-    await vi.waitFor(
+    await eventually(
       () => {
         for (const { pid } of servers) expect(isAlive(pid ?? 0)).toBe(false);
         expect(existsSync(folder)).toBe(false);

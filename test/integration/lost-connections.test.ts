@@ -1,10 +1,11 @@
 import { classifyError } from 'meridian/resilience';
 import { type LocalCluster, startLocalCluster } from 'meridian/testing';
 import type { Connection } from 'mysql2/promise';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { EndpointPool } from '../../src/mysql/endpoint-pool.ts';
 import type { Session } from '../../src/mysql/session.ts';
 import { failureOf } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 import { ServerSessions } from '../support/server-sessions.ts';
 
 let cluster: LocalCluster<'one'>;
@@ -41,7 +42,7 @@ const lost = {
 const control = (session: Session, text: string) => session.control(text, sessions.deadline());
 
 async function isRunning(text: string): Promise<void> {
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const [rows] = await root.query(
       'SELECT id FROM information_schema.processlist WHERE info = ? AND id <> CONNECTION_ID()',
       [text],
@@ -68,7 +69,7 @@ describe('a connection that ends under a statement', () => {
     session.release();
     await cluster.shards.one.primary.restart();
     root = await sessions.admin(cluster.shards.one.primary.adminUrl);
-    await vi.waitFor(
+    await eventually(
       async () => {
         const next = await sessions.acquire(pool);
         expect(await sessions.run(next, 'SELECT 1 AS one')).toMatchObject({ rows: [{ one: 1 }] });

@@ -1,7 +1,8 @@
 import { AbortedError, TimeoutError, UnknownOutcomeError } from 'meridian';
 import type { ChaosProxy } from 'meridian/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { accountOn, failureOf, type Opened, TestCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 import type { tables } from '../support/tables.ts';
 
 let cluster: TestCluster;
@@ -30,7 +31,7 @@ const ids = async () =>
 beforeEach(async () => {
   await cluster.sql('tx-1', 'DELETE FROM transactions');
   // The connection is open and the statement prepared: what follows is the one message of it.
-  await vi.waitFor(() => transactions().insert({ account_id: account, cents: 1n }), {
+  await eventually(() => transactions().insert({ account_id: account, cents: 1n }), {
     timeout: 10_000,
   });
 });
@@ -41,7 +42,7 @@ afterEach(() => proxy.heal());
 async function expectNamed(error: unknown): Promise<void> {
   expect(error).toMatchObject({ outcome: 'unknown', retryable: false });
   proxy.heal();
-  await vi.waitFor(async () => expect(await ids()).toHaveLength(1), { timeout: 5_000 });
+  await eventually(async () => expect(await ids()).toHaveLength(1), { timeout: 5_000 });
   const [id] = await ids();
   expect(error).toMatchObject({ context: { id, shard: 'tx-1', phase: 'sent' } });
 }

@@ -1,6 +1,7 @@
 import type { ChaosProxy } from 'meridian/testing';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { accountOn, failureOf, type Opened, TestCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 import type { tables } from '../support/tables.ts';
 
 let cluster: TestCluster;
@@ -28,14 +29,14 @@ const one = () => shard().query('SELECT 1 AS one');
 it('a long stream that happens to be the probe does not keep others out', async () => {
   const refuse = proxy.refuse();
   proxy.reset();
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     await failureOf(one());
     expect(opened.events).toContainEqual(
       expect.objectContaining({ type: 'breaker', guard: 'tx-1/primary', state: 'open' }),
     );
   });
   refuse.undo();
-  const rows = await vi.waitFor(async () => {
+  const rows = await eventually(async () => {
     const stream = shard().stream('SELECT seq FROM seq_1_to_1000000');
     await stream.next();
     return stream;

@@ -1,8 +1,9 @@
 import { defineTable } from 'meridian';
 import type { ChaosProxy } from 'meridian/testing';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { accountOn, failureOf, type Opened, TestCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 import type { tables } from '../support/tables.ts';
 
 let cluster: TestCluster;
@@ -61,7 +62,7 @@ it('one caller leaves, the others get their rows', async () => {
   const impatient = get(ids[7], { timeoutMs: 5 });
   const left = failureOf(reads[2] ?? Promise.resolve());
   const timedOut = failureOf(impatient);
-  await vi.waitFor(() => expect(opened.events.at(-1)?.type).toBe('read-batch'));
+  await eventually(() => expect(opened.events.at(-1)?.type).toBe('read-batch'));
   controller.abort();
   expect(await left).toMatchObject({ code: 'MERIDIAN_ABORTED', outcome: 'not-applied' });
   expect(await timedOut).toMatchObject({ code: 'MERIDIAN_TIMEOUT', outcome: 'not-applied' });
@@ -75,12 +76,12 @@ it('the statement is killed when all of its callers have left', async () => {
   const controller = new AbortController();
   const reads = ids.slice(0, 3).map((id) => failureOf(get(id, { signal: controller.signal })));
   const waiting = () => cluster.running('tx-1', 'SELECT%IN (?%');
-  await vi.waitFor(async () => expect(await waiting()).toBeGreaterThan(0));
+  await eventually(async () => expect(await waiting()).toBeGreaterThan(0));
   controller.abort();
   for (const error of await Promise.all(reads)) {
     expect(error).toMatchObject({ code: 'MERIDIAN_ABORTED' });
   }
-  await vi.waitFor(async () => expect(await waiting()).toBe(0));
+  await eventually(async () => expect(await waiting()).toBe(0));
   await hold.release();
   expect(await get(ids[0])).toMatchObject({ cents: 0n });
 });

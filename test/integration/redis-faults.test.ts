@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Opened, TestCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 import type { tables } from '../support/tables.ts';
 
 let cluster: TestCluster;
@@ -28,7 +29,7 @@ it('reads and writes go on without Redis, and its old value is never served here
   for (let turn = 0; turn < 20; turn++) {
     expect(await users().get(ada.id)).toMatchObject({ name: 'Grace' });
   }
-  await vi.waitFor(
+  await eventually(
     () =>
       expect(opened.events).toContainEqual(
         expect.objectContaining({ type: 'cache-invalidation', state: 'recovered' }),
@@ -56,14 +57,14 @@ it('a write is answered by its deadline, however long Redis may take', async () 
 it('a Redis that was killed and restarted is used again', async () => {
   const ada = await users().insert({ country: 'DE', name: 'Ada' });
   await cluster.cluster.redis.kill();
-  await vi.waitFor(async () =>
+  await eventually(async () =>
     expect(await users().update(ada.id, { name: 'Grace' })).toMatchObject({
       invalidation: 'pending',
     }),
   );
   expect(await users().get(ada.id)).toMatchObject({ name: 'Grace' });
   await cluster.cluster.redis.restart();
-  await vi.waitFor(
+  await eventually(
     async () =>
       expect(await users().update(ada.id, { name: 'Grace H.' })).toMatchObject({
         invalidation: 'done',

@@ -1,6 +1,7 @@
 import mysql, { type Connection } from 'mysql2/promise';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { accountOn, failureOf, type Opened, TestCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 import type { tables } from '../support/tables.ts';
 
 let cluster: TestCluster;
@@ -38,7 +39,7 @@ it('a write that did not get its lock had no effect: it is run again, applied on
   await root.query('BEGIN');
   await root.query('SELECT * FROM transactions WHERE id = ? FOR UPDATE', [id]);
   const written = addOne();
-  await vi.waitFor(() => expect(retries()).toBe(1), { timeout: 5_000 });
+  await eventually(() => expect(retries()).toBe(1), { timeout: 5_000 });
   await root.query('ROLLBACK');
   expect(await written).toMatchObject({ affected: 1 });
   expect(await cents()).toBe(2n);
@@ -75,7 +76,7 @@ it('a transaction in which a statement was killed commits nothing, even if it sw
 });
 
 async function killWhenRunning(pattern: string): Promise<void> {
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const [row] = await cluster.sql(
       'tx-1',
       'SELECT id FROM information_schema.processlist WHERE info LIKE ? AND id <> CONNECTION_ID()',

@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { type Cache, createCache } from 'meridian/cache';
 import { type SentinelRedis, startLocalRedis } from 'meridian/testing';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 
 const program = fileURLToPath(new URL('../support/cache-reader.ts', import.meta.url));
 
@@ -40,17 +41,19 @@ it('a process that slept while its master was replaced does not believe the old 
   try {
     await cache.ready();
     const seen = linesOf(reader);
-    await vi.waitFor(() => expect(seen).toContain('old'), 10_000);
+    await eventually(() => expect(seen).toContain('old'), { timeout: 10_000 });
     const master = await redis.master();
     reader.kill('SIGSTOP');
     await master.pause();
     await redis.replacementOf(master);
     await writeFile(source, 'new');
-    await vi.waitFor(async () => expect(await cache.invalidate('key')).toBe('done'), 5_000);
+    await eventually(async () => expect(await cache.invalidate('key')).toBe('done'), {
+      timeout: 5_000,
+    });
     seen.length = 0;
     await master.resume();
     reader.kill('SIGCONT');
-    await vi.waitFor(() => expect(seen).toContain('new'), 10_000);
+    await eventually(() => expect(seen).toContain('new'), { timeout: 10_000 });
     await redis.replacementOf(master);
     // The first read may have begun before the value was changed.
     expect(new Set(seen.slice(1))).toEqual(new Set(['new']));
@@ -82,7 +85,9 @@ it('who was sent to a master before it was replaced does not use it afterwards',
     const opening = setInterval(open, 50);
     await redis.replacementOf(master);
     clearInterval(opening);
-    await vi.waitFor(async () => expect(await first.invalidate('key')).toBe('done'), 5_000);
+    await eventually(async () => expect(await first.invalidate('key')).toBe('done'), {
+      timeout: 5_000,
+    });
     await master.resume();
     let isInPlace = false;
     const inPlace = redis.replacementOf(master).then(() => {

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { accountOn, type Opened, TestCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 import type { tables } from '../support/tables.ts';
 
 let cluster: TestCluster;
@@ -25,7 +26,7 @@ it('replica reads a replica, and everything else the primary', async () => {
   expect(await answering('primary')).toBe('primary');
   const row = await opened.data.transactions.insert({ account_id: account, cents: 1n });
   expect(await opened.data.transactions.get(row.id)).toEqual(row);
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const read = { consistency: 'replica' } as const;
     expect(await opened.data.transactions.get(row.id, read)).toEqual(row);
     expect(await opened.data.transactions.getMany([row.id], read)).toEqual([row]);

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Opened } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 import type { tables } from '../support/tables.ts';
 import { type RegionName, TwoRegions } from '../support/two-regions.ts';
 
@@ -21,7 +22,7 @@ const nobody = (id: string) => `${id.slice(0, -1)}${id.endsWith('0') ? '1' : '0'
 const rename = (name: string) => regions.cluster.sql('eu-1', 'UPDATE users SET name = ?', [name]);
 const insert = (country: string) => eu.data.users.insert({ country, name: 'Ada' });
 const held = (region: RegionName, id: string) =>
-  vi.waitFor(async () => {
+  eventually(async () => {
     const keys = await regions.keys(region);
     expect(keys.filter((key) => key.endsWith(`{${id}}`))).toHaveLength(1);
   });
@@ -137,7 +138,7 @@ it('a Redis of another region that is down delays what it is told, and nothing e
   expect(await data.users.get(mel.id)).toMatchObject({ name: 'Grace' });
   await held('eu', mel.id);
   await regions.redis.us.resume();
-  await vi.waitFor(
+  await eventually(
     () => expect(events).toContainEqual(expect.objectContaining({ state: 'recovered' })),
     { timeout: 10_000 },
   );

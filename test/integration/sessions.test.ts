@@ -1,8 +1,9 @@
 import { type DataLayer, defineTable, type Session } from 'meridian';
 import type { ChaosProxy } from 'meridian/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { accountOn, shardNames, TestCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 import { createGroupTables, group } from '../support/groups.ts';
 import { cachedMembers, createMembers, directoryKey, nobody } from '../support/members.ts';
 import { redisContents } from '../support/redis-contents.ts';
@@ -152,7 +153,7 @@ describe('rows', () => {
     await writer.users.relocate(ada.id, { country: 'DE' });
     // It finds the row in Redis, so it does not hear where the row is.
     await writer.addresses.get(born.id);
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(String(await redisContents(cluster.redisUrl))).toContain('Reno'),
     );
     expect(await deaf.addresses.get(born.id)).toEqual(born);

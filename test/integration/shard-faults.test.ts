@@ -1,6 +1,7 @@
 import { CircuitOpenError, UnavailableError } from 'meridian';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { accountOn, failureOf, type Opened, TestCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 import type { tables } from '../support/tables.ts';
 
 let cluster: TestCluster;
@@ -28,7 +29,7 @@ it('a dead shard fails its own calls only, fast once the breaker is open, and co
   await cluster.cluster.shards['tx-1'].primary.kill();
   const first = await failureOf(transactions().get(here.id));
   expect([UnavailableError, CircuitOpenError].some((kind) => first instanceof kind)).toBe(true);
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     expect(await failureOf(transactions().get(here.id))).toBeInstanceOf(CircuitOpenError);
   });
   const refused = await failureOf(transactions().insert({ account_id: account, cents: 3n }));
@@ -39,7 +40,7 @@ it('a dead shard fails its own calls only, fast once the breaker is open, and co
     outcome: 'not-applied',
   });
   await cluster.cluster.shards['tx-1'].primary.restart();
-  await vi.waitFor(async () => expect(await transactions().get(here.id)).toEqual(here), {
+  await eventually(async () => expect(await transactions().get(here.id)).toEqual(here), {
     timeout: 10_000,
   });
   const states = opened.events.flatMap((event) =>
@@ -53,9 +54,9 @@ it('a dead shard cancels what runs on the others of a scatter', async () => {
   await cluster.cluster.shards['tx-1'].primary.kill();
   const work = transactions().everywhere.query('SELECT SLEEP(1000), MAX(cents) FROM transactions');
   expect(await failureOf(work)).toMatchObject({ retryable: true, outcome: 'not-applied' });
-  await vi.waitFor(async () => expect(await cluster.running('tx-2', '%SLEEP(1000)%')).toBe(0));
+  await eventually(async () => expect(await cluster.running('tx-2', '%SLEEP(1000)%')).toBe(0));
   await cluster.cluster.shards['tx-1'].primary.restart();
-  await vi.waitFor(
+  await eventually(
     async () => expect(await transactions().everywhere.query('SELECT 1 AS one')).toHaveLength(2),
     { timeout: 10_000 },
   );
@@ -74,7 +75,7 @@ it('an old row stands in while its shard is dead, as long as its policy says', a
   const ada = await data.users.insert({ country: 'DE', name: 'Ada' });
   await data.users.get(ada.id);
   await cluster.cluster.shards['eu-1'].primary.kill();
-  await vi.waitFor(() =>
+  await eventually(() =>
     data.users
       .get(ada.id)
       .then(() =>

@@ -7,6 +7,7 @@ import { ReadThrough } from '../../src/cache/read-through.ts';
 import { encodeEntry, stampText } from '../../src/cache/redis/entry-text.ts';
 import { valueKey } from '../../src/cache/redis/redis-keys.ts';
 import { RedisRegions } from '../../src/cache/redis/redis-regions.ts';
+import { eventually } from '../support/eventually.ts';
 import { cacheConfig } from '../support/read-through.ts';
 
 let cluster: LocalCluster;
@@ -53,7 +54,7 @@ const leases = () => redis.keys('*:lease');
 const stored = (key: string) => redis.get(valueKey('test', key));
 const faults = () => events.filter(({ type }) => type === 'cache-fault');
 const results = () => events.flatMap((event) => (event.type === 'cache' ? [event.result] : []));
-const noLease = () => vi.waitFor(async () => expect(await leases()).toEqual([]));
+const noLease = () => eventually(async () => expect(await leases()).toEqual([]));
 
 /** What a host would store whose clock is a minute ahead. */
 async function storeFromAhead(key: string, value: string): Promise<void> {
@@ -73,7 +74,7 @@ it('an entry of a host whose clock is ahead does not outlive its invalidation', 
   expect(await here.get('ada', load)).toBe('old');
   expect(load).not.toHaveBeenCalled();
   expect(await there.invalidate('ada')).toBe('done');
-  await vi.waitFor(async () => expect(await here.get('ada', load)).toBe('new'));
+  await eventually(async () => expect(await here.get('ada', load)).toBe('new'));
   expect(load).toHaveBeenCalledTimes(1);
 });
 
@@ -89,7 +90,7 @@ it('a cache that trusts no memory is served by Redis, without loading', async ()
   const cache = await open<number>({ memory: false });
   const load = vi.fn(async () => 1);
   await cache.get('ada', load);
-  await vi.waitFor(async () => expect(await stored('ada')).not.toBeNull());
+  await eventually(async () => expect(await stored('ada')).not.toBeNull());
   for (let turn = 0; turn < 10; turn++) expect(await cache.get('ada', load)).toBe(1);
   expect(load).toHaveBeenCalledTimes(1);
   expect(results()).toEqual(['miss', ...Array.from({ length: 10 }, () => 'redis')]);
@@ -114,7 +115,7 @@ it('a load that fails gives its lease back, so that the next reader fills', asyn
   await noLease();
   const next = await open<number>();
   expect(await next.get('ada', async () => 2)).toBe(2);
-  await vi.waitFor(async () => expect(await stored('ada')).not.toBeNull());
+  await eventually(async () => expect(await stored('ada')).not.toBeNull());
   expect(await leases()).toEqual([]);
   expect(faults()).toEqual([]);
 });

@@ -1,10 +1,11 @@
 import { CircuitOpenError } from 'meridian';
 import type { ChaosProxy } from 'meridian/testing';
 import mysql, { type Connection } from 'mysql2/promise';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type EndpointAddress, readEndpointUrl } from '../../src/config/endpoint-url.ts';
 import { ping } from '../../src/mysql/ping.ts';
 import { accountOn, failureOf, type Opened, TestCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 import type { tables } from '../support/tables.ts';
 
 let cluster: TestCluster;
@@ -56,7 +57,7 @@ it('a server that has gone silent is known long before the deadlines of its call
   }
   expect(await failureOf(one())).toBeInstanceOf(CircuitOpenError);
   hole.undo();
-  await vi.waitFor(async () => expect(await one()).toEqual([{ one: 1 }]), { timeout: 10_000 });
+  await eventually(async () => expect(await one()).toEqual([{ one: 1 }]), { timeout: 10_000 });
   await settled;
   expect(states()[0]).toBe('open');
   expect(states().at(-1)).toBe('closed');
@@ -86,7 +87,7 @@ it('a transaction whose statement is not answered has the endpoint probed', asyn
   );
   expect(error).toMatchObject({ code: 'MERIDIAN_TIMEOUT', outcome: 'not-applied' });
   const opening = { type: 'breaker', guard: 'tx-1/primary', state: 'open' };
-  await vi.waitFor(() => expect(events).toContainEqual(opening), { timeout: 10_000 });
+  await eventually(() => expect(events).toContainEqual(opening), { timeout: 10_000 });
   hole?.undo();
 });
 

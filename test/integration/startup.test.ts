@@ -1,5 +1,5 @@
 import { type ConfigError, UnavailableError } from 'meridian';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   accountOn,
   failureOf,
@@ -7,6 +7,7 @@ import {
   shardNames,
   TestCluster,
 } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 
 let cluster: TestCluster;
 
@@ -68,7 +69,7 @@ describe('lazy', () => {
       expect(error).toBeInstanceOf(UnavailableError);
       expect(error).toMatchObject({ outcome: 'not-applied', context: { verified: false } });
       proxy.heal();
-      await vi.waitFor(insert, { timeout: 5_000 });
+      await eventually(insert, { timeout: 5_000 });
       expect(data.health().shards['tx-1']).toMatchObject({
         state: 'up',
         endpoints: [{ state: 'verified', breaker: 'closed' }, {}],
@@ -86,7 +87,7 @@ describe('lazy', () => {
     const state = () => data.health().shards['us-1']?.state;
     expect(state()).toBe('unverified');
     proxy.heal();
-    await vi.waitFor(() => expect(state()).toBe('up'), { timeout: 5_000 });
+    await eventually(() => expect(state()).toBe('up'), { timeout: 5_000 });
   });
 
   it('callers of one shard share one look, and none of them gets past it', async () => {
@@ -100,7 +101,7 @@ describe('lazy', () => {
     const at = data.transactions.at(accountOn('tx-1', data.transactions));
     await failureOf(at.query('SELECT 1'));
     proxy.heal();
-    const asked = await vi.waitFor(
+    const asked = await eventually(
       () => Promise.all(Array.from({ length: 20 }, () => at.query('SELECT 1 AS one'))),
       { timeout: 5_000 },
     );
@@ -116,7 +117,7 @@ describe('lazy', () => {
     const account = accountOn('tx-1', data.transactions);
     proxy.heal();
     const read = () => failureOf(data.transactions.at(account).query('SELECT 1'));
-    await vi.waitFor(async () => expect(await read()).toMatchObject({ code: 'MERIDIAN_CONFIG' }), {
+    await eventually(async () => expect(await read()).toMatchObject({ code: 'MERIDIAN_CONFIG' }), {
       timeout: 5_000,
     });
     const { message, problems } = (await read()) as ConfigError;
@@ -134,7 +135,7 @@ describe('lazy', () => {
     await cluster.sql('tx-1', 'ALTER TABLE transactions MODIFY cents VARCHAR(20) NOT NULL');
     proxy.heal();
     const at = data.transactions.at(accountOn('tx-1', data.transactions));
-    await vi.waitFor(
+    await eventually(
       async () =>
         expect(await failureOf(at.query('SELECT 1'))).toMatchObject({ code: 'MERIDIAN_CONFIG' }),
       { timeout: 5_000 },
@@ -179,7 +180,7 @@ describe('a replica that was down at the start', () => {
     expect(await answered()).toBe('primary');
     expect(state()).toMatchObject({ role: 'replica', state: 'unverified' });
     await replica?.restart();
-    await vi.waitFor(async () => expect(await answered()).toBe('replica'), { timeout: 5_000 });
+    await eventually(async () => expect(await answered()).toBe('replica'), { timeout: 5_000 });
     expect(state()).toMatchObject({ state: 'verified' });
   });
 
@@ -196,7 +197,7 @@ describe('a replica that was down at the start', () => {
     );
     const { data } = await cluster.open({ ...fast, topology: { ...topology, shards } });
     await strange?.restart();
-    await vi.waitFor(
+    await eventually(
       () => expect(data.health().shards['tx-1']?.endpoints[1]?.state).toBe('refused'),
       { timeout: 5_000 },
     );
@@ -234,7 +235,7 @@ describe('health', () => {
     const primary = () => data.health().shards['tx-1']?.endpoints[0];
     expect(primary()).toMatchObject({ running: 0, queued: 0, lastFault: null });
     const work = [at.query('SELECT SLEEP(0.2)'), at.query('SELECT 1')];
-    await vi.waitFor(() => expect(primary()).toMatchObject({ running: 1, queued: 1 }));
+    await eventually(() => expect(primary()).toMatchObject({ running: 1, queued: 1 }));
     await Promise.all(work);
     proxy.refuse();
     proxy.reset();
@@ -270,7 +271,7 @@ describe('databases that say nothing yet', () => {
     const { proxy, topology } = await down('tx-1');
     const { data } = await cluster.open({ ...lazy, ...fast, topology });
     proxy.heal();
-    await vi.waitFor(() => expect(data.health().shards['tx-1']?.state).toBe('up'), {
+    await eventually(() => expect(data.health().shards['tx-1']?.state).toBe('up'), {
       timeout: 5_000,
     });
     expect(await system('tx-1')).toBe(await system('eu-1'));
@@ -281,7 +282,7 @@ describe('databases that say nothing yet', () => {
     const { proxy, topology } = await down('tx-1');
     const { data } = await cluster.open({ ...lazy, ...fast, topology });
     proxy.heal();
-    await vi.waitFor(() => expect(data.health().shards['tx-1']?.state).toBe('refused'), {
+    await eventually(() => expect(data.health().shards['tx-1']?.state).toBe('refused'), {
       timeout: 5_000,
     });
     const at = data.transactions.at(accountOn('tx-1', data.transactions));

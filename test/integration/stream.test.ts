@@ -1,6 +1,7 @@
 import { type DataLayer, type MeridianEvent, TimeoutError, UnavailableError } from 'meridian';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { accountOn, failureOf, TestCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 import type { tables } from '../support/tables.ts';
 
 const rowCount = 200_000;
@@ -31,7 +32,7 @@ it('gives every row, in the order of the server', async () => {
 it('reads the server no faster than its rows are taken', async () => {
   const rows = shard().stream(everyRow);
   await rows.next();
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const [state] = await cluster.sql(
       'tx-1',
       "SELECT state FROM information_schema.processlist WHERE info LIKE '%seq_1_to_%' AND id <> CONNECTION_ID()",
@@ -47,7 +48,7 @@ it('ends the statement when it is left early, and the pool stays usable', async 
     break;
   }
   expect(await one()).toEqual([{ one: 1 }]);
-  await vi.waitFor(async () => expect(await cluster.running('tx-1', '%seq_1_to_%')).toBe(0));
+  await eventually(async () => expect(await cluster.running('tx-1', '%seq_1_to_%')).toBe(0));
 });
 
 it('passes the error of the loop on, and the pool stays usable', async () => {
@@ -69,7 +70,7 @@ it('ends at its timeout, wherever it is then', async () => {
   const rows = shard().stream('SELECT SLEEP(1000)', [], { timeoutMs: 50 });
   expect(await failureOf(rows.next())).toBeInstanceOf(TimeoutError);
   expect(await one()).toEqual([{ one: 1 }]);
-  await vi.waitFor(async () => expect(await cluster.running('tx-1', '%SLEEP%')).toBe(0));
+  await eventually(async () => expect(await cluster.running('tx-1', '%SLEEP%')).toBe(0));
 });
 
 it('says timeout, not abort, when its time is over before it has a connection', async () => {
@@ -116,7 +117,7 @@ it('is an UnavailableError when the server dies under it, and is not begun again
   expect(await failureOf(drained)).toBeInstanceOf(UnavailableError);
   expect(events.slice(from).filter(({ type }) => type === 'retry')).toEqual([]);
   await cluster.cluster.shards['tx-1'].primary.restart();
-  await vi.waitFor(async () => expect(await one()).toEqual([{ one: 1 }]), { timeout: 10_000 });
+  await eventually(async () => expect(await one()).toEqual([{ one: 1 }]), { timeout: 10_000 });
 });
 
 it('is begun again when the connection it was given turns out to be dead', async () => {

@@ -1,8 +1,9 @@
 import { getEventListeners } from 'node:events';
 import { AbortedError, ConfigError, OverloadError, TimeoutError } from 'meridian';
 import type { ChaosProxy } from 'meridian/testing';
-import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { accountOn, failureOf, type Opened, TestCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 import type { tables } from '../support/tables.ts';
 
 let cluster: TestCluster;
@@ -26,7 +27,7 @@ afterAll(() => cluster.stop());
 
 const shard = () => opened.data.transactions.at(account);
 const usable = () =>
-  vi.waitFor(async () => expect(await shard().query('SELECT 1 AS one')).toEqual([{ one: 1 }]), {
+  eventually(async () => expect(await shard().query('SELECT 1 AS one')).toEqual([{ one: 1 }]), {
     timeout: 5_000,
   });
 
@@ -39,7 +40,7 @@ it('a running read that times out changed nothing, and its statement is killed',
   const error = await failureOf(shard().query('SELECT SLEEP(1000)', [], { timeoutMs: 50 }));
   expect(error).toBeInstanceOf(TimeoutError);
   expect(error).toMatchObject({ outcome: 'not-applied', context: { phase: 'sent' } });
-  await vi.waitFor(async () => expect(await cluster.running('tx-1', '%SLEEP%')).toBe(0));
+  await eventually(async () => expect(await cluster.running('tx-1', '%SLEEP%')).toBe(0));
 });
 
 it('a running write that times out is unknown', async () => {
@@ -56,14 +57,14 @@ it('a running write that times out is unknown', async () => {
   );
   expect(error).toBeInstanceOf(TimeoutError);
   expect(error).toMatchObject({ outcome: 'unknown', retryable: false });
-  await vi.waitFor(async () => expect(await cluster.running('tx-1', '%SLEEP%')).toBe(0));
+  await eventually(async () => expect(await cluster.running('tx-1', '%SLEEP%')).toBe(0));
   expect(await opened.data.transactions.get(row.id)).toMatchObject({ cents: 1n });
 });
 
 it('a write that waits for a connection till its time is over was not applied', async () => {
   const controller = new AbortController();
   const holder = failureOf(shard().query('SELECT SLEEP(1000)', [], { signal: controller.signal }));
-  await vi.waitFor(async () => expect(await cluster.running('tx-1', '%SLEEP%')).toBe(1));
+  await eventually(async () => expect(await cluster.running('tx-1', '%SLEEP%')).toBe(1));
   const error = await failureOf(
     opened.data.transactions.insert({ account_id: account, cents: 1n }, { timeoutMs: 30 }),
   );
@@ -79,7 +80,7 @@ it('a call beyond the queue is refused at once', async () => {
   const held = Array.from({ length: 3 }, () =>
     failureOf(shard().query('SELECT SLEEP(1000)', [], { signal })),
   );
-  await vi.waitFor(async () => expect(await cluster.running('tx-1', '%SLEEP%')).toBe(1));
+  await eventually(async () => expect(await cluster.running('tx-1', '%SLEEP%')).toBe(1));
   const error = await failureOf(shard().query('SELECT 1'));
   expect(error).toBeInstanceOf(OverloadError);
   expect(error).toMatchObject({ outcome: 'not-applied', retryable: true });

@@ -1,7 +1,8 @@
 import { ClosedError, TimeoutError } from 'meridian';
 import type { ChaosProxy } from 'meridian/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { accountOn, failureOf, type Opened, TestCluster } from '../support/cluster.ts';
+import { eventually } from '../support/eventually.ts';
 import type { tables } from '../support/tables.ts';
 
 let cluster: TestCluster;
@@ -97,7 +98,7 @@ it('a transaction in a network that swallows everything ends by its deadline, no
   await longer;
   expect(settled).toEqual(['transaction', 'longer']);
   proxy.heal();
-  await vi.waitFor(() => shard().transaction((trx) => trx.transactions.insert(row(5n))), {
+  await eventually(() => shard().transaction((trx) => trx.transactions.insert(row(5n))), {
     timeout: 10_000,
   });
   expect(await cents()).toEqual([5]);
@@ -117,7 +118,7 @@ it('a transaction whose function hangs in such a network tells its shard as well
   expect(error).toBeInstanceOf(TimeoutError);
   expect(error).toMatchObject({ outcome: 'not-applied', context: { shard: 'tx-1' } });
   proxy.heal();
-  await vi.waitFor(() => shard().transaction((trx) => trx.transactions.insert(row(6n))), {
+  await eventually(() => shard().transaction((trx) => trx.transactions.insert(row(6n))), {
     timeout: 10_000,
   });
   expect(await cents()).toEqual([6]);

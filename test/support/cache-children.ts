@@ -1,8 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { vi } from 'vitest';
+
 import type { ChildOptions, Said, Told } from './cache-child.ts';
+import { eventually } from './eventually.ts';
 
 const program = fileURLToPath(new URL('./cache-child.ts', import.meta.url));
 
@@ -48,7 +49,7 @@ export class CacheChild {
 
   /** Resolves once it has said something so many times. */
   async has(what: Said['is'], times = 1): Promise<void> {
-    await vi.waitFor(
+    await eventually(
       () => {
         if (this.#process.exitCode !== null) throw new Error(`the child ended:\n${this.#output}`);
         const found = this.said.filter(({ is }) => is === what).length;

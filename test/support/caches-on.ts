@@ -1,11 +1,12 @@
 import type { MeridianEvent } from 'meridian';
 import { type Cache, type CacheOptions, createCache } from 'meridian/cache';
-import { afterEach, expect, vi } from 'vitest';
+import { afterEach, expect } from 'vitest';
 import { valueKey } from '../../src/cache/redis/redis-keys.ts';
+import { eventually } from './eventually.ts';
 import type { RedisGround } from './redis-kinds.ts';
 
 /** Asks again every few milliseconds, until it is so. */
-export const soon = <T>(what: () => T) => vi.waitFor(what, { interval: 3, timeout: 5_000 });
+export const soon = <T>(what: () => T) => eventually(what, { interval: 3, timeout: 5_000 });
 
 /** Opens the caches of tests on one ground; those of one test share a namespace. */
 export function cachesOn(ground: RedisGround) {
