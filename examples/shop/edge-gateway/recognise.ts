@@ -25,7 +25,7 @@ export function recogniser(jwksUrl: string) {
     timeoutDuration: 1_000,
     cooldownDuration: 2_000,
   });
-  /** A signature is checked once in ten seconds: it costs more than all the rest. */
+  /** A signature is checked once in ten seconds: it is the dearest part of a request. */
   const recent = new LRUCache<string, Claims>({ max: 10_000, ttl: 10_000 });
   return async (authorization = ''): Promise<Claims> => {
     const caller = recent.get(authorization);
