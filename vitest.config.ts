@@ -31,6 +31,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/{integration,chaos,contract}/**/*.test.ts'],
+          setupFiles: ['test/support/unowned-failures.ts'],
           exclude: inContainers ? processesOnly : [],
           testTimeout: 30_000,
           expect: { poll: { timeout: 10_000 } },

@@ -39,6 +39,16 @@ export class Session {
     return this.#connection;
   }
 
+  /** Whether a transaction is open, by what the server said last. */
+  get isInTransaction(): boolean {
+    return this.#inTransaction;
+  }
+
+  /** Whether it is of no more use: dead, handed back, or in a state that is not to be trusted. */
+  get isLost(): boolean {
+    return !this.#usable || this.#released;
+  }
+
   /** Runs a prepared statement. Rejects with a DriverFault, or with the cancellation's reason. */
   run({ sql, params, once }: Statement, cancellation: Cancellation): Promise<StatementResult> {
     const bound = bindParameters(params);
@@ -73,6 +83,8 @@ export class Session {
   ): Promise<StatementResult> {
     return new Promise((resolve, reject) => {
       if (cancellation.reason !== undefined) return reject(cancellation.reason);
+      // The connection may be in another caller's hands by now.
+      if (this.#released) return reject(new DriverFault(handedBack, { phase: 'queued' }));
       let waited = true;
       const before = this.#connection.bytesSent;
       const stopListening = cancellation.onCancel((reason) => {
@@ -129,7 +141,10 @@ export class Session {
     let finished = false;
     try {
       if (!this.#connection.isAlive) throw new DriverFault(deadConnection, { phase: 'queued' });
+      if (this.#released) throw new DriverFault(handedBack, { phase: 'queued' });
       const command = driver.execute(sql, bound);
+      // A reader who leaves takes the stream's listeners along; the statement may still fail after that.
+      command.on('error', () => undefined);
       command.on('fields', (fields: unknown) => onColumns(readColumns(fields)));
       const rows = command.stream({ highWaterMark: 64 });
       stopListening = cancellation.onCancel((reason) => {
@@ -176,6 +191,7 @@ export class Session {
   }
 }
 
+const handedBack = 'The session was handed back.';
 const deadConnection = 'The connection was closed while it was idle.';
 
 function codeOf({ errno, message }: DriverFault) {
