@@ -1,13 +1,31 @@
-// Comments go first, since a quote inside one opens no string; an unclosed string hides the rest.
-const sensitive =
-  /\/\*[\s\S]*?(?:\*\/|$)|(?:--\s|#)[^\n]*|'(?:[^'\\]|''|\\[\s\S])*(?:'|$)|"(?:[^"\\]|""|\\[\s\S])*(?:"|$)|`(?:[^`]|``)*`|\b(?:0x[0-9a-f]+|0b[01]+|\d+(?:\.\d+)?(?:e[+-]?\d+)?)\b/gi;
+import { type SqlToken, tokensOf } from './sql-tokens.ts';
+
+const longest = 300;
 
 /** The statement's text without comments and with every literal replaced by `?`: fit for logs. */
 export function maskStatement(sql: string): string {
-  const masked = sql.replace(sensitive, (found) => {
-    if (found.startsWith('`')) return found;
-    return /^(?:\/\*|--|#)/.test(found) ? ' ' : '?';
-  });
-  const text = masked.replace(/\s+/g, ' ').trim();
-  return text.length > 300 ? `${text.slice(0, 300)}…` : text;
+  let masked = '';
+  let end = 0;
+  for (const token of tokensOf(sql)) {
+    const shown = shownOf(token, sql);
+    if (token.start > end && masked !== '') masked += ' ';
+    masked += shown;
+    end = token.end;
+    if (masked.length > longest) return `${masked.slice(0, longest)}…`;
+  }
+  return masked.trimEnd();
+}
+
+/** An unclosed quote hides the rest; so does what servers read differently. */
+function shownOf({ kind, start, end }: SqlToken, sql: string): string {
+  switch (kind) {
+    case 'text':
+    case 'number':
+      return '?';
+    case 'open':
+    case 'hidden':
+      return sql.startsWith('/*', start) ? '' : '?';
+    default:
+      return sql.slice(start, end);
+  }
 }

@@ -3,15 +3,17 @@ import { scatter } from '../distributed/scatter.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import { MergeError } from '../errors/scatter-error.ts';
 import type { SqlValue } from '../mysql/sql.ts';
+import { tokensOf } from '../mysql/sql-tokens.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { RowSchema } from './define-table.ts';
-import { assertRead, quoted } from './raw-statement.ts';
+import { assertRead } from './raw-statement.ts';
 import { decoderOf } from './result-codec.ts';
 import type { QueryRow } from './row-types.ts';
 import { mustSee } from './seen-writes.ts';
 import { shardsInBulk } from './shards-in-bulk.ts';
+import { isWord } from './statement-facts.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import type { ScatterOptions } from './table-types.ts';
 
@@ -99,11 +101,14 @@ function assertLimits({ merge, maxRows }: Options): void {
   if (problems.length > 0) throw new ConfigError('Bad call options', problems);
 }
 
-const skipping = /\bLIMIT\s+(?:\d+|\?)\s*(?:,|OFFSET\b)|\bOFFSET\s+(?:\d+|\?)\s+ROWS?\b/i;
-
 /** Each shard would skip rows of its own, which are not those that the whole would skip. */
 function assertMergeable(sql: string): void {
-  if (!skipping.test(sql.replace(quoted, ' '))) return;
+  const tokens = tokensOf(sql);
+  const skips = tokens.some(
+    (token, index) =>
+      isWord(token, 'OFFSET') || (isWord(token, 'LIMIT') && tokens[index + 2]?.text === ','),
+  );
+  if (!skips) return;
   throw new MergeError(
     'An OFFSET skips rows on each shard, not of the whole. Ask for the rows after the last key of the page before.',
   );

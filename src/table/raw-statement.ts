@@ -1,94 +1,98 @@
 import { RoutingError } from '../errors/routing-error.ts';
-
-// `/*! … */` and `/*M! … */` are no comments: the server runs what is in them. After `--` a server
-// takes control characters for space.
-const leading = /^(?:\s+|\/\*(?!M?!)[\s\S]*?\*\/|--(?=[\s\p{Cc}])[^\n]*\n|#[^\n]*\n|\()*/u;
-/** Strings, names in backticks, and comments that are none to the server. */
-export const quoted =
-  /(?:--(?=[\s\p{Cc}])|#)[^\n]*|'(?:[^'\\]|''|\\[\s\S])*'|"(?:[^"\\]|""|\\[\s\S])*"|`[^`]*`|\/\*(?!M?!)[\s\S]*?\*\//gu;
-const executable = /\/\*M?!/;
+import { factsOf, type StatementFacts } from './statement-facts.ts';
 
 const reads = new Set(['SELECT', 'WITH', 'SHOW', 'EXPLAIN', 'DESCRIBE', 'DESC', 'VALUES', 'TABLE']);
 const writes = new Set(['INSERT', 'UPDATE', 'DELETE', 'REPLACE', 'WITH']);
-const definitions = new Set([
-  'CREATE',
-  'ALTER',
-  'DROP',
-  'TRUNCATE',
-  'RENAME',
-  'ANALYZE',
-  'OPTIMIZE',
-]);
-// Of the changes, WITH can only begin these; SELECT … FOR UPDATE stays a read.
-const changing = /(?<!\bFOR\s+)\bUPDATE\b|\bDELETE\b/i;
-// EXPLAIN ANALYZE, by whatever name, runs what it explains.
-const analyze = /\b(?:EXPLAIN|DESCRIBE|DESC)\s+ANALYZE\b/i;
-// Outlives the statement on its connection, or writes where no schema looks.
-const lasting =
-  /\b(?:GET_LOCK|RELEASE_LOCK|RELEASE_ALL_LOCKS|SERVICE_GET_(?:READ|WRITE)_LOCKS)\s*\(|:=|\bINTO(?:\s*@|\s+(?:OUTFILE|DUMPFILE)\b)/i;
-const temporary = /^\s*\w+\s+(?:OR\s+REPLACE\s+)?TEMPORARY\b/i;
-
-/** Texts that were found to be reads: a service runs few, again and again. */
-const knownReads = new Set<string>();
-const mostKnown = 1_000;
-
-/** The text without strings, comments and names in backticks, but for names that are called. */
-function unquoted(sql: string): string {
-  return sql
-    .replace(quoted, (found) => (found.startsWith('`') ? found : ' '))
-    .replace(/`([^`]*)`(\s*\()?/g, (_, name: string, call?: string) => (call ? `${name}(` : ' '));
-}
-
-/** What kind of statement a raw text is: its first word, in upper case. */
-function firstWord(sql: string): string {
-  return /^[A-Za-z]+/.exec(sql.replace(leading, ''))?.[0].toUpperCase() ?? '';
-}
+const definitions = new Set(['CREATE', 'ALTER', 'DROP', 'TRUNCATE', 'RENAME']);
+/** Definitions if they name tables; else `ANALYZE UPDATE …` runs what follows. */
+const upkeep = new Set(['ANALYZE', 'OPTIMIZE']);
 
 /**
- * `query` may be sent again after a failure and to a replica, so only reads may pass.
+ * `query` may be sent again after a failure and to a replica, on any connection, so only reads may
+ * pass that need nothing of their connection and leave nothing there.
  *
  * @throws {RoutingError} for anything else.
  */
-export function assertRead(sql: string): void {
-  if (knownReads.has(sql)) return;
-  const word = firstWord(sql);
-  const bare = sql.replace(quoted, ' ');
-  const mayChange = word === 'WITH' || analyze.test(bare);
-  assertNothingLasts(sql);
-  if (reads.has(word) && !(mayChange && changing.test(bare))) {
-    if (knownReads.size >= mostKnown) knownReads.clear();
-    knownReads.add(sql);
-    return;
+export function assertRead(sql: string, insideTransaction = false): void {
+  const facts = factsOf(sql);
+  assertCertain(facts);
+  const { word, drawing, locking } = facts;
+  const mayChange = word === 'WITH' || facts.analyzes;
+  if (!reads.has(word) || (mayChange && facts.changes)) {
+    throw new RoutingError(
+      `query() runs reads; '${word || 'this text'}' is none. Use execute(), which is never sent twice.`,
+    );
   }
-  throw new RoutingError(
-    `query() runs reads; '${word || 'this text'}' is none. Use execute(), which is never sent twice.`,
-  );
+  if (facts.changingCall !== undefined) {
+    throw new RoutingError(
+      `query() runs reads; '${facts.changingCall}' is a change. Use it in a statement of execute(), ` +
+        'whose result has the insertId that LAST_INSERT_ID(…) sets.',
+    );
+  }
+  if (insideTransaction) return;
+  assertNotOfSession(facts);
+  if (drawing !== undefined) {
+    throw new RoutingError(
+      `'${drawing}' is a change, and a read may be sent twice. Draw in the statement of execute() that ` +
+        'stores the number, or in a transaction().',
+    );
+  }
+  if (locking !== undefined) {
+    throw new RoutingError(
+      `'${locking}' locks nothing here: the locks would end with the statement. Run it in a transaction().`,
+    );
+  }
 }
 
 /**
  * `execute` runs one change. What would outlive the statement on its connection (a transaction, a
- * lock, a session variable) would leak to the next caller.
+ * lock, a session variable) would leak to the next caller; what gives rows gives no count, by which
+ * is known whether anything was changed.
  *
+ * @returns whether it is a definition, which concerns all rows of the shard.
  * @throws {RoutingError} for such a statement; for a definition inside a transaction, which it
  * would commit.
  */
-export function assertWrite(sql: string, insideTransaction: boolean): void {
-  const word = firstWord(sql);
-  assertNothingLasts(sql);
-  if (writes.has(word)) return;
-  if (definitions.has(word) && !temporary.test(sql.replace(quoted, ' '))) {
-    if (!insideTransaction) return;
+export function assertWrite(sql: string, insideTransaction: boolean): 'change' | 'definition' {
+  const facts = factsOf(sql);
+  assertCertain(facts);
+  const { word } = facts;
+  if (isDefinition(facts)) {
+    if (!insideTransaction) return 'definition';
     throw new RoutingError(
       `'${word}' would commit the transaction; run it outside with at(key).execute().`,
     );
   }
-  if (word === 'CALL') {
+  if (!writes.has(word) || !facts.changes) throw noWrite(facts);
+  if (facts.returning) {
     throw new RoutingError(
+      `'${word} … RETURNING' gives rows instead of a count, so that nobody could tell whether it changed anything. ` +
+        'Leave RETURNING out: an AUTO_INCREMENT number is the insertId of the result, and rows are read back with query(). ' +
+        'A column of that name goes into backticks.',
+    );
+  }
+  if (!insideTransaction) assertNotOfSession(facts);
+  return 'change';
+}
+
+function isDefinition({ word, temporary, ofTables }: StatementFacts): boolean {
+  if (upkeep.has(word)) return ofTables;
+  return definitions.has(word) && !temporary;
+}
+
+function noWrite({ word, analyzes, changes }: StatementFacts): RoutingError {
+  if (word === 'CALL') {
+    return new RoutingError(
       'A procedure may begin, commit or half apply work without saying so, so its outcome could not be told. ' +
         'Run its statements in a transaction().',
     );
   }
-  throw new RoutingError(
+  if (analyzes && changes) {
+    return new RoutingError(
+      `'${word}' runs the change that it explains and tells no count. Run the change by itself, or explain it without ANALYZE.`,
+    );
+  }
+  return new RoutingError(
     reads.has(word)
       ? `execute() runs changes; '${word}' is a read. Use query().`
       : `'${word || 'This text'}' would change the connection for whoever uses it next. ` +
@@ -96,16 +100,23 @@ export function assertWrite(sql: string, insideTransaction: boolean): void {
   );
 }
 
-function assertNothingLasts(sql: string): void {
-  const text = unquoted(sql);
-  if (executable.test(text)) {
+function assertCertain({ unreadable, lasting }: StatementFacts): void {
+  if (unreadable !== undefined) {
     throw new RoutingError(
-      "A comment '/*! … */' is run by some servers and skipped by others, so nobody can tell what this statement does. Write what you mean without it.",
+      `${unreadable}, so nobody can tell what this statement does. Write what you mean without it.`,
     );
   }
-  const [found] = lasting.exec(text) ?? [];
-  if (found === undefined) return;
+  if (lasting === undefined) return;
   throw new RoutingError(
-    `'${found.trim()}' leaves a lock, a variable or a file behind, which whoever uses the connection next would meet.`,
+    `'${lasting}' leaves a lock, a variable or a file behind, which whoever uses the connection next would meet.`,
+  );
+}
+
+/** Each statement may run on another connection, where these tell of somebody else's work. */
+function assertNotOfSession({ ofSession }: StatementFacts): void {
+  if (ofSession === undefined) return;
+  throw new RoutingError(
+    `'${ofSession}' tells what its connection did before, and that was somebody else's call. The result of ` +
+      'execute() has the insertId and the count; other values of the session are read in a transaction().',
   );
 }

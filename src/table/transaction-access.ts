@@ -80,7 +80,7 @@ export class TransactionAccess {
           params: readonly SqlValue[] = [],
           options: { schema?: RowSchema } = {},
         ) => {
-          assertRead(sql);
+          assertRead(sql, true);
           const decode = decoderOf(options);
           const { rows } = await scope.run({ sql, params });
           return rows.map(decode);

@@ -15,7 +15,7 @@ describe('a masked statement', () => {
     [`SELECT 1 /* ${secret}`, 'SELECT ?'],
     [`SELECT 1 -- ${secret}\n, 2`, 'SELECT ? , ?'],
     [`SELECT 1 # ${secret}`, 'SELECT ?'],
-    ['SELECT 42, -1.5, 1e5, .25, 0xCAFE, 0b1011', 'SELECT ?, -?, ?, .?, ?, ?'],
+    ['SELECT 42, -1.5, 1e5, .25, 0xCAFE, 0b1011', 'SELECT ?, -?, ?, ?, ?, ?'],
     ["SELECT x'CAFE', b'01'", 'SELECT x?, b?'],
     ['SELECT `a 1`.t2 FROM t_3', 'SELECT `a 1`.t2 FROM t_3'],
     ['SELECT\n  a,\t b', 'SELECT a, b'],
