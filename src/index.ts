@@ -47,6 +47,7 @@ export {
   UnknownOutcomeError,
 } from './errors/database-error.ts';
 export { type IdempotencyConflict, IdempotencyConflictError } from './errors/idempotency-error.ts';
+export { LoaderError } from './errors/loader-error.ts';
 export {
   type ErrorCode,
   isMeridianError,

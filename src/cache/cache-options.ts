@@ -55,7 +55,10 @@ export interface CacheOptions<V> extends FreshnessOptions {
   leaseMs?: number;
   /** Milliseconds a load may take. Default 10,000. */
   loadTimeoutMs?: number;
-  /** Loads that run at once in this process. Default 64. */
+  /**
+   * Loads that run at once in this process. When none of them ends for 50 ms while others wait, which may
+   * be what they wait for, up to as many again are let in. Default 64.
+   */
   loadConcurrency?: number;
   /**
    * Loads that may wait for their turn. One more is answered with a stale value where `staleIfErrorMs`

@@ -1,7 +1,6 @@
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { fanOut } from '../observability/fan-out.ts';
 import { Deadline } from '../resilience/deadline.ts';
-import { Guard } from '../resilience/guard.ts';
 import { within } from '../resilience/within.ts';
 import type { CacheCall } from './cache-call.ts';
 import {
@@ -14,6 +13,7 @@ import {
 import type { Freshness } from './freshness.ts';
 import type { HotKey } from './hot-keys.ts';
 import type { LoadMany } from './loads/leased-loads.ts';
+import { LoadRoom } from './loads/load-room.ts';
 import { handOut } from './memory/memory-store.ts';
 import { ReadThrough } from './read-through.ts';
 import { digitsOf } from './redis/entry-text.ts';
@@ -41,8 +41,9 @@ export interface LoaderCall {
 export interface Cache<V> {
   /**
    * The value of a key: from memory, from Redis, or loaded by one process for all that ask meanwhile.
-   * Values are deep-frozen; Dates, Maps and bytes in them are copied for each caller. A loader says
-   * with `null` that there is none.
+   * Values are deep-frozen copies; Dates, Maps and bytes in them are copied for each caller. What no
+   * tier could give back as it is, an instance of a class say, is handed out and not kept. A loader runs
+   * in the async context of the caller who began the load, and says with `null` that there is none.
    *
    * @throws what `load` throws, to all who waited for it; {@link OverloadError} when too many loads
    * wait, {@link TimeoutError} when the time of the load or of this caller is over.
@@ -52,7 +53,11 @@ export interface Cache<V> {
     load: (call: LoaderCall) => Promise<V | null>,
     options?: CacheGetOptions,
   ): Promise<V | null>;
-  /** Many values, in the order of `keys`; `loadMany` is asked once, for those that lack. */
+  /**
+   * Many values, in the order of `keys`; `loadMany` is asked once, for those that lack.
+   *
+   * @throws as `get`; {@link LoaderError} when `loadMany` answers with another number of values.
+   */
   getMany(
     keys: readonly string[],
     loadMany: (keys: readonly string[], call: LoaderCall) => Promise<readonly (V | null)[]>,
@@ -76,8 +81,6 @@ export interface Cache<V> {
   /** Stops the retries, after a last attempt at what Redis was not told, and closes the connections. */
   close(): Promise<void>;
 }
-
-const refreshName = 'cache loads';
 
 /**
  * Makes a read-through cache of two tiers, memory and Redis. Does not wait for Redis.
@@ -107,6 +110,9 @@ export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
       schema: encodeURIComponent(options.schema ?? ''),
       // Without `decode` the namespace is the user's word that only this cache writes there.
       decode: options.decode ?? ((value) => value as V),
+      // What an application's function gives, the application may hold as well.
+      ownsLoaded: false,
+      ownsDecoded: options.decode === undefined,
       versionOf: version && ((value) => digitsOf(version(value))),
       compressOverBytes: options.compressOverBytes ?? Number.POSITIVE_INFINITY,
       markMs: 0,
@@ -120,19 +126,14 @@ export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
     observe,
   );
   const { loadConcurrency: concurrency = 64, loadQueue: queue = 1_000 } = options;
-  // Whether the source is well, its own guard judges; this one only counts.
-  const room = { concurrency, queue, failures: Number.POSITIVE_INFINITY, openMs: 1 };
-  const gate = new Guard(refreshName, room, observe);
+  const room = new LoadRoom({ concurrency, queue });
 
   /** A loader, one of a few that run at once, for a limited time. */
   function gated(
     load: (keys: readonly string[], call: LoaderCall) => Promise<readonly (V | null)[]>,
   ): LoadMany<V> {
     return (keys, { deadline }) =>
-      gate.admit(
-        () => within(loadTimeoutMs, deadline, (own) => own.race(load(keys, own))),
-        deadline,
-      );
+      room.run(() => within(loadTimeoutMs, deadline, (own) => own.race(load(keys, own))), deadline);
   }
 
   /** Runs a read as one caller asks for it. */

@@ -23,6 +23,8 @@ export interface CacheConfig<V> extends RedisTierConfig<V>, MemoryTierConfig {
   readonly refreshTimeoutMs: number;
   /** The part of the reads that are compared with their source. */
   readonly shadowRate: number;
+  /** What loads bring nobody else holds. Else it is copied before it is kept. */
+  readonly ownsLoaded: boolean;
 }
 
 const usual: CacheCall = {};
@@ -46,7 +48,7 @@ export class ReadThrough<V> {
   readonly #redisHit: MeridianEvent;
 
   constructor(config: CacheConfig<V>, redis: RedisStores | undefined, observe: Observer) {
-    const { name, freshness, errorTtlMs, shadowRate } = config;
+    const { name, freshness, errorTtlMs, shadowRate, ownsLoaded } = config;
     const maxGapMs = redis?.own.config.maxGapMs ?? 0;
     this.#name = name;
     this.#observe = observe;
@@ -58,7 +60,7 @@ export class ReadThrough<V> {
     this.#memory = memory;
     this.#redis = redis && new RedisTier(config, redis, (key) => this.#drop(key), observe);
     const placementOf = (key: string) => memory.placementOf(key);
-    this.#loads = new LeasedLoads(this.#redis, { name, placementOf }, observe);
+    this.#loads = new LeasedLoads(this.#redis, { name, placementOf, ownsLoaded }, observe);
     const report = (result: 'miss' | 'stale', keys: number) => this.#report(result, keys);
     this.#joint = new JointLoads(this.#loads, {
       memory,
@@ -116,15 +118,16 @@ export class ReadThrough<V> {
     const redis = this.#redis;
     if (redis === undefined) return this.#load(key, { gap: 'none' }, loader(), call, beganAtMs);
     const since = this.#drops.now;
-    return new Promise((resolve) => {
-      redis.read(key, this.#memory.placementOf(key), (found) => {
-        const taken = this.#take(key, found, since, loader, call, beganAtMs);
-        if ('gap' in taken) resolve(this.#load(key, taken, loader(), call, beganAtMs));
-        else {
-          this.#observe(this.#redisHit);
-          resolve(handOut(taken));
-        }
-      });
+    const reading = new Promise<Sourced<V> | Gap>((resolve) => {
+      redis.read(key, this.#memory.placementOf(key), resolve);
+    });
+    // Redis answers a batch in the async context of whoever opened it. What follows may call this
+    // caller's loader, and is in this caller's context because it is awaited here.
+    return reading.then((found) => {
+      const taken = this.#take(key, found, since, loader, call, beganAtMs);
+      if ('gap' in taken) return this.#load(key, taken, loader(), call, beganAtMs);
+      this.#observe(this.#redisHit);
+      return handOut(taken);
     });
   }
 
@@ -233,7 +236,7 @@ export class ReadThrough<V> {
   ): MemoryEntry<V> | Miss<V> {
     if (typeof found === 'string') return { gap: found };
     const made = this.#memory.entryOf(key, found);
-    const entry = this.#drops.has(key, since) ? made : this.#memory.keep(key, made);
+    const entry = this.#drops.has(key, since) ? made : this.#memory.keep(key, made, found);
     const nowMs = coarseNow();
     if (nowMs >= entry.staleUntilMs || isTooOld(entry, call, beganAtMs)) {
       return { gap: 'unusable', standIn: entry };
@@ -253,7 +256,7 @@ export class ReadThrough<V> {
   #onRefreshed(key: string, { sourced }: Landing<V>, flight: Flight): boolean {
     const entry = this.#memory.entryOf(key, sourced);
     if (sourced.isStored && performance.now() >= entry.refreshAtMs) return false;
-    if (!flight.isFenced(key)) this.#memory.keep(key, entry);
+    if (!flight.isFenced(key)) this.#memory.keep(key, entry, sourced);
     return true;
   }
 

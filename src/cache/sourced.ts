@@ -15,6 +15,8 @@ export interface Sourced<V> {
   readonly asOfMs: number;
   /** It was read from Redis, and may be past its time. */
   readonly isStored: boolean;
+  /** Nobody else holds the value or a part of it: it may be frozen and kept. */
+  readonly isOwn: boolean;
 }
 
 /** A value that was just loaded. */

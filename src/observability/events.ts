@@ -116,5 +116,8 @@ export type MeridianEvent =
  */
 export type ResidencyAction = 'insert' | 'update' | 'relocate' | 'scatter' | 'replica';
 
-/** Is told of every event, synchronously; it must be quick and must not throw. */
+/**
+ * Is told of every event, synchronously; it must be quick. One that throws fails nothing: its first error
+ * is a process warning.
+ */
 export type Observer = (event: MeridianEvent) => void;

@@ -1,19 +1,29 @@
 import type { Observer } from './events.ts';
 
 /**
- * One observer for several. An observer that throws must not fail the call it watches, so its
- * error is raised outside of it, as an uncaught exception: a broken observer is a bug to see.
+ * One observer for several. One that throws must not fail the call it watches, nor end the process: its
+ * first error is a process warning, without the event, since a broken observer is a bug to see.
  */
 export function fanOut(observers: readonly Observer[]): Observer {
   if (observers.length === 0) return () => {};
+  const broken = new Set<Observer>();
+  const tell = (observer: Observer, type: string, error: unknown) => {
+    if (broken.has(observer)) return;
+    broken.add(observer);
+    const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.emitWarning(
+      `An observer threw when it was told of '${type}': ${said}`,
+      'MeridianWarning',
+    );
+  };
   return (event) => {
     for (const observer of observers) {
       try {
-        observer(event);
+        const told: unknown = observer(event);
+        // One that is an async function.
+        if (told instanceof Promise) told.catch((error) => tell(observer, event.type, error));
       } catch (error) {
-        queueMicrotask(() => {
-          throw error;
-        });
+        tell(observer, event.type, error);
       }
     }
   };

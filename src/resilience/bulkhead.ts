@@ -100,6 +100,15 @@ export class Bulkhead {
     if (this.#queue.length > 0) this.#serve();
   }
 
+  /** Lets the newest that waits run beyond the limit. Returns false when nobody waits. */
+  relieve(): boolean {
+    const newest = this.#queue.pop();
+    if (newest === undefined) return false;
+    this.#running++;
+    newest.go();
+    return true;
+  }
+
   /** Refuses everybody who waits. */
   flush(reason: () => Error): void {
     for (let waiter = this.#queue.shift(); waiter !== undefined; waiter = this.#queue.shift()) {

@@ -52,6 +52,17 @@ export class CallQueue {
     return undefined;
   }
 
+  /** Takes out the one of the least priority that came last. O(waiting). */
+  pop(): Waiter | undefined {
+    for (const priority of priorities.toReversed()) {
+      const newest = [...this.#waiting[priority]].at(-1);
+      if (newest === undefined) continue;
+      this.remove(newest);
+      return newest;
+    }
+    return undefined;
+  }
+
   /** Takes out the sheddable one that has waited for the longest, and so has the least time left. */
   shed(): Waiter | undefined {
     for (const waiter of this.#waiting.sheddable) {

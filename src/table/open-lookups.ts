@@ -90,6 +90,8 @@ export function openLookups<Schema extends RowSchema>(
             decode: (value) => (typeof value === 'string' ? value : undefined),
             refreshTimeoutMs: loadTimeoutMs,
             markMs: 0,
+            ownsLoaded: true,
+            ownsDecoded: true,
             ...cacheLimits(cache),
           },
           redis,

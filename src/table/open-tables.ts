@@ -245,12 +245,16 @@ function cacheOf<Schema extends RowSchema>(
     )
     .digest('base64url')
     .slice(0, 8);
+  // Rows are made by the codec, but for what a zod type of the application's makes of a column.
+  const isOwn = ![...columns.values()].some(({ kind }) => kind === 'json' || kind === 'custom');
   return new ReadThrough<RowOf<Schema>>(
     {
       name: table.name,
       namespace,
       schema,
       decode: (value) => codec.tryCheck(value),
+      ownsLoaded: isOwn,
+      ownsDecoded: isOwn,
       refreshTimeoutMs: loadTimeoutMs,
       placement,
       ...cacheLimits(policy),

@@ -12,4 +12,6 @@ export const cacheConfig = {
   errorTtlMs: 0,
   refreshTimeoutMs: 1_000,
   shadowRate: 0,
+  ownsLoaded: true,
+  ownsDecoded: true,
 } satisfies Omit<CacheConfig<unknown>, 'decode'>;

@@ -123,7 +123,7 @@ export class JointLoads<V> {
   ): boolean {
     const { memory } = this.#config;
     const made = memory.entryOf(key, sourced);
-    const entry = flight.isFenced(key) ? made : memory.keep(key, made);
+    const entry = flight.isFenced(key) ? made : memory.keep(key, made, sourced);
     if (sourced.isStored && performance.now() >= entry.staleUntilMs) return false;
     seat?.land({ entry, asOfMs: sourced.asOfMs, stored });
     return true;

@@ -1,6 +1,8 @@
+import { LoaderError } from '../../errors/loader-error.ts';
 import type { Observer } from '../../observability/events.ts';
 import type { Deadline } from '../../resilience/deadline.ts';
 import { type Freshness, lifeOf } from '../freshness.ts';
+import { ownCopy } from '../memory/own-copy.ts';
 import type { RedisTier } from '../redis/redis-tier.ts';
 import type { Gap, Loaded, Sourced } from '../sourced.ts';
 import { alone, type Witness } from '../trust.ts';
@@ -46,6 +48,8 @@ export interface Journey<V> {
 export interface LeasedLoadsConfig {
   readonly name: string;
   placementOf(key: string): string;
+  /** What loads bring nobody else holds. */
+  readonly ownsLoaded: boolean;
 }
 
 /** Keys to load, and what Redis had instead of a value. */
@@ -56,6 +60,12 @@ interface Grant {
   readonly token: string;
   /** From when the lease tells of changes; undefined when a copy that lags will not do. */
   readonly lag: { readonly witness: Witness; readonly asOfMs: number } | undefined;
+}
+
+/** A value that was just loaded, with its life. */
+interface Brought<V> extends Loaded<V> {
+  readonly errorMs: number;
+  readonly isOwn: boolean;
 }
 
 /** By key; undefined where Redis could give no lease. */
@@ -194,7 +204,7 @@ export class LeasedLoads<V> {
     };
     let values: readonly (V | null)[];
     try {
-      values = await journey.load(keys, call);
+      values = answerFor(keys, await journey.load(keys, call));
     } catch (error) {
       for (const [key, grant] of leases) if (grant) this.#redis?.release(key, grant.token);
       this.#report(keys.length, startedAtMs, 'failed');
@@ -206,21 +216,52 @@ export class LeasedLoads<V> {
     this.#report(keys.length, startedAtMs, 'done');
     const loadMs = performance.now() - startedAtMs;
     for (const [index, key] of keys.entries()) {
-      const value = values[index] ?? null;
-      const { freshMs, errorMs } = lifeOf(value === null, journey.freshness);
-      const witness = witnesses[index] ?? byOneself;
-      const loaded = { value, loadedAtMs: startedAtMs, freshMs, loadMs };
       const grant = leases.get(key);
-      const from = grant?.lag ?? { witness, asOfMs: startedAtMs };
-      const sourced = { ...loaded, ...from, isStored: false };
-      if (!grant) journey.land(key, { sourced });
-      else if (journey.flight.isFenced(key) || freshMs + errorMs <= loadMs) {
-        this.#redis?.release(key, grant.token);
-        journey.land(key, { sourced });
-      } else {
-        const stored = this.#fill(key, grant.token, loaded, freshMs + errorMs);
-        journey.land(key, { sourced, stored });
+      const witness = witnesses[index] ?? byOneself;
+      try {
+        const loaded = this.#loadedOf(values[index] ?? null, startedAtMs, loadMs, journey);
+        this.#landLoaded(key, loaded, witness, grant, journey);
+      } catch (error) {
+        if (grant) this.#redis?.release(key, grant.token);
+        journey.fail([key], error);
       }
+    }
+  }
+
+  /** What a load brought for one key, as the cache's own where it can be. */
+  #loadedOf(
+    given: V | null,
+    loadedAtMs: number,
+    loadMs: number,
+    { freshness }: Journey<V>,
+  ): Brought<V> {
+    const { freshMs, errorMs } = lifeOf(given === null, freshness);
+    const times = { loadedAtMs, freshMs, loadMs, errorMs };
+    if (given === null || this.#config.ownsLoaded) return { value: given, ...times, isOwn: true };
+    const own = ownCopy(given);
+    if ('copy' in own) return { value: own.copy, ...times, isOwn: true };
+    this.#observe({ type: 'cache-fault', operation: 'keep', message: unkept(own.unfit) });
+    return { value: given, ...times, isOwn: false };
+  }
+
+  #landLoaded(
+    key: string,
+    { errorMs, isOwn, ...loaded }: Brought<V>,
+    witness: Witness,
+    grant: Grant | undefined,
+    journey: Journey<V>,
+  ): void {
+    const from = grant?.lag ?? { witness, asOfMs: loaded.loadedAtMs };
+    const sourced = { ...loaded, ...from, isStored: false, isOwn };
+    if (!isOwn) journey.keepOut(key);
+    const lifeMs = loaded.freshMs + errorMs;
+    if (!grant) journey.land(key, { sourced });
+    else if (journey.flight.isFenced(key) || lifeMs <= loaded.loadMs) {
+      this.#redis?.release(key, grant.token);
+      journey.land(key, { sourced });
+    } else {
+      const stored = this.#fill(key, grant.token, loaded, lifeMs);
+      journey.land(key, { sourced, stored });
     }
   }
 
@@ -249,4 +290,20 @@ export class LeasedLoads<V> {
     const durationMs = performance.now() - startedAtMs;
     this.#observe({ type: 'cache-load', table: this.#config.name, keys, durationMs, outcome });
   }
+}
+
+/** The values of a load, one for each of its keys. @throws {LoaderError} when they are not. */
+function answerFor<V>(keys: readonly string[], values: unknown): readonly (V | null)[];
+function answerFor(keys: readonly string[], values: unknown): readonly unknown[] {
+  if (Array.isArray(values) && values.length === keys.length) return values;
+  const count = Array.isArray(values) ? `${values.length} values` : 'no array';
+  throw new LoaderError(
+    `A loader was asked for ${keys.length} ${keys.length === 1 ? 'key' : 'keys'} and answered with ` +
+      `${count}. Return one value for each key, in the order of the keys, and null where there is none.`,
+    { context: { keys: keys.length, values: Array.isArray(values) ? values.length : undefined } },
+  );
+}
+
+function unkept(what: string): string {
+  return `a value with ${what} in it is not kept, since it would come back as something else: load plain data`;
 }

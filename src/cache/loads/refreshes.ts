@@ -51,21 +51,29 @@ export class Refreshes<V> {
     const patience = new Deadline(this.#config.timeoutMs);
     patience.onCancel((reason) => flight.deadline.cancel(reason));
     const { freshness } = this.#config;
-    await this.#loads.refresh(keys, {
-      flight,
-      load,
-      freshness,
-      keepOut: (key) => {
-        flight.fence(key);
-        this.#keeper.drop(key);
-      },
-      land: (key, landing) => this.#keeper.keep(key, landing, flight),
-      fail: (_, error) => {
-        const message = error instanceof Error ? error.message : String(error);
-        this.#observe({ type: 'cache-fault', operation: 'refresh', message });
-      },
-    });
-    patience.end();
-    for (const key of keys) if (this.#running.get(key) === flight) this.#running.delete(key);
+    try {
+      await this.#loads.refresh(keys, {
+        flight,
+        load,
+        freshness,
+        keepOut: (key) => {
+          flight.fence(key);
+          this.#keeper.drop(key);
+        },
+        land: (key, landing) => this.#keeper.keep(key, landing, flight),
+        fail: (_, error) => this.#report(error),
+      });
+    } catch (error) {
+      // Nobody waits for it who could be told.
+      this.#report(error);
+    } finally {
+      patience.end();
+      for (const key of keys) if (this.#running.get(key) === flight) this.#running.delete(key);
+    }
+  }
+
+  #report(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    this.#observe({ type: 'cache-fault', operation: 'refresh', message });
   }
 }

@@ -1,3 +1,5 @@
+import { isNumbers } from '../value-kind.ts';
+
 /**
  * Freezes a value through and through, so that callers who share it can't change each other's.
  * Returns whether it holds something that can't be frozen: then each hit gets a copy.
@@ -31,8 +33,9 @@ export function copyUnfreezable(value: unknown, copies = new Map<object, object>
   const known = copies.get(value);
   if (known !== undefined) return known;
   if (value instanceof Date) return new Date(value);
-  if (value instanceof Uint8Array) {
-    return Buffer.isBuffer(value) ? Buffer.from(value) : value.slice();
+  if (ArrayBuffer.isView(value)) {
+    if (Buffer.isBuffer(value)) return Buffer.from(value);
+    if (isNumbers(value)) return value.slice();
   }
   const keep = <C extends object>(copy: C): C => {
     copies.set(value, copy);
@@ -54,7 +57,7 @@ export function copyUnfreezable(value: unknown, copies = new Map<object, object>
     for (const item of value) copy.push(inner(item));
     return Object.freeze(copy);
   }
-  const copy = keep<Record<string, unknown>>({});
+  const copy = keep<object>(Object.getPrototypeOf(value) === null ? Object.create(null) : {});
   for (const [key, item] of Object.entries(value)) {
     Object.defineProperty(copy, key, { value: inner(item), enumerable: true });
   }

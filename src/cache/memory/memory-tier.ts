@@ -20,6 +20,8 @@ export interface MemoryTierConfig {
   readonly placement?: Placement | undefined;
 }
 
+const asItIs = { needsCopy: false };
+
 /** What this process remembers, and how long it believes it. */
 export class MemoryTier<V> {
   readonly #config: MemoryTierConfig;
@@ -73,10 +75,10 @@ export class MemoryTier<V> {
   }
 
   /** An entry of a value; not kept yet. */
-  entryOf(key: string, { value, ...sourced }: Sourced<V>): MemoryEntry<V> {
-    const { needsCopy } = freezeDeep(value);
+  entryOf(key: string, sourced: Sourced<V>): MemoryEntry<V> {
+    const { value, loadedAtMs, freshMs, loadMs, witness, isOwn } = sourced;
+    const { needsCopy } = isOwn ? freezeDeep(value) : asItIs;
     const { staleMs, staleIfErrorMs } = this.#config.freshness;
-    const { loadedAtMs, freshMs, loadMs, witness } = sourced;
     const isAbsent = value === null;
     const freshUntilMs = loadedAtMs + freshMs;
     return {
@@ -95,8 +97,9 @@ export class MemoryTier<V> {
     };
   }
 
-  /** Keeps an entry, unless a younger one is held. Returns the one that is held then. */
-  keep(key: string, entry: MemoryEntry<V>): MemoryEntry<V> {
+  /** Keeps an entry of what was found, unless a younger one is held. Returns the one that is held then. */
+  keep(key: string, entry: MemoryEntry<V>, { isOwn }: Sourced<V>): MemoryEntry<V> {
+    if (!isOwn) return entry;
     const held = this.#store?.get(key);
     const isOlder = held !== undefined && entry.loadedAtMs < held.loadedAtMs;
     if (isOlder && isBelieved(held, performance.now())) return held;

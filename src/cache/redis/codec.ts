@@ -1,8 +1,11 @@
+import { isDate, isMap, isSet } from 'node:util/types';
+import { isNameOfNumbers, kindOf, nameOfKind, nameOfNumbers, typedArrays } from '../value-kind.ts';
+
 /**
- * What JSON can hold of a value: `{"$":…}` marks what it lacks, which is bigint, Date, bytes, Map, Set,
- * undefined and the odd numbers.
+ * What JSON can hold of a value: `{"$":…}` marks what it lacks, which is bigint, Date, bytes, typed arrays,
+ * Map, Set, objects without a prototype, undefined and the odd numbers.
  *
- * @throws {TypeError} when there is a function, a symbol or a circle in it.
+ * @throws {TypeError} when there is a function, a symbol, a circle or an instance of a class in it.
  */
 export function packValue(value: unknown): unknown {
   switch (typeof value) {
@@ -25,20 +28,23 @@ export function packValue(value: unknown): unknown {
 }
 
 function packObject(value: object): unknown {
+  const kind = kindOf(value);
+  if (kind === undefined) throw new TypeError(`${nameOfKind(value)} can not be cached`);
   if (Array.isArray(value)) return value.map(packValue);
-  if (value instanceof Date) return { $: 'd', v: value.getTime() };
-  if (value instanceof Uint8Array) {
-    return {
-      $: 'b',
-      v: Buffer.from(value.buffer, value.byteOffset, value.length).toString('base64'),
-    };
-  }
-  if (value instanceof Map) return { $: 'm', v: [...value].map(packValue) };
-  if (value instanceof Set) return { $: 's', v: [...value].map(packValue) };
+  if (ArrayBuffer.isView(value)) return packView(value);
+  if (isDate(value)) return { $: 'd', v: value.getTime() };
+  if (isMap(value)) return { $: 'm', v: [...value].map(packValue) };
+  if (isSet(value)) return { $: 's', v: [...value].map(packValue) };
   const packed = Object.fromEntries(
     Object.entries(value).map(([key, item]) => [key, packValue(item)]),
   );
+  if (kind === 'bare') return { $: 'p', v: packed };
   return '$' in packed ? { $: 'o', v: packed } : packed;
+}
+
+function packView(value: ArrayBufferView): unknown {
+  const v = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64');
+  return Buffer.isBuffer(value) ? { $: 'b', v } : { $: 't', k: nameOfNumbers(value), v };
 }
 
 /** The value that {@link packValue} took apart. @throws {TypeError} when it did not. */
@@ -59,6 +65,10 @@ export function unpackValue(value: unknown): unknown {
       return new Date(inner === null ? Number.NaN : Number(inner));
     case 'b':
       return Buffer.from(String(inner), 'base64');
+    case 't':
+      return numbersOf('k' in value ? String(value.k) : '', String(inner));
+    case 'p':
+      return Object.assign(Object.create(null), unpackFields(Object(inner)));
     case 'm':
       return new Map(list(inner).map((pair) => pairOf(unpackValue(pair))));
     case 's':
@@ -79,6 +89,12 @@ function unpackFields(value: object): object {
     else fields[key] = unpackValue(item);
   }
   return fields;
+}
+
+function numbersOf(name: string, base64: string): object {
+  if (!isNameOfNumbers(name)) throw new TypeError('an unknown typed array');
+  // Bytes of their own, from the start of a buffer: as wide numbers are aligned.
+  return new typedArrays[name](new Uint8Array(Buffer.from(base64, 'base64')).buffer);
 }
 
 function oddNumber(value: number): string {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Observer } from '../../observability/events.ts';
+import { ownCopy } from '../memory/own-copy.ts';
 import type { Gap, Loaded, Sourced } from '../sourced.ts';
 import type { Witness } from '../trust.ts';
 import { decodeEntry, encodeEntry, type StampText, stampText } from './entry-text.ts';
@@ -18,6 +19,8 @@ export interface RedisTierConfig<V> {
   readonly schema: string;
   /** Checks what another process stored; undefined when it is no value of this cache: a miss. */
   readonly decode: (value: unknown) => V | undefined;
+  /** What `decode` gives nobody else holds. Else it is copied before it is kept. */
+  readonly ownsDecoded: boolean;
   /** Bytes of a value past which it is compressed. */
   readonly compressOverBytes: number;
   /** Digits of a number that grows with each change of the value; undefined where it has none. */
@@ -215,13 +218,15 @@ export class RedisTier<V> {
       if (stored !== 'elsewhere') this.#report('decode', unreadable[stored]);
       return 'unusable';
     }
-    const value = stored.value === null ? null : this.#check(stored.value);
-    if (value === undefined) {
+    const checked = stored.value === null ? null : this.#check(stored.value);
+    if (checked === undefined) {
       this.#report('decode', 'not a value of this cache');
       return 'unusable';
     }
+    const own = this.#config.ownsDecoded ? undefined : ownCopy(checked);
     return {
-      value,
+      value: own !== undefined && 'copy' in own ? own.copy : checked,
+      isOwn: own === undefined || 'copy' in own,
       // The writer's clock may be ahead; nothing was loaded in the future.
       loadedAtMs: asked.atMs - Math.max(0, asked.wallMs - stored.loadedAtMs),
       freshMs: stored.freshMs,
