@@ -21,7 +21,10 @@ export default defineConfig({
     // Real servers share the machine with the tests: more workers would only wait for the cores.
     maxWorkers: 2,
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 30_000 },
+      },
       {
         extends: true,
         test: { name: 'property', include: ['test/property/**/*.test.ts'], testTimeout: 60_000 },

@@ -4,6 +4,7 @@ interface CallErrorOptions {
   readonly cause?: unknown;
   readonly context?: ErrorContext;
   readonly outcome?: Outcome;
+  readonly ended?: Promise<void> | undefined;
 }
 
 /**

@@ -5,6 +5,7 @@ interface DatabaseErrorOptions {
   readonly context?: ErrorContext;
   readonly outcome?: Outcome;
   readonly retryable?: boolean;
+  readonly ended?: Promise<void> | undefined;
 }
 
 /**
@@ -55,8 +56,9 @@ export class RolledBackError extends MeridianError {
 
 /**
  * A write was sent and its reply was lost: it may be committed or not. Meridian never repeats it.
- * Read the row back on the primary before trying again; `context.id` is the id that an insert made
- * for its row.
+ * Await `ended` where there is one, for the statement may still wait for a lock and be applied later;
+ * then read the row back on the primary before trying again. `context.id` is the id that an insert
+ * made for its row.
  *
  * Code `MERIDIAN_UNKNOWN_OUTCOME`; not retryable; outcome `unknown`.
  */

@@ -18,6 +18,8 @@ export interface MeridianErrorOptions {
   readonly outcome?: Outcome;
   readonly context?: ErrorContext;
   readonly cause?: unknown;
+  /** See {@link MeridianError.ended}. */
+  readonly ended?: Promise<void> | undefined;
 }
 
 /** A stable error code; `docs/errors.md` lists each one with its cause and cure. */
@@ -42,6 +44,7 @@ export class MeridianError extends Error {
   readonly outcome: Outcome;
   /** Facts for logs: shard, table, slot and the like. Never parameters, credentials or rows. */
   readonly context: ErrorContext;
+  readonly #ended: Promise<void> | undefined;
 
   constructor(message: string, options: MeridianErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -50,6 +53,17 @@ export class MeridianError extends Error {
     this.retryable = options.retryable ?? false;
     this.outcome = options.outcome ?? 'not-applied';
     this.context = options.context ?? {};
+    this.#ended = options.ended;
+  }
+
+  /**
+   * Of an `unknown` outcome whose statement may still run on its server: resolves, and never rejects,
+   * once the server says that it is over, committed or rolled back. Read the row back after that, not
+   * before. It takes until the server can be asked, or the data layer is closed. Undefined where it was
+   * over already when the error was thrown.
+   */
+  get ended(): Promise<void> | undefined {
+    return this.#ended;
   }
 
   /** What a JSON logger writes: no stack, no cause, nothing that may hold a secret. */

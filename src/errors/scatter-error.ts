@@ -38,10 +38,16 @@ export class PartialWriteError extends MeridianError {
         outcome: unknown ? 'unknown' : 'applied',
         context: { table, shards: failed.map(({ shard }) => shard) },
         cause: failed[0]?.error,
+        ended: endedOf(failed),
       },
     );
     this.results = results;
   }
+}
+
+function endedOf(results: readonly ShardResult[]): Promise<void> | undefined {
+  const running = results.flatMap(({ error }) => error?.ended ?? []);
+  return running.length === 0 ? undefined : Promise.all(running).then(() => undefined);
 }
 
 /**

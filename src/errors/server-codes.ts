@@ -173,3 +173,8 @@ export function serverCode(errno: number, message = ''): ServerCode {
 
 /** What a failure without a number says: the connection was lost, or never was. */
 export const lostConnection: ServerCode = lost;
+
+/** What the driver's failure to read an answer says: the server is well, and did what it was asked. */
+export const unreadableAnswer: ServerCode = { ...lost, serverFault: false };
+/** The `code` of such a failure. */
+export const unreadableCode = 'UNREADABLE_ANSWER';

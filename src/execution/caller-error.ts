@@ -13,6 +13,7 @@ import {
 } from '../errors/database-error.ts';
 import { DriverFault, type Phase } from '../errors/driver-fault.ts';
 import type { ErrorContext, Outcome } from '../errors/meridian-error.ts';
+import { unreadableCode } from '../errors/server-codes.ts';
 import { classifyError } from '../resilience/classify.ts';
 
 /** What the failed work was; what a lost reply means follows from it. */
@@ -26,23 +27,33 @@ export interface Failure {
   readonly shard: string;
   /** The statement's text with its literals masked, where there was one text. */
   readonly statement?: string | undefined;
+  /** Resolves when what was sent is over; undefined when it is, or was never begun. */
+  readonly ended?: Promise<void> | undefined;
 }
 
 /** Turns what broke inside into the error the caller is told. Foreign errors pass unchanged. */
 export function callerError(error: unknown, failure: Failure): unknown {
   if (error instanceof DriverFault) return faultError(error, failure);
   if (error instanceof TimeoutError) {
-    return new TimeoutError(`${error.message.slice(0, -1)} ${waitingFor(failure)}.`, {
-      outcome: outcomeOf(failure),
-      context: { ...error.context, ...contextOf(failure) },
-    });
+    return new TimeoutError(
+      `${error.message.slice(0, -1)} ${waitingFor(failure)}.${cureOf(failure)}`,
+      {
+        outcome: outcomeOf(failure),
+        context: { ...error.context, ...contextOf(failure) },
+        ended: failure.ended,
+      },
+    );
   }
   if (error instanceof AbortedError) {
-    return new AbortedError(`${error.message.slice(0, -1)} ${waitingFor(failure)}.`, {
-      outcome: outcomeOf(failure),
-      context: contextOf(failure),
-      cause: error.cause,
-    });
+    return new AbortedError(
+      `${error.message.slice(0, -1)} ${waitingFor(failure)}.${cureOf(failure)}`,
+      {
+        outcome: outcomeOf(failure),
+        context: contextOf(failure),
+        cause: error.cause,
+        ended: failure.ended,
+      },
+    );
   }
   if (error instanceof CircuitOpenError || error instanceof OverloadError) {
     const Refusal = error instanceof CircuitOpenError ? CircuitOpenError : OverloadError;
@@ -107,6 +118,12 @@ function lostReply(
   options: { cause: DriverFault; context: ErrorContext },
 ): Error {
   const { access, endpoint } = failure;
+  if (access !== 'write' && fault.phase !== 'committing' && fault.code === unreadableCode) {
+    return new StatementError(
+      `${endpoint} answered what the driver can't read. Rename the columns of the result; if that does not help, report it.`,
+      options,
+    );
+  }
   if (access === 'read') {
     return new UnavailableError(`${endpoint} left before it answered: ${fault.message}.`, options);
   }
@@ -117,10 +134,16 @@ function lostReply(
     );
   }
   return new UnknownOutcomeError(
-    `The reply of ${endpoint} to a ${access === 'write' ? 'write' : 'COMMIT'} was lost: it may be applied or not. ` +
-      'Read the row back on the primary before you try again.',
-    options,
+    `The reply of ${endpoint} to a ${access === 'write' ? 'write' : 'COMMIT'} was lost: it may be applied or not.` +
+      (cureOf(failure) || ' Read the row back on the primary before you try again.'),
+    { ...options, ended: failure.ended },
   );
+}
+
+function cureOf({ ended }: Failure): string {
+  return ended === undefined
+    ? ''
+    : " It may still run there: await this error's `ended`, then read the row back on the primary before you try again.";
 }
 
 function outcomeOf({ access, phase }: Failure): Outcome {

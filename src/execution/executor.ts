@@ -1,5 +1,6 @@
 import { DriverFault } from '../errors/driver-fault.ts';
 import { isMeridianError, type MeridianError } from '../errors/meridian-error.ts';
+import type { EndpointPool } from '../mysql/endpoint-pool.ts';
 import { maskStatement } from '../mysql/mask-statement.ts';
 import type { Session } from '../mysql/session.ts';
 import type { Statement, StatementResult } from '../mysql/sql.ts';
@@ -9,7 +10,7 @@ import { classifyError } from '../resilience/classify.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import { within } from '../resilience/within.ts';
 import type { Endpoint } from '../topology/topology.ts';
-import { type Access, callerError } from './caller-error.ts';
+import { type Access, callerError, type Failure } from './caller-error.ts';
 import type { Endpoints } from './endpoints.ts';
 import { type Asked, ReplicaReads } from './replica-reads.ts';
 import { needsAnother, Retries, type RetryConfig } from './retries.ts';
@@ -130,11 +131,6 @@ export class Executor {
     return this.#retries.rerun(primary, retries, deadline, attempt);
   }
 
-  /** Resolves when nothing that was given up runs on an endpoint any more. */
-  quiet(endpoint: Endpoint): Promise<void> {
-    return this.#endpoints.of(endpoint).pool.quiet();
-  }
-
   async #attempt<T>(
     endpoint: Endpoint,
     { access, deadline, openTimeoutMs, statement, isWell, run }: Work<T>,
@@ -173,7 +169,7 @@ export class Executor {
       if (isCompared) this.#replicas.record(endpoint, performance.now() - askedAt);
       return result;
     } catch (error) {
-      const told = callerError(error, {
+      const told = await toldOf(error, pool, deadline, {
         access,
         phase: session?.phase ?? 'queued',
         endpoint: endpoint.name,
@@ -204,4 +200,29 @@ export class Executor {
     const { kind, repeat } = classifyError(error.cause);
     return repeat === 'never' ? access === 'read' && kind === 'ambiguous' : true;
   }
+}
+
+/** Milliseconds for which a caller waits to hear that what it lost is over, within its deadline. */
+const overWithinMs = 250;
+
+/**
+ * What the caller is told. What was sent and not answered may wait for a lock and land later: where the
+ * server ends it soon, the caller hears of an outcome that can be read back at once.
+ */
+async function toldOf(
+  error: unknown,
+  pool: EndpointPool,
+  deadline: Deadline,
+  failure: Failure,
+): Promise<unknown> {
+  const told = callerError(error, failure);
+  if (!isMeridianError(told) || told.outcome !== 'unknown') return told;
+  const ended = pool.quiet();
+  if (deadline.reason !== undefined) return callerError(error, { ...failure, ended });
+  let isOver = false;
+  const over = ended.then(() => {
+    isOver = true;
+  });
+  await within(overWithinMs, deadline, (patience) => patience.race(over)).catch(() => undefined);
+  return isOver ? told : callerError(error, { ...failure, ended });
 }

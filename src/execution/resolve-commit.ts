@@ -7,7 +7,6 @@ import {
   selectDeparture,
   selectOutcome,
 } from '../mysql/idempotency-table.ts';
-import { serverIdentity } from '../mysql/server-identity.ts';
 import type { Statement, StatementResult } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
@@ -45,7 +44,7 @@ export async function resolveCommit(
         run: async (session) => {
           const run = (statement: Statement) => session.run(statement, deadline);
           return {
-            server: await serverIdentity(session, deadline),
+            server: session.server,
             outcome: await settle(run, operation, attempt),
           };
         },

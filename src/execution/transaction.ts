@@ -1,7 +1,6 @@
 import { RolledBackError } from '../errors/database-error.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
-import { serverIdentity } from '../mysql/server-identity.ts';
 import type { Session } from '../mysql/session.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import { within } from '../resilience/within.ts';
@@ -49,7 +48,7 @@ export async function runTransaction<T>(
   let faulty: Failed | undefined;
   let hasBegun = false;
   const run = async (session: Session): Promise<Settled<T>> => {
-    const server = resolve && (await serverIdentity(session, deadline));
+    const { server } = session;
     return attempt({ session, primary, deadline, isolation }, body, {
       onBegin: () => {
         hasBegun = true;
@@ -80,7 +79,7 @@ interface Failed {
 /** What the body gave, and the server that was asked to commit it. */
 interface Committing<T> {
   readonly value: T;
-  readonly server: string | undefined;
+  readonly server: string;
 }
 
 /** Is told how far an attempt has come. */

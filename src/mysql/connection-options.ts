@@ -25,13 +25,3 @@ export function connectionOptions(address: EndpointAddress): ConnectionOptions {
     ...(address.tls === 'verify' && { ssl: { minVersion: 'TLSv1.2' } }),
   };
 }
-
-/**
- * Strict mode, so that a value the column can't hold is an error and never silently changed; UTC
- * for TIMESTAMP; autocommit, or a write would be acknowledged and lost; and the consistency token in each OK packet. The comments are executable: one
- * line for MariaDB, one for MySQL.
- */
-export const sessionSetup = `SET SESSION sql_mode=CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES'),
-  time_zone='+00:00', autocommit=1
-  /*M!100000 , session_track_system_variables='last_gtid' */
-  /*!80000 , session_track_gtids=OWN_GTID */`;

@@ -2,17 +2,18 @@ import { type EndpointAddress, endpointLabel } from '../config/endpoint-url.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
 import { serverCode } from '../errors/server-codes.ts';
 import type { Cancellation } from './cancellation.ts';
-import { sessionSetup } from './connection-options.ts';
 import { driverFault } from './driver-error.ts';
 import { OpeningGate } from './opening-gate.ts';
-import { ServerConnection } from './server-connection.ts';
+import { OrphanedThreads } from './orphaned-threads.ts';
+import { type Ask, ServerConnection } from './server-connection.ts';
 import { type ConnectionOwner, Session } from './session.ts';
-import { StatementKiller } from './statement-killer.ts';
 
 export interface EndpointPoolConfig {
   /** Connections at most; also how many statements may run at once. */
   readonly connections: number;
   readonly connectTimeoutMs: number;
+  /** Asked of each new connection before it is used. */
+  readonly verify?: ((ask: Ask) => Promise<void>) | undefined;
   /** Told of what went wrong beside any caller: a KILL that failed, a connection that died idle. */
   readonly onFault: (error: Error) => void;
 }
@@ -33,7 +34,7 @@ export class EndpointPool implements ConnectionOwner {
   readonly label: string;
   readonly #address: EndpointAddress;
   readonly #config: EndpointPoolConfig;
-  readonly #killer: StatementKiller;
+  readonly #orphans: OrphanedThreads;
   readonly #gate = new OpeningGate();
   /** All that count against the limit: in the making, idle, in use, about to be killed. */
   readonly #all = new Set<ServerConnection>();
@@ -49,7 +50,7 @@ export class EndpointPool implements ConnectionOwner {
     this.label = endpointLabel(address);
     this.#address = address;
     this.#config = config;
-    this.#killer = new StatementKiller(address, config.connectTimeoutMs, config.onFault);
+    this.#orphans = new OrphanedThreads(address, config.connectTimeoutMs, config.onFault);
   }
 
   /**
@@ -91,39 +92,26 @@ export class EndpointPool implements ConnectionOwner {
   }
 
   quarantine(connection: ServerConnection): void {
-    if (!connection.isAlive) {
-      this.#drop(connection);
-      return;
-    }
-    this.#killer.kill({
-      threadId: connection.threadId,
-      get isAlive() {
-        return connection.isAlive;
-      },
-      close: () => this.#drop(connection),
-    });
+    const { threadId, facts } = connection;
+    this.#orphans.add({ threadId, ...facts, close: () => this.#drop(connection) });
   }
 
-  /** Resolves when nothing that was given up runs on the server any more. */
+  /** Resolves when nothing that was given up or cut off until now runs on the server any more. */
   quiet(): Promise<void> {
-    return this.#killer.idle();
+    return this.#orphans.over();
   }
 
   /** Closes every connection, with whatever still runs on it. */
   async close(): Promise<void> {
-    await this.quiet();
+    await settledWithin(goodbyeMs, this.quiet());
+    this.#orphans.close();
     this.#closed = true;
     clearTimeout(this.#afterPause);
     this.#refuse(this.#waiting, closedFault());
     const leaving = [...this.#all];
     for (const connection of leaving) connection.end();
-    let patience: NodeJS.Timeout | undefined;
     // A connection in its handshake, or a server that is gone, can't say goodbye.
-    const impatient = new Promise<void>((resolve) => {
-      patience = setTimeout(resolve, goodbyeMs);
-    });
-    await Promise.race([Promise.all(leaving.map(({ closed }) => closed)), impatient]);
-    clearTimeout(patience);
+    await settledWithin(goodbyeMs, Promise.all(leaving.map(({ closed }) => closed)));
     for (const connection of leaving) this.#drop(connection);
   }
 
@@ -158,7 +146,7 @@ export class EndpointPool implements ConnectionOwner {
     this.#gate.begin();
     const connection = new ServerConnection(this.#address, {
       timeoutMs: connectTimeoutMs,
-      setup: sessionSetup,
+      verify: this.#config.verify,
     });
     this.#all.add(connection);
     try {
@@ -220,6 +208,15 @@ export class EndpointPool implements ConnectionOwner {
     connection.destroy();
     if (this.#all.delete(connection) && !this.#closed) this.#serve();
   }
+}
+
+async function settledWithin(ms: number, work: Promise<unknown>): Promise<void> {
+  let patience: NodeJS.Timeout | undefined;
+  const impatient = new Promise<void>((resolve) => {
+    patience = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, impatient]);
+  clearTimeout(patience);
 }
 
 function closedFault(): DriverFault {

@@ -4,13 +4,26 @@ import type { EndpointAddress } from '../config/endpoint-url.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
 import { connectionOptions } from './connection-options.ts';
 import { driverFault } from './driver-error.ts';
+import { readResult } from './read-result.ts';
+import {
+  readSessionFacts,
+  type SessionFacts,
+  sessionQuery,
+  sessionSetup,
+} from './session-state.ts';
+import type { RawRow } from './sql.ts';
 
 export interface OpeningOptions {
-  /** Milliseconds for name, handshake, login and `setup` together. */
+  /** Milliseconds for name, handshake, login and the session's state together. */
   readonly timeoutMs: number;
-  /** The first statement, part of opening it. */
-  readonly setup: string;
+  /** Asked before it is used: what it throws is why it can't be. */
+  readonly verify?: ((ask: Ask) => Promise<void>) | undefined;
 }
+
+/** Sends a statement of the text protocol and gives its rows. */
+export type Ask = (sql: string) => Promise<readonly RawRow[]>;
+
+const unknownFacts = { server: '', maxPacketBytes: Number.POSITIVE_INFINITY, openedAtMs: 0 };
 
 /**
  * One connection of mysql2 with its socket. The socket is made here, because mysql2 closes only its
@@ -24,11 +37,12 @@ export class ServerConnection {
   readonly closed: Promise<DriverFault | undefined>;
   readonly #socket: Socket;
   readonly #countsBytes: boolean;
+  #facts: SessionFacts & { readonly openedAtMs: number } = unknownFacts;
   #alive = true;
   #dismissed = false;
   #lastError: unknown;
 
-  constructor(address: EndpointAddress, { timeoutMs, setup }: OpeningOptions) {
+  constructor(address: EndpointAddress, { timeoutMs, verify }: OpeningOptions) {
     const { host, port } = address;
     const socket = connect({ host, port, keepAlive: true, noDelay: true });
     this.#socket = socket;
@@ -52,7 +66,7 @@ export class ServerConnection {
       // A protocol out of step ends no socket by itself.
       socket.destroy();
     });
-    this.ready = this.#open(timeoutMs, setup);
+    this.ready = this.#open(timeoutMs, verify);
   }
 
   /** False as soon as it is known to be dead; nothing was sent on it then. */
@@ -62,6 +76,11 @@ export class ServerConnection {
 
   get threadId(): number {
     return this.driver.threadId;
+  }
+
+  /** What its server said of itself when it was opened. */
+  get facts(): SessionFacts & { readonly openedAtMs: number } {
+    return this.#facts;
   }
 
   /** Bytes handed to the socket so far; undefined where they can't be told, under TLS. */
@@ -85,20 +104,33 @@ export class ServerConnection {
     this.driver.end(() => undefined);
   }
 
-  #open(timeoutMs: number, setup: string): Promise<void> {
+  /** Runs a statement of the text protocol that belongs to no session. Rejects with a DriverFault. */
+  ask(sql: string): Promise<readonly RawRow[]> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#socket.destroy(
-          Object.assign(new Error(`no connection within ${timeoutMs} ms`), { code: 'ETIMEDOUT' }),
-        );
-      }, timeoutMs);
-      this.driver.query(setup, (error) => {
-        clearTimeout(timer);
-        if (!error) return resolve();
-        this.destroy();
-        reject(driverFault(error, 'connecting'));
+      this.driver.query(sql, (error: unknown, result: unknown) => {
+        if (error) reject(driverFault(error, 'sent', this.driver.threadId));
+        else resolve(readResult(result, undefined).rows);
       });
     });
+  }
+
+  async #open(timeoutMs: number, verify: OpeningOptions['verify']): Promise<void> {
+    const timer = setTimeout(() => {
+      this.#socket.destroy(
+        Object.assign(new Error(`no connection within ${timeoutMs} ms`), { code: 'ETIMEDOUT' }),
+      );
+    }, timeoutMs);
+    try {
+      await this.ask(sessionSetup);
+      const [row] = await this.ask(sessionQuery);
+      this.#facts = { ...readSessionFacts(row), openedAtMs: performance.now() };
+      await verify?.((sql) => this.ask(sql));
+    } catch (error) {
+      this.destroy();
+      throw error instanceof DriverFault ? whileConnecting(error) : error;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #lossOf(error: unknown): DriverFault {
@@ -106,4 +138,11 @@ export class ServerConnection {
       ? new DriverFault('The server closed the connection.', { phase: 'queued' })
       : driverFault(error, 'queued', this.driver.threadId);
   }
+}
+
+/** Nothing of a caller's was sent yet, however far the opening had come. */
+function whileConnecting(fault: DriverFault): DriverFault {
+  return fault.phase === 'sent'
+    ? new DriverFault(fault.message, { ...fault, phase: 'connecting' })
+    : fault;
 }

@@ -1,17 +1,23 @@
 import { DriverFault, type Phase } from '../errors/driver-fault.ts';
-import { lostConnection, serverCode } from '../errors/server-codes.ts';
+import {
+  lostConnection,
+  serverCode,
+  unreadableAnswer,
+  unreadableCode,
+} from '../errors/server-codes.ts';
 import { bindParameters } from './bind.ts';
 import type { Cancellation } from './cancellation.ts';
 import { driverFault } from './driver-error.ts';
 import { isInTransaction, readColumns, readResult } from './read-result.ts';
 import type { ServerConnection } from './server-connection.ts';
 import type { RawRow, ResultColumn, Statement, StatementResult } from './sql.ts';
+import { isTooLarge } from './statement-size.ts';
 
 /** Where a session's connection comes from and goes back to. */
 export interface ConnectionOwner {
   /** Takes it back, or closes it when it is not to be trusted any more. */
   takeBack(connection: ServerConnection, usable: boolean): void;
-  /** Takes it out of use: kills what runs on it, then closes it. */
+  /** Takes it out of use: kills what may run on it, be it closed here already, then closes it. */
   quarantine(connection: ServerConnection): void;
 }
 
@@ -34,9 +40,9 @@ export class Session {
     this.#owner = owner;
   }
 
-  /** Stands for the connection, for what is to be remembered of it. */
-  get connection(): object {
-    return this.#connection;
+  /** Which server it leads to: another one after a failover, the same one after a restart. */
+  get server(): string {
+    return this.#connection.facts.server;
   }
 
   /** Whether a transaction is open, by what the server said last. */
@@ -50,8 +56,10 @@ export class Session {
   }
 
   /** Runs a prepared statement. Rejects with a DriverFault, or with the cancellation's reason. */
-  run({ sql, params, once }: Statement, cancellation: Cancellation): Promise<StatementResult> {
+  run(statement: Statement, cancellation: Cancellation): Promise<StatementResult> {
+    const { sql, params, once } = statement;
     const bound = bindParameters(params);
+    this.#assertFits(statement);
     const send = () =>
       this.#send(cancellation, 'sent', (done) => this.#connection.driver.execute(sql, bound, done));
     const result = send().catch((error: unknown) => {
@@ -61,6 +69,13 @@ export class Session {
       return send();
     });
     return once ? result.finally(() => this.#forget(sql)) : result;
+  }
+
+  #assertFits(statement: Statement): void {
+    const { maxPacketBytes } = this.#connection.facts;
+    if (!isTooLarge(statement, maxPacketBytes)) return;
+    const message = `with its parameters it is larger than max_allowed_packet (${maxPacketBytes} bytes)`;
+    throw new DriverFault(message, { phase: 'queued', errno: packetTooLarge });
   }
 
   #forget(sql: string): void {
@@ -116,10 +131,20 @@ export class Session {
   /** What an error of the driver means, the session's own state included. */
   #failed(error: unknown, phase: Phase, bytesBefore: number | undefined): DriverFault {
     const unsent = bytesBefore !== undefined && bytesBefore === this.#connection.bytesSent;
-    const fault = driverFault(error, unsent ? 'queued' : phase, this.#connection.threadId);
+    const fault = this.#isUnreadable(error)
+      ? new DriverFault(unreadable, { phase, code: unreadableCode })
+      : driverFault(error, unsent ? 'queued' : phase, this.#connection.threadId);
     this.phase = fault.phase;
+    // A server whose client has left goes on with what it was sent.
+    if (fault.errno === undefined && fault.phase !== 'queued') this.discard();
     if (codeOf(fault).connection === 'close') this.#usable = false;
     return fault;
+  }
+
+  /** The driver's own failures, unlike those of sockets and servers, have neither number nor symbol. */
+  #isUnreadable(error: unknown): boolean {
+    if (!(error instanceof Error) || error instanceof DriverFault) return false;
+    return this.#connection.isAlive && !('code' in error) && !('errno' in error);
   }
 
   /**
@@ -127,11 +152,13 @@ export class Session {
    * connection out of use: draining what nobody wants could take for ever.
    */
   async *stream(
-    { sql, params }: Statement,
+    statement: Statement,
     cancellation: Cancellation,
     onColumns: (columns: readonly ResultColumn[]) => void,
   ): AsyncGenerator<RawRow, void, undefined> {
+    const { sql, params } = statement;
     const bound = bindParameters(params);
+    this.#assertFits(statement);
     if (cancellation.reason !== undefined) throw cancellation.reason;
     this.phase = 'sent';
     const { driver } = this.#connection;
@@ -191,9 +218,13 @@ export class Session {
   }
 }
 
+/** The server hangs up after it, and may be heard or not. */
+const packetTooLarge = 1153;
+const unreadable = 'the driver could not read the answer';
 const handedBack = 'The session was handed back.';
 const deadConnection = 'The connection was closed while it was idle.';
 
-function codeOf({ errno, message }: DriverFault) {
-  return errno === undefined ? lostConnection : serverCode(errno, message);
+function codeOf({ code, errno, message }: DriverFault) {
+  if (errno !== undefined) return serverCode(errno, message);
+  return code === unreadableCode ? unreadableAnswer : lostConnection;
 }

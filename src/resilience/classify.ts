@@ -7,6 +7,8 @@ import {
   type Repeat,
   type ServerCode,
   serverCode,
+  unreadableAnswer,
+  unreadableCode,
 } from '../errors/server-codes.ts';
 
 /** All that is decided about a failure. */
@@ -59,7 +61,9 @@ const ownerMoved: Classification = {
 function codeOf(error: unknown): ServerCode {
   const errno = property(error, 'errno');
   // Errors of the system have negative numbers.
-  if (typeof errno !== 'number' || errno <= 0) return lostConnection;
+  if (typeof errno !== 'number' || errno <= 0) {
+    return property(error, 'code') === unreadableCode ? unreadableAnswer : lostConnection;
+  }
   const message = property(error, 'message');
   return serverCode(errno, typeof message === 'string' ? message : undefined);
 }
@@ -68,7 +72,7 @@ function at(phase: Phase, code: ServerCode): ServerCode {
   if (phase === 'sent') return code;
   if (phase === 'committing') {
     const kind = code.atCommit;
-    if (kind === undefined) return lostConnection;
+    if (kind === undefined) return code === unreadableAnswer ? code : lostConnection;
     return { ...code, kind };
   }
   const decided = code.kind === 'permanent' || code.kind === 'overload' || code.kind === 'topology';

@@ -1,5 +1,5 @@
 import { isNotApplied, writeEverywhere } from '../distributed/write-everywhere.ts';
-import { PartialWriteError, type ShardResult } from '../errors/scatter-error.ts';
+import { PartialWriteError } from '../errors/scatter-error.ts';
 import type { CallOptions } from '../execution/calls.ts';
 import type { TransactionScope } from '../execution/transaction-scope.ts';
 import type { SqlValue } from '../mysql/sql.ts';
@@ -10,6 +10,7 @@ import type { ReferenceRuntime } from './reference-runtime.ts';
 import type { ReferenceWriteResult } from './reference-types.ts';
 import type { RowKey } from './row-codec.ts';
 import type { RowSchema } from './row-schema.ts';
+import { thenForget } from './then-forget.ts';
 
 type Change = (scope: TransactionScope) => Promise<number>;
 
@@ -53,7 +54,7 @@ export class ReferenceWrites<Schema extends RowSchema> {
   }
 
   async #write(key: RowKey, deadline: Deadline, change: Change): Promise<ReferenceWriteResult> {
-    const { executor, topology, table, turns, seen } = this.#runtime;
+    const { cache, executor, topology, table, turns, seen } = this.#runtime;
     const shards = [...topology.current.shards.values()];
     const onCommitted = ({ name }: Shard, gtid: string | undefined) => seen?.note(name, gtid);
     const results = await turns.take(deadline, () =>
@@ -63,23 +64,12 @@ export class ReferenceWrites<Schema extends RowSchema> {
       if (outcome === 'unknown') seen?.note(shard, undefined);
     const refusal = results.find(({ error }) => error !== undefined)?.error;
     if (refusal !== undefined && results.every(isNotApplied)) throw refusal;
-    const invalidation = await this.#forget(key, results);
-    if (refusal === undefined) return { results, invalidation };
-    throw results.length === 1 ? refusal : new PartialWriteError(table.name, results, true);
-  }
-
-  /** A write of unknown outcome may land after the first invalidation, so there is a second. */
-  async #forget(key: RowKey, results: readonly ShardResult[]): Promise<'done' | 'pending'> {
-    const { cache, executor, topology } = this.#runtime;
-    if (cache === undefined) return 'done';
-    const doubtful = results.flatMap(({ shard, outcome }) =>
-      outcome === 'unknown' ? (topology.current.shards.get(shard) ?? []) : [],
-    );
-    if (doubtful.length > 0) {
-      void Promise.all(doubtful.map(({ primary }) => executor.quiet(primary))).then(() =>
-        cache.invalidate([key.text]),
-      );
-    }
-    return cache.invalidate([key.text]);
+    const written = async () => {
+      if (refusal === undefined) return results;
+      throw results.length === 1 ? refusal : new PartialWriteError(table.name, results, true);
+    };
+    const forget = async () => (await cache?.invalidate([key.text])) ?? 'done';
+    const { invalidation } = await thenForget(written(), deadline, forget);
+    return { results, invalidation };
   }
 }

@@ -103,7 +103,6 @@ export class ShardAccess {
         noting(this.#runtime.seen, place, write, () => true),
         deadline,
         () => this.#registry.forget(touched),
-        () => executor.quiet(shard.primary),
       );
       return { affected: result.affected, token: tokenOfWrite(place(), result), invalidation };
     });

@@ -107,7 +107,6 @@ export class ShardTransactions {
       noting(seen, place, ended, () => work.hasWritten),
       deadline,
       () => work.forget(),
-      () => executor.quiet(primary),
     );
     const { outcome, isRepetition } = result;
     if (isRepetition) for (const shard of this.#everyShard()) seen?.note(shard, undefined);

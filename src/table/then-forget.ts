@@ -1,32 +1,49 @@
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 
-/** Invalidates the cached rows that a write touched. */
+/** Invalidates the cached rows that a write touched. Never rejects. */
 export type Forget = () => Promise<'done' | 'pending'>;
 
+/** Milliseconds for which a row may be cached whose write may still land. */
+const heldMs = 250;
+
 /**
- * Invalidates after a write, also after one of which nobody knows whether it was applied. Such a
- * write may land after the first invalidation, so there is a second once it has ended for sure.
+ * Invalidates after a write, also after one that failed and may be applied all the same, in whole or in
+ * part. A write of unknown outcome may land long after its caller was told: what readers cache meanwhile
+ * is forgotten again and again, and once more when the server says that the write is over.
  *
  * The caller is answered by the deadline; what Redis has not confirmed by then goes on.
- *
- * @param ended resolves when nothing that was given up runs on the server any more.
  */
 export async function thenForget<T>(
   write: Promise<T>,
   deadline: Deadline,
   forget: Forget,
-  ended: () => Promise<void>,
 ): Promise<{ readonly result: T; readonly invalidation: 'done' | 'pending' }> {
   try {
     const result = await write;
     return { result, invalidation: await inTime(forget(), deadline) };
   } catch (error) {
-    if (isMeridianError(error) && error.outcome === 'unknown') {
+    if (isMeridianError(error) && error.outcome !== 'not-applied') {
       await inTime(forget(), deadline);
-      void ended().then(forget);
+      if (error.ended !== undefined) void forgetUntil(error.ended, forget);
     }
     throw error;
+  }
+}
+
+async function forgetUntil(ended: Promise<void>, forget: Forget): Promise<void> {
+  let isOver = false;
+  const over = ended.then(() => {
+    isOver = true;
+  });
+  while (!isOver) {
+    let timer: NodeJS.Timeout | undefined;
+    const pause = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, heldMs).unref();
+    });
+    await Promise.race([over, pause]);
+    clearTimeout(timer);
+    await forget();
   }
 }
 

@@ -104,9 +104,12 @@ export class WritePath<Schema extends RowSchema> {
         deadline,
       );
       const claims = this.#lookupWrites?.claimsOf(rows) ?? [];
-      await this.#forget(forgettable(rows, claims), claims);
-      this.#assertComplete(results);
-      return rows.map(({ row }) => row);
+      const stored = async () => {
+        this.#assertComplete(results);
+        return rows.map(({ row }) => row);
+      };
+      const forget = () => this.#forget(forgettable(rows, claims), claims);
+      return (await thenForget(stored(), deadline, forget)).result;
     });
   }
 
@@ -139,7 +142,6 @@ export class WritePath<Schema extends RowSchema> {
         noting(this.#runtime.seen, place, write(), () => true),
         deadline,
         () => this.#forget(forgettable([planned], claims), claims),
-        () => executor.quiet(primary),
       );
       return result.row;
     } catch (error) {
@@ -190,7 +192,6 @@ export class WritePath<Schema extends RowSchema> {
         noting(this.#runtime.seen, place, change(), ({ affected }) => affected > 0),
         deadline,
         () => this.#forget([key.text], claims),
-        () => executor.quiet(at.shard.primary),
       );
       return { affected: result.affected, token: tokenOfWrite(place(), result), invalidation };
     });
@@ -212,8 +213,8 @@ export class WritePath<Schema extends RowSchema> {
   /** Whoever must read the row back needs the id that was made for it. */
   #withId(error: unknown, { key, isFresh }: PlannedRow<Schema>): unknown {
     if (!isMeridianError(error) || error.outcome !== 'unknown' || !isFresh) return error;
-    const { message, outcome, cause } = error;
-    const options = { outcome, cause, context: { ...error.context, id: key.text } };
+    const { message, outcome, cause, ended } = error;
+    const options = { outcome, cause, ended, context: { ...error.context, id: key.text } };
     if (error instanceof TimeoutError) return new TimeoutError(message, options);
     if (error instanceof AbortedError) return new AbortedError(message, options);
     return new UnknownOutcomeError(message, options);

@@ -243,19 +243,29 @@ describe('what a statement is answered', () => {
     if (answer.connection === 'close') expect(Number(rows[0]?.id)).not.toBe(id);
   });
 
-  it('a packet too large is refused, and the connection is closed', async () => {
+  it('S7: a packet too large is refused before it is sent, and the connection is kept', async () => {
     await root.query('SET GLOBAL max_allowed_packet = 1048576');
-    const session = await sessions.acquire(pool);
-    const id = await sessions.idOf(session);
-    const fault = await failureOf(sessions.run(session, 'SELECT LENGTH(?)', ['x'.repeat(3e6)]));
-    session.release();
-    await root.query('SET GLOBAL max_allowed_packet = 16777216');
-    // The server may reset the connection before its answer was read.
-    const answer = classifyError(fault);
-    expect(['permanent', 'ambiguous']).toContain(answer.kind);
-    expect(answer.connection).toBe('close');
-    const next = await sessions.acquire(pool);
-    expect(await sessions.idOf(next)).not.toBe(id);
-    next.release();
+    try {
+      const session = await sessions.acquire(pool);
+      const id = await sessions.idOf(session);
+      for (const param of ['x'.repeat(3e6), 'ü'.repeat(6e5), Buffer.alloc(1_048_576)]) {
+        const run = async () => sessions.run(session, 'SELECT LENGTH(?)', [param]);
+        const fault = await failureOf(run());
+        expect(classifyError(fault)).toMatchObject({
+          kind: 'permanent',
+          outcome: 'not-applied',
+          serverFault: false,
+        });
+      }
+      const most = 'x'.repeat(1_048_576 - 200);
+      const { rows } = await sessions.run(session, 'SELECT LENGTH(?) AS n', [most]);
+      expect(Number(rows[0]?.n)).toBe(most.length);
+      session.release();
+      const next = await sessions.acquire(pool);
+      expect(await sessions.idOf(next)).toBe(id);
+      next.release();
+    } finally {
+      await root.query('SET GLOBAL max_allowed_packet = 16777216');
+    }
   });
 });
