@@ -57,7 +57,11 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     references,
     executor: new Executor(endpoints, config.retry, observe),
     systemTables: config.systemTables,
-    directoryKeyspace: config.directory?.keyspace,
+    sharing: {
+      redisNamespace: redis === false ? undefined : config.cache.namespace,
+      directoryKeyspace: config.directory?.keyspace,
+      keepMs: config.idempotency.keepMs,
+    },
     observe,
   });
   const gate = new EndpointGate(

@@ -1,5 +1,6 @@
 import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
+import { type RecordedFacts, readFacts } from '../mysql/facts-table.ts';
 import { type ForeignKey, readForeignKeys } from '../mysql/foreign-keys.ts';
 import {
   type CopiedTable,
@@ -11,6 +12,7 @@ import type { SqlValue } from '../mysql/sql.ts';
 import { readLeadingColumns, readTableShapes, type TableShape } from '../mysql/table-shape.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import { uuidFromBytes } from '../sharding/uuid.ts';
+import { recordedMembers } from '../topology/shared-facts.ts';
 import type { Shard } from '../topology/topology.ts';
 
 /** One table of a group by its names. */
@@ -29,6 +31,8 @@ interface ShardShape {
   /** `table.column` of every column that an index begins with. */
   readonly leading: ReadonlySet<string>;
   readonly foreignKeys: readonly ForeignKey[];
+  /** What services that share the shard have recorded. */
+  readonly facts: RecordedFacts;
 }
 
 /** What is copied of a group, and what its rows refer to. */
@@ -96,6 +100,8 @@ function matchTables(
   to: Shard,
   target: ShardShape,
 ): CopiedTable[] {
+  assertWhole(group, source.facts);
+  assertWhole(group, target.facts);
   return group.map((entry) => {
     const here = source.shapes.get(entry.table);
     const there = target.shapes.get(entry.table);
@@ -133,6 +139,19 @@ function matchTables(
   });
 }
 
+/** A table that only other services know would stay behind. */
+function assertWhole(group: Group, facts: RecordedFacts): void {
+  const [{ table: owners }] = group;
+  const names = new Set(group.map(({ table }) => table));
+  const unknown = recordedMembers(facts, owners).filter((table) => !names.has(table));
+  if (unknown.length === 0) return;
+  throw unfit(
+    owners,
+    `owns rows of ${unknown.map((table) => `'${table}'`).join(', ')} as well, which this service does not declare, so they would stay behind. ` +
+      'Declare the whole group where owners are moved',
+  );
+}
+
 /** An owner's id in the form in which a table holds it. */
 export function ownerParam({ ownerColumn }: CopiedTable, owner: Buffer): SqlValue {
   return isBinaryId(ownerColumn) ? owner : uuidFromBytes(owner);
@@ -146,6 +165,7 @@ function readShape(shard: Shard, executor: Executor, deadline: Deadline): Promis
       shapes: await readTableShapes(session, deadline),
       leading: await readLeadingColumns(session, deadline),
       foreignKeys: await readForeignKeys(session, deadline),
+      facts: await readFacts(session, deadline),
     }),
   });
 }

@@ -2,10 +2,12 @@ import { isMeridianError } from '../errors/meridian-error.ts';
 import { allEnded } from '../execution/all-ended.ts';
 import type { Executor } from '../execution/executor.ts';
 import { Recurring } from '../execution/recurring.ts';
+import { selectFact } from '../mysql/facts-table.ts';
 import { deleteOldOutcomes } from '../mysql/idempotency-table.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Deadline } from '../resilience/deadline.ts';
-import type { Shard } from '../topology/topology.ts';
+import { keepMsFact } from '../topology/shared-facts.ts';
+import type { Endpoint, Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 
 const sweepTimeoutMs = 60_000;
@@ -65,7 +67,8 @@ export class OutcomeSweeper {
   }
 
   async #sweepShard({ primary }: Shard, deadline: Deadline): Promise<number> {
-    const statement = deleteOldOutcomes(this.#parts.keepMs, outcomesPerDelete);
+    const keepMs = await this.#keepMs(primary, deadline);
+    const statement = deleteOldOutcomes(keepMs, outcomesPerDelete);
     for (let forgotten = 0; ; ) {
       // Sent as a read, which is repeated after a lost reply: what is gone is gone.
       const { affected } = await this.#parts.executor.runStatement(
@@ -77,5 +80,13 @@ export class OutcomeSweeper {
       forgotten += affected;
       if (affected < outcomesPerDelete) return forgotten;
     }
+  }
+
+  /** Another service may rely on its keys for longer than this one does. */
+  async #keepMs(primary: Endpoint, deadline: Deadline): Promise<number> {
+    const statement = selectFact(keepMsFact);
+    const { executor, keepMs } = this.#parts;
+    const { rows } = await executor.runStatement([primary], statement, 'read', deadline);
+    return Math.max(keepMs, Number(rows[0]?.value ?? 0));
   }
 }

@@ -2,26 +2,29 @@ import { randomUUID } from 'node:crypto';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { UnavailableError } from '../errors/database-error.ts';
 import { isMeridianError, type MeridianError } from '../errors/meridian-error.ts';
+import { readFacts } from '../mysql/facts-table.ts';
 import {
   claimIdentity,
-  holdsRows,
   identityDdl,
   identityTable,
   readIdentity,
   replaceSlots,
 } from '../mysql/identity-table.ts';
-import type { Session } from '../mysql/session.ts';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import { within } from '../resilience/within.ts';
 import {
+  foundedProblem,
   judgeIdentities,
   type KnownSystem,
   remapProblem,
   type ShardFinding,
 } from '../topology/shard-identity.ts';
+import { topologyFacts } from '../topology/shared-facts.ts';
 import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
 import type { Executor } from './executor.ts';
+import { onPrimary } from './on-primary.ts';
+import { checkFacts, isEmpty, isNewer } from './verify-facts.ts';
 
 const patienceMs = 3_000;
 
@@ -71,6 +74,13 @@ export async function verifyShards(
     recorded === undefined ? [] : replica,
   );
   const endpoints = [...shards.map(({ primary }) => primary), ...replicas];
+  if (problems.length === before) {
+    // Before anything is recorded anew: a topology that is mistaken must not stand in the way of the right one.
+    const { topology } = verification;
+    const declare = (shard: Shard) => topologyFacts(topology, shard);
+    await checkFacts({ ...verification, declare }, problems);
+    if (problems.length > before) return { system, endpoints };
+  }
   for (const keyspace of new Set(remapped.map(({ shard }) => shard.keyspace))) {
     const moved = remapped.filter(({ shard }) => shard.keyspace === keyspace);
     await remap(verification, keyspace, moved, problems);
@@ -95,13 +105,17 @@ export async function verifyShards(
     );
     drawn ??= recorded.system;
     claimed.push({ shard, recorded });
+    // Somebody else founds this keyspace, and otherwise: what is still free is left to that one.
+    if (recorded.slots !== claim.slots) break;
     observe({ type: 'identity-recorded', shard: shard.name, keyspace: shard.keyspace });
   }
-  judgeIdentities(
+  const founded = judgeIdentities(
     [...findings.filter(({ recorded }) => recorded !== undefined), ...claimed],
     problems,
     known,
   );
+  const lost = founded.remapped.filter(({ shard }) => unclaimed.includes(shard));
+  problems.push(...lost.map(({ shard }) => foundedProblem(shard)));
   return { system: drawn, endpoints };
 }
 
@@ -188,27 +202,27 @@ async function askReplicas(
   return Promise.all(asked);
 }
 
-/** Other slots are harmless while the whole keyspace is empty; then the record follows. */
+/**
+ * Other slots are harmless while the whole keyspace is empty; then the record follows a topology of a
+ * higher epoch. Of two with the same epoch none knows which one was meant.
+ */
 async function remap(
   verification: Verification,
   keyspace: string,
   moved: readonly { readonly shard: Shard; readonly recordedSlots: string }[],
   problems: Problem[],
 ): Promise<void> {
-  const shards = verification.topology.keyspaces.get(keyspace)?.shards ?? [];
-  const full = await Promise.all(
-    shards.map((shard) =>
-      onPrimary(verification, shard, (session, deadline) =>
-        holdsRows(session, verification.referenceTables, deadline),
-      ),
-    ),
+  const recorded = await Promise.all(
+    moved.map(({ shard }) => onPrimary(verification, shard, readFacts)),
   );
-  const empty = !full.includes(true);
+  const mayReplace =
+    verification.systemTables === 'create' &&
+    recorded.every((facts) => isNewer(verification.topology, facts)) &&
+    (await isEmpty(verification, keyspace));
   const kept: string[] = [];
   for (const { shard, recordedSlots } of moved) {
     const replaced =
-      empty &&
-      verification.systemTables === 'create' &&
+      mayReplace &&
       (await onPrimary(verification, shard, (session, deadline) =>
         replaceSlots(session, recordedSlots, shard.slotFingerprint, deadline),
       ));
@@ -225,16 +239,4 @@ function unclaimedProblem({ name, keyspace, slotFingerprint }: Shard): Problem {
       `INSERT INTO ${identityTable} (id, system_id, keyspace_name, shard_name, slots) ` +
       `VALUES (1, '<one UUID for all shards>', '${keyspace}', '${name}', '${slotFingerprint}');`,
   };
-}
-
-function onPrimary<T>(
-  { executor, deadline }: Pick<Verification, 'executor' | 'deadline'>,
-  shard: Shard,
-  run: (session: Session, deadline: Deadline) => Promise<T>,
-): Promise<T> {
-  return executor.run([shard.primary], {
-    access: 'read',
-    deadline,
-    run: (session) => run(session, deadline),
-  });
 }

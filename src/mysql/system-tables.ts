@@ -11,14 +11,22 @@ import type { Session } from './session.ts';
  *   each of their rows is now.
  * - `idempotency`, on every shard: which operations were applied under a key of the caller's, and what
  *   came of them.
+ * - `facts`, on every shard: what all services that share the data must hold alike.
  */
-export type SystemTable = 'settlement' | 'directory' | 'moves' | 'forward' | 'idempotency';
+export type SystemTable =
+  | 'settlement'
+  | 'directory'
+  | 'moves'
+  | 'forward'
+  | 'idempotency'
+  | 'facts';
 
 export const settlementTable = 'meridian_settlement';
 export const directoryTable = 'meridian_directory';
 export const movesTable = 'meridian_moves';
 export const forwardTable = 'meridian_forward';
 export const idempotencyTable = 'meridian_idempotency';
+export const factsTable = 'meridian_facts';
 
 const options = 'ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin';
 const now = 'TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)';
@@ -80,6 +88,13 @@ const ddl: Record<SystemTable, { readonly name: string; readonly columns: string
   settled_at ${now},
   KEY (owner),
   KEY (settled_at)`,
+  },
+  facts: {
+    name: factsTable,
+    // Names of tables and columns may hold any character.
+    columns: `fact VARCHAR(150) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY,
+  value VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  recorded_at ${now}`,
   },
 };
 

@@ -52,7 +52,7 @@ export type Shapes = ReadonlyMap<string, ReadonlyMap<string, TableShape>>;
 
 /** A plan and the shards that must hold its table. */
 export interface SpreadPlan {
-  readonly plan: RowPlan;
+  readonly plan: TablePlan | ReferencePlan;
   readonly shards: readonly Shard[];
 }
 

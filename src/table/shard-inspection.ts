@@ -3,14 +3,17 @@ import { UnavailableError } from '../errors/database-error.ts';
 import type { EndpointGate } from '../execution/endpoint-gate.ts';
 import type { Executor } from '../execution/executor.ts';
 import { ensureSystemTables } from '../execution/system-tables.ts';
+import { recordFacts } from '../execution/verify-facts.ts';
 import { answering, verifyReplica, verifyShards } from '../execution/verify-shards.ts';
 import { readTableShapes, type TableShape } from '../mysql/table-shape.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { KnownSystem } from '../topology/shard-identity.ts';
+import { type Declared, topologyFacts } from '../topology/shared-facts.ts';
 import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
 import { checkAllColumns, type SpreadPlan, spreadPlans } from './open-tables.ts';
 import { systemTableNeeds } from './system-table-needs.ts';
+import { type Sharing, tableFacts } from './table-facts.ts';
 import type { ReferencePlan, RowPlan, TablePlan } from './table-plan.ts';
 
 interface InspectionParts {
@@ -20,8 +23,7 @@ interface InspectionParts {
   /** Asks endpoints that nobody has verified. */
   readonly executor: Executor;
   readonly systemTables: 'create' | 'verify';
-  /** Where unique values are kept. */
-  readonly directoryKeyspace: string | undefined;
+  readonly sharing: Sharing;
   readonly observe: Observer;
 }
 
@@ -31,6 +33,7 @@ type Shapes = ReadonlyMap<string, TableShape>;
 export class ShardInspection {
   readonly #parts: InspectionParts;
   readonly #spread: readonly SpreadPlan[];
+  readonly #referenceTables: ReadonlySet<string>;
   readonly #shapes = new Map<string, Shapes>();
   #known: KnownSystem | undefined;
 
@@ -38,6 +41,7 @@ export class ShardInspection {
     const { plans, references, topology } = parts;
     this.#parts = parts;
     this.#spread = spreadPlans(plans, references, topology);
+    this.#referenceTables = new Set(references.map(({ table }) => table.name));
   }
 
   /** The value that all databases of the system share. */
@@ -62,7 +66,7 @@ export class ShardInspection {
    * primary does not answer.
    */
   async inspect(shards: readonly Shard[], deadline: Deadline): Promise<readonly Endpoint[]> {
-    const { topology, plans, references, executor, systemTables, observe } = this.#parts;
+    const { topology, plans, executor, systemTables, observe } = this.#parts;
     const problems: Problem[] = [];
     const { system, endpoints } = await verifyShards(
       {
@@ -72,18 +76,19 @@ export class ShardInspection {
         executor,
         deadline,
         systemTables,
-        referenceTables: new Set(references.map(({ table }) => table.name)),
+        referenceTables: this.#referenceTables,
         observe,
       },
       problems,
     );
     if (problems.length === 0) {
-      const needs = systemTableNeeds(topology, plans, this.#parts.directoryKeyspace);
+      const needs = systemTableNeeds(topology, plans, this.#parts.sharing.directoryKeyspace);
       const own = needs.filter(({ shard }) => shards.some(({ name }) => name === shard.name));
       await ensureSystemTables({ executor, deadline, systemTables }, own, problems);
     }
     const shapes = await this.#readShapes(shards, deadline);
     this.#checkColumns(shapes, problems);
+    if (problems.length === 0) await this.#recordFacts(shards, deadline, problems);
     const [first] = shards;
     if (problems.length > 0 || system === undefined || first === undefined) {
       throw new ConfigError('The databases do not fit', problems);
@@ -162,6 +167,26 @@ export class ShardInspection {
         return [name, shapes] as const;
       });
     return new Map(await Promise.all(read));
+  }
+
+  /** Holds what this service says of shared data against what others said, and records the rest. */
+  #recordFacts(shards: readonly Shard[], deadline: Deadline, problems: Problem[]): Promise<void> {
+    const { topology, executor, systemTables, sharing } = this.#parts;
+    const declare = (shard: Shard): Declared => {
+      const [own, tables] = [
+        topologyFacts(topology, shard),
+        tableFacts(this.#spread, topology, sharing, shard),
+      ];
+      return {
+        facts: [...own.facts, ...tables.facts],
+        families: [...own.families, ...tables.families],
+      };
+    };
+    const referenceTables = this.#referenceTables;
+    return recordFacts(
+      { topology, shards, executor, deadline, systemTables, referenceTables, declare },
+      problems,
+    );
   }
 
   /** Checks the columns of new shards, and that they agree with those of a shard that is known. */

@@ -28,6 +28,6 @@ export function systemTableNeeds(
   }
   return [...topology.shards.values()].map((shard) => ({
     shard,
-    tables: [...(needs.get(shard.keyspace) ?? [])],
+    tables: ['facts', ...(needs.get(shard.keyspace) ?? [])],
   }));
 }

@@ -81,6 +81,17 @@ export function remapProblem(keyspace: string, shards: readonly string[]): Probl
     message:
       `${held} ${shards.length === 1 ? 'holds' : 'hold'} rows of other slots than this topology gives, so rows would not be found. ` +
       'Was a shard added, removed or renamed, or a weight changed? Go back to the topology that wrote the rows ' +
-      'and store its slots (keyspaces.<name>.slots); moving slots to a new shard needs a reshard.',
+      'and store its slots (keyspaces.<name>.slots); moving slots to a new shard needs a reshard. ' +
+      "While no shard of the keyspace holds a row, a topology with a higher epoch and systemTables: 'create' may give it other slots.",
+  };
+}
+
+/** The problem of two topologies that found one keyspace at the same time. */
+export function foundedProblem({ name, keyspace, primary }: Shard): Problem {
+  return {
+    path: primary.path,
+    message:
+      `another process has just recorded other slots for '${name}' than this topology gives it, so each would look for rows where ` +
+      `the other does not put them. Start all services with one topology of keyspace '${keyspace}'.`,
   };
 }

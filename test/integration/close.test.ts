@@ -117,6 +117,7 @@ it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, '5'])(
 it('await using closes it', async () => {
   let health: () => unknown;
   {
+    await cluster.forgetFacts();
     await using data = await createDataLayer({
       topology: cluster.topology(),
       region: 'eu',

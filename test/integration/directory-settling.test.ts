@@ -29,6 +29,7 @@ beforeAll(async () => {
   cluster = await TestCluster.start();
   await createMembers(cluster);
   ({ data } = await cluster.openWith({ members: cachedMembers }, { directory }));
+  await cluster.forgetFacts();
   ({ data: hasty } = await cluster.openWith(
     { members },
     { redis: false, directory: { ...directory, reservationMs: 1 } },
@@ -165,6 +166,7 @@ describe('a rival that is under way', () => {
 
 it('a commit whose reply was lost is found out by whoever wants the value next', async () => {
   const { proxy, url } = await cluster.proxy('eu-1');
+  await cluster.forgetFacts();
   const { data: cut } = await cluster.openWith(
     { members },
     { topology: cluster.topology({ 'eu-1': url }), directory },
@@ -182,6 +184,7 @@ it('a commit whose reply was lost is found out by whoever wants the value next',
 });
 
 it('a directory that fails after the commit does not fail the write', async () => {
+  await cluster.forgetFacts();
   const { data: told, events } = await cluster.openWith({ members }, { directory });
   for (const shard of ['tx-1', 'tx-2'] as const) {
     await cluster.sql(

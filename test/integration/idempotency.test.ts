@@ -7,7 +7,7 @@ import {
 import type { ChaosProxy } from 'meridian/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { accountOn, failureOf, type Opened, TestCluster } from '../support/cluster.ts';
+import { accountOn, failureOf, type Opened, shardNames, TestCluster } from '../support/cluster.ts';
 import { createGroupTables, group } from '../support/groups.ts';
 import { tables as standard } from '../support/tables.ts';
 
@@ -392,6 +392,10 @@ describe('a transaction with a key', () => {
 });
 
 it('keys are forgotten when they are old, and not before', async () => {
+  // As if no service had wanted them for longer.
+  for (const shard of shardNames) {
+    await cluster.sql(shard, "DELETE FROM meridian_facts WHERE fact = 'idempotency/keepMs'");
+  }
   const { data: other } = await cluster.openWith(tables, {
     idempotency: { keepMs: 60_000, sweepMs: 0 },
     directory: { keyspace: 'ledger', keys: ['a key for the tests of keys'] },

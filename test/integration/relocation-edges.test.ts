@@ -149,6 +149,7 @@ it('moves 5,000 rows within the pause', async () => {
   const ids = (await data.addresses.at(user.id).list({ limit: 10_000 })).map(({ id }) => id);
   expect(ids).toHaveLength(5_000);
   // Nor may a process that knows of no move ask for each row, or for each owner, by itself.
+  await cluster.forgetFacts();
   const cold = await cluster.openWith(group, { redis: false });
   const rows = await cold.data.addresses.getMany(ids);
   expect(rows.every((row) => row !== null)).toBe(true);
@@ -166,6 +167,7 @@ it('moves 5,000 rows within the pause', async () => {
 
 it('says that rows were stored when others could not be sent after their owner', async () => {
   const { proxy, url } = await cluster.proxy('eu-1');
+  await cluster.forgetFacts();
   const { data: through } = await cluster.openWith(group, {
     topology: cluster.topology({ 'eu-1': url }),
     redis: false,
@@ -194,6 +196,7 @@ it('a default isolation of READ COMMITTED changes nothing', async () => {
   for (const shard of ['eu-1', 'us-1'] as const) {
     await cluster.sql(shard, "SET GLOBAL tx_isolation = 'READ-COMMITTED'");
   }
+  await cluster.forgetFacts();
   const { data: fresh } = await cluster.openWith(group);
   const user = await fresh.users.insert({ country: 'DE', name: 'Ada' });
   const inserted: string[] = [];

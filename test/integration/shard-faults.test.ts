@@ -71,6 +71,7 @@ it('an old row stands in while its shard is dead, as long as its policy says', a
     shardKey: undefined,
     cache: { ttlMs: 1, staleMs: 60_000 },
   });
+  await cluster.forgetFacts();
   const { data, events } = await cluster.openWith({ users }, { redis: false });
   const ada = await data.users.insert({ country: 'DE', name: 'Ada' });
   await data.users.get(ada.id);

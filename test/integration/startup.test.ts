@@ -19,7 +19,7 @@ beforeAll(async () => {
 
 afterAll(() => cluster.stop());
 
-const lazy = { startup: 'lazy', redis: false } as const;
+const lazy = { startup: 'lazy' } as const;
 
 /** A proxy before a shard that is down as far as anybody behind it can tell. */
 async function down(shard: 'tx-1' | 'us-1', how: 'refuse' | 'blackHole' = 'refuse') {

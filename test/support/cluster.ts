@@ -100,6 +100,11 @@ export class TestCluster {
     }
   }
 
+  /** Forgets what services said of shared data, as if those that run now were not there. */
+  async forgetFacts(): Promise<void> {
+    for (const shard of shardNames) await this.sql(shard, 'DELETE FROM meridian_facts');
+  }
+
   /** How many connections of the application there are whose newest statement is like `pattern`. */
   async running(shard: ShardName, pattern: string): Promise<number> {
     const rows = await this.sql(

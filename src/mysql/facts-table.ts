@@ -1,0 +1,55 @@
+import type { Cancellation } from './cancellation.ts';
+import type { Session } from './session.ts';
+import type { Statement } from './sql.ts';
+import { factsTable } from './system-tables.ts';
+
+/** What is recorded in a shard's database, by name. */
+export type RecordedFacts = ReadonlyMap<string, string>;
+
+const tableMissing = 1146;
+
+/** Reads every fact; none where the table is not there yet. */
+export async function readFacts(
+  session: Session,
+  cancellation: Cancellation,
+): Promise<RecordedFacts> {
+  try {
+    const sql = `SELECT fact, value FROM ${factsTable}`;
+    const { rows } = await session.run({ sql, params: [] }, cancellation);
+    return new Map(rows.map(({ fact, value }) => [String(fact), String(value)]));
+  } catch (error) {
+    if (error instanceof Error && 'errno' in error && error.errno === tableMissing) {
+      return new Map();
+    }
+    throw error;
+  }
+}
+
+/** Records facts, each unless another process was first. */
+export function insertFacts(
+  facts: readonly { readonly name: string; readonly value: string }[],
+): Statement {
+  return {
+    sql: `INSERT IGNORE INTO ${factsTable} (fact, value) VALUES ${facts.map(() => '(?, ?)').join(', ')}`,
+    params: facts.flatMap(({ name, value }) => [name, value]),
+    once: true,
+  };
+}
+
+/** Records another value, unless the recorded one changed meanwhile. */
+export function replaceFact(fact: string, from: string, to: string): Statement {
+  return {
+    sql: `UPDATE ${factsTable} SET value = ?, recorded_at = NOW(6) WHERE fact = ? AND value = ?`,
+    params: [to, fact, from],
+  };
+}
+
+/** The value of one fact; no row where it is not recorded. */
+export function selectFact(fact: string): Statement {
+  return { sql: `SELECT value FROM ${factsTable} WHERE fact = ?`, params: [fact] };
+}
+
+/** What makes a database forget a fact; printed for the operator, who alone may know that it is over. */
+export function forgetFactSql(fact: string): string {
+  return `DELETE FROM ${factsTable} WHERE fact = '${fact.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`;
+}

@@ -1,0 +1,119 @@
+import {
+  type Declared,
+  type FactFamily,
+  keepMsFact,
+  memberPlacement,
+  placementFactOf,
+  type SharedFact,
+} from '../topology/shared-facts.ts';
+import type { Shard, Topology } from '../topology/topology.ts';
+import type { SpreadPlan } from './open-tables.ts';
+import type { ReferencePlan, TablePlan } from './table-plan.ts';
+
+/** What a data layer says of data that other services may share. */
+export interface Sharing {
+  /** First part of every key in Redis; undefined without Redis. */
+  readonly redisNamespace: string | undefined;
+  /** Where unique values are kept. */
+  readonly directoryKeyspace: string | undefined;
+  /** Milliseconds for which idempotency keys are remembered. */
+  readonly keepMs: number;
+}
+
+/** What a service says of the tables of one shard, which all that share them must say as well. */
+export function tableFacts(
+  spread: readonly SpreadPlan[],
+  topology: Topology,
+  sharing: Sharing,
+  shard: Shard,
+): Declared {
+  const facts: SharedFact[] = [
+    {
+      name: keepMsFact,
+      value: String(Math.round(sharing.keepMs)),
+      rule: 'largest',
+      path: 'idempotency.keepMs',
+      what: 'the time for which idempotency keys are kept',
+      cure: '',
+    },
+  ];
+  const families: FactFamily[] = [];
+  const isGeo = topology.keyspaces.get(shard.keyspace)?.strategy === 'geo';
+  for (const { plan, shards } of spread) {
+    if (!shards.some(({ name }) => name === shard.name)) continue;
+    facts.push(placementFact(plan, isGeo), ...cacheFact(plan, sharing));
+    if (!('lookups' in plan)) continue;
+    facts.push(...lookupFacts(plan, sharing));
+    families.push(lookupFamily(plan));
+  }
+  return { facts, families };
+}
+
+type AnyPlan = TablePlan | ReferencePlan;
+
+function placementFact({ label, table }: AnyPlan, isGeo: boolean): SharedFact {
+  return {
+    name: placementFactOf(table.name),
+    value: placementOf(table, isGeo),
+    rule: 'same',
+    path: `tables.${label}`,
+    what: 'where its rows live',
+    cure: 'Services that place rows of one table in different ways do not find those of each other. Define it alike in all of them.',
+    forgetWhen:
+      'If no service defines it like that any more, and its rows live where this one looks for them',
+  };
+}
+
+/** In a hash keyspace a group says nothing of where rows live: owners are not moved there. */
+function placementOf(table: AnyPlan['table'], isGeo: boolean): string {
+  if ('reference' in table) return 'reference';
+  if (table.group === undefined || !isGeo) return `by ${table.shardKey}`;
+  return memberPlacement(table.group.name, table.shardKey);
+}
+
+function cacheFact({ label, table }: AnyPlan, { redisNamespace }: Sharing): SharedFact[] {
+  return [
+    {
+      name: `table/${table.name}/cache`,
+      value: cacheOf(table, redisNamespace),
+      rule: 'same',
+      path: `tables.${label}.cache`,
+      what: 'the cache of its rows',
+      cure:
+        'Who writes a table must make the cached rows of all services be forgotten: give all of them a cache of this table ' +
+        '(its times may differ), the same cache.namespace and the same Redis.',
+      forgetWhen: 'Once every service that writes it is stopped or says the same as this one',
+    },
+  ];
+}
+
+function cacheOf(table: AnyPlan['table'], redisNamespace: string | undefined): string {
+  if (table.cache === undefined) return 'none';
+  return redisNamespace === undefined ? 'memory' : `redis ${redisNamespace}`;
+}
+
+function lookupFacts({ label, table, lookups }: TablePlan, sharing: Sharing): SharedFact[] {
+  return lookups.map(({ column, personal }) => ({
+    name: `${lookupPrefix(table.name)}${column}`,
+    value: `${personal ? 'personal' : 'plain'} in ${sharing.directoryKeyspace ?? 'none'}`,
+    rule: 'same',
+    path: `tables.${label}.lookups.${column}`,
+    what: 'where and how its values are kept',
+    cure: 'Values that services keep in different ways are not unique. Define the lookup and the option directory alike in all of them.',
+    forgetWhen: 'If no service keeps it like that any more',
+  }));
+}
+
+function lookupFamily({ label, table }: TablePlan): FactFamily {
+  return {
+    prefix: lookupPrefix(table.name),
+    path: `tables.${label}.lookups`,
+    describe: (column) =>
+      `leaves out '${column}', which another service keeps unique: rows written here would not be found by it, and hold values that others have. Declare it here as well.`,
+    forgetWhen: 'If no service declares it any more',
+  };
+}
+
+function lookupPrefix(table: string): string {
+  return `table/${table}/lookup/`;
+}
