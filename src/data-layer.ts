@@ -62,6 +62,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
       directoryKeyspace: config.directory?.keyspace,
       keepMs: config.idempotency.keepMs,
     },
+    expect: (endpoint, identity) => endpoints.expect(endpoint, identity),
     observe,
   });
   const gate = new EndpointGate(

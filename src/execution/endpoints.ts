@@ -1,5 +1,6 @@
 import type { DataLayerConfig } from '../config/data-layer-options.ts';
 import { EndpointPool } from '../mysql/endpoint-pool.ts';
+import { type IdentityRow, verifyIdentity } from '../mysql/identity-table.ts';
 import { ping } from '../mysql/ping.ts';
 import type { Session } from '../mysql/session.ts';
 import type { Observer } from '../observability/events.ts';
@@ -41,6 +42,12 @@ export class Endpoints {
     const guarded = { endpoint, pool: this.#poolOf(endpoint), guard, reading };
     this.#byName.set(endpoint.name, guarded);
     return guarded;
+  }
+
+  /** Holds every further connection of an endpoint against what its database was found to be. */
+  expect(endpoint: Endpoint, identity: IdentityRow): void {
+    const { pool } = this.of(endpoint);
+    pool.require((ask) => verifyIdentity(ask, identity, endpoint.role));
   }
 
   async close(): Promise<void> {

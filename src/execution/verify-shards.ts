@@ -7,6 +7,7 @@ import {
   claimIdentity,
   identityDdl,
   identityTable,
+  isReadOnly,
   readIdentity,
   replaceSlots,
 } from '../mysql/identity-table.ts';
@@ -64,11 +65,13 @@ export async function verifyShards(
     shards.map(async (shard) => ({
       shard,
       recorded: await onPrimary(verification, shard, readIdentity),
+      readOnly: await onPrimary(verification, shard, isReadOnly),
     })),
   );
   const replied = await askReplicas(verification, shards);
   const findings = [...primaries, ...replied];
   const before = problems.length;
+  for (const { shard, readOnly } of primaries) if (readOnly) problems.push(readOnlyProblem(shard));
   const { unclaimed, remapped, system } = judgeIdentities(findings, problems, known);
   const replicas = replied.flatMap(({ replica = [], recorded }) =>
     recorded === undefined ? [] : replica,
@@ -229,6 +232,13 @@ async function remap(
     if (!replaced) kept.push(shard.name);
   }
   if (kept.length > 0) problems.push(remapProblem(keyspace, kept));
+}
+
+function readOnlyProblem({ primary }: Shard): Problem {
+  return {
+    path: primary.path,
+    message: 'this server is read-only, so it is no primary. Is this the URL of a replica?',
+  };
 }
 
 function unclaimedProblem({ name, keyspace, slotFingerprint }: Shard): Problem {

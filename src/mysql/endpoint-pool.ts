@@ -12,8 +12,6 @@ export interface EndpointPoolConfig {
   /** Connections at most; also how many statements may run at once. */
   readonly connections: number;
   readonly connectTimeoutMs: number;
-  /** Asked of each new connection before it is used. */
-  readonly verify?: ((ask: Ask) => Promise<void>) | undefined;
   /** Told of what went wrong beside any caller: a KILL that failed, a connection that died idle. */
   readonly onFault: (error: Error) => void;
 }
@@ -42,6 +40,9 @@ export class EndpointPool implements ConnectionOwner {
   readonly #idle: ServerConnection[] = [];
   /** In the order of their coming. */
   readonly #waiting = new Set<Waiter>();
+  #verify: ((ask: Ask) => Promise<void>) | undefined;
+  /** Opened before it was known what they must lead to. */
+  readonly #unverified = new WeakSet<ServerConnection>();
   #fullServer: DriverFault | undefined;
   #afterPause: NodeJS.Timeout | undefined;
   #closed = false;
@@ -82,8 +83,18 @@ export class EndpointPool implements ConnectionOwner {
     });
   }
 
+  /**
+   * From now on only connections are given out of which `verify` finds nothing to throw; those that
+   * there are go.
+   */
+  require(verify: (ask: Ask) => Promise<void>): void {
+    this.#verify = verify;
+    for (const connection of this.#all) this.#unverified.add(connection);
+    for (const connection of this.#idle.splice(0)) this.#drop(connection);
+  }
+
   takeBack(connection: ServerConnection, usable: boolean): void {
-    if (!usable || !connection.isAlive) {
+    if (!usable || this.#unverified.has(connection) || !connection.isAlive) {
       this.#drop(connection);
       return;
     }
@@ -146,7 +157,7 @@ export class EndpointPool implements ConnectionOwner {
     this.#gate.begin();
     const connection = new ServerConnection(this.#address, {
       timeoutMs: connectTimeoutMs,
-      verify: this.#config.verify,
+      verify: this.#verify,
     });
     this.#all.add(connection);
     try {

@@ -1,6 +1,8 @@
+import { DriverFault } from '../errors/driver-fault.ts';
 import type { Cancellation } from './cancellation.ts';
+import type { Ask } from './server-connection.ts';
 import type { Session } from './session.ts';
-import { quoteName, type SqlValue } from './sql.ts';
+import { quoteName, type RawRow, type SqlValue } from './sql.ts';
 import { directoryTable } from './system-tables.ts';
 
 /** Who a shard's database says it is. */
@@ -27,27 +29,78 @@ export const identityDdl = `CREATE TABLE IF NOT EXISTS ${identityTable} (
 
 const tableMissing = 1146;
 
+const identityQuery = `SELECT system_id, keyspace_name, shard_name, slots FROM ${identityTable} WHERE id = 1`;
+
+/**
+ * Holds a new connection of an endpoint against what its database was found to be: behind one address
+ * may be another server by now.
+ *
+ * @throws {DriverFault} when it leads elsewhere.
+ */
+export async function verifyIdentity(
+  ask: Ask,
+  expected: IdentityRow,
+  role: 'primary' | 'replica',
+): Promise<void> {
+  const [row] = await ask(`SELECT i.*, @@GLOBAL.read_only AS read_only FROM (${identityQuery}) i`);
+  const refusal = refusalOf(row, expected, role);
+  if (refusal !== undefined) throw new DriverFault(refusal, { phase: 'connecting' });
+}
+
+function refusalOf(
+  row: RawRow | undefined,
+  { system, keyspace, shard, slots }: IdentityRow,
+  role: 'primary' | 'replica',
+): string | undefined {
+  if (row === undefined) return 'this address leads to a database that does not say who it is';
+  const found = identityOf(row);
+  if (found.system !== system || found.keyspace !== keyspace || found.shard !== shard) {
+    return `this address leads to shard '${found.shard}' of keyspace '${found.keyspace}' now, not to '${shard}' of '${keyspace}'`;
+  }
+  // A replica may not have heard of what was recorded anew.
+  if (role === 'replica') return undefined;
+  if (isOn(row.read_only)) {
+    return 'this address leads to a server that is read-only now, as a replica is';
+  }
+  return found.slots === slots
+    ? undefined
+    : `the slots of shard '${shard}' were recorded anew since this process started: it runs on an older topology`;
+}
+
+/** Whether a server takes no writes from applications: no primary does that. */
+export async function isReadOnly(session: Session, cancellation: Cancellation): Promise<boolean> {
+  const sql = 'SELECT @@GLOBAL.read_only AS read_only';
+  const { rows } = await session.run({ sql, params: [] }, cancellation);
+  return isOn(rows[0]?.read_only);
+}
+
+/** A number, or from MariaDB 12 on a word. */
+function isOn(value: unknown): boolean {
+  return !['0', 'OFF'].includes(String(value));
+}
+
 /** Reads the identity; undefined when the database has none yet. */
 export async function readIdentity(
   session: Session,
   cancellation: Cancellation,
 ): Promise<IdentityRow | undefined> {
-  const sql = `SELECT system_id, keyspace_name, shard_name, slots FROM ${identityTable} WHERE id = 1`;
   try {
-    const { rows } = await session.run({ sql, params: [] }, cancellation);
-    const row = rows[0];
-    if (row === undefined) return undefined;
-    return {
-      system: String(row.system_id),
-      keyspace: String(row.keyspace_name),
-      shard: String(row.shard_name),
-      slots: String(row.slots),
-    };
+    const { rows } = await session.run({ sql: identityQuery, params: [] }, cancellation);
+    return rows[0] && identityOf(rows[0]);
   } catch (error) {
     if (error instanceof Error && 'errno' in error && error.errno === tableMissing)
       return undefined;
     throw error;
   }
+}
+
+function identityOf(row: RawRow): IdentityRow {
+  return {
+    system: String(row.system_id),
+    keyspace: String(row.keyspace_name),
+    shard: String(row.shard_name),
+    slots: String(row.slots),
+  };
 }
 
 /** Records the identity unless another process was first; returns the one that is recorded. */
@@ -90,7 +143,7 @@ export async function holdsRows(
   const listed = await session.run(
     {
       sql: `SELECT table_name AS name FROM information_schema.tables
-        WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'
+        WHERE table_schema = DATABASE() AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED')
           AND (LEFT(table_name, 9) <> 'meridian_' OR table_name = ?)`,
       params: [directoryTable],
     },

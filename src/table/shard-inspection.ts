@@ -2,9 +2,11 @@ import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { UnavailableError } from '../errors/database-error.ts';
 import type { EndpointGate } from '../execution/endpoint-gate.ts';
 import type { Executor } from '../execution/executor.ts';
+import { onPrimary } from '../execution/on-primary.ts';
 import { ensureSystemTables } from '../execution/system-tables.ts';
 import { recordFacts } from '../execution/verify-facts.ts';
 import { answering, verifyReplica, verifyShards } from '../execution/verify-shards.ts';
+import { type IdentityRow, isReadOnly } from '../mysql/identity-table.ts';
 import { readTableShapes, type TableShape } from '../mysql/table-shape.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Deadline } from '../resilience/deadline.ts';
@@ -24,6 +26,8 @@ interface InspectionParts {
   readonly executor: Executor;
   readonly systemTables: 'create' | 'verify';
   readonly sharing: Sharing;
+  /** Told what the database of an endpoint was found to be, and must stay. */
+  readonly expect: (endpoint: Endpoint, identity: IdentityRow) => void;
   readonly observe: Observer;
 }
 
@@ -95,6 +99,7 @@ export class ShardInspection {
     }
     for (const [shard, found] of shapes) this.#shapes.set(shard, found);
     this.#known ??= { system, shard: first.name };
+    for (const endpoint of endpoints) this.#expect(endpoint);
     return endpoints;
   }
 
@@ -135,7 +140,12 @@ export class ShardInspection {
     if (shard === undefined) throw new TypeError('an endpoint belongs to a shard');
     if (endpoint.role === 'replica') {
       await verifyReplica({ executor, deadline }, shard, endpoint, this.#known);
+      this.#expect(endpoint);
     } else {
+      // One that is being promoted is read-only until that is done; it is looked at again.
+      if (await onPrimary({ executor, deadline }, shard, isReadOnly)) {
+        throw new UnavailableError(`${endpoint.name} is read-only, so it is no primary.`);
+      }
       // Its replicas are inspected one by one.
       await this.inspect([{ ...shard, replicas: [] }], deadline);
     }
@@ -147,6 +157,13 @@ export class ShardInspection {
       const shards = this.#parts.topology.keyspaces.get(table.keyspace)?.shards ?? [];
       return shards.some(({ primary }) => gate.stateOf(primary) === 'verified');
     });
+  }
+
+  #expect(endpoint: Endpoint): void {
+    const shard = this.#parts.topology.shards.get(endpoint.shard);
+    if (shard === undefined) throw new TypeError('an endpoint belongs to a shard');
+    const { name, keyspace, slotFingerprint: slots } = shard;
+    this.#parts.expect(endpoint, { system: this.system, keyspace, shard: name, slots });
   }
 
   #holds({ table }: RowPlan, shapes: Shapes): boolean {

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { ConfigError, type TopologyDocument } from 'meridian';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { failureOf, shardNames, TestCluster } from '../../support/cluster.ts';
+import { addressOf } from '../../support/address-switch.ts';
+import { accountOn, failureOf, shardNames, TestCluster } from '../../support/cluster.ts';
+import { eventually } from '../../support/eventually.ts';
 
 let cluster: TestCluster;
 
@@ -55,6 +57,67 @@ async function fill(): Promise<void> {
   await data.transactions.insert({ account_id: 'a', cents: 1n });
   await data.close();
 }
+
+describe('A6: what an address leads to', () => {
+  it('A6: the URL of a replica is refused as that of a primary', async () => {
+    await start();
+    const [replica] = cluster.cluster.shards['tx-1'].replicas;
+    const wrong = cluster.topology({ 'tx-1': replica?.url ?? '' });
+    if (wrong.shards['tx-1'] !== undefined) wrong.shards['tx-1'].replicas = [];
+    expect(await refusal(wrong)).toMatch(/shards\.tx-1\.primary: this server is read-only/);
+  });
+
+  it('A6: a connection that leads to another shard than at the start is not used', async () => {
+    const address = await addressOf(cluster.url('tx-1'));
+    const { data } = await cluster.open({
+      topology: cluster.topology({ 'tx-1': address.url }),
+      redis: false,
+    });
+    try {
+      const account = accountOn('tx-1', data.transactions);
+      await data.transactions.insert({ account_id: account, cents: 1n });
+      address.leadTo(cluster.url('tx-2'));
+      for (const { id } of await cluster.sql(
+        'tx-1',
+        'SELECT id FROM information_schema.processlist WHERE db IS NOT NULL AND id <> CONNECTION_ID()',
+      )) {
+        await cluster.sql('tx-1', `KILL CONNECTION ${id}`);
+      }
+      const insert = () => data.transactions.insert({ account_id: account, cents: 2n });
+      await eventually(async () => {
+        expect(await failureOf(insert())).toMatchObject({
+          code: 'MERIDIAN_UNAVAILABLE',
+          message: expect.stringContaining("leads to shard 'tx-2'"),
+          outcome: 'not-applied',
+        });
+      });
+      expect(await cluster.sql('tx-2', 'SELECT id FROM transactions')).toEqual([]);
+      address.leadTo(cluster.url('tx-1'));
+      await eventually(insert);
+    } finally {
+      await data.close();
+      await address.close();
+    }
+  });
+
+  it('A6: who runs on slots that were recorded anew gets no new connection', async () => {
+    const old = await cluster.open({ redis: false, breaker: { failures: 1_000 } });
+    const larger = changed(({ shards }) => {
+      if (shards['tx-1'] !== undefined) shards['tx-1'].weight = 3;
+    });
+    await start({ ...larger, epoch: 2 });
+    const account = accountOn('tx-1', old.data.transactions);
+    const failure = await failureOf(
+      Promise.all(
+        Array.from({ length: 8 }, () =>
+          old.data.transactions.at(account).query('SELECT SLEEP(0.2)'),
+        ),
+      ),
+    );
+    expect(failure).toMatchObject({ message: expect.stringContaining('recorded anew') });
+    await old.data.close();
+  });
+});
 
 describe('A6: what a topology says is recorded in the databases', () => {
   it('A6: swapped region codes are refused', async () => {
