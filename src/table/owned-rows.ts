@@ -3,6 +3,7 @@ import type { Statement, StatementResult } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import { canonicalKey, type ShardKey } from '../sharding/shard-key.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
+import { assertOwner } from './owner-scope.ts';
 import type { ReadOptions, ReadPath } from './read-path.ts';
 import type { TableRuntime } from './table-runtime.ts';
 
@@ -21,8 +22,11 @@ export class OwnedRows {
   readonly #runtime: TableRuntime;
   readonly #reads: ReadPath<RowSchema>;
   readonly #key: ShardKey;
+  readonly #isId: boolean;
 
-  constructor(runtime: TableRuntime, reads: ReadPath<RowSchema>, key: ShardKey) {
+  /** @param isId whether the key is an id of the keyspace, which may be that of a row. */
+  constructor(runtime: TableRuntime, reads: ReadPath<RowSchema>, key: ShardKey, isId: boolean) {
+    this.#isId = isId;
     this.#runtime = runtime;
     this.#reads = reads;
     this.#key = key;
@@ -50,9 +54,13 @@ export class OwnedRows {
     const { codec, statements, table, calls } = this.#runtime;
     const owner = codec.param(table.shardKey, this.#key);
     const last = after === undefined ? undefined : codec.key(after).param;
-    const { rows } = await calls.run(options, (deadline) =>
-      read(statements.selectOwned(owner, last, limit), deadline),
-    );
+    const { rows } = await calls.run(options, async (deadline) => {
+      const found = await read(statements.selectOwned(owner, last, limit), deadline);
+      if (found.rows.length === 0 && this.#isId) {
+        await assertOwner([this.#runtime], this.#key, (statement) => read(statement, deadline));
+      }
+      return found;
+    });
     return rows.map((raw) => codec.decode(raw));
   }
 

@@ -47,7 +47,7 @@ export class ShardAccess {
     this.#registry = registry;
     this.#home = routeKey(topology.current, table.keyspace, key);
     this.#owner = forwarding && forwardableKey(table, key);
-    this.#owned = new OwnedRows(runtime, reads, key);
+    this.#owned = new OwnedRows(runtime, reads, key, this.#home.reason === 'id');
     this.#key = key;
   }
 

@@ -8,12 +8,14 @@ import {
   type TransactionConfig,
 } from '../execution/transaction.ts';
 import type { TransactionScope } from '../execution/transaction-scope.ts';
+import type { Statement, StatementResult } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import { keyspaceOf } from '../routing/router.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import { keyedOperation } from './idempotency-key.ts';
 import { packResult, unpackResult } from './keyed-result.ts';
+import { assertOwner } from './owner-scope.ts';
 import { noting } from './seen-writes.ts';
 import type { TableRegistry } from './table-registry.ts';
 import type { TableRuntime } from './table-runtime.ts';
@@ -82,7 +84,11 @@ export class ShardTransactions {
               transact: (scoped, resolve) => perform({ resolve }, scoped),
             },
             async (scope) => {
+              const isOwner = () => this.#assertOwner((statement) => scope.run(statement));
+              // Its rows may be there before the body, or only after it.
+              await isOwner();
               const value = await work.run(scope);
+              await isOwner();
               return { value, result: packResult(value) };
             },
           );
@@ -111,6 +117,11 @@ export class ShardTransactions {
     const { outcome, isRepetition } = result;
     if (isRepetition) for (const shard of this.#everyShard()) seen?.note(shard, undefined);
     return 'value' in outcome ? outcome.value : unpackResult(outcome.result);
+  }
+
+  async #assertOwner(run: (statement: Statement) => Promise<StatementResult>): Promise<void> {
+    const { key, home } = this.#keyed;
+    if (home.reason === 'id') await assertOwner(this.#registry.kinOf(this.#runtime), key, run);
   }
 
   #operation(idempotencyKey: string, payload: unknown, { keyspace, locator }: Route) {

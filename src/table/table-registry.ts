@@ -100,6 +100,14 @@ export class TableRegistry {
     return [first, ...rest, keysOfOwner];
   }
 
+  /** The tables whose rows have the same owners as those of this one. */
+  kinOf({ table: { keyspace, group, name } }: TableRuntime): TableRuntime[] {
+    const owners = group?.name ?? name;
+    return this.in(keyspace)
+      .map(([, runtime]) => runtime)
+      .filter(({ table }) => (table.group?.name ?? table.name) === owners);
+  }
+
   /** The groups whose owners may move, by the owners' table. */
   groups(): ReadonlyMap<string, Group> {
     const owners = [...this.#tables.values()].filter(

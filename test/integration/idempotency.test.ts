@@ -165,6 +165,37 @@ describe('an insert with a key', () => {
     expect(await count('eu-1', 'addresses')).toBe(0);
   });
 
+  it('A5: belongs to the owner: the id of a row in its place is refused, before and after a move', async () => {
+    const ada = await data.users.insert({ country: 'DE', name: 'Ada' });
+    const home = await data.addresses.insert({ user_id: ada.id, city: 'Berlin' });
+    const idempotencyKey = newKey();
+    const refund = (id: string) =>
+      data.addresses.at(id).transaction(
+        async (trx) => {
+          await trx.addresses.update(home.id, { city: 'Bonn' });
+          await trx.addresses.insert({ user_id: ada.id, city: 'Köln' });
+          return 'refunded';
+        },
+        { idempotencyKey },
+      );
+    const refusal = { code: 'MERIDIAN_ROUTING', context: { column: 'user_id' } };
+    expect(await failureOf(refund(home.id))).toMatchObject(refusal);
+    expect(await failureOf(data.addresses.at(home.id).list())).toMatchObject(refusal);
+    expect(await refund(ada.id)).toBe('refunded');
+    const fresh = data.addresses.newId({ user_id: ada.id, city: 'Ulm' });
+    const begun = data.addresses
+      .at(fresh)
+      .transaction((trx) => trx.addresses.insert({ id: fresh, user_id: ada.id, city: 'Ulm' }), {
+        idempotencyKey: newKey(),
+      });
+    expect(await failureOf(begun)).toMatchObject(refusal);
+    await data.users.relocate(ada.id, { country: 'US' }, { set: { country: 'US' } });
+    expect(await failureOf(refund(home.id))).toMatchObject(refusal);
+    expect(await refund(ada.id)).toBe('refunded');
+    expect(await data.addresses.at(ada.id).list()).toHaveLength(2);
+    expect(await data.addresses.at(ada.id).list()).toHaveLength(2);
+  });
+
   it('refuses what is no key', async () => {
     for (const idempotencyKey of ['', 'x'.repeat(256)]) {
       const error = await failureOf(
