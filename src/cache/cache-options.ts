@@ -1,4 +1,5 @@
 import { didYouMean } from '../config/did-you-mean.ts';
+import { checkRedis } from '../config/given-redis.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import type { Observer } from '../observability/events.ts';
 import type { RedisClient } from './redis/redis-client.ts';
@@ -147,12 +148,7 @@ const kinds = {
 export function checkCacheOptions<V>(options: CacheOptions<V>): void {
   const problems: Problem[] = [];
   const { redis, namespace } = options;
-  if (redis === undefined || redis === null) {
-    problems.push({
-      path: 'redis',
-      message: 'must be a URL, an ioredis client, or false for none',
-    });
-  }
+  checkRedis(redis, 'redis', problems);
   if (typeof namespace !== 'string' || !/^[^\s{}]{1,128}$/.test(namespace)) {
     problems.push({
       path: 'namespace',

@@ -15,8 +15,10 @@ export interface Sourced<V> {
   readonly asOfMs: number;
   /** It was read from Redis, and may be past its time. */
   readonly isStored: boolean;
-  /** Nobody else holds the value or a part of it: it may be frozen and kept. */
+  /** Nobody else holds the value or a part of it: it is frozen, and may be kept. */
   readonly isOwn: boolean;
+  /** It holds something that can't be frozen. */
+  readonly needsCopy: boolean;
 }
 
 /** A value that was just loaded. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Problem } from '../errors/config-error.ts';
 import { type BreakerWindow, breakerWindow } from './breaker-window.ts';
 import { directorySettings } from './directory-options.ts';
+import { checkRedis, isIoredis } from './given-redis.ts';
 import { parseInto, strictObject } from './strict-object.ts';
 
 export interface PoolOptions {
@@ -192,7 +193,7 @@ export function parseDataLayerOptions(
   problems: Problem[],
 ): DataLayerConfig | undefined {
   const config = parseInto(settings, options, '', problems);
-  checkRedis(options, problems);
+  checkRedisOption(options, problems);
   for (const name of ['topology', 'tables']) {
     if (typeof options === 'object' && options !== null && Reflect.get(options, name) !== undefined)
       continue;
@@ -201,13 +202,11 @@ export function parseDataLayerOptions(
   return config;
 }
 
-/** Undefined is refused: a variable that is not set must not silently switch the cache off. */
-function checkRedis(options: unknown, problems: Problem[]): void {
+function checkRedisOption(options: unknown, problems: Problem[]): void {
   const redis: unknown =
     typeof options === 'object' && options !== null ? Reflect.get(options, 'redis') : undefined;
-  if (redis === false) return;
-  if (typeof redis !== 'object' || redis === null || Array.isArray(redis) || isClient(redis)) {
-    checkOneRedis(redis, 'redis', problems);
+  if (!isByRegion(redis)) {
+    checkRedis(redis, 'redis', problems);
     return;
   }
   const owners = new Map<unknown, string>();
@@ -216,27 +215,15 @@ function checkRedis(options: unknown, problems: Problem[]): void {
     const owner = owners.get(one);
     if (owner === undefined) owners.set(one, path);
     else problems.push({ path, message: `is the same as ${owner}; a Redis is in one region` });
-    checkOneRedis(one, path, problems);
+    if (one === false) problems.push({ path, message: 'is false; leave the region out' });
+    else checkRedis(one, path, problems);
   }
 }
 
-function checkOneRedis(redis: unknown, path: string, problems: Problem[]): void {
-  if (isClient(redis)) return;
-  if (typeof redis !== 'string') {
-    problems.push({
-      path,
-      message: `is ${redis === undefined ? 'undefined' : 'no Redis'}; give a redis:// URL, an ioredis client, or false for memory only`,
-    });
-  } else if (!URL.canParse(redis) || !/^rediss?:$/.test(new URL(redis).protocol)) {
-    problems.push({ path, message: 'is not a URL such as redis://host:6379' });
-  }
-}
-
-function isClient(value: unknown): boolean {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'mget' in value &&
-    typeof value.mget === 'function'
-  );
+/** Whether each value of an object may be a Redis, and so its names regions. */
+function isByRegion(redis: unknown): redis is object {
+  if (typeof redis !== 'object' || redis === null || Array.isArray(redis)) return false;
+  // A client of another package is an object as well, of a class of its own.
+  const prototype: unknown = Object.getPrototypeOf(redis);
+  return (prototype === Object.prototype || prototype === null) && !isIoredis(redis);
 }

@@ -63,7 +63,10 @@ async function storeFromAhead(key: string, value: string): Promise<void> {
   const server = `${run}${tenure}`;
   const times = { loadedAtMs: Date.now() + 60_000, freshMs: 60_000, loadMs: 1 };
   const stamp = stampText({ schema: '', server, placement: '' });
-  await redis.set(valueKey('test', key), encodeEntry({ value, version: '', ...times }, stamp, 1e6));
+  await redis.set(
+    valueKey('test', key),
+    encodeEntry({ value, version: '', ...times }, stamp, 1e6, 1e6),
+  );
 }
 
 it('an entry of a host whose clock is ahead does not outlive its invalidation', async () => {

@@ -2,7 +2,8 @@ import { LoaderError } from '../../errors/loader-error.ts';
 import type { Observer } from '../../observability/events.ts';
 import type { Deadline } from '../../resilience/deadline.ts';
 import { type Freshness, lifeOf } from '../freshness.ts';
-import { ownCopy } from '../memory/own-copy.ts';
+import { freezeDeep } from '../memory/frozen.ts';
+import { type Held, heldCopy } from '../memory/own-copy.ts';
 import type { RedisTier } from '../redis/redis-tier.ts';
 import type { Gap, Loaded, Sourced } from '../sourced.ts';
 import { alone, type Witness } from '../trust.ts';
@@ -63,9 +64,9 @@ interface Grant {
 }
 
 /** A value that was just loaded, with its life. */
-interface Brought<V> extends Loaded<V> {
+interface Brought<V> extends Loaded<V>, Held<V | null> {
+  readonly value: V | null;
   readonly errorMs: number;
-  readonly isOwn: boolean;
 }
 
 /** By key; undefined where Redis could give no lease. */
@@ -236,24 +237,24 @@ export class LeasedLoads<V> {
     { freshness }: Journey<V>,
   ): Brought<V> {
     const { freshMs, errorMs } = lifeOf(given === null, freshness);
-    const times = { loadedAtMs, freshMs, loadMs, errorMs };
-    if (given === null || this.#config.ownsLoaded) return { value: given, ...times, isOwn: true };
-    const own = ownCopy(given);
-    if ('copy' in own) return { value: own.copy, ...times, isOwn: true };
-    this.#observe({ type: 'cache-fault', operation: 'keep', message: unkept(own.unfit) });
-    return { value: given, ...times, isOwn: false };
+    const isOwn = given === null || this.#config.ownsLoaded;
+    const held = isOwn ? { value: given, isOwn, ...freezeDeep(given) } : heldCopy(given);
+    if ('unfit' in held) {
+      this.#observe({ type: 'cache-fault', operation: 'keep', message: unkept(held.unfit) });
+    }
+    return { ...held, loadedAtMs, freshMs, loadMs, errorMs };
   }
 
   #landLoaded(
     key: string,
-    { errorMs, isOwn, ...loaded }: Brought<V>,
+    { errorMs, ...loaded }: Brought<V>,
     witness: Witness,
     grant: Grant | undefined,
     journey: Journey<V>,
   ): void {
     const from = grant?.lag ?? { witness, asOfMs: loaded.loadedAtMs };
-    const sourced = { ...loaded, ...from, isStored: false, isOwn };
-    if (!isOwn) journey.keepOut(key);
+    const sourced = { ...loaded, ...from, isStored: false };
+    if (!loaded.isOwn) journey.keepOut(key);
     const lifeMs = loaded.freshMs + errorMs;
     if (!grant) journey.land(key, { sourced });
     else if (journey.flight.isFenced(key) || lifeMs <= loaded.loadMs) {
@@ -304,6 +305,6 @@ function answerFor(keys: readonly string[], values: unknown): readonly unknown[]
   );
 }
 
-function unkept(what: string): string {
+function unkept(what = 'something'): string {
   return `a value with ${what} in it is not kept, since it would come back as something else: load plain data`;
 }

@@ -1,8 +1,13 @@
 import { isNumbers } from '../value-kind.ts';
 
+/** Objects in each other that a value may have: more than any row has, and less than a stack holds. */
+export const deepest = 500;
+
 /**
  * Freezes a value through and through, so that callers who share it can't change each other's.
  * Returns whether it holds something that can't be frozen: then each hit gets a copy.
+ *
+ * @throws {RangeError} when it is too deep.
  */
 export function freezeDeep(
   value: unknown,
@@ -11,6 +16,7 @@ export function freezeDeep(
 ): { readonly needsCopy: boolean } {
   if (typeof value !== 'object' || value === null || seen?.has(value)) return shared;
   if (isUnfreezable(value)) return copied;
+  if (depth > deepest) throw new RangeError(`more than ${deepest} objects in each other`);
   Object.freeze(value);
   // What is deeper than a row may go round in a circle.
   const around = depth < flatDepth ? undefined : (seen ?? new Set()).add(value);

@@ -2,7 +2,6 @@ import { earlyMs, type Freshness } from '../freshness.ts';
 import type { Sourced } from '../sourced.ts';
 import { isBelieved } from '../trust.ts';
 import { coarseNow } from './coarse-clock.ts';
-import { freezeDeep } from './frozen.ts';
 import { type MemoryEntry, type MemoryLimits, MemoryStore } from './memory-store.ts';
 
 /** Says where the source of a key is. */
@@ -19,8 +18,6 @@ export interface MemoryTierConfig {
   readonly memory: MemoryLimits | undefined;
   readonly placement?: Placement | undefined;
 }
-
-const asItIs = { needsCopy: false };
 
 /** What this process remembers, and how long it believes it. */
 export class MemoryTier<V> {
@@ -76,14 +73,13 @@ export class MemoryTier<V> {
 
   /** An entry of a value; not kept yet. */
   entryOf(key: string, sourced: Sourced<V>): MemoryEntry<V> {
-    const { value, loadedAtMs, freshMs, loadMs, witness, isOwn } = sourced;
-    const { needsCopy } = isOwn ? freezeDeep(value) : asItIs;
+    const { value, loadedAtMs, freshMs, loadMs, witness } = sourced;
     const { staleMs, staleIfErrorMs } = this.#config.freshness;
     const isAbsent = value === null;
     const freshUntilMs = loadedAtMs + freshMs;
     return {
       value,
-      needsCopy,
+      needsCopy: sourced.needsCopy,
       loadedAtMs,
       freshUntilMs,
       refreshAtMs: freshUntilMs - earlyMs(loadMs, this.#betaOf(key)),

@@ -1,25 +1,40 @@
 import { isDate, isMap, isSet } from 'node:util/types';
 import { isNumbers, kindOf, nameOfKind } from '../value-kind.ts';
+import { deepest, freezeDeep } from './frozen.ts';
 
 /** A copy that nobody else holds, or what it is in the value that can't be copied as it is. */
-export type OwnCopy<V> = { readonly copy: V } | { readonly unfit: string };
-
-/** Deeper than any row; a recursion that ran out of stack would say less. */
-const deepest = 500;
+type OwnCopy<V> = { readonly copy: V } | { readonly unfit: string };
 
 /**
  * Copies a value through and through, before it is frozen and shared: what a loader gave may refer to
  * objects of the application. Functions stay the application's own, and are not frozen. Never throws.
  * O(size of the value).
  */
-export function ownCopy<V>(value: V): OwnCopy<V>;
-export function ownCopy(value: unknown): OwnCopy<unknown> {
+function ownCopy<V>(value: V): OwnCopy<V>;
+function ownCopy(value: unknown): OwnCopy<unknown> {
   try {
     return { copy: copyOf(value, new Map(), 0) };
   } catch (error) {
     // Getters and proxies of the application may throw whatever they like, rows too.
     return { unfit: error instanceof UnfitValue ? error.message : 'what can not be read' };
   }
+}
+
+/** A value as it may be handed out: frozen and the cache's own, or as it was given. */
+export interface Held<V> {
+  readonly value: V;
+  readonly isOwn: boolean;
+  readonly needsCopy: boolean;
+  /** What it is in the value that keeps it out of the cache. */
+  readonly unfit?: string;
+}
+
+/** A frozen copy of a value, or the value itself where there can be none. */
+export function heldCopy<V>(value: V): Held<V> {
+  const own = ownCopy(value);
+  return 'copy' in own
+    ? { value: own.copy, isOwn: true, ...freezeDeep(own.copy) }
+    : { value, isOwn: false, needsCopy: false, unfit: own.unfit };
 }
 
 class UnfitValue extends Error {}

@@ -4,8 +4,8 @@ import { packValue, unpackValue } from './codec.ts';
 /** Another format, another number: entries of one are misses under the other. */
 const format = 'm2';
 
-/** Nothing that fits in a process's cache unpacks to more. */
-const mostBytes = 256 * 1_024 * 1_024;
+/** How many times as long as an entry may be what a compressed one unpacks to. */
+const mostExpansion = 4;
 
 /** So many digits are exact in a double. */
 const mostDigits = 15;
@@ -30,6 +30,11 @@ export function stampText({ schema, server, placement }: EntryStamp): StampText 
   return { schema: `${schema}|`, whole: `${schema}|${server}|${placement}|` };
 }
 
+/** Bytes that a compressed entry may unpack to, where entries have up to `maxEntryBytes`. */
+export function unpackedBytes(maxEntryBytes: number): number {
+  return Math.min(mostExpansion * maxEntryBytes, Number.MAX_SAFE_INTEGER);
+}
+
 /** A value in Redis. */
 export interface StoredEntry {
   readonly value: unknown;
@@ -48,21 +53,43 @@ export interface StoredEntry {
  * first because a script in Redis compares it.
  *
  * @param compressOver bytes of JSON past which they are deflated.
+ * @param mostUnpacked bytes of JSON that nobody would unpack any more.
+ * @throws {RangeError} when there are more.
  */
-export function encodeEntry(entry: StoredEntry, stamp: StampText, compressOver: number): string {
+export function encodeEntry(
+  entry: StoredEntry,
+  stamp: StampText,
+  compressOver: number,
+  mostUnpacked: number,
+): string {
   const { version, loadedAtMs, freshMs, loadMs, value } = entry;
   const json = JSON.stringify(packValue(value));
   const isLong = json.length > compressOver;
+  if (isLong && Buffer.byteLength(json) > mostUnpacked) {
+    throw new RangeError(`an entry that unpacks to over ${mostUnpacked} bytes stays out of Redis`);
+  }
   const body = isLong ? deflateRawSync(json).toString('base64') : json;
   const times = `${Math.floor(loadedAtMs)}|${Math.ceil(freshMs)}|${Math.ceil(loadMs)}`;
   return `${format}|${version}|${stamp.whole}${times}|${isLong ? 'z' : 'j'}|${body}`;
 }
 
-/** Why a text is no entry that may be served. `elsewhere`: another server or place. */
-export type Unreadable = 'foreign' | 'schema' | 'elsewhere' | 'garbage';
+/**
+ * Why a text is no entry that may be served. `elsewhere`: another server or place. `compressed`: nothing
+ * that is, is read here.
+ */
+export type Unreadable = 'foreign' | 'schema' | 'elsewhere' | 'compressed' | 'garbage';
 
-/** Reads what `encodeEntry` wrote under the same stamp. Never throws. */
-export function decodeEntry(text: string, stamp: StampText): StoredEntry | Unreadable {
+/**
+ * Reads what `encodeEntry` wrote under the same stamp. Never throws.
+ *
+ * @param mostUnpacked bytes to which a compressed entry may unpack, which are held in memory while it is
+ * read; 0: none is read.
+ */
+export function decodeEntry(
+  text: string,
+  stamp: StampText,
+  mostUnpacked: number,
+): StoredEntry | Unreadable {
   if (!text.startsWith(`${format}|`)) return 'foreign';
   const versionAt = format.length + 1;
   const stampAt = text.indexOf('|', versionAt) + 1;
@@ -77,9 +104,11 @@ export function decodeEntry(text: string, stamp: StampText): StoredEntry | Unrea
   const freshMs = digitsBetween(text, freshAt, loadAt - 1);
   const loadMs = digitsBetween(text, loadAt, kindAt - 1);
   if (!(loadedAtMs >= 0 && freshMs >= 0 && loadMs >= 0)) return 'garbage';
+  const isPacked = text[kindAt] === 'z';
+  if (isPacked && mostUnpacked === 0) return 'compressed';
   const body = text.slice(kindAt + 2);
   try {
-    const json = text[kindAt] === 'z' ? inflate(body) : body;
+    const json = isPacked ? inflate(body, mostUnpacked) : body;
     const parsed: unknown = JSON.parse(json);
     // Most rows hold nothing that JSON lacks, and no such sign either, which is found much sooner.
     const value = json.includes('$') && json.includes('"$"') ? unpackValue(parsed) : parsed;
@@ -102,8 +131,8 @@ function digitsBetween(text: string, from: number, to: number): number {
   return number;
 }
 
-function inflate(body: string): string {
-  return inflateRawSync(Buffer.from(body, 'base64'), { maxOutputLength: mostBytes }).toString();
+function inflate(body: string, maxOutputLength: number): string {
+  return inflateRawSync(Buffer.from(body, 'base64'), { maxOutputLength }).toString();
 }
 
 /** A version as entries have it; empty, as if there were none, when it can't be compared. */

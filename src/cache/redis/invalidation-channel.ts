@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Observer } from '../../observability/events.ts';
 import type { Trust } from '../trust.ts';
+import { cureOf, isRefusal, type Reconnection, saidBy } from './reconnection.ts';
 import type { RedisNode } from './redis-client.ts';
 import { escapeKey, unescapeKey } from './redis-keys.ts';
 
@@ -33,6 +34,7 @@ export class InvalidationChannel implements Trust {
   trustedUntilMs = 0;
   generation = 0;
   readonly #listener: RedisNode;
+  readonly #reconnection: Reconnection;
   readonly #config: ChannelConfig;
   readonly #observe: Observer;
   /** Tells this channel's own messages from others'. */
@@ -43,11 +45,20 @@ export class InvalidationChannel implements Trust {
   #server: string | undefined;
   /** Beats sent before prove nothing about the subscriptions of today. */
   #listeningSinceMs = Number.POSITIVE_INFINITY;
-  /** Beats sent since one came back: time alone also passes when this process is busy. */
-  #unreturned = 0;
+  /**
+   * Beats sent since one came back, and when: time alone also passes when this process is busy. Each says
+   * something that nobody could guess, so that no other message passes for one, and counts once.
+   */
+  readonly #unreturned = new Map<string, number>();
 
-  constructor(listener: RedisNode, config: ChannelConfig, observe: Observer) {
+  constructor(
+    listener: RedisNode,
+    reconnection: Reconnection,
+    config: ChannelConfig,
+    observe: Observer,
+  ) {
     this.#listener = listener;
+    this.#reconnection = reconnection;
     this.#config = config;
     this.#observe = observe;
     listener.on('message', (channel, message) => this.#onMessage(channel, message));
@@ -76,7 +87,7 @@ export class InvalidationChannel implements Trust {
   open(server: string): void {
     this.#server = server;
     if (this.#listener.status === 'wait') {
-      this.#listener.connect().catch((error: Error) => this.#report(error.message));
+      this.#listener.connect().catch((error: unknown) => this.#report(saidBy(error)));
     }
     void this.#subscribe();
   }
@@ -92,12 +103,14 @@ export class InvalidationChannel implements Trust {
   beat(publish: Publish): void {
     const now = performance.now();
     if (now < this.#listeningSinceMs) return;
-    if (this.#unreturned++ >= this.#config.patienceBeats) {
+    if (this.#unreturned.size >= this.#config.patienceBeats) {
       this.#lose('no message came back');
       this.#listener.stream?.destroy();
       return;
     }
-    void publish(this.#beats, String(now));
+    const beat = randomBytes(12).toString('base64url');
+    this.#unreturned.set(beat, now);
+    void publish(this.#beats, beat);
   }
 
   /** Resolves once the channel is trusted. */
@@ -121,18 +134,21 @@ export class InvalidationChannel implements Trust {
       await this.#listener.subscribe(this.#beats, ...channels);
       if (server === this.#server && channels.length === this.#namespaces.size) {
         this.#listeningSinceMs = performance.now();
-        this.#unreturned = 0;
+        this.#unreturned.clear();
+        this.#reconnection.accepted();
         this.#config.onListening();
       }
     } catch (error) {
-      this.#report(error instanceof Error ? error.message : String(error));
+      const said = saidBy(error);
+      if (!isRefusal(said)) this.#report(said);
+      else if (this.#reconnection.refused(said)) this.#report(cureOf(said));
       this.#listener.stream?.destroy();
     }
   }
 
   #onMessage(channel: string, message: string): void {
     if (channel === this.#beats) {
-      this.#onBeat(Number(message));
+      this.#onBeat(message);
       return;
     }
     const end = message.indexOf(' ');
@@ -142,9 +158,14 @@ export class InvalidationChannel implements Trust {
     this.#namespaces.get(namespace)?.(unescapeKey(message.slice(end + 1)));
   }
 
-  #onBeat(sentAtMs: number): void {
-    if (!(sentAtMs >= this.#listeningSinceMs)) return;
-    this.#unreturned = 0;
+  #onBeat(beat: string): void {
+    const sentAtMs = this.#unreturned.get(beat);
+    // Sent by somebody else, or before what was missed.
+    if (sentAtMs === undefined || sentAtMs < this.#listeningSinceMs) return;
+    for (const older of this.#unreturned.keys()) {
+      this.#unreturned.delete(older);
+      if (older === beat) break;
+    }
     this.trustedUntilMs = Math.max(this.trustedUntilMs, sentAtMs + this.#config.maxGapMs);
     for (const resolve of this.#waiting) resolve();
     this.#waiting.clear();
@@ -153,6 +174,7 @@ export class InvalidationChannel implements Trust {
   /** Messages may be missing: what was in memory until now counts for nothing any more. */
   #lose(reason: string): void {
     this.#listeningSinceMs = Number.POSITIVE_INFINITY;
+    this.#unreturned.clear();
     this.generation++;
     if (this.trustedUntilMs === 0) return;
     this.trustedUntilMs = 0;

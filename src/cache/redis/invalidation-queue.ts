@@ -5,7 +5,10 @@ import { createBackoff } from '../../resilience/backoff.ts';
 export type InvalidateKeys = (keys: readonly string[]) => Promise<boolean>;
 
 const backoff = { baseMs: 50, maxMs: 2_000 };
+/** A server has done so many well within the time of a command. */
 const keysPerAttempt = 500;
+/** Keys that may be on their way at once: more wait for their turn here, not in the connection. */
+const mostUnderWay = 1_000;
 
 /**
  * Invalidations that Redis has not confirmed. They are tried again until it does; meanwhile this
@@ -17,6 +20,8 @@ export class InvalidationQueue {
   readonly #observe: Observer;
   /** How many invalidations of a key are unconfirmed: one that succeeds must not clear another's. */
   readonly #pending = new Map<string, number>();
+  #underWay = 0;
+  readonly #waiting = new Set<{ readonly count: number; readonly go: () => void }>();
   #timer: NodeJS.Timeout | undefined;
   #nextPause = createBackoff(backoff);
 
@@ -36,13 +41,38 @@ export class InvalidationQueue {
   async invalidate(keys: readonly string[]): Promise<'done' | 'pending'> {
     // While the command is under way Redis may answer with the old value.
     for (const key of keys) this.#pending.set(key, (this.#pending.get(key) ?? 0) + 1);
-    if (await this.#send(keys)) {
-      for (const key of keys) this.#confirm(key, 1);
-      return 'done';
+    for (let at = 0; at < keys.length; at += keysPerAttempt) {
+      const part = keys.length <= keysPerAttempt ? keys : keys.slice(at, at + keysPerAttempt);
+      if (await this.#sendInTurn(part)) for (const key of part) this.#confirm(key, 1);
+      else {
+        this.#report('pending', keys.length - at);
+        this.#schedule();
+        return 'pending';
+      }
     }
-    this.#report('pending', keys.length);
-    this.#schedule();
-    return 'pending';
+    return 'done';
+  }
+
+  async #sendInTurn(keys: readonly string[]): Promise<boolean> {
+    const count = keys.length;
+    if (this.#waiting.size > 0 || !this.#hasRoom(count)) {
+      await new Promise<void>((go) => this.#waiting.add({ count, go }));
+    } else this.#underWay += count;
+    try {
+      return await this.#send(keys);
+    } finally {
+      this.#underWay -= count;
+      for (const next of this.#waiting) {
+        if (!this.#hasRoom(next.count)) break;
+        this.#waiting.delete(next);
+        this.#underWay += next.count;
+        next.go();
+      }
+    }
+  }
+
+  #hasRoom(count: number): boolean {
+    return this.#underWay === 0 || this.#underWay + count <= mostUnderWay;
   }
 
   /** A last attempt for what is still pending, until Redis fails to confirm. */

@@ -100,7 +100,11 @@ export const boundedReadScript = script(`
 if redis.call('STRLEN', KEYS[1]) > tonumber(ARGV[1]) then return 0 end
 return redis.call('GET', KEYS[1])`);
 
+/** Nothing but a trial of the command that runs the others. */
+export const trialScript = script('return 1');
+
 export const allScripts = [
+  trialScript,
   leaseScript,
   fillScript,
   releaseScript,

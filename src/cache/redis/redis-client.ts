@@ -42,11 +42,6 @@ export interface RedisCluster {
 /** An ioredis client: `Redis`, also with `sentinels`, or `Cluster`. */
 export type RedisClient = RedisNode | RedisCluster;
 
-/** Whether something is an ioredis client, as far as can be seen. */
-export function isClient(value: object): value is RedisClient {
-  return 'duplicate' in value && 'status' in value && typeof value.duplicate === 'function';
-}
-
 export function isCluster(client: RedisClient): client is RedisCluster {
   return 'nodes' in client;
 }
@@ -56,28 +51,40 @@ export function templateOf(url: string): RedisNode {
   return new Redis(url, { lazyConnect: true });
 }
 
-/** The connection for commands, after the template of a client that says how to connect. */
-export function openCommands(template: RedisNode, onError: (error: Error) => void): RedisNode {
-  const commands = template.duplicate({
-    ...failFast,
-    // The reads of a tick are one MGET as it is, which pipelining makes a third slower.
-    enableAutoPipelining: false,
-  });
-  commands.on('error', onError);
-  return commands;
+/**
+ * A connection after the template of a client that says how to connect, and nothing else: what it wishes
+ * of commands and replies is its own affair.
+ *
+ * @param pauseMs milliseconds before the connection is opened anew, by the number of the attempt.
+ */
+export function openConnection(
+  template: RedisNode,
+  pauseMs: (attempt: number) => number,
+  onError: (error: Error) => void,
+): RedisNode {
+  const connection = template.duplicate({ ...failFast, ...asRedisSaysIt, retryStrategy: pauseMs });
+  connection.on('error', onError);
+  return connection;
 }
 
-/** The connection that listens for invalidations. */
-export function openListener(template: RedisNode, onError: (error: Error) => void): RedisNode {
-  const listener = template.duplicate({
-    ...failFast,
-    enableAutoPipelining: false,
-    // Version 6 would speak RESP3, in which it loses messages.
-    protocol: 2,
-  });
-  listener.on('error', onError);
-  return listener;
-}
+/** Options of a user's client that would change what commands do and what comes back. */
+const asRedisSaysIt = {
+  stringNumbers: false,
+  // Version 6 would speak RESP3, in which a listener loses messages.
+  protocol: 2,
+  replyMapping: 'legacy',
+  // The reads of a tick are one MGET as it is, which pipelining makes a third slower.
+  enableAutoPipelining: false,
+  enableReadyCheck: true,
+  readOnly: false,
+  role: 'master',
+  monitor: false,
+  scripts: undefined,
+  // Times of our own are kept here; an idle listener is no dead one.
+  commandTimeout: undefined,
+  socketTimeout: undefined,
+  blockingTimeout: undefined,
+};
 
 /**
  * A command is sent now or refused now. Queued or repeated commands would arrive after an
@@ -93,6 +100,5 @@ const failFast = {
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
-  retryStrategy: (attempt: number) => Math.min(25 * 2 ** attempt, 500),
   reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
 };

@@ -2,8 +2,9 @@ import { UnavailableError } from '../../errors/database-error.ts';
 import type { Observer } from '../../observability/events.ts';
 import { Deadline } from '../../resilience/deadline.ts';
 import { InvalidationChannel } from './invalidation-channel.ts';
-import { allScripts } from './lease-scripts.ts';
-import { openCommands, openListener, type RedisNode } from './redis-client.ts';
+import { allScripts, trialScript } from './lease-scripts.ts';
+import { cureOf, isRefusal, Reconnection, saidBy } from './reconnection.ts';
+import { openConnection, type RedisNode } from './redis-client.ts';
 
 export interface RedisLinkConfig {
   /** What events call it. */
@@ -21,6 +22,7 @@ export interface RedisLinkConfig {
 const beatsPerGap = 4;
 /** A connection that is not ready by then is opened anew. */
 const openingMs = 1_500;
+const withoutRun = 'the server does not say its run_id';
 /** What a server says that must not be asked now. */
 const unfit = /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|MOVED)/;
 
@@ -36,6 +38,7 @@ export class RedisLink {
   readonly #client: RedisNode;
   readonly #config: RedisLinkConfig;
   readonly #observe: Observer;
+  readonly #reconnection = new Reconnection();
   readonly #running = new Set<Deadline>();
   readonly #timer: NodeJS.Timeout;
   #server: string | undefined;
@@ -55,13 +58,22 @@ export class RedisLink {
   constructor(template: RedisNode, config: RedisLinkConfig, observe: Observer) {
     this.#config = config;
     this.#observe = observe;
-    this.#client = openCommands(template, ({ message }) => this.#report('connection', message));
-    const listener = openListener(template, ({ message }) => this.#report('listen', message));
+    this.#client = openConnection(
+      template,
+      (attempt) => this.#reconnection.pauseMs(attempt),
+      (error) => this.#report('connection', saidBy(error)),
+    );
+    const listening = new Reconnection();
+    const listener = openConnection(
+      template,
+      (attempt) => listening.pauseMs(attempt),
+      (error) => this.#report('listen', saidBy(error)),
+    );
     const beating = { patienceBeats: beatsPerGap, onListening: () => this.#beatRound() };
-    this.channel = new InvalidationChannel(listener, { ...config, ...beating }, observe);
+    this.channel = new InvalidationChannel(listener, listening, { ...config, ...beating }, observe);
     this.#client.on('ready', () => void this.#shakeHands());
     this.#client.on('close', () => this.#fail('the connection was closed'));
-    this.#client.connect().catch(({ message }: Error) => this.#report('connection', message));
+    this.#client.connect().catch((error: unknown) => this.#report('connection', saidBy(error)));
     this.#timer = setInterval(() => this.#beat(), config.maxGapMs / beatsPerGap);
     this.#timer.unref();
   }
@@ -100,9 +112,12 @@ export class RedisLink {
     try {
       return await deadline.race(command(this.#client));
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.#report(operation, message);
-      if (error === deadline.reason || unfit.test(message)) this.#fail(message);
+      const said = saidBy(error);
+      if (isRefusal(said)) this.#refuse(operation, said);
+      else {
+        this.#report(operation, said);
+        if (error === deadline.reason || unfit.test(said)) this.#fail(said);
+      }
       return undefined;
     } finally {
       this.#running.delete(deadline);
@@ -140,6 +155,8 @@ export class RedisLink {
           ...allScripts.map(({ text }) => this.#client.script('LOAD', text)),
         ]),
       );
+      // Renamed or forbidden it would be missed by the first invalidation only.
+      await patience.race(this.#client.evalsha(trialScript.sha, 0));
       if (!(await this.#hasSettled(info, patience))) {
         // Who named this server may name another by now, though it does not know that yet itself.
         if (connection === this.#connection) this.#cut();
@@ -150,7 +167,7 @@ export class RedisLink {
       if (connection !== this.#connection) return;
       const run = runOf(info);
       const tenure = tenureOf(replication);
-      if (run === undefined) throw new TypeError('the server does not say its run_id');
+      if (run === undefined) throw new TypeError(withoutRun);
       if (tenure === undefined) throw new UnavailableError('The server is no master (any more).');
       this.#tenure = tenure;
       const server = `${run}${tenure.slice(0, 8)}`;
@@ -158,13 +175,18 @@ export class RedisLink {
       this.#known = server;
       this.#server = server;
       this.#answeredUntilMs = askedAtMs + this.#config.maxGapMs;
+      this.#reconnection.accepted();
       this.#observe({ type: 'cache-link', redis: this.#config.name, state: 'up' });
       this.channel.open(server);
       this.#beat();
     } catch (error) {
       if (connection !== this.#connection) return;
-      this.#report('connection', error instanceof Error ? error.message : String(error));
-      this.#cut();
+      const said = saidBy(error);
+      if (isRefusal(said) || said === withoutRun) this.#refuse('connection', said);
+      else {
+        this.#report('connection', said);
+        this.#cut();
+      }
     } finally {
       patience.end();
     }
@@ -184,8 +206,8 @@ export class RedisLink {
   #beat(): void {
     const now = performance.now();
     if (this.#server === undefined) {
-      // Hands are being shaken, which has a time of its own.
-      if (this.#client.status === 'ready') return;
+      // Hands are being shaken, or a pause is made, which have times of their own.
+      if (this.#client.status === 'ready' || this.#client.status === 'reconnecting') return;
       if (now - this.#openingSinceMs > openingMs) this.#cut();
       return;
     }
@@ -222,6 +244,14 @@ export class RedisLink {
     }
     this.#forget(reason);
     this.#cut();
+  }
+
+  /** The server does not do what is needed: it is left, and asked again after growing pauses. */
+  #refuse(operation: string, said: string): void {
+    const cure = cureOf(said);
+    if (this.#reconnection.refused(said)) this.#report(operation, cure);
+    if (this.#server === undefined) this.#cut();
+    else this.#fail(cure);
   }
 
   #forget(reason: string): void {

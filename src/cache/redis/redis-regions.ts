@@ -1,7 +1,8 @@
+import { isIoredis } from '../../config/given-redis.ts';
 import type { Observer } from '../../observability/events.ts';
 import { Deadline } from '../../resilience/deadline.ts';
 import { openLinks } from './open-links.ts';
-import { isClient, type RedisClient } from './redis-client.ts';
+import type { RedisClient } from './redis-client.ts';
 import type { RedisLinks } from './redis-links.ts';
 import { RedisStore } from './redis-store.ts';
 
@@ -103,5 +104,5 @@ function membersOf(
 export function isPerRegion(
   given: GivenRedis,
 ): given is Readonly<Record<string, string | RedisClient>> {
-  return typeof given === 'object' && given !== null && !Array.isArray(given) && !isClient(given);
+  return typeof given === 'object' && given !== null && !Array.isArray(given) && !isIoredis(given);
 }

@@ -1,5 +1,6 @@
 import type { Deadline } from '../../resilience/deadline.ts';
 import { untold, type Witness } from '../trust.ts';
+import { Carriage } from './carriage.ts';
 import { channelName, type OnInvalidated } from './invalidation-channel.ts';
 import {
   boundedReadScript,
@@ -47,6 +48,7 @@ export class RedisStore {
   readonly #links: RedisLinks;
   readonly config: RedisStoreConfig;
   readonly #batches = new ReadBatches((link, batch) => this.#send(link, batch));
+  readonly #carriage = new Carriage();
   readonly #mostBytes: string;
   /** One of them may be a value so long that fetching it takes all the time that a command has. */
   readonly #suspects = new Set<string>();
@@ -124,8 +126,13 @@ export class RedisStore {
     token: string,
     { text, version, lifeMs }: Fill,
   ): Promise<boolean | undefined> {
+    const link = this.#links.linkOf(key);
+    if (link === undefined) return undefined;
     const args = [token, text, String(Math.ceil(lifeMs)), version];
-    const stored = await this.#script(key, 'fill', fillScript, [key, leaseKey(key)], args);
+    this.#carriage.note(1, text.length);
+    const stored = await this.#carriage.carry(link, text.length, () =>
+      this.#script(key, 'fill', fillScript, [key, leaseKey(key)], args),
+    );
     return stored === undefined ? undefined : stored === 1;
   }
 
@@ -150,21 +157,40 @@ export class RedisStore {
   }
 
   async #send(link: RedisLink, batch: ReadBatch): Promise<void> {
+    const { keys } = batch;
+    for (let at = 0; at < keys.length; ) {
+      const size = this.#carriage.keysPerCommand;
+      // Most often all of them.
+      const part = size >= keys.length ? keys : keys.slice(at, at + size);
+      at += part.length;
+      await this.#carriage.ask(link, part.length, () => this.#sendPart(link, batch, part));
+    }
+  }
+
+  async #sendPart(link: RedisLink, batch: ReadBatch, part: readonly string[]): Promise<void> {
     const asked = this.#ask(link);
-    const groups = this.#links.groupsOf(batch.keys);
+    const groups = this.#links.groupsOf(part);
     const found = await link.run('get', (client) => readGroups(client, groups));
     if (found === undefined) {
       if (this.#suspects.size > mostSuspects) this.#suspects.clear();
-      for (const key of batch.keys) this.#suspects.add(key);
+      for (const key of part) this.#suspects.add(key);
     }
+    let values = 0;
+    let length = 0;
     for (const [index, keys] of groups.entries()) {
       const texts = found?.[index];
       // Most often there is one group, of all keys in their order.
       const isWhole = keys === batch.keys;
       for (let at = 0; at < keys.length; at++) {
-        batch.answer(isWhole ? at : batch.placeOf(keys[at] ?? ''), texts?.[at], asked);
+        const text = texts?.[at];
+        if (typeof text === 'string') {
+          values++;
+          length += text.length;
+        }
+        batch.answer(isWhole ? at : batch.placeOf(keys[at] ?? ''), text, asked);
       }
     }
+    this.#carriage.note(values, length);
   }
 
   async #readBounded(key: string, link: RedisLink, onReading: OnReading): Promise<void> {

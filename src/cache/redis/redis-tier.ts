@@ -1,9 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import type { Observer } from '../../observability/events.ts';
-import { ownCopy } from '../memory/own-copy.ts';
+import { freezeDeep } from '../memory/frozen.ts';
+import { type Held, heldCopy } from '../memory/own-copy.ts';
 import type { Gap, Loaded, Sourced } from '../sourced.ts';
 import type { Witness } from '../trust.ts';
-import { decodeEntry, encodeEntry, type StampText, stampText } from './entry-text.ts';
+import {
+  decodeEntry,
+  encodeEntry,
+  type StampText,
+  stampText,
+  unpackedBytes,
+} from './entry-text.ts';
 import type { OnInvalidated } from './invalidation-channel.ts';
 import { InvalidationQueue } from './invalidation-queue.ts';
 import { changedMark } from './lease-scripts.ts';
@@ -52,6 +59,8 @@ export class RedisTier<V> {
   readonly #stamps = new Map<string, { readonly server: string; readonly text: StampText }>();
   /** What Redis is being told without anybody waiting for it. */
   readonly #asides = new Set<Promise<unknown>>();
+  /** Bytes to which what another process compressed may unpack here; 0 where nothing is compressed. */
+  readonly #mostUnpacked: number;
 
   constructor(
     config: RedisTierConfig<V>,
@@ -62,6 +71,8 @@ export class RedisTier<V> {
     this.#config = config;
     this.#store = own;
     this.#observe = observe;
+    const isPacking = config.compressOverBytes !== Number.POSITIVE_INFINITY;
+    this.#mostUnpacked = isPacking ? unpackedBytes(own.config.maxEntryBytes) : 0;
     const queueOf = (store: RedisStore, index = -1) => {
       const name = index < 0 ? config.namespace : `${config.namespace} elsewhere ${index}`;
       return new InvalidationQueue(name, (keys) => this.#tell(store, keys), observe);
@@ -108,7 +119,9 @@ export class RedisTier<V> {
     }
     const [found] = readings;
     if (typeof found === 'object') return { kind: 'found', sourced: found };
-    return found === 'unusable' ? this.lease(key, found, placement) : { kind: 'alone' };
+    // What can't be read is loaded anew; asked so, Redis answers with no value again.
+    if (found !== 'unusable' || !isAbsent) return { kind: 'alone' };
+    return this.lease(key, found, placement);
   }
 
   /** Keeps a lease while its load goes on. */
@@ -200,7 +213,8 @@ export class RedisTier<V> {
     const { maxEntryBytes } = this.#store.config;
     try {
       const entry = { value, version, freshMs, loadMs, loadedAtMs: toWallClock(loadedAtMs) };
-      const text = encodeEntry(entry, this.#stamp(server, placement), compressOverBytes);
+      const most = unpackedBytes(maxEntryBytes);
+      const text = encodeEntry(entry, this.#stamp(server, placement), compressOverBytes, most);
       if (Buffer.byteLength(text) <= maxEntryBytes) return text;
       this.#report('encode', `an entry of over ${maxEntryBytes} bytes stays out of Redis`);
     } catch (error) {
@@ -212,7 +226,7 @@ export class RedisTier<V> {
 
   #decode(text: string | null | undefined, asked: Asked, placement: string): Sourced<V> | Gap {
     if (text === null || text === undefined || text === changedMark) return 'none';
-    const stored = decodeEntry(text, this.#stamp(asked.server, placement));
+    const stored = decodeEntry(text, this.#stamp(asked.server, placement), this.#mostUnpacked);
     if (typeof stored === 'string') {
       // Another server's entries and those of rows that moved are to be expected.
       if (stored !== 'elsewhere') this.#report('decode', unreadable[stored]);
@@ -223,10 +237,15 @@ export class RedisTier<V> {
       this.#report('decode', 'not a value of this cache');
       return 'unusable';
     }
-    const own = this.#config.ownsDecoded ? undefined : ownCopy(checked);
+    const held = this.#hold(checked);
+    if (held === undefined) {
+      this.#report('decode', unreadable.garbage);
+      return 'unusable';
+    }
     return {
-      value: own !== undefined && 'copy' in own ? own.copy : checked,
-      isOwn: own === undefined || 'copy' in own,
+      value: held.value,
+      isOwn: held.isOwn,
+      needsCopy: held.needsCopy,
       // The writer's clock may be ahead; nothing was loaded in the future.
       loadedAtMs: asked.atMs - Math.max(0, asked.wallMs - stored.loadedAtMs),
       freshMs: stored.freshMs,
@@ -246,6 +265,18 @@ export class RedisTier<V> {
       this.#report('decode', 'the check of a stored value threw');
       return undefined;
     }
+  }
+
+  /** A value, frozen where it is the cache's own; undefined when it is deeper than any that was stored. */
+  #hold(value: V | null): Held<V | null> | undefined {
+    try {
+      if (this.#config.ownsDecoded) {
+        return { value, isOwn: true, needsCopy: freezeDeep(value).needsCopy };
+      }
+    } catch {
+      return undefined;
+    }
+    return heldCopy(value);
   }
 
   /** One a server and place, made once. */
@@ -271,6 +302,7 @@ export class RedisTier<V> {
 const unreadable = {
   foreign: 'not an entry of this cache',
   schema: 'an entry of another schema',
+  compressed: 'a compressed entry, which are not read where nothing is compressed',
   garbage: 'an entry that can not be read',
 };
 

@@ -48,8 +48,8 @@ describe('what is stored in Redis', () => {
   it('is read as it was, whatever it is, compressed or not', () => {
     fc.assert(
       fc.property(value, fc.nat({ max: 200 }), (given, compressOver) => {
-        const text = encodeEntry(entryOf(given), stamp, compressOver);
-        expectSame(decodeEntry(text, stamp), entryOf(given));
+        const text = encodeEntry(entryOf(given), stamp, compressOver, 1e6);
+        expectSame(decodeEntry(text, stamp, 1e6), entryOf(given));
       }),
       { numRuns: 2_000 },
     );
@@ -61,7 +61,10 @@ describe('what is stored in Redis', () => {
 
   it('takes less room when it is compressed', () => {
     const long = entryOf('Lovelace '.repeat(1_000));
-    const [plain, packed] = [encodeEntry(long, stamp, 10_000), encodeEntry(long, stamp, 100)];
+    const [plain, packed] = [
+      encodeEntry(long, stamp, 10_000, 1e6),
+      encodeEntry(long, stamp, 100, 1e6),
+    ];
     expect(packed.length).toBeLessThan(plain.length / 10);
   });
 
@@ -70,12 +73,12 @@ describe('what is stored in Redis', () => {
     ['server', 'elsewhere'],
     ['placement', 'elsewhere'],
   ])('is a miss under another %s', (field, why) => {
-    const text = encodeEntry(entryOf(1), stamp, 100);
-    expect(decodeEntry(text, stampText({ ...of, [field]: 'other' }))).toBe(why);
+    const text = encodeEntry(entryOf(1), stamp, 100, 1e6);
+    expect(decodeEntry(text, stampText({ ...of, [field]: 'other' }), 1e6)).toBe(why);
   });
 
   it('is a miss when it is anything else', () => {
-    const text = encodeEntry(entryOf('Ada Lovelace'), stamp, 100);
+    const text = encodeEntry(entryOf('Ada Lovelace'), stamp, 100, 1e6);
     fc.assert(
       fc.property(fc.string(), fc.nat(), (garbage, at) => {
         const place = at % text.length;
@@ -86,18 +89,25 @@ describe('what is stored in Redis', () => {
           `m2||schema|server|eu-1|1|1|1|z|${garbage}`,
           `m2||schema|server|eu-1|1|1|${garbage}|j|1`,
         ]) {
-          const read = decodeEntry(spoilt, stamp);
+          const read = decodeEntry(spoilt, stamp, 1e6);
           expect(typeof read === 'string' || Number.isSafeInteger(read.loadedAtMs)).toBe(true);
         }
-        expect(() => decodeEntry(text.slice(0, place), stamp)).not.toThrow();
-        expect(() => decodeEntry(text.slice(0, place) + garbage, stamp)).not.toThrow();
+        expect(() => decodeEntry(text.slice(0, place), stamp, 1e6)).not.toThrow();
+        expect(() => decodeEntry(text.slice(0, place) + garbage, stamp, 1e6)).not.toThrow();
       }),
     );
   });
 
-  it('does not unpack without end', () => {
+  it('Z2: does not unpack to more than entries may have, nor where nothing is compressed', () => {
     const bomb = deflateRawSync(Buffer.alloc(300 * 1_024 * 1_024)).toString('base64');
-    expect(decodeEntry(`m2||schema|server|eu-1|1|1|1|z|${bomb}`, stamp)).toBe('garbage');
+    const text = `m2||schema|server|eu-1|1|1|1|z|${bomb}`;
+    const before = process.memoryUsage().rss;
+    for (let turn = 0; turn < 50; turn++) expect(decodeEntry(text, stamp, 4e6)).toBe('garbage');
+    expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1_024 * 1_024);
+    const packed = encodeEntry(entryOf('Lovelace '.repeat(1_000)), stamp, 100, 1e6);
+    expect(decodeEntry(packed, stamp, 0)).toBe('compressed');
+    expect(decodeEntry(packed, stamp, 8_000)).toBe('garbage');
+    expect(() => encodeEntry(entryOf('x'.repeat(10_000)), stamp, 100, 8_000)).toThrow(RangeError);
   });
 
   it('can not be a function or a symbol', () => {
