@@ -22,7 +22,9 @@ export class Deadline {
   readonly #callerSignal: AbortSignal | undefined;
   #timer: NodeJS.Timeout | undefined;
   #grace: NodeJS.Immediate | undefined;
-  #listeners: Listener[] | undefined;
+  /** Most calls have one listener at a time, which costs no collection. */
+  #listener: Listener | undefined;
+  #others: Set<Listener> | undefined;
   #reason: Error | undefined;
   #controller: AbortController | undefined;
   #abort: (() => void) | undefined;
@@ -72,12 +74,18 @@ export class Deadline {
       listener(this.#reason);
       return () => {};
     }
-    this.#listeners ??= [];
-    this.#listeners.push(listener);
+    if (this.#listener === undefined) {
+      this.#listener = listener;
+      return () => {
+        if (this.#listener === listener) this.#listener = undefined;
+      };
+    }
+    // Its own, so that a listener that was given twice is called twice, and goes one at a time.
+    const other: Listener = (reason) => listener(reason);
+    this.#others ??= new Set();
+    this.#others.add(other);
     return () => {
-      // Almost always the newest or the only one, so this is no search.
-      const at = this.#listeners?.lastIndexOf(listener) ?? -1;
-      if (at >= 0) this.#listeners?.splice(at, 1);
+      this.#others?.delete(other);
     };
   }
 
@@ -117,9 +125,11 @@ export class Deadline {
   cancel(reason: Error): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
-    const listeners = this.#listeners ?? [];
+    const first = this.#listener;
+    const others = this.#others ?? [];
     this.end();
-    for (const listener of listeners) listener(reason);
+    first?.(reason);
+    for (const listener of others) listener(reason);
     this.#controller?.abort(reason);
   }
 
@@ -128,7 +138,8 @@ export class Deadline {
     clearTimeout(this.#timer);
     if (this.#grace !== undefined) clearImmediate(this.#grace);
     if (this.#abort !== undefined) this.#callerSignal?.removeEventListener('abort', this.#abort);
-    this.#listeners = undefined;
+    this.#listener = undefined;
+    this.#others = undefined;
   }
 
   #follow(signal: AbortSignal): void {

@@ -36,7 +36,8 @@ export async function forgetClaims(
   for (const { column, value } of claims) {
     const lookup = lookups.find(column);
     if (lookup?.cache === undefined) continue;
-    keys.set(lookup, [...(keys.get(lookup) ?? []), cacheKeyOf(value)]);
+    const key = cacheKeyOf(value);
+    if (!keys.get(lookup)?.push(key)) keys.set(lookup, [key]);
   }
   const results = await Promise.all(
     [...keys].map(([{ cache }, texts]) => cache?.invalidate(texts) ?? 'done'),

@@ -4,6 +4,7 @@ import type { ReadThrough } from '../cache/read-through.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import { allEnded } from '../execution/all-ended.ts';
 import type { CallOptions } from '../execution/calls.ts';
+import { turn } from '../execution/turn.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import { mayHold } from '../sharding/residency.ts';
@@ -11,6 +12,7 @@ import type { ShardKey } from '../sharding/shard-key.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import { forwardable } from './forwardable.ts';
+import { inChunks } from './in-chunks.ts';
 import { routePrimaryKey } from './route-row.ts';
 import { type Found, RowReads, type Wanted } from './row-reads.ts';
 import { mustSee, type SeenWrites } from './seen-writes.ts';
@@ -37,6 +39,9 @@ export interface Currency {
 export interface ReadOptions extends CallOptions, Currency {}
 
 const asEver: Currency = {};
+
+/** Of many keys so many are read at a time, so that neither the event loop nor a shard's queue is flooded. */
+const keysAtOnce = 4_096;
 
 /** Why a row does not come from the cache: its reader asked so, or it may not be kept here. */
 type Passing = Consistency | 'bypass';
@@ -95,29 +100,42 @@ export class ReadPath<Schema extends RowSchema> {
   ): Promise<(RowOf<Schema> | null)[]> {
     checkCurrency(options);
     if (keys.length === 0) return [];
-    const { cache, calls } = this.#runtime;
-    return calls.run(options, async (deadline) => {
-      const cached: Wanted[] = [];
-      const passing = new Map<Passing, Wanted[]>();
-      const wanted = keys.map((key) => this.#want(key));
-      const seen = this.#mustSee(options);
-      for (const one of wanted) {
-        const as = this.#passing(one, options, seen);
-        if (as === undefined) cached.push(one);
-        else passing.set(as, [...(passing.get(as) ?? []), one]);
+    return this.#runtime.calls.run(options, async (deadline) => {
+      const rows: (RowOf<Schema> | null)[] = [];
+      for (const some of inChunks(keys, keysAtOnce)) {
+        if (rows.length > 0) await turn(deadline);
+        rows.push(...(await this.#readMany(some, options, deadline)));
       }
-      if (cache !== undefined && passing.size === 0) {
-        return this.#throughCache(cache, wanted, options, deadline);
-      }
-      cache?.passBy(passing.get('bypass')?.length ?? 0);
-      const [kept, ...found] = await allEnded([
-        cache && cached.length > 0 ? this.#throughCache(cache, cached, options, deadline) : none,
-        ...[...passing].map(([as, some]) => this.#rows.many(some, readAs(as), deadline)),
-      ]);
-      const rows = new Map(cached.map(({ key }, index) => [key.identity, kept[index] ?? null]));
-      for (const some of found) for (const [identity, { row }] of some) rows.set(identity, row);
-      return wanted.map(({ key }) => rows.get(key.identity) ?? null);
+      return rows;
     });
+  }
+
+  async #readMany(
+    keys: readonly ShardKey[],
+    options: ReadOptions,
+    deadline: Deadline,
+  ): Promise<(RowOf<Schema> | null)[]> {
+    const { cache } = this.#runtime;
+    const cached: Wanted[] = [];
+    const passing = new Map<Passing, Wanted[]>();
+    const wanted = keys.map((key) => this.#want(key));
+    const seen = this.#mustSee(options);
+    for (const one of wanted) {
+      const as = this.#passing(one, options, seen);
+      if (as === undefined) cached.push(one);
+      else if (!passing.get(as)?.push(one)) passing.set(as, [one]);
+    }
+    if (cache !== undefined && passing.size === 0) {
+      return this.#throughCache(cache, wanted, options, deadline);
+    }
+    cache?.passBy(passing.get('bypass')?.length ?? 0);
+    const [kept, ...found] = await allEnded([
+      cache && cached.length > 0 ? this.#throughCache(cache, cached, options, deadline) : none,
+      ...[...passing].map(([as, some]) => this.#rows.many(some, readAs(as), deadline)),
+    ]);
+    const rows = new Map(cached.map(({ key }, index) => [key.identity, kept[index] ?? null]));
+    for (const some of found) for (const [identity, { row }] of some) rows.set(identity, row);
+    return wanted.map(({ key }) => rows.get(key.identity) ?? null);
   }
 
   /** A row as the database has it, and where. */

@@ -3,10 +3,12 @@ import type { ReadThrough } from '../cache/read-through.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import { MergeError } from '../errors/scatter-error.ts';
 import type { LoadGates } from '../execution/load-gates.ts';
+import { turn } from '../execution/turn.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import { nearestEndpoints } from '../routing/nearest-shards.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
+import { inChunks } from './in-chunks.ts';
 import { checkCurrency, isAsEver, type ReadOptions } from './read-path.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
 import type { AllOptions } from './reference-types.ts';
@@ -15,6 +17,9 @@ import type { RowOf, RowSchema } from './row-schema.ts';
 import { mustSee } from './seen-writes.ts';
 
 const defaultMaxRows = 100_000;
+
+/** Of many keys so many are read at a time. */
+const keysAtOnce = 4_096;
 
 /** How a reference table is read: memory, Redis, then the nearest shard that answers. */
 export class ReferenceReads<Schema extends RowSchema> {
@@ -45,27 +50,40 @@ export class ReferenceReads<Schema extends RowSchema> {
   ): Promise<(RowOf<Schema> | null)[]> {
     checkCurrency(options);
     if (keys.length === 0) return [];
-    const { cache, calls, codec } = this.#runtime;
-    return calls.run(options, async (deadline) => {
-      const wanted = keys.map((key) => codec.key(key));
-      const { maxAgeMs } = options ?? {};
-      const consistency = this.#consistencyOf(options);
-      if (cache === undefined || consistency !== undefined) {
-        return this.#read(wanted, consistency ?? 'primary', undefined, deadline);
+    return this.#runtime.calls.run(options, async (deadline) => {
+      const rows: (RowOf<Schema> | null)[] = [];
+      for (const some of inChunks(keys, keysAtOnce)) {
+        if (rows.length > 0) await turn(deadline);
+        rows.push(...(await this.#readMany(some, options, deadline)));
       }
-      const byText = new Map(wanted.map((key) => [key.text, key]));
-      return cache.getMany(
-        wanted.map(({ text }) => text),
-        (missing, call) =>
-          this.#read(
-            missing.flatMap((text) => byText.get(text) ?? []),
-            'primary',
-            this.#runtime.gates,
-            call.deadline,
-          ),
-        { deadline, maxAgeMs },
-      );
+      return rows;
     });
+  }
+
+  async #readMany(
+    keys: readonly ShardKey[],
+    options: ReadOptions | undefined,
+    deadline: Deadline,
+  ): Promise<(RowOf<Schema> | null)[]> {
+    const { cache, codec } = this.#runtime;
+    const wanted = keys.map((key) => codec.key(key));
+    const { maxAgeMs } = options ?? {};
+    const consistency = this.#consistencyOf(options);
+    if (cache === undefined || consistency !== undefined) {
+      return this.#read(wanted, consistency ?? 'primary', undefined, deadline);
+    }
+    const byText = new Map(wanted.map((key) => [key.text, key]));
+    return cache.getMany(
+      wanted.map(({ text }) => text),
+      (missing, call) =>
+        this.#read(
+          missing.flatMap((text) => byText.get(text) ?? []),
+          'primary',
+          this.#runtime.gates,
+          call.deadline,
+        ),
+      { deadline, maxAgeMs },
+    );
   }
 
   all({ limit, maxRows = defaultMaxRows, ...options }: AllOptions): Promise<RowOf<Schema>[]> {

@@ -26,7 +26,7 @@ export class TransactionAccess {
   readonly #route: Route;
   readonly #locators: readonly number[];
   readonly #deadline: Deadline;
-  readonly #touched = new Map<TableRuntime, string[]>();
+  readonly #touched = new Map<TableRuntime, Set<string>>();
   readonly #homes = new Set<string>();
   #hasWritten = false;
   /** What the directory has to follow. */
@@ -49,7 +49,7 @@ export class TransactionAccess {
   }
 
   get touched(): TouchedKeys {
-    return this.#touched;
+    return new Map([...this.#touched].map(([runtime, keys]) => [runtime, [...keys]]));
   }
 
   /** Whether the body sent a change. */
@@ -175,7 +175,9 @@ export class TransactionAccess {
 
   #touch(runtime: TableRuntime, keys: readonly string[]): void {
     if (runtime.cache === undefined) return;
-    this.#touched.set(runtime, [...(this.#touched.get(runtime) ?? []), ...keys]);
+    const touched = this.#touched.get(runtime) ?? new Set();
+    for (const key of keys) touched.add(key);
+    this.#touched.set(runtime, touched);
   }
 
   /** Two slots on one shard today may be on two tomorrow; such a transaction would then break. */

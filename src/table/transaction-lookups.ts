@@ -135,7 +135,7 @@ export class TransactionLookups {
       await this.#orBreak(writes.release(this.#token, whichAre('claimed'), this.#deadline));
       throw error;
     }
-    this.#claims.set(lookups, [...(this.#claims.get(lookups) ?? []), ...claims]);
+    if (!this.#claims.get(lookups)?.push(...claims)) this.#claims.set(lookups, [...claims]);
     await this.#orBreak(writes.reverse(this.#token, whichAre('reversed'), this.#deadline));
     return affected;
   }
