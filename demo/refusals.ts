@@ -36,7 +36,8 @@ export async function showRefusals(
     {
       what: 'raw SQL that does not say which cached rows it changes',
       code: 'MERIDIAN_ROUTING',
-      make: () => data.users.at(user.id).execute("UPDATE users SET name = ''"),
+      make: () =>
+        data.users.at(user.id).execute("UPDATE users SET name = ''", [], { scope: 'shard' }),
     },
     {
       what: 'a merge of shards that sort another way than it is told',

@@ -1,4 +1,5 @@
 import { MergeError } from '../errors/scatter-error.ts';
+import { assertDistinct } from '../mysql/distinct-columns.ts';
 import { type OrderedColumn, type ValueOrder, valueOrder } from './value-order.ts';
 
 export type OrderBy = readonly (readonly [column: string, direction: 'asc' | 'desc'])[];
@@ -33,6 +34,7 @@ export async function* mergeRows(
 ): AsyncGenerator<Row, void, undefined> {
   // All shards begin to work at once, whichever is read first.
   const first = await Promise.all(sources.map(({ rows }) => rows.next()));
+  for (const source of sources) assertDistinct(source.columns());
   await onOpen?.();
   const heads = sources.flatMap((source, position): Head[] => {
     const result = first[position];

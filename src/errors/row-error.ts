@@ -27,10 +27,14 @@ export class RowError extends MeridianError {
  * Code `MERIDIAN_ROW_UNREADABLE`; not retryable.
  */
 export class RowUnreadableError extends MeridianError {
-  constructor(table: string, column: string, reason: string) {
+  constructor(
+    table: string,
+    column: string,
+    reason: string,
+    cure = 'Correct the row or widen the schema.',
+  ) {
     super(
-      `A stored row of '${table}' does not fit its schema: column '${column}' ${reason}. ` +
-        'Correct the row or widen the schema.',
+      `A stored row of '${table}' does not fit its schema: column '${column}' ${reason}. ${cure}`,
       { code: 'MERIDIAN_ROW_UNREADABLE', context: { table, column } },
     );
   }

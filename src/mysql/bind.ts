@@ -9,15 +9,19 @@ const uint64Max = 2n ** 64n - 1n;
 
 /**
  * Turns parameters into what mysql2 sends without loss: a bigint as a 64-bit integer instead of
- * text (compared with text, the server would fall back to doubles), bytes as a BLOB.
+ * text (compared with text, the server would fall back to doubles), a whole number as an integer
+ * instead of a double (which MySQL takes for no LIMIT), bytes as a BLOB.
  */
 export function bindParameters(params: readonly SqlValue[]): Bound[] {
   return params.map((value, index) => {
     switch (typeof value) {
       case 'string':
+        if (value.isWellFormed()) return value;
+        break;
       case 'boolean':
         return value;
       case 'number':
+        if (Number.isSafeInteger(value) && !Object.is(value, -0)) return bindInteger(value);
         if (Number.isFinite(value)) return value;
         break;
       case 'bigint':
@@ -33,7 +37,7 @@ export function bindParameters(params: readonly SqlValue[]): Bound[] {
       {
         path: `[${index}]`,
         message:
-          'is not text, a finite number, a bigint, a boolean, a Date of the years 1000 to 9999, bytes or null; ' +
+          'is not text (of whole characters: half of a surrogate pair is none), a finite number, a bigint, a boolean, a Date of the years 1000 to 9999, bytes or null; ' +
           'pass JSON as text, and a list as one ? per value',
       },
     ]);
@@ -44,6 +48,11 @@ export function bindParameters(params: readonly SqlValue[]): Bound[] {
 function isStorable(date: Date): boolean {
   const year = date.getUTCFullYear();
   return year >= 1000 && year <= 9999;
+}
+
+/** Before 3.24 the driver can send doubles only, which hold these exactly. */
+function bindInteger(value: number): Bound {
+  return mysql.TypedParameter?.LONGLONG?.(value) ?? value;
 }
 
 function bindBigint(value: bigint): Bound {

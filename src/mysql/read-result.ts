@@ -2,6 +2,8 @@ import type { RawRow, ResultColumn, StatementResult } from './sql.ts';
 
 interface OkHeader {
   readonly affectedRows: number;
+  /** Text where a number would lose digits. */
+  readonly insertId?: number | string;
   readonly serverStatus?: number;
   readonly stateChanges?: {
     readonly gtids: readonly string[];
@@ -13,12 +15,21 @@ interface OkHeader {
 export function readResult(result: unknown, columns: unknown): StatementResult {
   const header = isOkHeader(result) ? result : undefined;
   if (header !== undefined) {
-    return { rows: [], columns: [], affected: header.affectedRows, gtid: gtidOf(header) };
+    return {
+      rows: [],
+      columns: [],
+      affected: header.affectedRows,
+      isCounted: true,
+      insertId: insertIdOf(header),
+      gtid: gtidOf(header),
+    };
   }
   return {
     rows: isRows(result) ? result : [],
     columns: readColumns(columns),
     affected: 0,
+    isCounted: false,
+    insertId: undefined,
     gtid: undefined,
   };
 }
@@ -44,6 +55,12 @@ export function readColumns(columns: unknown): readonly ResultColumn[] {
     charset: Number(column.characterSet),
     decimals: Number(column.decimals),
   }));
+}
+
+/** The protocol has 0 for none, and the driver reads the upper half of the numbers as negative. */
+function insertIdOf({ insertId = 0 }: OkHeader): bigint | undefined {
+  const id = BigInt.asUintN(64, BigInt(insertId));
+  return id === 0n ? undefined : id;
 }
 
 /** MariaDB tells its newest GTID as a session variable, MySQL as a GTID of its own. */

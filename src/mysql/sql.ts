@@ -28,8 +28,12 @@ export interface ResultColumn {
 export interface StatementResult {
   readonly rows: readonly RawRow[];
   readonly columns: readonly ResultColumn[];
-  /** Rows matched by an UPDATE or DELETE, or added by an INSERT. */
+  /** Rows matched by an UPDATE or DELETE, or added by an INSERT; 0 where the server gave rows. */
   readonly affected: number;
+  /** Whether `affected` is the server's count. Of what gave rows nobody knows what it changed. */
+  readonly isCounted: boolean;
+  /** What LAST_INSERT_ID() would give now, by what the statement itself did. */
+  readonly insertId: bigint | undefined;
   /** What a later read must have seen to see this write; undefined when the server gives none. */
   readonly gtid: string | undefined;
 }

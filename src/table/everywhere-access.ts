@@ -8,12 +8,14 @@ import type { Observer } from '../observability/events.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { RowSchema } from './define-table.ts';
+import { assertUuidForms } from './parameter-forms.ts';
 import { assertRead } from './raw-statement.ts';
 import { decoderOf } from './result-codec.ts';
 import type { QueryRow } from './row-types.ts';
 import { mustSee } from './seen-writes.ts';
 import { shardsInBulk } from './shards-in-bulk.ts';
 import { isWord } from './statement-facts.ts';
+import type { TableRegistry } from './table-registry.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import type { ScatterOptions } from './table-types.ts';
 
@@ -24,10 +26,12 @@ type Options = ScatterOptions<RowSchema | undefined>;
 /** Reads over all shards of a table's keyspace. */
 export class EverywhereAccess {
   readonly #runtime: TableRuntime;
+  readonly #registry: TableRegistry;
   readonly #observe: Observer;
 
-  constructor(runtime: TableRuntime, observe: Observer) {
+  constructor(runtime: TableRuntime, registry: TableRegistry, observe: Observer) {
     this.#runtime = runtime;
+    this.#registry = registry;
     this.#observe = observe;
   }
 
@@ -55,6 +59,7 @@ export class EverywhereAccess {
     options: Options = {},
   ): AsyncGenerator<QueryRow, void, undefined> {
     assertRead(sql);
+    assertUuidForms(sql, params, this.#registry.formsIn(this.#runtime.table.keyspace));
     assertLimits(options);
     assertMergeable(sql);
     const { executor, calls, table, region, forwarding } = this.#runtime;

@@ -29,6 +29,12 @@ export function assertRead(sql: string, insideTransaction = false): void {
         'whose result has the insertId that LAST_INSERT_ID(…) sets.',
     );
   }
+  if (facts.unnameable) {
+    throw new RoutingError(
+      'A column named __proto__, or as another property that every object has, makes no row. ' +
+        'Give it another name with AS; as a value it goes into a parameter.',
+    );
+  }
   if (insideTransaction) return;
   assertNotOfSession(facts);
   if (drawing !== undefined) {

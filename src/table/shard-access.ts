@@ -1,15 +1,19 @@
 import type { Forwardable } from '../distributed/forwarding-marks.ts';
+import { UnknownOutcomeError } from '../errors/database-error.ts';
 import type { CallOptions } from '../execution/calls.ts';
 import { streamRows } from '../execution/row-stream.ts';
-import type { SqlValue, StatementResult } from '../mysql/sql.ts';
+import { assertDistinct } from '../mysql/distinct-columns.ts';
+import type { ResultColumn, SqlValue, StatementResult } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import { endpointOrder } from '../routing/endpoint-order.ts';
 import type { Route } from '../routing/route.ts';
-import { routeKey } from '../routing/router.ts';
+import { keyspaceOf, routeKey } from '../routing/router.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
+import { assertOwnerNamed, type ChangeScope, type Owner } from './change-scope.ts';
 import type { RowSchema } from './define-table.ts';
 import { forwardableKey } from './forwardable.ts';
 import { type OwnedListOptions, OwnedRows } from './owned-rows.ts';
+import { assertUuidForms } from './parameter-forms.ts';
 import { assertRead, assertWrite } from './raw-statement.ts';
 import type { ReadOptions, ReadPath } from './read-path.ts';
 import { decoderOf } from './result-codec.ts';
@@ -71,31 +75,39 @@ export class ShardAccess {
     options: RawQueryOptions = {},
   ): Promise<QueryRow[]> {
     assertRead(sql);
+    assertUuidForms(sql, params, this.#forms);
     const decode = decoderOf(options);
-    const { rows } = await this.#runtime.calls.run(options, (deadline) =>
+    const { rows, columns } = await this.#runtime.calls.run(options, (deadline) =>
       this.#read(sql, params, options, deadline),
     );
+    assertDistinct(columns);
     return rows.map(decode);
   }
 
   async execute(
     sql: string,
     params: Params = [],
-    options: CallOptions & { touches?: Touches<Tables> } = {},
+    options: CallOptions & { touches?: Touches<Tables>; scope?: ChangeScope } = {},
   ): Promise<WriteResult> {
-    assertWrite(sql, false);
+    const kind = assertWrite(sql, false);
+    assertOwnerNamed(kind, params, options.scope, this.#named());
+    assertUuidForms(sql, params, this.#forms);
     const touched = this.#registry.touched(this.#home.keyspace, options.touches);
     const { executor, calls, forwarding } = this.#runtime;
     return calls.write(options, async (deadline) => {
       let { shard } = this.#home;
       const run = (route: Route) => {
         shard = route.shard;
-        return executor.runStatement([shard.primary], { sql, params }, 'write', deadline);
+        return executor
+          .runStatement([shard.primary], { sql, params }, 'write', deadline)
+          .then((result) => (kind === 'change' ? counted(result) : result));
       };
+      // What is for all rows of the shard is done once it was done there.
+      const isVoid = options.scope === 'shard' ? () => false : didNothing;
       const write =
         forwarding === undefined || this.#owner === undefined
           ? run(this.#home)
-          : forwarding.follow(this.#owner, this.#home, deadline, run, didNothing);
+          : forwarding.follow(this.#owner, this.#home, deadline, run, isVoid);
       const homes = [this.#home.shard.name, ...this.#registry.homesOf(touched)];
       const place = () => ({ shard: shard.name, homes });
       const { result, invalidation } = await thenForget(
@@ -104,7 +116,8 @@ export class ShardAccess {
         deadline,
         () => this.#registry.forget(touched),
       );
-      return { affected: result.affected, token: tokenOfWrite(place(), result), invalidation };
+      const { affected, insertId } = result;
+      return { affected, insertId, token: tokenOfWrite(place(), result), invalidation };
     });
   }
 
@@ -119,10 +132,12 @@ export class ShardAccess {
     options: RawQueryOptions = {},
   ): AsyncGenerator<QueryRow, void, undefined> {
     assertRead(sql);
+    assertUuidForms(sql, params, this.#forms);
     const { executor, calls } = this.#runtime;
     const decode = decoderOf(options);
     const { deadline: whole, end } = calls.open('stream', options);
     let rows: AsyncGenerator<QueryRow, void, undefined> | undefined;
+    let columns: readonly ResultColumn[] = [];
     try {
       const limits = { openTimeoutMs: calls.timeoutMs, whole };
       const open = async (route: Route) => {
@@ -132,12 +147,15 @@ export class ShardAccess {
           this.#endpoints(route, options),
           { sql, params },
           limits,
-          ignore,
+          (received) => {
+            columns = received;
+          },
         );
         // With its first row a statement has taken its view of the data.
         return rows.next();
       };
       const first = await this.#checked(whole, open);
+      assertDistinct(columns);
       if (first.done || rows === undefined) return;
       yield decode(first.value);
       for await (const row of rows) yield decode(row);
@@ -159,6 +177,22 @@ export class ShardAccess {
     );
   }
 
+  get #forms() {
+    return this.#registry.formsIn(this.#home.keyspace);
+  }
+
+  #named(): Owner {
+    const { table, topology, forwarding } = this.#runtime;
+    const { keyspace, locator } = this.#home;
+    const known = this.#owner && forwarding?.locatorsOf(this.#owner, this.#home);
+    return {
+      key: this.#key,
+      column: table.shardKey,
+      keyspace: keyspaceOf(topology.current, keyspace),
+      locators: known ?? [locator],
+    };
+  }
+
   #endpoints({ shard }: Route, { consistency = 'primary', token }: ReadOptions) {
     const { seen, topology, region } = this.#runtime;
     const home = this.#home.shard.name;
@@ -174,7 +208,13 @@ export class ShardAccess {
   }
 }
 
-function ignore(): void {}
+/** Nobody can tell from rows whether anything was changed, least of all that nothing was. */
+function counted(result: StatementResult): StatementResult {
+  if (result.isCounted) return result;
+  throw new UnknownOutcomeError(
+    'The server answered this change with rows instead of a count, so nobody can tell what it changed. Read back what it was for.',
+  );
+}
 
 function didNothing({ affected }: StatementResult): boolean {
   return affected === 0;

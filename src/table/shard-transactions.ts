@@ -13,6 +13,7 @@ import type { Deadline } from '../resilience/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import { keyspaceOf } from '../routing/router.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
+import type { Owner } from './change-scope.ts';
 import { keyedOperation } from './idempotency-key.ts';
 import { packResult, unpackResult } from './keyed-result.ts';
 import { assertOwner } from './owner-scope.ts';
@@ -64,7 +65,7 @@ export class ShardTransactions {
     const { primary } = route.shard;
     const work = new TransactionAttempt(this.#registry, route, deadline, {
       run: body,
-      locators: this.#locators(route),
+      owner: this.#ownerAt(route),
       unlessMoved: (running) => this.#unlessMoved(route, deadline, running),
     });
     const { isolation, idempotencyKey } = options;
@@ -138,12 +139,17 @@ export class ShardTransactions {
     return keyspaceOf(topology.current, home.keyspace).shards.map(({ name }) => name);
   }
 
-  #locators(route: Route): readonly number[] {
-    const { forwarding } = this.#runtime;
-    const { owner, home } = this.#keyed;
+  #ownerAt(route: Route): Owner {
+    const { forwarding, table, topology } = this.#runtime;
+    const { key, owner, home } = this.#keyed;
     const known =
       forwarding === undefined || owner === undefined ? [] : forwarding.locatorsOf(owner, home);
-    return [route.locator, ...known];
+    return {
+      key,
+      column: table.shardKey,
+      keyspace: keyspaceOf(topology.current, home.keyspace),
+      locators: [route.locator, ...known],
+    };
   }
 
   /** Where the key is now. */

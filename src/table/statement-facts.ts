@@ -22,6 +22,8 @@ export interface StatementFacts {
   readonly analyzes: boolean;
   /** A change that gives rows. */
   readonly returning: boolean;
+  /** Has the name of a column that the driver can't make a row of. */
+  readonly unnameable: boolean;
   readonly temporary: boolean;
   /** ANALYZE TABLE and OPTIMIZE TABLE, of the statements that begin so. */
   readonly ofTables: boolean;
@@ -35,6 +37,11 @@ const sessionVariables = words(
   'IDENTITY LAST_INSERT_ID INSERT_ID WARNING_COUNT ERROR_COUNT LAST_GTID',
 );
 const scopes = words('SESSION LOCAL GLOBAL');
+/** What the driver's parser can't name a column by: it would fail for the whole connection. */
+const unnameable = words(
+  '__PROTO__ __DEFINEGETTER__ __DEFINESETTER__ __LOOKUPGETTER__ __LOOKUPSETTER__',
+);
+
 const diagnostics = words('WARNINGS ERRORS COUNT PROFILE PROFILES');
 const bodies = words('PROCEDURE FUNCTION TRIGGER EVENT PACKAGE');
 
@@ -113,6 +120,9 @@ function findFacts(tokens: readonly SqlToken[]): StatementFacts {
     changes: some(isChange),
     analyzes: some((index) => is(index, 'ANALYZE')),
     returning: tokens.some((token) => token.depth === 0 && isWord(token, 'RETURNING')),
+    unnameable: tokens.some(
+      ({ kind, text }) => kind !== 'number' && unnameable.has(nameIn(text).toUpperCase()),
+    ),
     temporary: is(opening + 1, 'TEMPORARY') || is(opening + 1, 'OR', 'REPLACE', 'TEMPORARY'),
     ofTables: tokens
       .slice(opening + 1, opening + 3)
@@ -153,6 +163,11 @@ function sessionVariableAt(tokens: readonly SqlToken[], index: number): string |
   const scoped = tokens[index + 2]?.text === '.' && scopes.has(upper(tokens[index + 1]));
   const name = upper(tokens[scoped ? index + 3 : index + 1]);
   return sessionVariables.has(name) ? `@@${name.toLowerCase()}` : undefined;
+}
+
+/** What a text is as the name of the column that selects it. */
+function nameIn(text: string): string {
+  return text.length > 60 ? '' : text.replace(/\\|^['"]|['"]$/g, '');
 }
 
 function upper(token: SqlToken | undefined): string {

@@ -67,7 +67,7 @@ export function tableAccess(
     relocate: (key: ShardKey, place: Place, options?: RelocateOptions) =>
       owners.relocate(key, place, options),
     at: (key: ShardKey) => new ShardAccess(runtime, registry, reads, key),
-    everywhere: new EverywhereAccess(runtime, observe),
+    everywhere: new EverywhereAccess(runtime, registry, observe),
     explain,
   });
 }

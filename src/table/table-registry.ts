@@ -3,6 +3,7 @@ import type { MovedRow } from '../distributed/move-settlement.ts';
 import type { Group } from '../distributed/moving-group.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import { idempotencyTable } from '../mysql/system-tables.ts';
+import type { TableForms } from './parameter-forms.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
 import { routePrimaryKey } from './route-row.ts';
 import type { Tables, Touches } from './row-types.ts';
@@ -18,18 +19,32 @@ const keysOfOwner = { table: idempotencyTable, primaryKey: 'token', ownerColumn:
 export class TableRegistry {
   readonly #tables = new Map<string, TableRuntime>();
   readonly #references = new Map<string, ReferenceRuntime>();
+  readonly #forms = new Map<string, readonly TableForms[]>();
 
   add(label: string, runtime: TableRuntime): void {
     this.#tables.set(label, runtime);
+    this.#forms.clear();
   }
 
   addReference(label: string, runtime: ReferenceRuntime): void {
     this.#references.set(label, runtime);
+    this.#forms.clear();
   }
 
   /** The tables of a keyspace, by label. */
   in(keyspace: string): [label: string, runtime: TableRuntime][] {
     return [...this.#tables].filter(([, { table }]) => table.keyspace === keyspace);
+  }
+
+  /** The tables that a statement in a keyspace may name, for the forms of their columns. */
+  formsIn(keyspace: string): readonly TableForms[] {
+    let forms = this.#forms.get(keyspace);
+    if (forms === undefined) {
+      const references = [...this.#references.values()].map(({ table }) => table);
+      forms = [...this.in(keyspace).map(([, { table }]) => table), ...references];
+      this.#forms.set(keyspace, forms);
+    }
+    return forms;
   }
 
   /**

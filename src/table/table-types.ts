@@ -3,6 +3,7 @@ import type { CallOptions } from '../execution/calls.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import type { Explanation } from '../routing/explain.ts';
 import type { Place } from '../sharding/place.ts';
+import type { ChangeScope } from './change-scope.ts';
 import type { MemberTable, RowSchema, Table } from './define-table.ts';
 import type { BackfillOptions, BackfillResult } from './lookup-backfill.ts';
 import type { ReadOptions } from './read-path.ts';
@@ -41,6 +42,12 @@ export interface ScatterOptions<Schema extends RowSchema | undefined = undefined
 export interface ExecuteOptions<All extends Tables> extends CallOptions {
   /** Must be given where a table of the keyspace has a cache. */
   readonly touches?: Touches<All>;
+  /**
+   * Whose rows are changed. `'owner'`: those of the key that `at()` was given, which must be among the
+   * parameters, itself or as the id of one of its rows. `'shard'`: those of every owner on the shard,
+   * and of this shard only; definitions such as CREATE need it. Default `'owner'`.
+   */
+  readonly scope?: ChangeScope;
 }
 
 /** The rows of one key, and statements on the one shard where it lives. */
@@ -51,13 +58,25 @@ export interface ShardHandle<T extends Table, All extends Tables> {
   getMany(keys: readonly Key<T>[], options?: ReadOptions): Promise<(Row<T> | null)[]>;
   /** Rows that belong to the key, in the order of their primary keys, page by page. Not cached. */
   list(options?: ListOptions<T>): Promise<Row<T>[]>;
-  /** Runs a read. Its parameters are bound on the server, never written into the text. */
+  /**
+   * Runs a read. Its parameters are bound on the server, never written into the text.
+   *
+   * @throws {RoutingError} for a change, for one in a read's clothes (`SETVAL`, `NEXTVAL`), and for what
+   * means something only in a transaction: locks (FOR UPDATE) and values of the session
+   * (LAST_INSERT_ID, whose number is the `insertId` of `execute`).
+   */
   query<Schema extends RowSchema | undefined = undefined>(
     sql: string,
     params?: readonly SqlValue[],
     options?: QueryOptions<Schema>,
   ): Promise<QueryResult<Schema>[]>;
-  /** Runs a change. Never sent twice: a lost reply is an {@link UnknownOutcomeError}. */
+  /**
+   * Runs a change. Never sent twice: a lost reply is an {@link UnknownOutcomeError}. An AUTO_INCREMENT
+   * number that it made is the `insertId` of the result.
+   *
+   * @throws {RoutingError} when the owner is not among the parameters, see `scope`; when the statement
+   * gives rows instead of a count (RETURNING, ANALYZE UPDATE), or asks for values of the session.
+   */
   execute(
     sql: string,
     params?: readonly SqlValue[],

@@ -1,11 +1,14 @@
 import { RoutingError } from '../errors/routing-error.ts';
 import type { TransactionScope } from '../execution/transaction-scope.ts';
+import { assertDistinct } from '../mysql/distinct-columns.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
+import { assertOwnerNamed, type ChangeScope, type Owner } from './change-scope.ts';
 import type { RowSchema } from './define-table.ts';
 import { inChunks } from './in-chunks.ts';
+import { assertUuidForms } from './parameter-forms.ts';
 import { placeOwnId } from './place-own-id.ts';
 import { assertRead, assertWrite } from './raw-statement.ts';
 import { decoderOf } from './result-codec.ts';
@@ -24,7 +27,7 @@ export class TransactionAccess {
   readonly #scope: TransactionScope;
   readonly #registry: TableRegistry;
   readonly #route: Route;
-  readonly #locators: readonly number[];
+  readonly #owner: Owner;
   readonly #deadline: Deadline;
   readonly #touched = new Map<TableRuntime, Set<string>>();
   readonly #homes = new Set<string>();
@@ -32,18 +35,17 @@ export class TransactionAccess {
   /** What the directory has to follow. */
   readonly lookups: TransactionLookups;
 
-  /** @param locators the slots that ids of the owner's rows may name: those it has lived in. */
   constructor(
     scope: TransactionScope,
     registry: TableRegistry,
     route: Route,
-    locators: readonly number[],
+    owner: Owner,
     deadline: Deadline,
   ) {
     this.#scope = scope;
     this.#registry = registry;
     this.#route = route;
-    this.#locators = locators;
+    this.#owner = owner;
     this.#deadline = deadline;
     this.lookups = new TransactionLookups(scope, route, deadline);
   }
@@ -81,8 +83,10 @@ export class TransactionAccess {
           options: { schema?: RowSchema } = {},
         ) => {
           assertRead(sql, true);
+          assertUuidForms(sql, params, this.#registry.formsIn(this.#route.keyspace));
           const decode = decoderOf(options);
-          const { rows } = await scope.run({ sql, params });
+          const { rows, columns } = await scope.run({ sql, params });
+          assertDistinct(columns);
           return rows.map(decode);
         },
       ),
@@ -90,14 +94,15 @@ export class TransactionAccess {
         async (
           sql: string,
           params: readonly SqlValue[] = [],
-          options: { touches?: Touches<Tables> } = {},
+          options: { touches?: Touches<Tables>; scope?: ChangeScope } = {},
         ) => {
-          assertWrite(sql, true);
+          assertOwnerNamed(assertWrite(sql, true), params, options.scope, this.#owner);
+          assertUuidForms(sql, params, this.#registry.formsIn(this.#route.keyspace));
           const touched = this.#registry.touched(this.#route.keyspace, options.touches);
           for (const [runtime, keys] of touched) this.#touch(runtime, keys);
           this.#notes(this.#registry.homesOf(touched));
-          const { affected } = await scope.run({ sql, params });
-          return { affected };
+          const { affected, insertId } = await scope.run({ sql, params });
+          return { affected, insertId };
         },
       ),
       // What is undone by it stays among what is touched: forgetting more than needed harms nobody.
@@ -182,7 +187,8 @@ export class TransactionAccess {
 
   /** Two slots on one shard today may be on two tomorrow; such a transaction would then break. */
   #assertSameSlot(route: Route): void {
-    if (route.keyspace === this.#route.keyspace && this.#locators.includes(route.locator)) return;
+    if (route.keyspace === this.#route.keyspace && this.#owner.locators.includes(route.locator))
+      return;
     throw new RoutingError(
       `This row lives in slot ${route.locator}, the transaction in slot ${this.#route.locator}. ` +
         'A transaction covers the rows of one shard key; give rows that change together the same one.',

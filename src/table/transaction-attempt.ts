@@ -1,13 +1,15 @@
 import type { TransactionScope } from '../execution/transaction-scope.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { Route } from '../routing/route.ts';
+import type { Owner } from './change-scope.ts';
 import type { TableRegistry } from './table-registry.ts';
 import { TransactionAccess } from './transaction-access.ts';
 
 /** What an attempt runs. */
 export interface AttemptedWork {
   run(trx: object): Promise<unknown>;
-  readonly locators: readonly number[];
+  /** Whose rows it changes. */
+  readonly owner: Owner;
   /** Settles like the work unless the owner has left. */
   unlessMoved<R>(result: Promise<R>): Promise<R>;
 }
@@ -39,14 +41,8 @@ export class TransactionAttempt {
   }
 
   async run(scope: TransactionScope): Promise<unknown> {
-    const { locators, unlessMoved, run } = this.#work;
-    const access = new TransactionAccess(
-      scope,
-      this.#registry,
-      this.#route,
-      locators,
-      this.#deadline,
-    );
+    const { owner, unlessMoved, run } = this.#work;
+    const access = new TransactionAccess(scope, this.#registry, this.#route, owner, this.#deadline);
     this.#access = access;
     const value = await unlessMoved(run(access.handle()));
     access.lookups.assertIntact();

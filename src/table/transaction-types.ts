@@ -1,4 +1,5 @@
 import type { SqlValue } from '../mysql/sql.ts';
+import type { ChangeScope } from './change-scope.ts';
 import type { RowSchema, Table } from './define-table.ts';
 import type { Key, NewRow, Patch, QueryResult, Row, Tables, Touches } from './row-types.ts';
 
@@ -41,11 +42,17 @@ export type Transaction<KeyspaceName extends string, All extends Tables> = {
     params?: readonly SqlValue[],
     options?: { readonly schema?: Schema },
   ): Promise<QueryResult<Schema>[]>;
+  /**
+   * Runs a change. `insertId` is the AUTO_INCREMENT number of its new row, of several that of the first.
+   *
+   * @throws {RoutingError} when the key that `at()` was given is not among the parameters and `scope` is
+   * not `'shard'`; when the statement gives rows (RETURNING).
+   */
   execute(
     sql: string,
     params?: readonly SqlValue[],
-    options?: { readonly touches?: Touches<All> },
-  ): Promise<{ readonly affected: number }>;
+    options?: { readonly touches?: Touches<All>; readonly scope?: ChangeScope },
+  ): Promise<{ readonly affected: number; readonly insertId: bigint | undefined }>;
   /**
    * Runs `body` so that what it did is undone when it throws, and the transaction goes on. While it
    * runs, only the handle that it is given works. Tables with lookups can't be written in it.

@@ -33,6 +33,12 @@ import {
 export interface WriteResult {
   /** Rows that matched. 0: there is no row with this key. */
   readonly affected: number;
+  /**
+   * The AUTO_INCREMENT number that the server gave the new row of an `execute`, or what it set with
+   * `LAST_INSERT_ID(…)`: of an INSERT of several rows that of the first, whose others need not follow
+   * without gaps. Undefined where the statement made none, and of every other write.
+   */
+  readonly insertId: bigint | undefined;
   /** What a later read must have seen to see this write; undefined when nothing was written. */
   readonly token: string | undefined;
   /**
@@ -193,7 +199,8 @@ export class WritePath<Schema extends RowSchema> {
         deadline,
         () => this.#forget([key.text], claims),
       );
-      return { affected: result.affected, token: tokenOfWrite(place(), result), invalidation };
+      const token = tokenOfWrite(place(), result);
+      return { affected: result.affected, insertId: undefined, token, invalidation };
     });
   }
 

@@ -92,7 +92,7 @@ it('without Redis a shard is asked by so many loads at once, and writes get thro
   await eventually(async () => expect(await fills()).toBe(2));
   const written = opened.data.counters
     .at(ids[0] ?? '')
-    .execute('INSERT INTO others VALUES (1)', [], { touches: 'none' });
+    .execute('INSERT INTO others VALUES (1)', [], { touches: 'none', scope: 'shard' });
   expect(await written).toMatchObject({ affected: 1 });
   expect(await fills()).toBe(2);
   await unlockTable();

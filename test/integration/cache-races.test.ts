@@ -76,6 +76,7 @@ it('a row that is deleted while it is loaded is never served again, from here or
     // This process is told as well, as by its own write.
     const told = slow.data.users.at(id).execute('UPDATE users SET name = name WHERE id = ?', [''], {
       touches: { users: [id] },
+      scope: 'shard',
     });
     await load;
     late.undo();

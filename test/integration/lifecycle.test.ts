@@ -29,7 +29,7 @@ it('close lets what is under way finish, and refuses the rest', async () => {
     data.transactions.insert({ account_id: account, cents: 2n }),
     data.transactions.insertMany([{ account_id: account, cents: 2n }]),
     shard.query('SELECT 1'),
-    shard.execute('DELETE FROM transactions', [], { touches: 'none' }),
+    shard.execute('DELETE FROM transactions', [], { touches: 'none', scope: 'shard' }),
     shard.transaction(async () => {}),
     shard.stream('SELECT 1').next(),
     data.transactions.everywhere.query('SELECT 1'),

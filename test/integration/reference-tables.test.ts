@@ -268,7 +268,7 @@ describe("a shard's own statements", () => {
       "UPDATE countries SET name = 'x'",
       [],
       // @ts-expect-error a reference table is changed by put() and delete()
-      { touches: { countries: ['DE'] } },
+      { touches: { countries: ['DE'] }, scope: 'shard' },
     );
     expect(await failureOf(work)).toMatchObject({ code: 'MERIDIAN_ROUTING' });
   });

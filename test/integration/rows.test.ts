@@ -1,5 +1,5 @@
 import { DuplicateKeyError, PartialWriteError, RoutingError } from 'meridian';
-import { newId } from 'meridian/sharding';
+import { newId, uuidToBytes } from 'meridian/sharding';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { accountOn, failureOf, type Opened, TestCluster } from '../support/cluster.ts';
 import type { tables } from '../support/tables.ts';
@@ -169,14 +169,15 @@ it('a duplicate on the only shard is a plain DuplicateKeyError', async () => {
 it('a raw change of a keyspace with a cache must say what it touches', async () => {
   const ada = await users().insert({ country: 'DE', name: 'Ada' });
   await users().get(ada.id);
-  const sql = "UPDATE users SET name = 'Grace' WHERE name = ?";
-  expect(await failureOf(users().at(ada.id).execute(sql, ['Ada']))).toBeInstanceOf(RoutingError);
+  const sql = "UPDATE users SET name = 'Grace' WHERE id = ?";
+  const ids = [uuidToBytes(ada.id)];
+  expect(await failureOf(users().at(ada.id).execute(sql, ids))).toBeInstanceOf(RoutingError);
   const misspelt = JSON.parse('{"touches":{"usres":[]}}');
-  expect(await failureOf(users().at(ada.id).execute(sql, ['Ada'], misspelt))).toMatchObject({
+  expect(await failureOf(users().at(ada.id).execute(sql, ids, misspelt))).toMatchObject({
     message: expect.stringMatching(/did you mean 'users'/),
   });
   await users()
     .at(ada.id)
-    .execute(sql, ['Ada'], { touches: { users: [ada.id] } });
+    .execute(sql, ids, { touches: { users: [ada.id] } });
   expect(await users().get(ada.id)).toMatchObject({ name: 'Grace' });
 });

@@ -60,7 +60,7 @@ it('no error, explanation, event or log line holds a password or a value', async
   );
   await layer.people.insert({ id: 1, email: data, age: '1', at: '' });
   const shard = layer.people.at(1);
-  const none = { touches: 'none' } as const;
+  const none = { touches: 'none', scope: 'shard' } as const;
   const faults = [
     () => layer.people.insert({ id: 1, email: data, age: '1', at: '' }),
     () => shard.execute('INSERT INTO secrets VALUES (2, ?, 1, 1)', [data], none),

@@ -65,7 +65,10 @@ it.each([
   ],
   [
     'raw UPDATE',
-    (at: string) => session.transactions.at(at).execute('UPDATE transactions SET cents = 7'),
+    (at: string) =>
+      session.transactions
+        .at(at)
+        .execute('UPDATE transactions SET cents = 7 WHERE account_id = ?', [at]),
     () => wire.dropReplyTo(/^update/i),
   ],
   [

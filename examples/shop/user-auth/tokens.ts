@@ -49,10 +49,11 @@ export class Tokens {
   async #swap({ id, user_id }: Row<typeof sessions>, from: string, to: string, call: CallOptions) {
     const { affected } = await this.#data.sessions
       .at(user_id)
-      .execute('UPDATE sessions SET secret = ? WHERE id = ? AND secret = ?', [to, id, from], {
-        ...call,
-        touches: 'none',
-      });
+      .execute(
+        'UPDATE sessions SET secret = ? WHERE id = ? AND user_id = ? AND secret = ?',
+        [to, id, user_id, from],
+        { ...call, touches: 'none' },
+      );
     return affected === 1;
   }
 
