@@ -1,3 +1,4 @@
+import { checkCallOptions } from '../config/call-options.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { fanOut } from '../observability/fan-out.ts';
 import { Deadline } from '../resilience/deadline.ts';
@@ -141,6 +142,7 @@ export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
     options: CacheGetOptions,
     read: (call: CacheCall) => Promise<T>,
   ): Promise<T> {
+    checkCallOptions(options, callOptions);
     const { timeoutMs, signal, maxAgeMs } = options;
     const call: CacheCall = { maxAgeMs, freshness: lifeAsked(options) };
     if (timeoutMs === undefined && signal === undefined) return read(call);
@@ -188,6 +190,8 @@ export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
     },
   };
 }
+
+const callOptions = new Set(['signal', 'timeoutMs', ...Object.keys(callBounds)]);
 
 /** The life that one call asks for. @throws {ConfigError} when it is out of range. */
 function lifeAsked(options: CacheGetOptions): Partial<Freshness> {

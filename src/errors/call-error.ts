@@ -4,6 +4,7 @@ interface CallErrorOptions {
   readonly cause?: unknown;
   readonly context?: ErrorContext;
   readonly outcome?: Outcome;
+  readonly retryable?: boolean;
   readonly ended?: Promise<void> | undefined;
 }
 
@@ -15,7 +16,7 @@ interface CallErrorOptions {
  * called `idempotent`.
  */
 export class TimeoutError extends MeridianError {
-  constructor(message: string, options: CallErrorOptions & { readonly retryable?: boolean } = {}) {
+  constructor(message: string, options: CallErrorOptions = {}) {
     super(message, {
       code: 'MERIDIAN_TIMEOUT',
       retryable: options.outcome !== 'unknown',
@@ -39,7 +40,8 @@ export class AbortedError extends MeridianError {
 /**
  * A bulkhead and its queue are full: the call was refused at once instead of waiting for ever.
  *
- * Code `MERIDIAN_OVERLOAD`; retryable after a pause; nothing was applied.
+ * Code `MERIDIAN_OVERLOAD`; retryable after a pause; nothing was applied, but where a policy of yours
+ * refused the repetition of work that had begun: then the outcome is `unknown`.
  */
 export class OverloadError extends MeridianError {
   constructor(message: string, options: CallErrorOptions = {}) {
@@ -51,7 +53,8 @@ export class OverloadError extends MeridianError {
  * The breaker of an endpoint or dependency is open after repeated failures, so the call was
  * refused at once. It closes by itself when a probe succeeds.
  *
- * Code `MERIDIAN_CIRCUIT_OPEN`; retryable after a pause; nothing was applied.
+ * Code `MERIDIAN_CIRCUIT_OPEN`; retryable after a pause; nothing was applied, but where a policy of yours
+ * refused the repetition of work that had begun: then the outcome is `unknown`.
  */
 export class CircuitOpenError extends MeridianError {
   constructor(message: string, options: CallErrorOptions = {}) {

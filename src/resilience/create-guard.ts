@@ -1,9 +1,12 @@
+import { AsyncResource } from 'node:async_hooks';
+import { checkCallOptions } from '../config/call-options.ts';
 import { AbortedError } from '../errors/call-error.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import { fanOut } from '../observability/fan-out.ts';
 import { createBackoff } from './backoff.ts';
 import type { GuardState } from './breaker.ts';
 import { classifyError } from './classify.ts';
+import { type CockatielPolicy, policyError, policyOf } from './cockatiel-policy.ts';
 import { Deadline } from './deadline.ts';
 import { givenUp } from './given-up.ts';
 import { Guard as AdmissionGuard, type GuardSnapshot } from './guard.ts';
@@ -39,8 +42,17 @@ export interface GuardRunOptions<F> {
   priority?: Priority;
 }
 
-/** Bulkhead, breaker, timeout and retry round a dependency of yours. */
-export interface Guard {
+/** What a guard as a policy may be told of its calls; a policy's callers can't. */
+export type GuardPolicyOptions = Pick<
+  GuardRunOptions<never>,
+  'timeoutMs' | 'idempotent' | 'retry' | 'priority'
+>;
+
+/**
+ * Bulkhead, breaker, timeout and retry round a dependency of yours. `Alt` is what its `policy` may answer
+ * with in place of the work's result.
+ */
+export interface Guard<Alt = never> {
   readonly name: string;
   readonly state: GuardState;
   /** How it is just now, for health checks and metrics. */
@@ -62,9 +74,17 @@ export interface Guard {
   run<T, F = never>(
     work: (call: { signal: AbortSignal }) => Promise<T>,
     options?: GuardRunOptions<F>,
-  ): Promise<T | F>;
+  ): Promise<T | F | Alt>;
+  /**
+   * This guard as a cockatiel policy, for code that composes policies: `wrap(retry(…), guard.asPolicy())`.
+   * Its `execute` does what `run` does and throws what it throws.
+   *
+   * @throws {ConfigError} when an option is unknown or out of range.
+   */
+  asPolicy(options?: GuardPolicyOptions): CockatielPolicy<Alt>;
 }
 
+const none = {};
 const backoff = { baseMs: 25, maxMs: 1_000 };
 
 /**
@@ -72,13 +92,22 @@ const backoff = { baseMs: 25, maxMs: 1_000 };
  *
  * @throws {ConfigError} naming every option that is out of range.
  */
-export function createGuard(name: string, options: GuardOptions = {}): Guard {
+export function createGuard<Alt = never>(
+  name: string,
+  options: GuardOptions<Alt> = {},
+): Guard<Alt> {
   const config = checkGuardOptions(options);
-  const { observer, isFailure, stallMs } = config;
-  const verdict = verdictWith(isFailure);
+  const { observer, isFailure, stallMs, policy } = config;
+  // A probe is begun by any call, or by a timer; it is none of their doing.
+  const probe = config.probe && AsyncResource.bind(config.probe);
+  /** Errors by which the policy refused work that was not begun: they say nothing of the dependency. */
+  const refusals = new WeakSet<object>();
+  const judge = verdictWith(isFailure);
+  const verdict = (error: unknown): Verdict =>
+    error instanceof Error && refusals.has(error) ? 'nothing' : judge(error);
   const inner = new AdmissionGuard(
     name,
-    { ...config, stallMs: stallMs === 0 ? undefined : stallMs, verdict },
+    { ...config, probe, stallMs: stallMs === 0 ? undefined : stallMs, verdict },
     fanOut(observer === undefined ? [] : [observer]),
   );
   const budget = new RetryBudget();
@@ -87,17 +116,21 @@ export function createGuard(name: string, options: GuardOptions = {}): Guard {
     work: (call: { signal: AbortSignal }) => Promise<T>,
     deadline: Deadline,
     { idempotent = false, retry }: GuardRunOptions<unknown>,
-  ): Promise<T> {
+  ): Promise<T | Alt> {
     budget.deposit();
     let nextPause: (() => number) | undefined;
     let earlier: { error: unknown } | undefined;
     for (let retries = 0; ; retries++) {
       let wasCalled = false;
       try {
-        return await inner.admit(() => {
+        const call: typeof work = (context) => {
           wasCalled = true;
-          return deadline.race(promiseOf(work, deadline));
-        }, deadline);
+          return work(context);
+        };
+        return await inner.admit(
+          () => deadline.race(promiseOf(call, deadline, idempotent)),
+          deadline,
+        );
       } catch (error) {
         // Work that ran may have been applied; that its repetition was refused does not deny it.
         if (!wasCalled && earlier !== undefined && deadline.reason === undefined) {
@@ -116,19 +149,41 @@ export function createGuard(name: string, options: GuardOptions = {}): Guard {
     }
   }
 
+  /** A rejection, also of work that throws before it returns a promise. */
+  async function promiseOf<T>(
+    work: (call: { signal: AbortSignal }) => Promise<T>,
+    deadline: Deadline,
+    idempotent: boolean,
+  ): Promise<T | Alt> {
+    if (policy === undefined) return work(deadline);
+    let hasBegun = false;
+    const begin: typeof work = (context) => {
+      hasBegun = true;
+      return work(context);
+    };
+    try {
+      return await policy.execute(begin, deadline.signal);
+    } catch (error) {
+      const told = policyError(error, { guard: name, hasBegun, idempotent });
+      if (told instanceof Error && told !== error && !hasBegun) refusals.add(told);
+      throw told;
+    }
+  }
+
   function mayHelp(error: unknown): boolean {
     const said = verdict(error);
     return said === 'unwell' || said === 'refused' || classifyError(error).retryable;
   }
 
-  return {
+  const guard: Guard<Alt> = {
     name,
     get state() {
       return inner.state;
     },
     snapshot: () => inner.snapshot(),
     trip: (reason) => inner.trip(reason),
-    async run(work, options = {}) {
+    async run(work, options = none) {
+      if (options !== none) checkCallOptions(options, callOptions);
       const { fallback, signal, timeoutMs = config.timeoutMs, priority } = options;
       checkCall(timeoutMs);
       const deadline = new Deadline(timeoutMs, signal, priority);
@@ -153,16 +208,19 @@ export function createGuard(name: string, options: GuardOptions = {}): Guard {
         deadline.end();
       }
     },
+    asPolicy(options = {}) {
+      checkCallOptions(options, policyOptions);
+      return policyOf<Alt>(
+        (work, signal) => guard.run(work, signal === undefined ? options : { ...options, signal }),
+        (error) => verdict(error) !== 'well',
+      );
+    },
   };
+  return guard;
 }
 
-/** A rejection, also of work that throws before it returns a promise. */
-async function promiseOf<T>(
-  work: (call: { signal: AbortSignal }) => Promise<T>,
-  deadline: Deadline,
-): Promise<T> {
-  return work(deadline);
-}
+const policyOptions = new Set(['timeoutMs', 'idempotent', 'retry', 'priority']);
+const callOptions = new Set([...policyOptions, 'fallback', 'signal']);
 
 function verdictWith(isFailure: ((error: unknown) => boolean) | undefined) {
   if (isFailure === undefined) return dependencyVerdict;

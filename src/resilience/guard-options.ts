@@ -2,8 +2,9 @@ import type { BreakerWindow } from '../config/breaker-window.ts';
 import { didYouMean } from '../config/did-you-mean.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import type { Observer } from '../observability/events.ts';
+import { type CockatielPolicy, isPolicy } from './cockatiel-policy.ts';
 
-export interface GuardOptions {
+export interface GuardOptions<Alt = never> {
   /** Calls that run at once. Default 32. */
   concurrency?: number;
   /**
@@ -48,6 +49,12 @@ export interface GuardOptions {
    * below 500, except 408, 425 and 429, or a database's own refusal such as a duplicate key.
    */
   isFailure?: (error: unknown) => boolean;
+  /**
+   * A cockatiel policy in which each call of the work runs, inside of the guard: after its breaker and
+   * bulkhead, within its time, once for each of its attempts. What the policy repeats takes one place and
+   * counts once; what it refuses by itself does not count. Default: none.
+   */
+  policy?: CockatielPolicy<Alt>;
   /** Is told when the breaker changes its state. */
   observer?: Observer;
 }
@@ -65,7 +72,7 @@ const defaults = {
   throttle: true,
 };
 
-export type CheckedGuardOptions = GuardOptions &
+export type CheckedGuardOptions<Alt = never> = GuardOptions<Alt> &
   Required<Pick<GuardOptions, keyof typeof defaults>>;
 
 /** The most is what a timer can hold. */
@@ -84,7 +91,7 @@ const least: Readonly<Record<string, number>> = {
 };
 const switches = ['adaptive', 'throttle'];
 const functions = ['probe', 'isFailure', 'observer'];
-const known = [...Object.keys(least), ...switches, ...functions, 'window'];
+const known = [...Object.keys(least), ...switches, ...functions, 'window', 'policy'];
 const leastOfWindow: Readonly<Record<string, number>> = {
   ms: 1,
   buckets: 1,
@@ -98,18 +105,24 @@ const shares = ['failureShare', 'slowShare'];
  *
  * @throws {ConfigError} naming every option that is out of range.
  */
-export function checkGuardOptions(options: GuardOptions): CheckedGuardOptions {
+export function checkGuardOptions<Alt>(options: GuardOptions<Alt>): CheckedGuardOptions<Alt> {
   // What is undefined was not given.
   const given = Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   );
-  const config: CheckedGuardOptions = { ...defaults, ...given };
+  const config: CheckedGuardOptions<Alt> = { ...defaults, ...given };
   const problems: Problem[] = [];
   checkKeys(config, known, '', problems);
   checkNumbers(config, least, '', problems);
   for (const path of switches) expectType(config, path, 'boolean', problems);
   for (const path of functions) expectType(config, path, 'function', problems);
   if (config.window !== undefined) checkWindow(config.window, problems);
+  if (config.policy !== undefined && !isPolicy(config.policy)) {
+    problems.push({
+      path: 'policy',
+      message: 'must be a cockatiel policy, such as retry(handleAll)',
+    });
+  }
   if (problems.length > 0) throw new ConfigError('Bad guard options', problems);
   if (config.failures === undefined && config.window === undefined) config.failures = 5;
   return config;

@@ -3,10 +3,12 @@ export type { Phase } from '../errors/driver-fault.ts';
 export type { ConnectionAfter, FailureKind, Repeat } from '../errors/server-codes.ts';
 export type { GuardState } from './breaker.ts';
 export { type Classification, classifyError, isServerFailure } from './classify.ts';
+export type { CockatielPolicy } from './cockatiel-policy.ts';
 export {
   createGuard,
   type Guard,
   type GuardOptions,
+  type GuardPolicyOptions,
   type GuardRunOptions,
 } from './create-guard.ts';
 export type { GuardSnapshot } from './guard.ts';

@@ -155,7 +155,14 @@ forEachSharedRedis((ground) => {
     const packed = await open<string>({ maxEntryBytes: 1_000, compressOverBytes: 100 });
     await packed.get('packed', async () => 'x'.repeat(2_000));
     await isStored('packed');
-    expect(await cache.get('packed', async () => null)).toHaveLength(2_000);
+    const other = await open<string>({
+      memory: false,
+      maxEntryBytes: 1_000,
+      compressOverBytes: 5_000,
+    });
+    expect(await other.get('packed', async () => null)).toHaveLength(2_000);
+    // What it writes itself is not compressed, and what it reads may not be more than that.
+    expect(await cache.get('packed', async () => null)).toBeNull();
   });
 
   it('scripts that a server has forgotten are sent again', async () => {

@@ -143,7 +143,8 @@ it('a server that lets no scripts run is done without', async () => {
   const url = new URL(cluster.redis.url);
   url.username = 'scriptless';
   url.password = 'secret';
-  const cache = await open<string>({ redis: url.href });
+  const cache = make<string>({ redis: url.href });
+  expect(await cache.ready({ timeoutMs: 500 })).toBe(false);
   expect(await cache.get('ada', async () => 'Ada')).toBe('Ada');
   expect(await cache.invalidate('ada')).toBe('pending');
   expect(await cache.get('ada', async () => 'Grace')).toBe('Grace');
