@@ -113,6 +113,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
       directory,
       namespace,
       observe,
+      maxPacketBytes: () => inspection.maxPacketBytes,
     };
     const registry = new TableRegistry();
     const moves = new Moves({ topology: store, executor, calls, registry, forwarding, observe });

@@ -2,7 +2,7 @@ import type { ConnectionOptions } from 'mysql2';
 import type { EndpointAddress } from '../config/endpoint-url.ts';
 
 /**
- * How every connection is opened. Big integers and decimals come back as text and times as UTC, so
+ * How every connection is opened. Big integers and decimals come back as text, times as UTC, so
  * that nothing is rounded before the schema has decided what a column becomes.
  */
 export function connectionOptions(address: EndpointAddress): ConnectionOptions {
@@ -18,6 +18,8 @@ export function connectionOptions(address: EndpointAddress): ConnectionOptions {
     supportBigNumbers: true,
     bigNumberStrings: true,
     timezone: 'Z',
+    // As text, which alone is exact: see read-times.ts.
+    dateStrings: true,
     jsonStrings: true,
     flags: ['SESSION_TRACK'],
     // A server has 16,382 for all its connections; the driver alone would keep 16,000 of each.

@@ -1,3 +1,4 @@
+import { timeReader } from './read-times.ts';
 import type { RawRow, ResultColumn, StatementResult } from './sql.ts';
 
 interface OkHeader {
@@ -24,9 +25,13 @@ export function readResult(result: unknown, columns: unknown): StatementResult {
       gtid: gtidOf(header),
     };
   }
+  const rows = isRows(result) ? result : [];
+  const described = readColumns(columns);
+  const readTimes = timeReader(described);
+  if (readTimes !== undefined) for (const row of rows) readTimes(row);
   return {
-    rows: isRows(result) ? result : [],
-    columns: readColumns(columns),
+    rows,
+    columns: described,
     affected: 0,
     isCounted: false,
     insertId: undefined,

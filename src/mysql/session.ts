@@ -9,6 +9,7 @@ import { bindParameters } from './bind.ts';
 import type { Cancellation } from './cancellation.ts';
 import { driverFault } from './driver-error.ts';
 import { isInTransaction, readColumns, readResult } from './read-result.ts';
+import { timeReader } from './read-times.ts';
 import type { ServerConnection } from './server-connection.ts';
 import type { RawRow, ResultColumn, Statement, StatementResult } from './sql.ts';
 import { isTooLarge } from './statement-size.ts';
@@ -172,7 +173,12 @@ export class Session {
       const command = driver.execute(sql, bound);
       // A reader who leaves takes the stream's listeners along; the statement may still fail after that.
       command.on('error', () => undefined);
-      command.on('fields', (fields: unknown) => onColumns(readColumns(fields)));
+      let readTimes: ((row: RawRow) => RawRow) | undefined;
+      command.on('fields', (fields: unknown) => {
+        const columns = readColumns(fields);
+        readTimes = timeReader(columns);
+        onColumns(columns);
+      });
       const rows = command.stream({ highWaterMark: 64 });
       stopListening = cancellation.onCancel((reason) => {
         this.discard();
@@ -182,7 +188,7 @@ export class Session {
       const onLost = (error: Error) => rows.destroy(error);
       driver.once('error', onLost);
       stopWatching = () => driver.off('error', onLost);
-      for await (const row of rows) yield row;
+      for await (const row of rows) yield readTimes === undefined ? row : readTimes(row);
       finished = true;
     } catch (error) {
       throw cancellation.reason ?? this.#failed(error, 'sent', before);

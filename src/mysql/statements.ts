@@ -15,8 +15,11 @@ export interface TableSource {
 export interface TableStatements {
   /** `keys` is padded to the next power of two, so that few texts serve all sizes. */
   selectByKeys(keys: readonly SqlValue[]): Statement;
-  /** Rows of one shard key in the order of their keys, after the key `after`. */
-  selectOwned(shardKey: SqlValue, after: SqlValue | undefined, limit: number): Statement;
+  /**
+   * Rows of one shard key, in each of the forms in which it may be stored, in the order of their keys,
+   * after the key `after`.
+   */
+  selectOwned(forms: readonly SqlValue[], after: SqlValue | undefined, limit: number): Statement;
   /** The same rows by keys as `selectByKeys`, which nobody else can change until the transaction ends. */
   lockByKeys(keys: readonly SqlValue[]): Statement;
   /** Keys and one column of up to `limit` rows, in the order of the keys, from after `after` on. */
@@ -68,13 +71,12 @@ export function tableStatements({
       const { sql, params } = selectByKeys(keys);
       return { sql: `${sql} FOR UPDATE`, params };
     },
-    selectOwned: (owner, after, limit) => ({
+    selectOwned: (forms, after, limit) => ({
       sql:
-        `SELECT ${columnList} FROM ${name} WHERE ${ownedBy}` +
+        `SELECT ${columnList} FROM ${name} WHERE ${forms.length === 1 ? ownedBy : `(${forms.map(() => ownedBy).join(' OR ')})`}` +
         `${after === undefined ? '' : ` AND ${keyName} > ?`} ORDER BY ${keyName} LIMIT ?`,
       params: [
-        owner,
-        ...(exactShardKey ? [] : [owner]),
+        ...forms.flatMap((owner) => (exactShardKey ? [owner] : [owner, owner])),
         ...(after === undefined ? [] : [after]),
         // As an integer: a double is no limit to the server.
         BigInt(limit),

@@ -72,3 +72,13 @@ export async function readLeadingColumns(
   const { rows } = await session.run({ sql, params: [] }, cancellation);
   return new Set(rows.map((row) => `${row.tbl}.${row.name}`));
 }
+
+/** The most bytes that the server takes as one statement with its parameters. */
+export async function readMaxPacketBytes(
+  session: Session,
+  cancellation: Cancellation,
+): Promise<number> {
+  const sql = 'SELECT @@max_allowed_packet AS bytes';
+  const { rows } = await session.run({ sql, params: [] }, cancellation);
+  return Number(rows[0]?.bytes);
+}

@@ -19,6 +19,7 @@ const fitting: Record<StoredAs, readonly string[]> = {
   bigint: integers,
   boolean: ['tinyint'],
   date: ['datetime', 'timestamp'],
+  'datetime-text': ['datetime', 'timestamp'],
   json: ['json', ...texts.slice(2)],
   decimal: ['decimal'],
   bytes: ['binary', 'varbinary', 'tinyblob', 'blob', 'mediumblob', 'longblob'],
@@ -86,14 +87,18 @@ function misfitOf(
     case 'uuid-binary':
       return column.length === 16 ? undefined : 'must be BINARY(16)';
     case 'date':
-      return (column.fraction ?? 0) >= 3
-        ? undefined
+      if (column.fraction === 3) return undefined;
+      return (column.fraction ?? 0) > 3
+        ? `is finer than the milliseconds of a Date; use ${column.dataType.toUpperCase()}(3), or z.string() with columns: { …: 'datetime-text' }`
         : `would round milliseconds; use ${column.dataType.toUpperCase()}(3)`;
+    case 'number':
+      // DOUBLE(8,2): unlike DECIMAL it says nothing when it rounds.
+      return /\(\d+,\d+\)/.test(column.columnType)
+        ? 'would round to its decimals; use DOUBLE'
+        : undefined;
     case 'string':
       if (column.dataType !== 'enum') return undefined;
-      return members?.every((member) =>
-        column.columnType.includes(`'${member.replaceAll("'", "''")}'`),
-      )
+      return members?.every((member) => enumMembers(column.columnType).has(member))
         ? undefined
         : 'lacks members of the schema; use z.enum with the same texts';
     default:
@@ -101,10 +106,26 @@ function misfitOf(
   }
 }
 
+const escapes: Readonly<Record<string, string>> = { n: '\n', r: '\r', '0': '\0' };
+
+/** The members of an ENUM, out of its type as information_schema spells it. */
+function enumMembers(columnType: string): ReadonlySet<string> {
+  const quoted = columnType.matchAll(/'((?:[^'\\]|''|\\[\s\S])*)'/g);
+  return new Set(
+    Array.from(quoted, ([, member = '']) =>
+      member.replace(/''|\\([\s\S])/g, (_, escaped?: string) =>
+        escaped === undefined ? "'" : (escapes[escaped] ?? escaped),
+      ),
+    ),
+  );
+}
+
 function misfitReason(storedAs: StoredAs, { dataType }: ColumnShape): string | undefined {
   if (storedAs === 'uuid' && dataType === 'binary') return "set columns: { …: 'uuid-binary' }";
   if (storedAs === 'number' && integers.includes(dataType))
     return 'would round fractions; use z.int()';
+  if (storedAs === 'string' && (dataType === 'datetime' || dataType === 'timestamp'))
+    return "use z.date(), or set columns: { …: 'datetime-text' }";
   if (storedAs === 'number' && dataType === 'float') return 'keeps 7 digits; use DOUBLE';
   if (storedAs === 'string' && dataType === 'decimal') return "set columns: { …: 'decimal' }";
   if (storedAs === 'number' && dataType === 'decimal')

@@ -1,7 +1,10 @@
+import { dateOf } from '../mysql/read-times.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import type { ColumnShape } from '../mysql/table-shape.ts';
 import { isUuid, readUuid, uuidFromBytes } from '../sharding/uuid.ts';
 import type { ValueKind } from './column-kind.ts';
+import { hasExactNumbers, jsonMisfit } from './json-value.ts';
+import { holdsText } from './text-repertoire.ts';
 
 /**
  * How a value is stored where the column's type does not follow from the zod type.
@@ -10,8 +13,10 @@ import type { ValueKind } from './column-kind.ts';
  * - `decimal`: an exact decimal number as text in TypeScript and DECIMAL in the database.
  * - `json`: any JSON value in a JSON or text column.
  * - `bytes`: a Uint8Array or Buffer in a BINARY, VARBINARY or BLOB column.
+ * - `datetime-text`: a time in UTC as text, `2026-11-28 12:30:00.123456`, in a DATETIME or TIMESTAMP
+ *   column. It keeps what is finer than the milliseconds of a Date.
  */
-export type ColumnCodecName = 'uuid-binary' | 'decimal' | 'json' | 'bytes';
+export type ColumnCodecName = 'uuid-binary' | 'decimal' | 'json' | 'bytes' | 'datetime-text';
 
 /** How a column is stored: named by the user, or following from the zod type. */
 export type StoredAs = ColumnCodecName | Exclude<ValueKind, 'custom'>;
@@ -23,10 +28,25 @@ export interface ColumnCodec {
 }
 
 /** A reason why a value can't be stored or read. */
-export class CodecFailure extends Error {}
+export class CodecFailure extends Error {
+  /** Where in the value: `.items[2]`. */
+  readonly at: string;
 
-function fail(message: string): never {
-  throw new CodecFailure(message);
+  constructor(message: string, at = '') {
+    super(message);
+    this.at = at;
+  }
+}
+
+/** A text with a character that its column's character set lacks: no row can hold it. */
+export class UnheldText extends CodecFailure {
+  constructor(collation: string | undefined) {
+    super(`holds a character that its column, in ${collation}, lacks; make the column utf8mb4`);
+  }
+}
+
+function fail(message: string, at?: string): never {
+  throw new CodecFailure(message, at);
 }
 
 export function columnCodec(storedAs: StoredAs, shape: ColumnShape): ColumnCodec {
@@ -44,20 +64,27 @@ const codecs: Record<StoredAs, (shape: ColumnShape) => ColumnCodec> = {
     decode: (raw) =>
       raw instanceof Uint8Array && raw.length === 16 ? uuidFromBytes(raw) : fail('is not 16 bytes'),
   }),
-  string: (shape) => ({
-    encode(value) {
-      if (!isText(value)) return fail('is not text');
-      if (!value.isWellFormed()) return fail('holds half of a surrogate pair, which UTF-8 lacks');
-      if (shape.dataType === 'char' && value.endsWith(' ')) {
-        return fail('ends in a space, which a CHAR column drops; use VARCHAR');
-      }
-      return value;
-    },
-    decode: (raw) => (isText(raw) ? raw : fail('is not text')),
-  }),
+  string: (shape) => {
+    const holds = holdsText(shape.collation);
+    return {
+      encode(value) {
+        if (!isText(value)) return fail('is not text');
+        if (!value.isWellFormed()) return fail('holds half of a surrogate pair, which UTF-8 lacks');
+        if (shape.dataType === 'char' && value.endsWith(' ')) {
+          return fail('ends in a space, which a CHAR column drops; use VARCHAR');
+        }
+        if (!holds(value)) throw new UnheldText(shape.collation);
+        return value;
+      },
+      decode: (raw) => (isText(raw) ? raw : fail('is not text')),
+    };
+  },
   'date-text': () => ({
     encode: (value) => (isText(value) ? value : fail('is not a date')),
-    decode: (raw) => (raw instanceof Date ? raw.toISOString().slice(0, 10) : raw),
+    decode(raw) {
+      if (isValidDate(raw)) return raw.toISOString().slice(0, 10);
+      return isText(raw) && dateOf(raw) !== undefined ? raw : fail('is not a date that exists');
+    },
   }),
   integer: () => ({
     // The database has one zero.
@@ -80,17 +107,45 @@ const codecs: Record<StoredAs, (shape: ColumnShape) => ColumnCodec> = {
     encode: (value) => (typeof value === 'boolean' ? Number(value) : fail('is not a boolean')),
     decode: (raw) => (raw === 0 || raw === 1 ? raw === 1 : fail('is neither 0 nor 1')),
   }),
-  date: () => ({
-    encode: (value) =>
-      isValidDate(value) && value.getUTCFullYear() >= 1000 && value.getUTCFullYear() <= 9999
-        ? value
-        : fail('is not a valid Date of the years 1000 to 9999, which a DATETIME holds'),
+  date: (shape) => ({
+    encode(value) {
+      if (!isValidDate(value)) return fail('is not a valid Date');
+      return rangeMisfit(value, shape) ?? value;
+    },
     // A copy: readers of one key in one tick are given the same raw row.
-    decode: (raw) => (isValidDate(raw) ? new Date(raw) : fail('is not a date that exists')),
+    decode: (raw) => (isValidDate(raw) ? new Date(raw) : fail('is not a time that exists')),
   }),
+  'datetime-text': (shape) => {
+    const decimals = shape.fraction ?? 0;
+    return {
+      encode(value) {
+        const text = canonicalTime(value, decimals);
+        const date = dateOf(text) ?? fail('is not a time that exists');
+        return rangeMisfit(date, shape) ?? text;
+      },
+      decode(raw) {
+        if (isValidDate(raw))
+          return raw
+            .toISOString()
+            .slice(0, decimals === 0 ? 19 : 20 + decimals)
+            .replace('T', ' ');
+        return isText(raw) && dateOf(raw) !== undefined ? raw : fail('is not a time that exists');
+      },
+    };
+  },
   json: () => ({
-    encode: (value) => JSON.stringify(value) ?? fail('is not JSON'),
-    decode: (raw) => (isText(raw) ? JSON.parse(raw) : fail('is not JSON text')),
+    encode(value) {
+      const misfit = jsonMisfit(value);
+      return misfit === undefined ? JSON.stringify(value) : fail(misfit.reason, misfit.at);
+    },
+    decode(raw) {
+      if (!isText(raw)) return fail('is not JSON text');
+      return hasExactNumbers(raw)
+        ? JSON.parse(raw)
+        : fail(
+            'holds a number with more digits than a JavaScript number has; store it as a string',
+          );
+    },
   }),
   decimal: (shape) => {
     const scale = Number(/\(\d+,(\d+)\)/.exec(shape.columnType)?.[1] ?? 0);
@@ -117,6 +172,36 @@ function isText(value: unknown): value is string {
 
 function isValidDate(value: unknown): value is Date {
   return value instanceof Date && !Number.isNaN(value.getTime());
+}
+
+const lastTimestamp = Date.UTC(2038, 0, 19, 3, 14, 8);
+
+/** Fails for a time that a DATETIME or TIMESTAMP does not hold. */
+function rangeMisfit(date: Date, { dataType }: ColumnShape): undefined {
+  if (dataType === 'timestamp') {
+    const time = date.getTime();
+    if (time >= 1_000 && time < lastTimestamp) return undefined;
+    return fail(
+      'is before 1970-01-01 00:00:01 or after 2038-01-19 03:14:07, between which a TIMESTAMP is; use DATETIME',
+    );
+  }
+  const year = date.getUTCFullYear();
+  return year >= 1000 && year <= 9999
+    ? undefined
+    : fail('is not of the years 1000 to 9999, which a DATETIME holds');
+}
+
+/** The one text the database will give back for a time; it would round what has more digits. */
+function canonicalTime(value: unknown, decimals: number): string {
+  const parts = isText(value)
+    ? /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?$/.exec(value)
+    : null;
+  if (parts === null) return fail('is not a time such as 2026-11-28 12:30:00.123456, in UTC');
+  const [, day, time, fraction = ''] = parts;
+  const significant = fraction.replace(/0+$/, '');
+  if (significant.length > decimals)
+    return fail(`has more than ${decimals} digits after the second`);
+  return decimals === 0 ? `${day} ${time}` : `${day} ${time}.${significant.padEnd(decimals, '0')}`;
 }
 
 function safeInteger(value: unknown): number {

@@ -67,7 +67,8 @@ function plainKind(schema: z.core.$ZodType): PlainKind | string {
   if (schema instanceof z.ZodBoolean) return { kind: 'boolean' };
   if (schema instanceof z.ZodDate) return { kind: 'date' };
   if (schema instanceof z.ZodCustom) return { kind: 'custom' };
-  if (schema instanceof z.ZodEnum) return kindOfValues(Object.values(schema.enum));
+  // Of a numeric TypeScript enum the object also holds the names; they are no values.
+  if (schema instanceof z.ZodEnum) return kindOfValues([...schema._zod.values]);
   if (schema instanceof z.ZodLiteral) return kindOfValues([...schema.values]);
   if (schema._zod.def.type === 'string' || schema._zod.def.type === 'template_literal') {
     const format: unknown = Reflect.get(schema, 'format');

@@ -61,13 +61,13 @@ export async function insertMany<Schema extends RowSchema>(
 
 /** One statement, or one transaction round several. */
 async function insertOnShard<Schema extends RowSchema>(
-  { executor, statements, seen }: TableRuntime<Schema>,
+  { executor, statements, seen, maxPacketBytes }: TableRuntime<Schema>,
   lookupWrites: LookupWrites<Schema> | undefined,
   shard: Shard,
   rows: Planned<Schema>,
   deadline: Deadline,
 ): Promise<ShardResult> {
-  const batches = insertBatches(rows).map((batch) =>
+  const batches = insertBatches(rows, maxPacketBytes()).map((batch) =>
     statements.insert(batch.map(({ values }) => values)),
   );
   const insertAll = async (scope: TransactionScope) => {

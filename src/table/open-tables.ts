@@ -43,6 +43,8 @@ export interface SharedParts {
   /** First part of every cache key. */
   readonly namespace: string;
   readonly observe: Observer;
+  /** The most bytes of one statement that every server takes which is known by now. */
+  maxPacketBytes(): number;
   /** The directory of unique values; undefined when no table has lookups. */
   readonly directory: OpenDirectory | undefined;
 }
@@ -151,8 +153,9 @@ function openRows<Schema extends RowSchema>(
   plan: RowPlan<Schema>,
   shape: TableShape,
   { keyspace, shardKey, forwarding, shardOf }: RowsHome,
-  { topology, locateIp, executor, calls, redis, gates, who, namespace, observe }: SharedParts,
+  shared: SharedParts,
 ): Omit<TableRuntime<Schema>, 'table'> {
+  const { topology, locateIp, executor, calls, redis, gates, who, namespace, observe } = shared;
   const { table, columns } = plan;
   const codec = new RowCodec(plan, shape);
   const placement = shardOf && {
@@ -190,6 +193,7 @@ function openRows<Schema extends RowSchema>(
     batcher: new ReadBatcher(source, executor, observe),
     gates,
     keysPerStatement,
+    maxPacketBytes: shared.maxPacketBytes,
     topology,
     region: who.processRegion,
     audited: auditedFor(table.name, who, observe),

@@ -52,10 +52,10 @@ export class OwnedRows {
       ]);
     }
     const { codec, statements, table, calls } = this.#runtime;
-    const owner = codec.param(table.shardKey, this.#key);
+    const forms = codec.formsOf(table.shardKey, this.#key);
     const last = after === undefined ? undefined : codec.key(after).param;
     const { rows } = await calls.run(options, async (deadline) => {
-      const found = await read(statements.selectOwned(owner, last, limit), deadline);
+      const found = await read(statements.selectOwned(forms, last, limit), deadline);
       if (found.rows.length === 0 && this.#isId) {
         await assertOwner([this.#runtime], this.#key, (statement) => read(statement, deadline));
       }

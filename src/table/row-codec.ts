@@ -6,7 +6,8 @@ import { RowError, RowUnreadableError } from '../errors/row-error.ts';
 import type { RawRow, SqlValue } from '../mysql/sql.ts';
 import type { TableShape } from '../mysql/table-shape.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
-import { CodecFailure, type ColumnCodec, columnCodec } from './column-codec.ts';
+import { isUuid } from '../sharding/uuid.ts';
+import { CodecFailure, type ColumnCodec, columnCodec, UnheldText } from './column-codec.ts';
 import type { ValueKind } from './column-kind.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import type { RowPlan } from './table-plan.ts';
@@ -45,7 +46,9 @@ export class RowCodec<Schema extends RowSchema> {
       const column = shape.columns.get(name);
       const type: z.core.$ZodType | undefined = plan.table.schema.shape[name];
       if (column === undefined || type === undefined) return [];
-      return [{ name, codec: columnCodec(storedAs, column), type, nullable, optional }];
+      const own = columnCodec(storedAs, column);
+      const codec = storedAs === 'string' && isShardKey(plan.table, name) ? ownerCodec(own) : own;
+      return [{ name, codec, type, nullable, optional }];
     });
     this.#byName = new Map(this.#columns.map((column) => [column.name, column]));
     this.columns = this.#columns.map(({ name }) => name);
@@ -134,10 +137,10 @@ export class RowCodec<Schema extends RowSchema> {
   /** The key of a row by the value that names it. @throws {RoutingError} when it can't be one. */
   key(value: unknown): RowKey {
     const problems: Problem[] = [];
-    const param = this.#encode(this.#key, value, problems);
+    const param = this.#encode(this.#key, value, problems, true);
     const [problem] = problems;
     if (problem === undefined && value !== undefined && value !== null) {
-      return { text: this.#textOf(value), identity: this.#identity(param), param };
+      return { text: this.#textOf(value), identity: this.#identity(param ?? value), param };
     }
     throw new RoutingError(
       `This can't be the '${this.#key.name}' of a row of '${this.#plan.table.name}': it ${problem?.message ?? 'is missing'}.`,
@@ -145,12 +148,23 @@ export class RowCodec<Schema extends RowSchema> {
     );
   }
 
-  /** A value of one column as it is bound. @throws {RoutingError} when the column can't hold it. */
-  param(name: string, value: unknown): SqlValue {
+  /**
+   * The forms in which a value may be stored in a column. Several for a UUID in a text column: rows that
+   * others wrote may have it in capitals.
+   *
+   * @throws {RoutingError} when the column can't hold it.
+   */
+  formsOf(name: string, value: unknown): readonly [SqlValue, ...SqlValue[]] {
     const column = this.#byName.get(name);
     const problems: Problem[] = [];
-    const param = column === undefined ? null : this.#encode(column, value, problems);
-    if (problems.length === 0 && param !== null) return param;
+    const isValue = column !== undefined && value !== undefined && value !== null;
+    const param = isValue ? this.#encode(column, value, problems, true) : null;
+    if (problems.length === 0 && isValue) {
+      const isText = this.#plan.columns.get(name)?.storedAs === 'string';
+      return isText && typeof param === 'string' && isUuid(param)
+        ? [param, param.toUpperCase()]
+        : [param];
+    }
     throw new RoutingError(
       `This can't be the '${name}' of a row of '${this.#plan.table.name}': it ${problems[0]?.message ?? 'is missing'}.`,
       { table: this.#plan.table.name, column: name },
@@ -197,13 +211,15 @@ export class RowCodec<Schema extends RowSchema> {
     return this.#keyIsUuid ? text.toLowerCase() : text;
   }
 
-  #encode(column: Column, value: unknown, problems: Problem[]): SqlValue {
+  /** @param toCompare whether NULL, which equals nothing, may stand for what no row can hold. */
+  #encode(column: Column, value: unknown, problems: Problem[], toCompare = false): SqlValue {
     if (value === undefined || value === null) return null;
     try {
       return column.codec.encode(value);
     } catch (error) {
+      if (toCompare && error instanceof UnheldText) return null;
       if (!(error instanceof CodecFailure)) throw error;
-      problems.push({ path: column.name, message: error.message });
+      problems.push({ path: column.name + error.at, message: error.message });
       return null;
     }
   }
@@ -217,6 +233,24 @@ export class RowCodec<Schema extends RowSchema> {
   #unreadable(column: string, reason: string): RowUnreadableError {
     return new RowUnreadableError(this.#plan.table.name, column, reason);
   }
+}
+
+function isShardKey(
+  table: RowPlan['table'] & { readonly shardKey?: string },
+  name: string,
+): boolean {
+  return table.shardKey === name && table.primaryKey !== name;
+}
+
+/** An owner whose key is in UUID form is one owner in either letter case, as routing has it. */
+function ownerCodec({ encode, decode }: ColumnCodec): ColumnCodec {
+  return {
+    encode(value) {
+      const encoded = encode(value);
+      return typeof encoded === 'string' && isUuid(encoded) ? encoded.toLowerCase() : encoded;
+    },
+    decode,
+  };
 }
 
 function parseColumn({ name, type }: Column, value: unknown, problems: Problem[]): unknown {

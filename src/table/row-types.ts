@@ -23,7 +23,7 @@ export type NewRow<T extends Table> = T['schema']['shape'][T['primaryKey']] exte
 /** Columns to change. The keys can't be: they say where the row is. */
 export type Patch<T extends Table> = Partial<Omit<Input<T>, T['primaryKey'] | T['shardKey']>>;
 
-/** A row of a raw query, as the driver reads it: BIGINT and DECIMAL as text, times as Date. */
+/** A row of a raw query, as the driver reads it: BIGINT and DECIMAL as text, times as Date unless they are finer. */
 export type QueryRow = Readonly<Record<string, unknown>>;
 
 export type QueryResult<Schema> = Schema extends RowSchema ? Readonly<z.output<Schema>> : QueryRow;

@@ -7,7 +7,7 @@ import { ensureSystemTables } from '../execution/system-tables.ts';
 import { recordFacts } from '../execution/verify-facts.ts';
 import { answering, verifyReplica, verifyShards } from '../execution/verify-shards.ts';
 import { type IdentityRow, isReadOnly } from '../mysql/identity-table.ts';
-import { readTableShapes, type TableShape } from '../mysql/table-shape.ts';
+import { readMaxPacketBytes, readTableShapes, type TableShape } from '../mysql/table-shape.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { KnownSystem } from '../topology/shard-identity.ts';
@@ -39,6 +39,7 @@ export class ShardInspection {
   readonly #spread: readonly SpreadPlan[];
   readonly #referenceTables: ReadonlySet<string>;
   readonly #shapes = new Map<string, Shapes>();
+  #maxPacketBytes = Number.POSITIVE_INFINITY;
   #known: KnownSystem | undefined;
 
   constructor(parts: InspectionParts) {
@@ -52,6 +53,11 @@ export class ShardInspection {
   get system(): string {
     if (this.#known === undefined) throw new TypeError('at least one shard was inspected');
     return this.#known.system;
+  }
+
+  /** The most bytes of one statement that every server takes that was inspected. */
+  get maxPacketBytes(): number {
+    return this.#maxPacketBytes;
   }
 
   shapeOf(plan: RowPlan): TableShape {
@@ -179,7 +185,11 @@ export class ShardInspection {
         const shapes = await this.#parts.executor.run([primary], {
           access: 'read',
           deadline,
-          run: (session) => readTableShapes(session, deadline),
+          run: async (session) => {
+            const bytes = await readMaxPacketBytes(session, deadline);
+            this.#maxPacketBytes = Math.min(this.#maxPacketBytes, bytes);
+            return readTableShapes(session, deadline);
+          },
         });
         return [name, shapes] as const;
       });

@@ -132,6 +132,7 @@ function planColumns(table: RowTable, report: Report): Map<string, PlannedColumn
 const codecKinds = {
   'uuid-binary': ['uuid'],
   decimal: ['string'],
+  'datetime-text': ['string'],
   bytes: ['custom'],
   json: undefined,
 } as const;
@@ -177,7 +178,10 @@ function checkKeys(
     }
     const column = columns.get(name);
     if (column === undefined) continue;
-    if (!keyKinds.has(column.kind) || column.storedAs === 'json' || column.storedAs === 'decimal') {
+    if (
+      !keyKinds.has(column.kind) ||
+      ['json', 'decimal', 'datetime-text'].includes(column.storedAs)
+    ) {
       report(
         role,
         `'${name}' holds ${column.kind} values; a key is a UUID, text, an integer or a bigint`,

@@ -24,6 +24,8 @@ export interface TableRuntime<Schema extends RowSchema = RowSchema> {
   readonly gates: LoadGates;
   /** 1 where SQL may call different keys equal, so that they can't be asked for together. */
   readonly keysPerStatement: number;
+  /** The most bytes of one statement that every server takes which is known by now. */
+  maxPacketBytes(): number;
   readonly topology: TopologyStore;
   /** Where this process runs. */
   readonly region: string | undefined;

@@ -46,6 +46,7 @@ export interface PlannedChange {
 }
 
 const maxInsertBytes = 4 * 1024 * 1024;
+const maxParameters = 65_535;
 
 type Input = Readonly<Record<string, unknown>>;
 
@@ -143,13 +144,15 @@ export function planDelete<Schema extends RowSchema>(
 /** Cuts rows into statements of at most 256 rows and about 4 MB. */
 export function insertBatches<Schema extends RowSchema>(
   rows: readonly PlannedRow<Schema>[],
+  maxPacketBytes: number,
 ): (readonly PlannedRow<Schema>[])[] {
+  const most = mostOfInsert(rows, maxPacketBytes);
   const batches: PlannedRow<Schema>[][] = [];
   let bytes = 0;
   for (const row of rows) {
     const size = row.values.reduce<number>((sum, value) => sum + sizeOf(value), 0);
     const batch = batches[batches.length - 1];
-    if (batch === undefined || batch.length === maxRowsPerInsert || bytes + size > maxInsertBytes) {
+    if (batch === undefined || batch.length === most.rows || bytes + size > most.bytes) {
       batches.push([row]);
       bytes = size;
     } else {
@@ -160,7 +163,19 @@ export function insertBatches<Schema extends RowSchema>(
   return batches;
 }
 
+/** A server takes 65,535 parameters in one statement, and as many bytes as it is set to. */
+function mostOfInsert(
+  rows: readonly { readonly values: readonly SqlValue[] }[],
+  maxPacketBytes: number,
+) {
+  const columns = rows[0]?.values.length ?? 1;
+  return {
+    rows: Math.max(1, Math.min(maxRowsPerInsert, Math.floor(maxParameters / columns))),
+    bytes: Math.min(maxInsertBytes, maxPacketBytes / 2),
+  };
+}
+
 function sizeOf(value: SqlValue): number {
-  if (typeof value === 'string') return value.length * 3;
-  return value instanceof Uint8Array ? value.length : 16;
+  if (typeof value === 'string') return value.length * 3 + 16;
+  return value instanceof Uint8Array ? value.length + 16 : 48;
 }

@@ -38,7 +38,7 @@ export async function createGroupTables(cluster: TestCluster): Promise<void> {
       shard,
       `CREATE TABLE notes (id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin PRIMARY KEY,
         owner CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, text VARCHAR(100) NOT NULL,
-        at DATETIME(6) NOT NULL, weight FLOAT NOT NULL DEFAULT 0.1, KEY (owner))`,
+        at DATETIME(3) NOT NULL, weight FLOAT NOT NULL DEFAULT 0.1, KEY (owner))`,
     );
   }
 }
