@@ -291,7 +291,7 @@ describe('S6: insertMany', () => {
       (id) => data.wide.explain(id).shard === 'tx-1',
     );
     const rows = ids.slice(0, 300).map((id) => ({ id, ...filled, note: '' }));
-    expect(await data.wide.insertMany(rows)).toHaveLength(300);
+    expect(await data.wide.insertMany(rows, { timeoutMs: 20_000 })).toHaveLength(300);
   });
 
   it('S6: stores more bytes for one shard than one packet holds', async () => {
