@@ -60,6 +60,12 @@ export interface DataLayerOptions<T extends Tables> {
    * reads it, and the error prints the DDL. Default `verify`.
    */
   systemTables?: 'create' | 'verify';
+  /**
+   * What becomes of a UNIQUE index that holds on each shard only, because it has neither the key that
+   * places the row nor a lookup: `warn` is an event and a line of the log, `refuse` a ConfigError.
+   * Default `warn`.
+   */
+  uniqueAcrossShards?: 'warn' | 'refuse';
   /** Milliseconds for a call that names none. Default 5,000. */
   timeoutMs?: number;
   /** Milliseconds for the checks at startup. Default 30,000. */

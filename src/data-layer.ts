@@ -57,6 +57,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     references,
     executor: new Executor(endpoints, config.retry, observe),
     systemTables: config.systemTables,
+    uniqueAcrossShards: config.uniqueAcrossShards,
     sharing: {
       redisNamespace: redis === false ? undefined : config.cache.namespace,
       directoryKeyspace: config.directory?.keyspace,

@@ -17,6 +17,8 @@ export interface ColumnShape {
   /** Its values are computed by the server, so it can't be written. */
   readonly generated: boolean;
   readonly hasDefault: boolean;
+  /** The server draws its values where none is given. */
+  readonly autoIncrement: boolean;
 }
 
 export interface TableShape {
@@ -56,6 +58,7 @@ export async function readTableShapes(
       fraction: row.fraction === null ? undefined : Number(row.fraction),
       generated: /\b(virtual|stored|generated)\b/.test(extra.replace('default_generated', '')),
       hasDefault: Number(row.hasDefault) === 1 || extra.includes('auto_increment'),
+      autoIncrement: extra.includes('auto_increment'),
     });
     if (row.keyKind === 'PRI') shape.primaryKey.push(name);
   }

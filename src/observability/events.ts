@@ -81,6 +81,8 @@ export type MeridianEvent =
   /** An endpoint that was down when the data layer started is what the topology means: it is used now. */
   | { readonly type: 'endpoint-verified'; readonly endpoint: string }
   | { readonly type: 'identity-recorded'; readonly shard: string; readonly keyspace: string }
+  /** A UNIQUE index keeps values apart on each shard, but two shards may hold the same one. */
+  | { readonly type: 'unique-per-shard'; readonly table: string; readonly index: string }
   | {
       /** A step that others will make up for failed. */
       readonly type: 'directory-fault';

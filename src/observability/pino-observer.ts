@@ -23,6 +23,7 @@ const levels: Record<MeridianEvent['type'], 'debug' | 'info' | 'warn'> = {
   started: 'info',
   closed: 'info',
   'identity-recorded': 'info',
+  'unique-per-shard': 'warn',
   'endpoint-verified': 'info',
   relocation: 'info',
   'moves-settled': 'warn',

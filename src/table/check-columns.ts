@@ -135,7 +135,7 @@ function misfitReason(storedAs: StoredAs, { dataType }: ColumnShape): string | u
 
 /** What the codecs and statements, built once, rely on: it must be the same on every shard. */
 export function checkAgreement(
-  { label, table, columns }: RowPlan,
+  { label, table, columns }: RowPlan & { readonly table: { readonly shardKey?: string } },
   first: { readonly shard: string; readonly shape: TableShape | undefined },
   other: { readonly shard: string; readonly shape: TableShape | undefined },
   problems: Problem[],
@@ -144,7 +144,7 @@ export function checkAgreement(
     const here = first.shape?.columns.get(name);
     const there = other.shape?.columns.get(name);
     if (here === undefined || there === undefined) continue;
-    const isKey = name === table.primaryKey;
+    const isKey = name === table.primaryKey || name === table.shardKey;
     if (trait(here, isKey) === trait(there, isKey)) continue;
     problems.push({
       path: `tables.${label}.schema.${name}`,

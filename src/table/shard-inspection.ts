@@ -7,12 +7,14 @@ import { ensureSystemTables } from '../execution/system-tables.ts';
 import { recordFacts } from '../execution/verify-facts.ts';
 import { answering, verifyReplica, verifyShards } from '../execution/verify-shards.ts';
 import { type IdentityRow, isReadOnly } from '../mysql/identity-table.ts';
+import { type DatabaseRules, readDatabaseRules } from '../mysql/table-rules.ts';
 import { readMaxPacketBytes, readTableShapes, type TableShape } from '../mysql/table-shape.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { KnownSystem } from '../topology/shard-identity.ts';
 import { type Declared, topologyFacts } from '../topology/shared-facts.ts';
 import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
+import { checkAllRules, uniquenessProblem } from './check-rules.ts';
 import { checkAllColumns, type SpreadPlan, spreadPlans } from './open-tables.ts';
 import { systemTableNeeds } from './system-table-needs.ts';
 import { type Sharing, tableFacts } from './table-facts.ts';
@@ -25,6 +27,7 @@ interface InspectionParts {
   /** Asks endpoints that nobody has verified. */
   readonly executor: Executor;
   readonly systemTables: 'create' | 'verify';
+  readonly uniqueAcrossShards: 'warn' | 'refuse';
   readonly sharing: Sharing;
   /** Told what the database of an endpoint was found to be, and must stay. */
   readonly expect: (endpoint: Endpoint, identity: IdentityRow) => void;
@@ -39,6 +42,7 @@ export class ShardInspection {
   readonly #spread: readonly SpreadPlan[];
   readonly #referenceTables: ReadonlySet<string>;
   readonly #shapes = new Map<string, Shapes>();
+  readonly #rules = new Map<string, DatabaseRules>();
   #maxPacketBytes = Number.POSITIVE_INFINITY;
   #known: KnownSystem | undefined;
 
@@ -98,6 +102,7 @@ export class ShardInspection {
     }
     const shapes = await this.#readShapes(shards, deadline);
     this.#checkColumns(shapes, problems);
+    this.#checkRules(shapes, problems);
     if (problems.length === 0) await this.#recordFacts(shards, deadline, problems);
     const [first] = shards;
     if (problems.length > 0 || system === undefined || first === undefined) {
@@ -188,6 +193,7 @@ export class ShardInspection {
           run: async (session) => {
             const bytes = await readMaxPacketBytes(session, deadline);
             this.#maxPacketBytes = Math.min(this.#maxPacketBytes, bytes);
+            this.#rules.set(name, await readDatabaseRules(session, deadline));
             return readTableShapes(session, deadline);
           },
         });
@@ -214,6 +220,17 @@ export class ShardInspection {
       { topology, shards, executor, deadline, systemTables, referenceTables, declare },
       problems,
     );
+  }
+
+  #checkRules(shapes: ReadonlyMap<string, Shapes>, problems: Problem[]): void {
+    const { uniqueAcrossShards, observe } = this.#parts;
+    for (const local of checkAllRules(this.#spread, this.#rules, shapes, problems)) {
+      if (uniqueAcrossShards === 'refuse') problems.push(uniquenessProblem(local));
+      else {
+        const { plan, index } = local;
+        observe({ type: 'unique-per-shard', table: plan.table.name, index: index.name });
+      }
+    }
   }
 
   /** Checks the columns of new shards, and that they agree with those of a shard that is known. */

@@ -12,6 +12,7 @@ const shape = (dataType: string, columnType = dataType, length?: number): Column
   fraction: 3,
   generated: false,
   hasDefault: false,
+  autoIncrement: false,
 });
 const id = '018F3C5E-1111-7222-8333-444455556666';
 const decimal = shape('decimal', 'decimal(10,2)');
