@@ -57,14 +57,18 @@ export async function checkPayments(data: Data, { payments }: Journal): Promise<
     differing += batch.filter((payment, index) => !samePayment(payment, stored[index])).length;
     return stored;
   });
-  const balances = await data.transactions.everywhere.query(
+  const balances = await data.transactions.everywhere.each(
     'SELECT SUM(cents) AS cents FROM transactions',
     [],
     { schema: z.object({ cents: z.bigint() }) },
   );
   return [
     equal('acknowledged transactions missing or different', differing, 0),
-    equal('balance of the ledger in cents', sumOf(balances), sumOf(payments.values())),
+    equal(
+      'balance of the ledger in cents',
+      sumOf(balances.flatMap(({ rows }) => rows)),
+      sumOf(payments.values()),
+    ),
   ];
 }
 

@@ -1,85 +1,177 @@
 import { MergeError } from '../errors/scatter-error.ts';
 import { assertDistinct } from '../mysql/distinct-columns.ts';
-import { type OrderedColumn, type ValueOrder, valueOrder } from './value-order.ts';
+import { compareWeights, readTextRule, type TextRule } from './text-order.ts';
+import { isText, type OrderedColumn, valueOrder } from './value-order.ts';
 
 export type OrderBy = readonly (readonly [column: string, direction: 'asc' | 'desc'])[];
+
+/** A column to merge by, and where its weight as text is selected beside it. */
+export interface MergeTerm {
+  readonly name: string;
+  /** -1: descending. */
+  readonly sign: 1 | -1;
+  /** The column that holds WEIGHT_STRING of it; undefined where that could not be selected. */
+  readonly weight?: string;
+  /** The column that tells by what rule its weights are compared, see `readTextRule`. */
+  readonly rule?: string;
+}
+
+export type MergeOrder = readonly MergeTerm[];
 
 /** One shard's part of a result. */
 export interface MergeSource {
   readonly shard: string;
-  readonly rows: AsyncGenerator<Readonly<Record<string, unknown>>, void, undefined>;
+  readonly rows: AsyncGenerator<Row, void, undefined>;
   /** Known once the first row, or the end, has arrived. */
   columns(): readonly OrderedColumn[];
 }
 
-type Row = Readonly<Record<string, unknown>>;
-type RowOrder = (a: Row, b: Row) => number;
+export type Row = Readonly<Record<string, unknown>>;
+
+/** What a row is sorted by: a value for each term. */
+type SortKey = readonly unknown[];
 
 interface Head {
   readonly source: MergeSource;
   readonly position: number;
   readonly row: Row;
+  readonly key: SortKey;
 }
 
 /**
  * Merges what the shards sorted into one order: O(log shards) a row, one row of each shard in
- * memory. Without `orderBy` the parts follow each other in the order of the sources.
+ * memory. Without an order the parts follow each other as they are.
  *
  * @throws {MergeError} when a shard's rows do not come in this order, or it can't be reproduced.
  */
 export async function* mergeRows(
   sources: readonly MergeSource[],
-  orderBy: OrderBy | undefined,
+  mergeOrder: MergeOrder | undefined,
   onOpen?: () => Promise<void>,
 ): AsyncGenerator<Row, void, undefined> {
   // All shards begin to work at once, whichever is read first.
   const first = await Promise.all(sources.map(({ rows }) => rows.next()));
   for (const source of sources) assertDistinct(source.columns());
   await onOpen?.();
-  const heads = sources.flatMap((source, position): Head[] => {
+  const heads = sources.flatMap((source, position) => {
     const result = first[position];
     return result === undefined || result.done ? [] : [{ source, position, row: result.value }];
   });
-  if (orderBy === undefined) {
+  if (mergeOrder === undefined) {
     for (const { source, row } of heads) {
       yield row;
       yield* source.rows;
     }
     return;
   }
-  const order = rowOrder(orderBy, heads[0]?.source.columns() ?? []);
-  const compare = (a: Head, b: Head) => order(a.row, b.row) || a.position - b.position;
+  const order = new RowOrder(mergeOrder, heads[0]?.source.columns() ?? []);
+  yield* inOrder(
+    heads.map((head): Head => ({ ...head, key: order.keyOf(head.row) })),
+    order,
+  );
+}
+
+async function* inOrder(heads: Head[], order: RowOrder): AsyncGenerator<Row, void, undefined> {
+  const compare = (a: Head, b: Head) => order.compare(a.key, b.key) || a.position - b.position;
   heads.sort(compare);
   for (let head = heads.shift(); head !== undefined; head = heads.shift()) {
     yield head.row;
     const next = await head.source.rows.next();
     if (next.done) continue;
-    if (order(head.row, next.value) > 0) {
+    const key = order.keyOf(next.value);
+    if (order.compare(head.key, key) > 0) {
       throw new MergeError(
         `The rows of ${head.source.shard} do not come in the order of merge.orderBy; ` +
           'give the statement the same ORDER BY.',
       );
     }
-    insertSorted(heads, { ...head, row: next.value }, compare);
+    insertSorted(heads, { ...head, row: next.value, key }, compare);
   }
 }
 
-function rowOrder(orderBy: OrderBy, columns: readonly OrderedColumn[]): RowOrder {
-  if (columns.length === 0) return () => 0;
-  const terms = orderBy.map(([name, direction]): [string, ValueOrder, number] => {
-    const column = columns.find((candidate) => candidate.name === name);
-    if (column === undefined) {
-      throw new MergeError(`merge.orderBy names '${name}', which the statement does not select.`);
-    }
-    return [name, valueOrder(column), direction === 'desc' ? -1 : 1];
-  });
-  return (a, b) => {
-    for (const [name, order, sign] of terms) {
-      const result = order(a[name], b[name]);
-      if (result !== 0) return result * sign;
+/** The weight of a text with the rule for it; null for NULL. */
+type Weighed = { readonly weight: Uint8Array; readonly rule: TextRule } | null;
+
+/** How the rows of a result are sorted. */
+class RowOrder {
+  readonly #terms: readonly {
+    readonly term: MergeTerm;
+    readonly isText: boolean;
+    readonly compare: (a: unknown, b: unknown) => number;
+  }[];
+  readonly #hidden: readonly string[];
+  readonly #rules = new Map<unknown, TextRule>();
+
+  constructor(order: MergeOrder, columns: readonly OrderedColumn[]) {
+    this.#hidden = order.flatMap(({ weight, rule }) => [weight ?? [], rule ?? []].flat());
+    // Without a column there is no row.
+    const known = columns.length === 0 ? [] : order;
+    this.#terms = known.map((term) => {
+      const column = columns.find(({ name }) => name === term.name);
+      if (column === undefined) {
+        throw new MergeError(
+          `merge.orderBy names '${term.name}', which the statement does not select.`,
+        );
+      }
+      return isText(column)
+        ? { term, isText: true, compare: textOrder(term) }
+        : { term, isText: false, compare: valueOrder(column) };
+    });
+  }
+
+  /** Takes from a row what it is sorted by, and away from it what was selected for that alone. */
+  keyOf(row: Row): SortKey {
+    const key = this.#terms.map(({ term, isText: isWeighed }) =>
+      isWeighed ? this.#weigh(term, row) : row[term.name],
+    );
+    for (const name of this.#hidden) Reflect.deleteProperty(row, name);
+    return key;
+  }
+
+  compare(a: SortKey, b: SortKey): number {
+    for (const [index, { term, compare }] of this.#terms.entries()) {
+      const result = compare(a[index], b[index]);
+      if (result !== 0) return result * term.sign;
     }
     return 0;
+  }
+
+  #weigh({ name, weight, rule }: MergeTerm, row: Row): Weighed {
+    if (row[name] === null) return null;
+    const bytes = weight === undefined ? undefined : row[weight];
+    if (rule === undefined || !(bytes instanceof Uint8Array)) throw noWeight(name);
+    const told = row[rule];
+    let known = this.#rules.get(told);
+    if (known === undefined) {
+      known = readTextRule(told, name);
+      this.#rules.set(told, known);
+    }
+    return { weight: bytes, rule: known };
+  }
+}
+
+function textOrder({ name }: MergeTerm): (a: unknown, b: unknown) => number {
+  return (a, b) => {
+    if (!isWeighed(a) || !isWeighed(b)) return Number(isWeighed(a)) - Number(isWeighed(b));
+    if (a.rule.collation !== b.rule.collation) {
+      throw new MergeError(
+        `Column '${name}' has collation ${a.rule.collation} on one shard and ${b.rule.collation} on another, ` +
+          'which sort differently. Give it the same one everywhere.',
+      );
+    }
+    return compareWeights(a.weight, b.weight, a.rule, name);
   };
+}
+
+function isWeighed(value: unknown): value is NonNullable<Weighed> {
+  return typeof value === 'object' && value !== null && 'weight' in value;
+}
+
+function noWeight(name: string): MergeError {
+  return new MergeError(
+    `The server tells no weight of text column '${name}', by which it sorts. ` +
+      'Select and order by a plain column, or an expression without parameters.',
+  );
 }
 
 function insertSorted(heads: Head[], head: Head, compare: (a: Head, b: Head) => number): void {

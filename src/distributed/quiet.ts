@@ -21,12 +21,12 @@ class Disturbed extends Error {}
  *
  * @throws {UnavailableError} when there is no such time for two seconds.
  */
-export async function* scatterInQuiet(
+export async function* scatterInQuiet<T>(
   forwarding: Forwarding,
   executor: Executor,
-  request: Omit<ScatterRequest, 'limits' | 'onOpen'>,
+  request: Omit<ScatterRequest<T>, 'limits' | 'onOpen'>,
   { openTimeoutMs, whole }: StreamLimits,
-): AsyncGenerator<Readonly<Record<string, unknown>>, void, undefined> {
+): AsyncGenerator<T, void, undefined> {
   const { shards } = request;
   const givingUpAt = performance.now() + patienceMs;
   for (;;) {
@@ -38,7 +38,12 @@ export async function* scatterInQuiet(
       if (!(await quiet.lasted(whole))) throw new Disturbed();
     };
     try {
-      yield* scatter(executor, { ...request, limits: { openTimeoutMs, whole: attempt }, onOpen });
+      yield* scatter(executor, {
+        ...request,
+        consistencyOf: quiet.nobodyMoved ? request.consistencyOf : () => 'primary',
+        limits: { openTimeoutMs, whole: attempt },
+        onOpen,
+      });
       return;
     } catch (error) {
       if (!(error instanceof Disturbed)) throw error;
@@ -51,6 +56,11 @@ export async function* scatterInQuiet(
 
 /** A time in which no owner goes from one of some shards to another. */
 interface Quiet {
+  /**
+   * Whether no owner has left any of the shards as long as they remember. If one has, replicas that lag
+   * by different times would show it on both sides or on neither, and nobody knows for how long.
+   */
+  readonly nobodyMoved: boolean;
   /**
    * Whether nobody has left any of the shards since, so that what all of them have begun to answer
    * by now holds no row twice and lacks none.
@@ -81,6 +91,7 @@ async function awaitQuiet(
   const quietUntil = until();
   const flips = all.map(({ lastFlip }) => lastFlip);
   return {
+    nobodyMoved: all.every(({ hasMoves }) => !hasMoves),
     async lasted(whole) {
       if (performance.now() < quietUntil) return true;
       await Promise.all(all.map((movements) => movements.ask(whole)));

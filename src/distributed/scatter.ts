@@ -4,17 +4,26 @@ import { type StreamLimits, streamRows } from '../execution/row-stream.ts';
 import type { Statement } from '../mysql/sql.ts';
 import { type Consistency, endpointOrder } from '../routing/endpoint-order.ts';
 import type { Shard } from '../topology/topology.ts';
-import { type MergeSource, mergeRows, type OrderBy } from './merge.ts';
+import type { MergeSource, OrderBy } from './merge.ts';
 import type { OrderedColumn } from './value-order.ts';
 
 export interface Merge {
-  /** The order of the merged rows; the statement must sort its own rows the same way. */
+  /**
+   * The order of the merged rows, by columns that the statement selects; its own ORDER BY must be the
+   * same. Text is sorted as the server does: its weights are selected beside it.
+   */
   readonly orderBy?: OrderBy;
-  /** Rows in all. Give the statement the same LIMIT, so that no shard sends more. */
+  /** Rows in all. Give the statement the same LIMIT, so that no shard sends more; another is refused. */
   readonly limit?: number;
 }
 
-export interface ScatterRequest {
+/** How the parts of the shards become what is handed out. */
+export type Combine<T> = (
+  sources: readonly MergeSource[],
+  onOpen: (() => Promise<void>) | undefined,
+) => AsyncGenerator<T, void, undefined>;
+
+export interface ScatterRequest<T> {
   readonly shards: readonly Shard[];
   readonly statement: Statement;
   readonly consistencyOf: (shard: Shard) => Consistency;
@@ -24,18 +33,19 @@ export interface ScatterRequest {
   readonly limits: StreamLimits;
   /** Awaited when every shard has begun to answer, before the first row is handed out. */
   readonly onOpen?: () => Promise<void>;
-  readonly merge: Merge;
+  readonly combine: Combine<T>;
+  /** Results at most. */
+  readonly limit: number;
 }
 
 /**
- * Runs one statement on every shard and gives their rows as one result. When a shard fails, or
+ * Runs one statement on every shard and gives their rows as one result, or one by one. When a shard fails, or
  * enough rows were read, what still runs elsewhere is ended.
  */
-export async function* scatter(
+export async function* scatter<T>(
   executor: Executor,
-  { shards, statement, consistencyOf, here, limits, merge, onOpen }: ScatterRequest,
-): AsyncGenerator<Readonly<Record<string, unknown>>, void, undefined> {
-  const { orderBy, limit = Number.POSITIVE_INFINITY } = merge;
+  { shards, statement, consistencyOf, here, limits, combine, limit, onOpen }: ScatterRequest<T>,
+): AsyncGenerator<T, void, undefined> {
   const sources = shards.map((shard): MergeSource => {
     let columns: readonly OrderedColumn[] = [];
     const endpoints = endpointOrder(shard, consistencyOf(shard), 0, here);
@@ -50,7 +60,7 @@ export async function* scatter(
   let taken = 0;
   try {
     if (limit === 0) return;
-    for await (const row of mergeRows(sources, orderBy, onOpen)) {
+    for await (const row of combine(sources, onOpen)) {
       yield row;
       if (++taken >= limit) return;
     }

@@ -56,6 +56,11 @@ export class ShardMovements {
     return performance.now() < validUntil && !slots.has(slot);
   }
 
+  /** Whether somebody has left, or is about to. */
+  get hasMoves(): boolean {
+    return this.#known.slots.size > 0 || this.#known.lastFlip !== '';
+  }
+
   get quietUntil(): number {
     return this.#known.quietUntil;
   }

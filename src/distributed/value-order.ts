@@ -16,16 +16,20 @@ const numbers = new Set([1, 2, 3, 4, 5, 9, 13]);
 const digits = new Set([0, 8, 246]);
 const times = new Set([7, 10, 12]);
 const texts = new Set([15, 249, 250, 251, 252, 253, 254]);
-const binaryFlag = 128;
 const enumOrSetFlags = 256 | 2048;
 const binaryCharset = 63;
+
+/** Whether a column is sorted by its collation: as text, not as bytes, numbers or times. */
+export function isText({ type, flags, charset }: OrderedColumn): boolean {
+  return texts.has(type) && (flags & enumOrSetFlags) === 0 && charset !== binaryCharset;
+}
 
 /**
  * The order in which the server sorts a column, for merging what several servers sorted. NULL
  * comes first, as MySQL has it.
  *
- * @throws {MergeError} for a column whose order can't be reproduced here, such as text under a
- * collation that does not compare bytes.
+ * @throws {MergeError} for a column whose order can't be reproduced here; of text (see
+ * {@link isText}) only its weights tell it.
  */
 export function valueOrder(column: OrderedColumn): ValueOrder {
   const order = orderOf(column);
@@ -46,13 +50,8 @@ function orderOf({ name, type, flags, charset, decimals }: OrderedColumn): Value
     }
     return (a, b) => timeOf(a, name) - timeOf(b, name);
   }
-  if (texts.has(type) && (flags & enumOrSetFlags) === 0) {
-    if (charset === binaryCharset) return compareBytes;
-    if ((flags & binaryFlag) !== 0) return (a, b) => compareText(String(a), String(b), name);
-    throw new MergeError(
-      `Text column '${name}' is sorted by a collation that can't be reproduced here; ` +
-        `order by a column such as '${name} COLLATE utf8mb4_bin AS …' in the statement and in merge.orderBy.`,
-    );
+  if (texts.has(type) && (flags & enumOrSetFlags) === 0 && charset === binaryCharset) {
+    return compareBytes;
   }
   throw new MergeError(
     `Columns of the type of '${name}' can't be merged in order; order by a number, a time or binary text.`,
@@ -64,7 +63,7 @@ function timeOf(value: unknown, column: string): number {
   const time = Number(value);
   if (!Number.isNaN(time)) return time;
   throw new MergeError(
-    `Column '${column}' holds a date that does not exist, such as 0000-00-00; order by CAST(${column} AS CHAR) COLLATE utf8mb4_bin.`,
+    `Column '${column}' holds a date that does not exist, such as 0000-00-00; order by CAST(${column} AS CHAR) AS … instead.`,
   );
 }
 
@@ -94,29 +93,4 @@ function compareCodeUnits(a: string, b: string): number {
 function compareBytes(a: unknown, b: unknown): number {
   if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b);
   return compareCodeUnits(String(a), String(b));
-}
-
-/**
- * Text under a `_bin` collation: by code point. Some of these collations pad with spaces and some
- * don't, and the protocol doesn't say which, so the one case where that matters is refused.
- */
-function compareText(a: string, b: string, column: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let index = 0; index < length; index++) {
-    const first = a.charCodeAt(index);
-    const second = b.charCodeAt(index);
-    if (first !== second) return byCodePoint(first) - byCodePoint(second);
-  }
-  const rest = (a.length > b.length ? a : b).slice(length).replace(/^ +/, '');
-  if (rest !== '' && rest.charCodeAt(0) < 0x20) {
-    throw new MergeError(
-      `Values of '${column}' differ by a control character after a common start; order by HEX(${column}).`,
-    );
-  }
-  return a.length - b.length;
-}
-
-/** Surrogates stand for code points above every other code unit. */
-function byCodePoint(unit: number): number {
-  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }

@@ -1,9 +1,10 @@
+import { eachShard, type ShardRows } from '../distributed/each-shard.ts';
+import { mergeRows } from '../distributed/merge.ts';
 import { scatterInQuiet } from '../distributed/quiet.ts';
-import { scatter } from '../distributed/scatter.ts';
+import { type Combine, scatter } from '../distributed/scatter.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import { MergeError } from '../errors/scatter-error.ts';
-import type { SqlValue } from '../mysql/sql.ts';
-import { tokensOf } from '../mysql/sql-tokens.ts';
+import type { SqlValue, Statement } from '../mysql/sql.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import type { Shard } from '../topology/topology.ts';
@@ -12,9 +13,9 @@ import { assertUuidForms } from './parameter-forms.ts';
 import { assertRead } from './raw-statement.ts';
 import { decoderOf } from './result-codec.ts';
 import type { QueryRow } from './row-types.ts';
+import { planScatter } from './scatter-statement.ts';
 import { mustSee } from './seen-writes.ts';
 import { shardsInBulk } from './shards-in-bulk.ts';
-import { isWord } from './statement-facts.ts';
 import type { TableRegistry } from './table-registry.ts';
 import type { TableRuntime } from './table-runtime.ts';
 import type { ScatterOptions } from './table-types.ts';
@@ -22,6 +23,7 @@ import type { ScatterOptions } from './table-types.ts';
 const defaultMaxRows = 100_000;
 
 type Options = ScatterOptions<RowSchema | undefined>;
+type EachOptions = Omit<Options, 'merge'>;
 
 /** Reads over all shards of a table's keyspace. */
 export class EverywhereAccess {
@@ -53,36 +55,80 @@ export class EverywhereAccess {
     return rows;
   }
 
+  async each(
+    sql: string,
+    params: readonly SqlValue[] = [],
+    options: EachOptions = {},
+  ): Promise<ShardRows[]> {
+    this.#assertRead(sql, params, options);
+    if ('merge' in options) {
+      throw new ConfigError('Bad call options', [
+        {
+          path: 'merge',
+          message: 'is for query() and stream(): each() gives every shard by itself',
+        },
+      ]);
+    }
+    const { maxRows = defaultMaxRows, timeoutMs = this.#runtime.calls.timeoutMs } = options;
+    const decode = decoderOf(options);
+    const shards = shardsInBulk(this.#runtime, options.regions);
+    const answers: ShardRows[] = [];
+    const asked = { ...options, timeoutMs };
+    for await (const { shard, rows } of this.#scatter(shards, { sql, params }, asked, {
+      combine: eachShard(maxRows),
+      limit: Number.POSITIVE_INFINITY,
+    })) {
+      answers.push({ shard, rows: rows.map(decode) });
+    }
+    return answers;
+  }
+
   async *stream(
     sql: string,
     params: readonly SqlValue[] = [],
     options: Options = {},
   ): AsyncGenerator<QueryRow, void, undefined> {
-    assertRead(sql);
-    assertUuidForms(sql, params, this.#registry.formsIn(this.#runtime.table.keyspace));
-    assertLimits(options);
-    assertMergeable(sql);
-    const { executor, calls, table, region, forwarding } = this.#runtime;
+    this.#assertRead(sql, params, options);
+    const { merge } = options;
     const decode = decoderOf(options);
     const shards = shardsInBulk(this.#runtime, options.regions);
+    const isMerged = merge?.orderBy !== undefined || merge?.limit !== undefined;
+    const plan =
+      shards.length > 1 || isMerged
+        ? planScatter(sql, params, merge ?? {})
+        : { sql, order: undefined };
+    const rows = this.#scatter(shards, { sql: plan.sql, params }, options, {
+      combine: (sources, onOpen) => mergeRows(sources, plan.order, onOpen),
+      limit: merge?.limit ?? Number.POSITIVE_INFINITY,
+    });
+    for await (const row of rows) yield decode(row);
+  }
+
+  async *#scatter<T>(
+    shards: readonly Shard[],
+    statement: Statement,
+    options: Options,
+    result: { readonly combine: Combine<T>; readonly limit: number },
+  ): AsyncGenerator<T, void, undefined> {
+    const { executor, calls, table, region: here, forwarding } = this.#runtime;
     const { deadline: whole, end } = calls.open('stream', options);
     try {
       this.#observe({ type: 'scatter', keyspace: table.keyspace, shards: shards.length });
-      const request = {
-        shards,
-        statement: { sql, params },
-        consistencyOf: this.#consistencyOf(options, shards),
-        here: region,
-        merge: options.merge ?? {},
-      };
+      const consistencyOf = this.#consistencyOf(options, shards);
+      const request = { shards, statement, consistencyOf, here, ...result };
       const limits = { openTimeoutMs: calls.timeoutMs, whole };
-      const rows = forwarding
+      yield* forwarding
         ? scatterInQuiet(forwarding, executor, request, limits)
         : scatter(executor, { ...request, limits });
-      for await (const row of rows) yield decode(row);
     } finally {
       end();
     }
+  }
+
+  #assertRead(sql: string, params: readonly SqlValue[], options: Options): void {
+    assertRead(sql);
+    assertUuidForms(sql, params, this.#registry.formsIn(this.#runtime.table.keyspace));
+    assertLimits(options);
   }
 
   /** What was written is read from the primary. Where rows move about, it may be on any shard by now. */
@@ -104,17 +150,4 @@ function assertLimits({ merge, maxRows }: Options): void {
         : [{ path, message: 'must be a whole number, 0 or more' }],
   );
   if (problems.length > 0) throw new ConfigError('Bad call options', problems);
-}
-
-/** Each shard would skip rows of its own, which are not those that the whole would skip. */
-function assertMergeable(sql: string): void {
-  const tokens = tokensOf(sql);
-  const skips = tokens.some(
-    (token, index) =>
-      isWord(token, 'OFFSET') || (isWord(token, 'LIMIT') && tokens[index + 2]?.text === ','),
-  );
-  if (!skips) return;
-  throw new MergeError(
-    'An OFFSET skips rows on each shard, not of the whole. Ask for the rows after the last key of the page before.',
-  );
 }

@@ -52,7 +52,7 @@ it('a dead shard fails its own calls only, fast once the breaker is open, and co
 
 it('a dead shard cancels what runs on the others of a scatter', async () => {
   await cluster.cluster.shards['tx-1'].primary.kill();
-  const work = transactions().everywhere.query('SELECT SLEEP(1000), MAX(cents) FROM transactions');
+  const work = transactions().everywhere.query('SELECT SLEEP(1000)');
   expect(await failureOf(work)).toMatchObject({ retryable: true, outcome: 'not-applied' });
   await eventually(async () => expect(await cluster.running('tx-2', '%SLEEP(1000)%')).toBe(0));
   await cluster.cluster.shards['tx-1'].primary.restart();

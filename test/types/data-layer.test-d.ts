@@ -150,6 +150,31 @@ describe('a raw query', () => {
     // @ts-expect-error there is no such direction
     data.users.everywhere.query('', [], { merge: { orderBy: [['n', 'down']] } });
   });
+
+  test('of each shard by itself says whose rows they are', async () => {
+    const schema = z.object({ n: z.int() });
+    const raw = await data.users.everywhere.each('');
+    expectTypeOf(raw[0]?.shard).toEqualTypeOf<string | undefined>();
+    expectTypeOf(raw[0]?.rows).toEqualTypeOf<
+      readonly Readonly<Record<string, unknown>>[] | undefined
+    >();
+    const typed = await data.users.everywhere.each('', [], { schema, regions: ['eu'] });
+    expectTypeOf(typed[0]?.rows[0]?.n).toEqualTypeOf<number | undefined>();
+    // @ts-expect-error there is nothing to merge
+    data.users.everywhere.each('', [], { merge: { limit: 1 } });
+  });
+
+  test('that is a change tells its insertId, and whose rows it is for', async () => {
+    const at = data.transactions.at('a');
+    const { insertId } = await at.execute('', ['a'], { touches: 'none', scope: 'shard' });
+    expectTypeOf(insertId).toEqualTypeOf<bigint | undefined>();
+    // @ts-expect-error there is no such scope
+    at.execute('', [], { scope: 'all' });
+    await at.transaction(async (trx) => {
+      const inside = await trx.execute('', [], { scope: 'owner' });
+      expectTypeOf(inside.insertId).toEqualTypeOf<bigint | undefined>();
+    });
+  });
 });
 
 describe('the options', () => {

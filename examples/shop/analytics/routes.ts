@@ -17,14 +17,14 @@ export function addRoutes(app: Service, data: Data): void {
   app.addHook('onRequest', async (request) => supportOnly(request));
 
   app.get('/analytics/regions', { schema: { querystring: z.object({}) } }, async (_, reply) => {
-    const ofShards = await data.transactions.everywhere.query(
+    const ofShards = await data.transactions.everywhere.each(
       `SELECT region, COUNT(*) AS checkouts, -SUM(cents) AS cents FROM transactions
         WHERE kind = 'checkout' GROUP BY region`,
       [],
       { ...timeLeft(reply), schema: shardTotal },
     );
     const totals = new Map<string, { checkouts: number; cents: number }>();
-    for (const { region, checkouts, cents } of ofShards) {
+    for (const { region, checkouts, cents } of ofShards.flatMap(({ rows }) => rows)) {
       const sofar = totals.get(region) ?? { checkouts: 0, cents: 0 };
       totals.set(region, { checkouts: sofar.checkouts + checkouts, cents: sofar.cents + cents });
     }

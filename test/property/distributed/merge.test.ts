@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { MergeError } from 'meridian';
 import { describe, expect, it } from 'vitest';
-import { type MergeSource, mergeRows, type OrderBy } from '../../../src/distributed/merge.ts';
+import {
+  type MergeOrder,
+  type MergeSource,
+  mergeRows,
+  type OrderBy,
+} from '../../../src/distributed/merge.ts';
+import { compareWeights, readTextRule } from '../../../src/distributed/text-order.ts';
 import {
   compareDigits,
   type OrderedColumn,
@@ -28,6 +34,16 @@ const columns = [
   column('text', { type: 253, flags: 128, charset: 46 }),
   column('bytes', { type: 253, flags: 128, charset: 63 }),
 ];
+/** The weight of a text under utf8mb4_bin: three bytes a character. */
+const weightOf = (text: string) =>
+  Buffer.concat(
+    [...text].map((character) => {
+      const bytes = Buffer.alloc(4);
+      bytes.writeUInt32BE(character.codePointAt(0) ?? 0);
+      return bytes.subarray(1);
+    }),
+  );
+const rule = '2 1024 utf8mb4_bin 000020';
 const orNull = <T>(values: fc.Arbitrary<T>) => fc.option(values, { freq: 8 });
 const row = fc.record({
   small: orNull(fc.integer({ min: -3, max: 3 })),
@@ -44,14 +60,44 @@ const orderBy = fc.uniqueArray(
   { minLength: 1, maxLength: 3, selector: ([name]) => name },
 ) as fc.Arbitrary<OrderBy>;
 
+const terms = (order: OrderBy): MergeOrder =>
+  order.map(([name, direction]) => ({
+    name,
+    sign: direction === 'desc' ? -1 : 1,
+    ...(name === 'text' && { weight: 'weight', rule: 'rule' }),
+  }));
+
+/** What the server selects beside the rows. */
+const weighed = (one: Row): Row => ({
+  ...one,
+  weight: typeof one.text === 'string' ? weightOf(one.text) : null,
+  rule,
+});
+
+/** By code points, the shorter one padded with spaces. */
+function byPaddedText(a: unknown, b: unknown): number {
+  if (a === null || b === null) return Number(b === null) - Number(a === null);
+  const [left, right] = [String(a), String(b)].map((text) => [...text]);
+  const length = Math.max(left?.length ?? 0, right?.length ?? 0);
+  for (let index = 0; index < length; index++) {
+    const [x, y] = [left, right].map((text) => text?.[index]?.codePointAt(0) ?? 0x20);
+    if (x !== y) return (x ?? 0) - (y ?? 0);
+  }
+  return 0;
+}
+
 function comparator(order: OrderBy): (a: Row, b: Row) => number {
-  const terms = order.map(([name, direction]) => {
+  const columnsOf = order.map(([name, direction]) => {
     const found = columns.find((one) => one.name === name);
     if (found === undefined) throw new TypeError('every column is listed');
-    return { name, compare: valueOrder(found), sign: direction === 'desc' ? -1 : 1 };
+    return {
+      name,
+      compare: name === 'text' ? byPaddedText : valueOrder(found),
+      sign: direction === 'desc' ? -1 : 1,
+    };
   });
   return (a, b) => {
-    for (const { name, compare, sign } of terms) {
+    for (const { name, compare, sign } of columnsOf) {
       const result = compare(a[name], b[name]);
       if (result !== 0) return result * sign;
     }
@@ -84,9 +130,10 @@ describe('merging the sorted rows of shards', () => {
         async (parts, order) => {
           const compare = comparator(order);
           const sorted = parts.map((rows) => rows.toSorted(compare));
-          const merged = await collect(mergeRows(sources(sorted), order));
+          const sent = sorted.map((rows) => rows.map(weighed));
+          const merged = await collect(mergeRows(sources(sent), terms(order)));
           expect(merged).toHaveLength(parts.flat().length);
-          expect(new Set(merged)).toEqual(new Set(parts.flat()));
+          expect(new Set(merged)).toEqual(new Set(sent.flat()));
           for (const [index, one] of merged.entries()) {
             const next = merged[index + 1];
             if (next !== undefined) expect(compare(one, next)).toBeLessThanOrEqual(0);
@@ -98,11 +145,13 @@ describe('merging the sorted rows of shards', () => {
 
   it('refuses rows that do not come in this order', async () => {
     const rows = [{ small: 2 }, { small: 1 }];
-    await expect(collect(mergeRows(sources([rows]), [['small', 'asc']]))).rejects.toThrow(
+    await expect(collect(mergeRows(sources([rows]), terms([['small', 'asc']])))).rejects.toThrow(
       MergeError,
     );
-    await expect(collect(mergeRows(sources([rows]), [['small', 'desc']]))).resolves.toEqual(rows);
-    await expect(collect(mergeRows(sources([rows]), [['nope', 'asc']]))).rejects.toThrow(
+    await expect(collect(mergeRows(sources([rows]), terms([['small', 'desc']])))).resolves.toEqual(
+      rows,
+    );
+    await expect(collect(mergeRows(sources([rows]), terms([['nope', 'asc']])))).rejects.toThrow(
       MergeError,
     );
   });
@@ -129,13 +178,28 @@ describe('the order of values', () => {
     expect(compareDigits('-0.01', '0.01')).toBe(-1);
   });
 
-  it('of text is that of code points, also beyond the first plane', () => {
-    const order = valueOrder(columns[4] ?? column('text', {}));
-    expect(order('\uffee', '\u{10000}')).toBeLessThan(0);
-    expect(order('a', 'ab')).toBeLessThan(0);
-    expect(order(null, '')).toBeLessThan(0);
-    expect(order(null, null)).toBe(0);
-    expect(() => order('a', 'a\t')).toThrow(MergeError);
+  it('S1: of text is that of its weights, padded as its collation says', () => {
+    const compare = (a: string, b: string, told = rule) =>
+      compareWeights(weightOf(a), weightOf(b), readTextRule(told, 'text'), 'text');
+    expect(compare('\uffee', '\u{10000}')).toBeLessThan(0);
+    expect(compare('a', 'ab')).toBeLessThan(0);
+    expect(compare('a', 'a  ')).toBe(0);
+    expect(compare('a', 'a\t')).toBeGreaterThan(0);
+    const noPadding = '2 1024 utf8mb4_nopad_bin 000020';
+    expect(compare('a', 'a ', noPadding)).toBeLessThan(0);
+    expect(compare('a', 'a\t', noPadding)).toBeLessThan(0);
+  });
+
+  it('A17: of text that weights do not tell is refused', () => {
+    for (const told of ['5 1024 latin1_swedish_ci 20', '2 1024 utf8mb4_thai_520_w2 0209']) {
+      expect(() => readTextRule(told, 'text'), told).toThrow(MergeError);
+    }
+    const short = readTextRule('2 64 utf8mb4_bin 000020', 'text');
+    const compare = (a: string, b: string) =>
+      compareWeights(weightOf(a), weightOf(b), short, 'text');
+    expect(compare(`a${'x'.repeat(30)}`, `b${'x'.repeat(30)}`)).toBeLessThan(0);
+    expect(compare('x'.repeat(30), 'x'.repeat(30))).toBe(0);
+    expect(() => compare(`${'x'.repeat(30)}a`, `${'x'.repeat(30)}b`)).toThrow(/max_sort_length/);
   });
 
   it('is refused where it can not be reproduced', () => {

@@ -23,7 +23,7 @@ async function merged(parts: readonly (readonly Date[])[]): Promise<unknown[]> {
     columns: () => [time(12)],
   }));
   const rows: unknown[] = [];
-  for await (const { at } of mergeRows(sources, [['at', 'asc']])) rows.push(at);
+  for await (const { at } of mergeRows(sources, [{ name: 'at', sign: 1 }])) rows.push(at);
   return rows;
 }
 
