@@ -1,3 +1,4 @@
+import { didYouMean } from './config/did-you-mean.ts';
 import type { CloseOptions, CloseReport } from './data-layer-types.ts';
 import { ConfigError } from './errors/config-error.ts';
 
@@ -8,7 +9,16 @@ export function closeOnce(
   close: (timeoutMs: number) => Promise<CloseReport>,
 ): (options?: CloseOptions) => Promise<CloseReport> {
   let result: Promise<CloseReport> | undefined;
-  return ({ timeoutMs = defaultTimeoutMs } = {}) => {
+  return (options = {}) => {
+    const { timeoutMs = defaultTimeoutMs } = options;
+    const unknown = Object.keys(options).find((name) => name !== 'timeoutMs');
+    if (unknown !== undefined) {
+      return Promise.reject(
+        new ConfigError('Bad options of close', [
+          { path: unknown, message: `unknown option${didYouMean(unknown, ['timeoutMs'])}` },
+        ]),
+      );
+    }
     if (!(typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs < 2 ** 31)) {
       return Promise.reject(
         new ConfigError('Bad options of close', [

@@ -18,6 +18,7 @@ import { createGuard, type Guard } from './resilience/create-guard.ts';
 import { Deadline } from './resilience/deadline.ts';
 import { within } from './resilience/within.ts';
 import { reportUnlawfulReplicas, type Who } from './table/audited.ts';
+import { callOptionNames } from './table/call-option-names.ts';
 import { directoryHandle } from './table/directory-handle.ts';
 import { Moves } from './table/moves.ts';
 import { openDirectory } from './table/open-lookups.ts';
@@ -72,7 +73,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     observe,
   );
   const executor = new Executor(endpoints, config.retry, observe, gate);
-  const calls = new Calls(config.timeoutMs);
+  const calls = new Calls(config.timeoutMs, callOptionNames);
   const { region, service = `${hostname()}:${process.pid}` } = config;
   const who: Who = { service, processRegion: region };
   const { loadsPerShard, loadQueue } = config.cache;

@@ -178,7 +178,9 @@ export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
     },
     invalidate: (...keys) => readThrough.invalidate(keys),
     hotKeys: () => readThrough.hottest,
-    async ready({ timeoutMs = 5_000 } = {}) {
+    async ready(options = {}) {
+      checkCallOptions(options, readyOptions);
+      const { timeoutMs = 5_000 } = options;
       const patience = new Deadline(timeoutMs);
       const isReady = (await regions.stores?.own.ready(patience)) ?? true;
       patience.end();
@@ -191,6 +193,7 @@ export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
   };
 }
 
+const readyOptions = new Set(['timeoutMs']);
 const callOptions = new Set(['signal', 'timeoutMs', ...Object.keys(callBounds)]);
 
 /** The life that one call asks for. @throws {ConfigError} when it is out of range. */

@@ -179,11 +179,23 @@ const settings = strictObject({
   redis: z.unknown().optional(),
   topology: z.unknown().optional(),
   tables: z.unknown().optional(),
-  logger: z.unknown().optional(),
+  logger: z
+    .custom(
+      (value) => value === false || isLogger(value),
+      'must have the methods debug, info and warn, as a pino logger has, or be false for none',
+    )
+    .optional(),
   observers: z
     .array(z.custom((value) => typeof value === 'function', 'must be a function'))
     .default([]),
 });
+
+function isLogger(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return ['debug', 'info', 'warn'].every(
+    (level) => typeof Reflect.get(value, level) === 'function',
+  );
+}
 
 /** The plain settings of a data layer, with every default filled in. */
 export type DataLayerConfig = z.output<typeof settings>;

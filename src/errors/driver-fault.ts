@@ -44,5 +44,21 @@ export class DriverFault extends Error implements DriverFaultFields {
   }
 }
 
+/**
+ * Wrong password, no right to the database, no such database, a way to prove a password that this server
+ * or driver does not know, an account that is locked or whose password has expired.
+ */
+const lockedOut = new Set([1044, 1045, 1049, 1251, 1698, 1820, 1862, 3118, 4151]);
+
+/** Whether a server answers, and does not let this user in. */
+export function isLockedOut(error: unknown): boolean {
+  return (
+    error instanceof DriverFault &&
+    error.phase === 'connecting' &&
+    error.errno !== undefined &&
+    lockedOut.has(error.errno)
+  );
+}
+
 /** The SQLSTATE with which a shard refuses a row whose owner has left it: Meridian's own triggers. */
 export const ownerMovedState = '45MRD';

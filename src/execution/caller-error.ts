@@ -11,7 +11,7 @@ import {
   UnavailableError,
   UnknownOutcomeError,
 } from '../errors/database-error.ts';
-import { DriverFault, type Phase } from '../errors/driver-fault.ts';
+import { DriverFault, isLockedOut, type Phase } from '../errors/driver-fault.ts';
 import type { ErrorContext, Outcome } from '../errors/meridian-error.ts';
 import { unreadableCode } from '../errors/server-codes.ts';
 import { classifyError } from '../resilience/classify.ts';
@@ -101,8 +101,38 @@ function faultError(fault: DriverFault, failure: Failure): Error {
           { ...options, context: { ...options.context, key: fault.key } },
         );
       }
-      return new StatementError(`${endpoint} refused the statement: ${fault.message}.`, options);
+      if (isLockedOut(fault)) {
+        return new StatementError(
+          `${endpoint} does not let this process in: ${fault.message}. Check the user, password and database ` +
+            `in the URL at ${pathOf(failure)} of the topology, and the variables that it names.`,
+          options,
+        );
+      }
+      return new StatementError(
+        `${endpoint} refused the statement: ${fault.message}.${lacksRight(fault) ? grantCure(failure) : ''}`,
+        options,
+      );
   }
+}
+
+/** The server's numbers for a right that is missing: on a database, table, column, server or routine. */
+const missingRights = new Set<number | undefined>([1044, 1142, 1143, 1227, 1370]);
+
+function lacksRight({ errno }: DriverFault): boolean {
+  return missingRights.has(errno);
+}
+
+function grantCure(failure: Failure): string {
+  return (
+    ` Grant this right to the user in the URL at ${pathOf(failure)} of the topology; ` +
+    "what systemTables: 'create' would make, 'verify' prints for somebody else to run."
+  );
+}
+
+/** Where the topology says how an endpoint is reached. */
+function pathOf({ shard, endpoint }: Failure): string {
+  const replica = /\/replica-(\d+)$/.exec(endpoint)?.[1];
+  return `shards.${shard}.${replica === undefined ? 'primary' : `replicas.${Number(replica) - 1}`}`;
 }
 
 function reliefOf({ phase }: DriverFault): string {

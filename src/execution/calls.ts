@@ -1,3 +1,4 @@
+import { checkCallOptions } from '../config/call-options.ts';
 import { AbortedError, ClosedError } from '../errors/call-error.ts';
 import { Deadline } from '../resilience/deadline.ts';
 import type { Priority } from '../resilience/priority.ts';
@@ -42,11 +43,14 @@ const goodbyeMs = 500;
 export class Calls {
   readonly timeoutMs: number;
   readonly #running = new Map<Deadline, CallKind>();
+  readonly #optionNames: ReadonlySet<string>;
   #isClosing = false;
   #onIdle: (() => void) | undefined;
 
-  constructor(timeoutMs: number) {
+  /** @param optionNames what a call's options may be named. */
+  constructor(timeoutMs: number, optionNames: ReadonlySet<string>) {
     this.timeoutMs = timeoutMs;
+    this.#optionNames = optionNames;
   }
 
   get isClosing(): boolean {
@@ -81,10 +85,9 @@ export class Calls {
   }
 
   /** For work that is not one promise, a stream say. Without a timeout it may take as long as it likes. */
-  open(
-    kind: CallKind,
-    { timeoutMs = Number.POSITIVE_INFINITY, signal, priority }: CallOptions,
-  ): OpenCall {
+  open(kind: CallKind, options: CallOptions): OpenCall {
+    checkCallOptions(options, this.#optionNames);
+    const { timeoutMs = Number.POSITIVE_INFINITY, signal, priority } = options;
     if (this.#isClosing) throw new ClosedError('The data layer is closed.');
     const deadline = new Deadline(timeoutMs, signal, priority);
     this.#running.set(deadline, kind);

@@ -1,5 +1,6 @@
 import { ConfigError } from '../errors/config-error.ts';
 import { UnavailableError } from '../errors/database-error.ts';
+import { isLockedOut } from '../errors/driver-fault.ts';
 import { type ErrorCode, isMeridianError } from '../errors/meridian-error.ts';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/deadline.ts';
@@ -11,6 +12,8 @@ const lookAgainMs = 1_000;
 /** Between two looks at one that callers ask for. */
 const soonestMs = 100;
 const checkTimeoutMs = 3_000;
+/** For how long one that does not let this process in counts as down, unless it does so again. */
+const lockedOutMs = 10_000;
 /** How long a caller waits for a look that has begun: one at a server that is up takes less. */
 const patienceMs = 250;
 
@@ -53,6 +56,7 @@ export class EndpointGate implements Admission {
   readonly #barred = new Map<string, Barred>();
   readonly #looks = new Map<Deadline, Promise<void>>();
   readonly #lastFaults = new Map<string, EndpointFault>();
+  readonly #lockedOutUntil = new Map<string, number>();
   #isWatching = false;
 
   /** @param check rejects with a ConfigError when the endpoint is not the one that is meant. */
@@ -92,8 +96,16 @@ export class EndpointGate implements Admission {
   }
 
   failed({ name }: Endpoint, error: unknown): void {
-    if (!isMeridianError(error) || !faults.has(error.code)) return;
+    if (!isMeridianError(error)) return;
+    const isOut = isLockedOut(error.cause);
+    if (isOut) this.#lockedOutUntil.set(name, performance.now() + lockedOutMs);
+    else if (!faults.has(error.code)) return;
     this.#lastFaults.set(name, { code: error.code, at: new Date().toISOString() });
+  }
+
+  /** Whether it has not let this process in of late: calls that found a connection may have succeeded. */
+  isLockedOut({ name }: Endpoint): boolean {
+    return performance.now() < (this.#lockedOutUntil.get(name) ?? 0);
   }
 
   lastFaultOf({ name }: Endpoint): EndpointFault | undefined {

@@ -19,7 +19,8 @@ export interface Health {
 }
 
 /**
- * `up`: its primary is used. `down`: the breaker of its primary is open. `unverified`: it has been down
+ * `up`: its primary is used. `down`: the breaker of its primary is open, or it has not let this process in
+ * within the last ten seconds: its password was changed, say. `unverified`: it has been down
  * since the data layer started. `refused`: its primary is not what the topology means.
  */
 export type ShardState = 'up' | 'down' | 'unverified' | 'refused';
@@ -71,7 +72,7 @@ export function shardsHealth(
     return {
       keyspace,
       region: region.name,
-      state: stateOf(own),
+      state: gate.isLockedOut(primary) ? 'down' : stateOf(own),
       endpoints: [own, ...replicas.map(healthOf)],
     };
   };

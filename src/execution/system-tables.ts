@@ -1,4 +1,5 @@
 import type { Problem } from '../errors/config-error.ts';
+import { DriverFault } from '../errors/driver-fault.ts';
 import {
   createSystemTable,
   missingSystemTables,
@@ -22,6 +23,9 @@ interface Means {
   readonly systemTables: 'create' | 'verify';
 }
 
+/** The server's numbers for a right that is missing: on the table, and on the database. */
+const mayNotCreate = new Set<number | undefined>([1142, 1044]);
+
 /** Makes sure that each shard has the system tables that it needs; a problem holds the DDL. */
 export async function ensureSystemTables(
   { executor, deadline, systemTables }: Means,
@@ -37,16 +41,25 @@ export async function ensureSystemTables(
         run: async (session) => {
           const lacking = await missingSystemTables(session, tables, deadline);
           if (systemTables === 'verify') return lacking;
-          for (const table of lacking) await createSystemTable(session, table, deadline);
+          try {
+            for (const table of lacking) await createSystemTable(session, table, deadline);
+          } catch (error) {
+            if (!(error instanceof DriverFault && mayNotCreate.has(error.errno))) throw error;
+            return lacking;
+          }
           return [];
         },
       });
       if (missing.length === 0) return;
+      const cure =
+        systemTables === 'create'
+          ? 'and its user may not create them. Grant it CREATE on this database'
+          : "Start once with systemTables: 'create'";
       problems.push({
         path: `shards.${shard.name}.primary`,
-        message:
-          `this database lacks system tables. Start once with systemTables: 'create', or run:\n` +
-          `${missing.map(systemTableDdl).join(';\n')};`,
+        message: `this database lacks system tables${systemTables === 'create' ? ', ' : '. '}${cure}, or run:\n${missing
+          .map(systemTableDdl)
+          .join(';\n')};`,
       });
     }),
   );

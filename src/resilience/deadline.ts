@@ -4,6 +4,14 @@ import { type Priority, priorities } from './priority.ts';
 
 type Listener = (reason: Error) => void;
 
+/** The calls that a signal ends, and the one listener that tells them all: Node warns of more than ten. */
+interface Followers {
+  readonly calls: Set<Deadline>;
+  readonly onAbort: () => void;
+}
+
+const followersOf = new WeakMap<AbortSignal, Followers>();
+
 /** The longest delay a timer can hold: 2^31 - 1 ms, 24.8 days. */
 const maxTimeoutMs = 2 ** 31 - 1;
 
@@ -27,7 +35,6 @@ export class Deadline {
   #others: Set<Listener> | undefined;
   #reason: Error | undefined;
   #controller: AbortController | undefined;
-  #abort: (() => void) | undefined;
 
   /** @param timeoutMs milliseconds from now, or Infinity for work that only its callers end. */
   constructor(timeoutMs: number, signal?: AbortSignal, priority: Priority = 'default') {
@@ -137,16 +144,39 @@ export class Deadline {
   end(): void {
     clearTimeout(this.#timer);
     if (this.#grace !== undefined) clearImmediate(this.#grace);
-    if (this.#abort !== undefined) this.#callerSignal?.removeEventListener('abort', this.#abort);
+    if (this.#callerSignal !== undefined) this.#unfollow(this.#callerSignal);
     this.#listener = undefined;
     this.#others = undefined;
   }
 
   #follow(signal: AbortSignal): void {
-    this.#abort = () =>
-      this.cancel(new AbortedError('The caller aborted the call.', { cause: signal.reason }));
-    if (signal.aborted) this.#abort();
-    else signal.addEventListener('abort', this.#abort);
+    if (signal.aborted) {
+      this.#abort(signal);
+      return;
+    }
+    const known = followersOf.get(signal);
+    if (known !== undefined) {
+      known.calls.add(this);
+      return;
+    }
+    const calls = new Set<Deadline>([this]);
+    const onAbort = () => {
+      for (const call of calls) call.#abort(signal);
+    };
+    followersOf.set(signal, { calls, onAbort });
+    signal.addEventListener('abort', onAbort);
+  }
+
+  #unfollow(signal: AbortSignal): void {
+    const followers = followersOf.get(signal);
+    if (followers === undefined || !followers.calls.delete(this) || followers.calls.size > 0)
+      return;
+    followersOf.delete(signal);
+    signal.removeEventListener('abort', followers.onAbort);
+  }
+
+  #abort({ reason }: AbortSignal): void {
+    this.cancel(new AbortedError('The caller aborted the call.', { cause: reason }));
   }
 
   // After a stall of the event loop timers run before the sockets are read: the answer may have

@@ -207,11 +207,14 @@ function readAs(passing: Passing = 'primary'): Consistency {
 
 const none: Promise<never[]> = Promise.resolve([]);
 
-/** Whether a read asks for nothing but what the cache gives. */
-export function isAsEver(currency: Currency | undefined): boolean {
-  if (currency === undefined) return true;
-  const { consistency, token, maxAgeMs } = currency;
-  return consistency === undefined && token === undefined && maxAgeMs === undefined;
+/** Options of a call that do not change what a read may be answered with. */
+const sameAnswer = new Set(['signal', 'timeoutMs', 'priority']);
+
+/** Whether a read asks for nothing but what the cache gives. What nobody knows is refused further on. */
+export function isAsEver(options: object | undefined): boolean {
+  if (options === undefined) return true;
+  for (const name in options) if (!sameAnswer.has(name)) return false;
+  return true;
 }
 
 /**

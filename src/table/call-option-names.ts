@@ -1,0 +1,45 @@
+import type { OwnedListOptions } from './owned-rows.ts';
+import type { ReadOptions } from './read-path.ts';
+import type { AllOptions } from './reference-types.ts';
+import type { RelocateOptions } from './relocate-owner.ts';
+import type { Tables } from './row-types.ts';
+import type { ExecuteOptions, QueryOptions, ScatterOptions } from './table-types.ts';
+import type { TransactionOptions } from './transaction-options.ts';
+import type { InsertOptions } from './write-path.ts';
+
+type Name =
+  | keyof ReadOptions
+  | keyof OwnedListOptions
+  | keyof AllOptions
+  | keyof RelocateOptions
+  | keyof QueryOptions
+  | keyof ScatterOptions
+  | keyof ExecuteOptions<Tables>
+  | keyof TransactionOptions
+  | keyof InsertOptions;
+
+const names = {
+  signal: true,
+  timeoutMs: true,
+  priority: true,
+  consistency: true,
+  token: true,
+  maxAgeMs: true,
+  limit: true,
+  after: true,
+  maxRows: true,
+  schema: true,
+  regions: true,
+  merge: true,
+  touches: true,
+  scope: true,
+  idempotencyKey: true,
+  isolation: true,
+  retries: true,
+  payload: true,
+  set: true,
+  pauseMs: true,
+} satisfies Record<Name, true>;
+
+/** Every option that some call of a data layer knows: one beside them is mistyped. */
+export const callOptionNames: ReadonlySet<string> = new Set([...Object.keys(names), 'exact']);
