@@ -247,7 +247,8 @@ async function loadTopology(
     if (!(error instanceof ConfigError)) throw error;
     own.push(...error.problems);
   }
-  problems.push(...own);
+  // One by one: as arguments of one call, many thousands would overflow the stack.
+  for (const problem of own) problems.push(problem);
   return topology;
 }
 

@@ -1,15 +1,29 @@
+/** Names longer than that are nobody's slip of the finger. */
+const longestName = 64;
+/** A hint is worth that much and no more: a document may hold many wrong names beside many right ones. */
+const mostCandidates = 64;
+const longestShown = 100;
+
 /**
  * The candidate nearest to a misspelt name, or `undefined` when none is near enough to be meant.
- * Optimal string alignment distance; a third of the name's letters may differ.
+ * Optimal string alignment distance; a third of the name's letters may differ. Of many candidates only
+ * the first are looked at.
  */
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
+  if (name.length > longestName) return undefined;
+  const letters = name.toLowerCase();
   let best: string | undefined;
   let bestDistance = Math.floor(name.length / 3) + 1;
+  let looked = 0;
   for (const candidate of candidates) {
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (looked++ === mostCandidates) break;
+    // Each letter that one has more than the other costs one.
+    if (Math.abs(candidate.length - name.length) >= bestDistance) continue;
+    const distance = distanceOf(letters, candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
+      if (distance === 0) break;
     }
   }
   return best;
@@ -19,6 +33,24 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
 export function didYouMean(name: string, candidates: Iterable<string>): string {
   const nearest = nearestName(name, candidates);
   return nearest === undefined ? '' : `; did you mean '${nearest}'?`;
+}
+
+/** A name of somebody else's as a message shows it. */
+export function shownName(name: string): string {
+  return name.length <= longestShown ? name : `${name.slice(0, longestShown)}…`;
+}
+
+/** Misspelt names have most of their letters in common, at the start and at the end. */
+function distanceOf(a: string, b: string): number {
+  let start = 0;
+  let [endA, endB] = [a.length, b.length];
+  while (start < endA && start < endB && a.charCodeAt(start) === b.charCodeAt(start)) start++;
+  while (endA > start && endB > start && a.charCodeAt(endA - 1) === b.charCodeAt(endB - 1)) {
+    endA--;
+    endB--;
+  }
+  if (start === endA || start === endB) return endA - start + (endB - start);
+  return editDistance(a.slice(start, endA), b.slice(start, endB));
 }
 
 function editDistance(a: string, b: string): number {

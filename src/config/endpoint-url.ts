@@ -11,13 +11,21 @@ export interface EndpointAddress {
 
 /**
  * Reads `mysql://user:password@host:port/database?tls=verify`. Returns a message instead of an
- * address when it is wrong; the message never repeats the URL, which may hold a password.
+ * address when it is wrong; the message repeats no part of the URL, which may be of a password.
  */
 export function readEndpointUrl(text: string): EndpointAddress | string {
+  // What is in a password is percent-encoded, so these are none of it.
+  if (text.includes('#')) {
+    return 'holds a #, behind which nothing is read; write ?tls=verify, and %23 for a # in a password';
+  }
+  const behind = /[/?].*$/s.exec(text.replace(/^[^:]*:\/\//, ''))?.[0] ?? '';
+  if (behind.includes('@')) {
+    return 'holds an @ behind its host; write %2F for a / in a password, %3F for a ? and %40 for an @';
+  }
   if (!URL.canParse(text)) return 'is not a URL; write mysql://user:password@host:3306/database';
   const url = new URL(text);
   if (url.protocol !== 'mysql:' && url.protocol !== 'mariadb:') {
-    return `has protocol '${url.protocol}//'; write mysql://user:password@host:3306/database`;
+    return 'has another protocol than mysql:; write mysql://user:password@host:3306/database';
   }
   const [user, password, database] = [url.username, url.password, url.pathname.slice(1)].map(
     decode,
@@ -30,10 +38,11 @@ export function readEndpointUrl(text: string): EndpointAddress | string {
   if (database === '' || database.includes('/')) {
     return 'must end in the name of one database: mysql://user:password@host:3306/database';
   }
-  const tls = url.searchParams.get('tls') ?? 'off';
+  const [tls = 'off', ...more] = url.searchParams.getAll('tls');
+  if (more.length > 0) return 'names tls twice; write it once';
   if (tls !== 'off' && tls !== 'verify') return "has an unknown tls mode; use 'off' or 'verify'";
   for (const name of url.searchParams.keys()) {
-    if (name !== 'tls') return `has an unknown parameter '${name}'; only 'tls' is known`;
+    if (name !== 'tls') return "has an unknown parameter; only 'tls' is known";
   }
   return {
     host: url.hostname.replace(/^\[|\]$/g, ''),

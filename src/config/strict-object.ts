@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { Problem } from '../errors/config-error.ts';
-import { didYouMean } from './did-you-mean.ts';
+import { didYouMean, shownName } from './did-you-mean.ts';
+
+const mostKeys = 10;
 
 /** A zod object that refuses unknown keys and says which known key was probably meant. */
 export function strictObject<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
@@ -8,12 +10,14 @@ export function strictObject<Shape extends z.core.$ZodLooseShape>(shape: Shape) 
   return z.strictObject(shape, {
     error: (issue) => {
       if (issue.code !== 'unrecognized_keys') return undefined;
-      return issue.keys
+      const told = issue.keys
+        .slice(0, mostKeys)
         .map(
           (key) =>
-            `unknown key '${key}'${didYouMean(key, known) || `; known: ${known.join(', ')}`}`,
-        )
-        .join('. ');
+            `unknown key '${shownName(key)}'${didYouMean(key, known) || `; known: ${known.join(', ')}`}`,
+        );
+      const more = issue.keys.length - told.length;
+      return [...told, ...(more > 0 ? [`${more} more unknown keys`] : [])].join('. ');
     },
   });
 }

@@ -111,12 +111,17 @@ const region = strictObject({
 });
 
 const address = z.string().transform((text, context): EndpointAddress => {
-  const { text: filled, missing } = substituteEnvironment(text, process.env);
+  const { text: filled, missing, unfit } = substituteEnvironment(text, process.env);
   const fail = (message: string) => {
     context.addIssue({ code: 'custom', message });
     return z.NEVER;
   };
   if (missing.length > 0) return fail(`environment variable ${missing.join(', ')} is not set`);
+  if (unfit.length > 0) {
+    return fail(
+      `environment variable ${unfit.join(', ')} holds a character that would end its part of the URL: / ? # @ &`,
+    );
+  }
   const read = readEndpointUrl(filled);
   return typeof read === 'string' ? fail(read) : read;
 });

@@ -8,6 +8,31 @@ export interface Problem {
   readonly message: string;
 }
 
+/** A message is read by people: the rest is in `problems`. */
+const mostListed = 50;
+const longestPath = 200;
+const longestMessage = 4_000;
+
+/** Problems as lines of a message, as many and as long as somebody reads. */
+export function listProblems(problems: readonly Problem[]): string {
+  const lines = problems.slice(0, mostListed).map(({ path, message }) => {
+    const where = path === '' ? '' : `${clipped(path, longestPath)}: `;
+    return `  ${where}${clipped(message, longestMessage)}`;
+  });
+  const more = problems.length - lines.length;
+  return [...lines, ...(more > 0 ? [`  … and ${more} more`] : [])].join('\n');
+}
+
+/** The paths of as many problems as a message lists. */
+export function listedPaths(problems: readonly Problem[]): string[] {
+  return problems.slice(0, mostListed).map(({ path }) => clipped(path, longestPath));
+}
+
+/** A text of somebody else's, no longer than a message bears. */
+function clipped(text: string, longest: number): string {
+  return text.length <= longest ? text : `${text.slice(0, longest)}…`;
+}
+
 /**
  * The options, the topology, or what the databases hold do not fit together. Thrown before any
  * traffic, with every problem found at once.
@@ -18,11 +43,10 @@ export class ConfigError extends MeridianError {
   readonly problems: readonly Problem[];
 
   constructor(subject: string, problems: readonly Problem[], options?: { cause?: unknown }) {
-    const lines = problems.map(({ path, message }) => `  ${path ? `${path}: ` : ''}${message}`);
     const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
-    super(`${subject}: ${count}\n${lines.join('\n')}`, {
+    super(`${subject}: ${count}\n${listProblems(problems)}`, {
       code: 'MERIDIAN_CONFIG',
-      context: { problems: problems.map(({ path }) => path) },
+      context: { problems: listedPaths(problems) },
       cause: options?.cause,
     });
     this.problems = problems;

@@ -1,4 +1,4 @@
-import type { Problem } from './config-error.ts';
+import { listedPaths, listProblems, type Problem } from './config-error.ts';
 import { MeridianError } from './meridian-error.ts';
 
 /**
@@ -11,10 +11,9 @@ export class RowError extends MeridianError {
   readonly problems: readonly Problem[];
 
   constructor(table: string, problems: readonly Problem[]) {
-    const lines = problems.map(({ path, message }) => `  ${path}: ${message}`);
-    super(`The row does not fit table '${table}':\n${lines.join('\n')}`, {
+    super(`The row does not fit table '${table}':\n${listProblems(problems)}`, {
       code: 'MERIDIAN_ROW_INVALID',
-      context: { table, columns: problems.map(({ path }) => path) },
+      context: { table, columns: listedPaths(problems) },
     });
     this.problems = problems;
   }

@@ -77,8 +77,10 @@ function parseMySql(items: readonly string[]): GtidSet | undefined {
     for (const part of parts) {
       const [, from, to = from] = interval.exec(part) ?? [];
       if (from !== undefined && to !== undefined) {
-        const known = sources.get(name) ?? [];
-        sources.set(name, [...known, { from: BigInt(from), to: BigInt(to) }]);
+        const known = sources.get(name);
+        const next = { from: BigInt(from), to: BigInt(to) };
+        if (known === undefined) sources.set(name, [next]);
+        else known.push(next);
       } else if (tag.test(part)) {
         name = `${uuid}:${part}`;
       } else {

@@ -9,6 +9,10 @@ interface SlotRange {
   readonly last: number;
 }
 
+/** Of one shard: whoever corrects them sees the rest then. */
+const mostMessages = 20;
+const longestPiece = 40;
+
 /** For each slot the name of its shard, once one has claimed it. */
 type Owners = (string | undefined)[];
 
@@ -27,12 +31,8 @@ export function readSlotRanges(
   if (miscounted.length > 0) return { problems: miscounted };
 
   const owners: Owners = Array(slots).fill(undefined);
-  const problems: Problem[] = Object.entries(ranges).flatMap(([shard, text]) =>
-    pieces(text).flatMap((piece) => {
-      const range = parseRange(piece, slots);
-      const messages = typeof range === 'string' ? [range] : claim(range, shard, owners);
-      return messages.map((message) => ({ path: shard, message }));
-    }),
+  const problems: Problem[] = Object.entries(ranges).flatMap(([path, text]) =>
+    claimAll(text, path, owners).map((message) => ({ path, message })),
   );
   const unowned = owners.flatMap((owner, slot) => (owner === undefined ? [slot] : []));
   if (unowned.length > 0) {
@@ -75,19 +75,39 @@ export function slotRangesOf(map: SlotMap, shard: string): string {
   return writeRanges(ranges);
 }
 
+/** Enters the shard as the owner of its ranges. Gives up on a text in which nothing fits. */
+function claimAll(text: string, shard: string, owners: Owners): string[] {
+  const ranges = pieces(text);
+  if (ranges.length > owners.length) {
+    return [`lists ${ranges.length} ranges, more than the ${owners.length} slots that there are`];
+  }
+  const messages: string[] = [];
+  for (const [index, piece] of ranges.entries()) {
+    const range = parseRange(piece, owners.length);
+    if (typeof range === 'string') messages.push(range);
+    else for (const taken of claim(range, shard, owners)) messages.push(taken);
+    if (messages.length < mostMessages) continue;
+    messages.push(`is not read any further, ${ranges.length - index - 1} ranges are left`);
+    break;
+  }
+  return messages;
+}
+
 function pieces(text: string): string[] {
   return text.trim() === '' ? [] : text.split(',').map((piece) => piece.trim());
 }
 
 /** The range, or what is wrong with it. */
 function parseRange(piece: string, slots: number): SlotRange | string {
+  const shown = piece.slice(0, longestPiece);
   const [, from, to = from] = /^(\d+)(?:-(\d+))?$/.exec(piece) ?? [];
   if (from === undefined) {
-    return `'${piece}' is not a range of slots; write '0-8191', '7' or a list like '0-10,20'`;
+    return `'${shown}' is not a range of slots; write '0-8191', '7' or a list like '0-10,20'`;
   }
   const range = { first: Number(from), last: Number(to) };
-  if (range.first > range.last) return `'${piece}' runs backwards; write '${to}-${from}'`;
-  if (range.last >= slots) return `'${piece}' goes beyond the last slot, ${slots - 1}`;
+  if (range.first > range.last)
+    return `'${shown}' runs backwards; write '${`${to}-${from}`.slice(0, longestPiece)}'`;
+  if (range.last >= slots) return `'${shown}' goes beyond the last slot, ${slots - 1}`;
   return range;
 }
 

@@ -22,7 +22,12 @@ const mistakes: [at: string, to: unknown, path: string, message: RegExp][] = [
   ['shards/tx-1/primary', 'mysql://a:hunter2@h/', 'shards.tx-1.primary', /name of one database/],
   ['shards/tx-1/primary', 'http://a:hunter2@h/db', 'shards.tx-1.primary', /protocol/],
   ['shards/tx-1/primary', 'mysql://h/db', 'shards.tx-1.primary', /no user/],
-  ['shards/tx-1/primary', 'mysql://a:hunter2@h/db?ssl=1', 'shards.tx-1.primary', /parameter 'ssl'/],
+  [
+    'shards/tx-1/primary',
+    'mysql://a:hunter2@h/db?ssl=1',
+    'shards.tx-1.primary',
+    /unknown parameter; only 'tls'/,
+  ],
   ['shards/tx-1/primary', 'mysql://a:$' + '{NOT_SET_1}@h/db', 'shards.tx-1.primary', /NOT_SET_1/],
   ['shards/tx-1/replicas', ['nope'], 'shards.tx-1.replicas.0', /is not a URL/],
   ['shards/tx-1/replicas', [{ url: 'hunter2' }], 'shards.tx-1.replicas.0.url', /is not a URL/],

@@ -1,0 +1,112 @@
+import { ConfigError, createDataLayer } from 'meridian';
+import { expect, it } from 'vitest';
+import { readEndpointUrl } from '../../../src/config/endpoint-url.ts';
+import { substituteEnvironment } from '../../../src/config/environment.ts';
+import { isGtidSet, mergeGtids } from '../../../src/mysql/gtid-set.ts';
+
+const shard = (text: string) => ({ region: 'eu', primary: `mysql://app:pw@${text}/d` });
+
+/** A document that is right, with other sections. */
+function options(changes: Record<string, unknown>): unknown {
+  return {
+    topology: {
+      epoch: 1,
+      regions: { eu: { code: 1, location: [50, 8], countries: ['DE'] } },
+      shards: { 'tx-1': shard('a'), 'tx-2': shard('b') },
+      keyspaces: { ledger: { code: 1, strategy: 'hash', shards: ['tx-1', 'tx-2'] } },
+      ...changes,
+    },
+    tables: {},
+    redis: false,
+    logger: false,
+  };
+}
+
+async function refusal(changes: Record<string, unknown>): Promise<ConfigError> {
+  const given = options(changes) as Parameters<typeof createDataLayer>[0];
+  const error = await createDataLayer(given).then(
+    () => new Error('it started'),
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof ConfigError)) throw error;
+  return error;
+}
+
+it('Z12: 200,000 slot ranges are a ConfigError', async () => {
+  const ranges = Array.from({ length: 200_000 }, (_, index) => `${index % 16_384}`).join(',');
+  const slots = { 'tx-1': ranges, 'tx-2': '0-16383' };
+  const { message } = await refusal({
+    keyspaces: { ledger: { code: 1, strategy: 'hash', shards: ['tx-1', 'tx-2'], slots } },
+  });
+  expect(message).toMatch(/slots\.tx-1: lists 200000 ranges/);
+});
+
+it('Z12: many ranges that overlap are told and not all of them read', async () => {
+  const overlapping = Array(16_000).fill('0-16383').join(',');
+  const slots = { 'tx-1': overlapping, 'tx-2': 'x'.repeat(1_000_000) };
+  const { message } = await refusal({
+    keyspaces: { ledger: { code: 1, strategy: 'hash', shards: ['tx-1', 'tx-2'], slots } },
+  });
+  expect(message).toMatch(/ranges are left/);
+  expect(message.length).toBeLessThan(10_000);
+});
+
+it('Z1: 3,000 wrong names among 3,000 right ones are told in no time, in a message of bounded length', async () => {
+  const shards = Object.fromEntries(
+    Array.from({ length: 3_000 }, (_, index) => [`transactions-${index}`, shard(`h${index}`)]),
+  );
+  const wrong = Array.from({ length: 3_000 }, (_, index) => `transactoins-${index}`);
+  const startedAt = performance.now();
+  const error = await refusal({
+    shards,
+    keyspaces: { ledger: { code: 1, strategy: 'hash', shards: wrong } },
+  });
+  // 11 seconds once; a busy machine may take a few times what it should.
+  expect(performance.now() - startedAt).toBeLessThan(8_000);
+  expect(error.message.length).toBeLessThan(100_000);
+  expect(error.message).toMatch(/did you mean 'transactions-0'/);
+  expect(error.message).toMatch(/… and \d+ more/);
+});
+
+it('Z1: unknown keys are counted, not all listed', async () => {
+  const junk = Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`junk${index}`, 1]));
+  const { message } = await refusal({ ...junk, ['k'.repeat(100_000)]: 1 });
+  expect(message.length).toBeLessThan(10_000);
+  expect(message).toMatch(/4991 more unknown keys/);
+});
+
+it('Z1: a set of GTIDs is merged in time proportional to it', () => {
+  const intervals = Array.from({ length: 20_000 }, (_, index) => `${index * 3 + 1}`).join(':');
+  const set = `3e11fa47-71ca-11e1-9e33-c80aa9429562:${intervals}`;
+  const startedAt = performance.now();
+  expect(isGtidSet(set)).toBe(true);
+  expect(mergeGtids(set, set)?.length).toBeLessThan(200);
+  expect(performance.now() - startedAt).toBeLessThan(2_000);
+});
+
+it.each([
+  ['mysql://app:s3cret@h/d#tls=verify', /#/],
+  ['mysql://app:s3cret@h/d#', /#/],
+  ['mysql://app:pw@h/d?tls=off&tls=verify', /twice/],
+  ['mysql://app:pw@h/d?tls=s3cret', /unknown tls mode/],
+  ['mysql://app:pw@h/d?s3cret=1', /unknown parameter/],
+  ['mysql://app:12?s3cret@h/d', /behind its host/],
+  ['mysql://app:12/s3cret@h/d', /behind its host/],
+  ['mysql://app:s3cret/x@h/d', /behind its host/],
+  ['mysql://app:a#s3cret@h/d', /#/],
+  ['s3cret://app:pw@h/d', /another protocol/],
+])('Z8: %s is refused, and no part of it quoted', (url, reason) => {
+  const read = readEndpointUrl(url);
+  expect(read).toMatch(reason);
+  expect(read).not.toContain('s3cret');
+});
+
+it.each(['h/other?tls=off#', 'evil@h', 'h?x', 'h\\x'])(
+  'Z8: a variable in the place of a host that holds %s is unfit',
+  (host) => {
+    const template = 'mysql://app:pw@$' + '{HOST}/d?tls=verify';
+    expect(substituteEnvironment(template, { HOST: host }).unfit).toEqual(['HOST']);
+    expect(substituteEnvironment(template, { HOST: '[::1]:3306' }).unfit).toEqual([]);
+    expect(substituteEnvironment('$' + '{URL}', { URL: 'mysql://a:b@c/d' }).unfit).toEqual([]);
+  },
+);
