@@ -36,7 +36,7 @@ export interface DatabaseRules {
 
 type Building = TableRules & { uniqueIndexes: UniqueIndex[]; cascades: Cascade[] };
 
-const engines = `SELECT table_name AS tbl, engine FROM information_schema.tables
+const engines = `SELECT table_name AS tbl, engine AS engine FROM information_schema.tables
   WHERE table_schema = DATABASE() AND engine IS NOT NULL`;
 const uniques = `SELECT table_name AS tbl, index_name AS name, column_name AS col
   FROM information_schema.statistics WHERE table_schema = DATABASE() AND non_unique = 0
