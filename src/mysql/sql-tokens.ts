@@ -35,7 +35,7 @@ const space = /[ \t\n\v\f\r]+/y;
 const lineComment = /(?:#|--(?=[\x00-\x20\x7f]|$))[^\n\0]*/y;
 // A number with a dot or an exponent ends where it ends, although a name follows: `1e1FROM` is two tokens.
 const real = /(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+/y;
-// The server drops what begins like this, and reads on behind it as though nothing had been there.
+// MySQL drops what begins like this, and reads on behind it as though nothing had been there.
 const brokenReal = /(?:\d+\.\d*|\.\d+)[eE](?![+-]?\d)/y;
 const word = /[0-9A-Za-z_$\u0080-\uffff]+/y;
 const digits = /^(?:\d+|0x[0-9A-Fa-f]+|0b[01]+)$/;

@@ -47,7 +47,7 @@ describe('the tokens of a text', () => {
   });
 
   it('Z11: is linear in the length of any text', () => {
-    const size = 400_000;
+    const size = 100_000;
     for (const part of [
       "\\'",
       "'",
@@ -76,7 +76,7 @@ describe('the tokens of a text', () => {
         const start = performance.now();
         tokensOf(text);
         // A quadratic one takes minutes for this.
-        expect(performance.now() - start, `${head}${part}`).toBeLessThan(3_000);
+        expect(performance.now() - start, `${head}${part}`).toBeLessThan(1_000);
       }
     }
   });
