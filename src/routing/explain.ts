@@ -24,6 +24,11 @@ export interface Explanation {
   /** The reason in words. */
   readonly because: string;
   readonly endpoints: readonly ExplainedEndpoint[];
+  /**
+   * The tables whose rows of one owner are always on this row's shard, this one among them: its group.
+   * Rows of other tables may be here by chance; a join with them misses rows as soon as slots move.
+   */
+  readonly keptWith: readonly string[];
   /** The topology that this follows from. */
   readonly epoch: number;
 }
@@ -36,7 +41,11 @@ const words: Record<RouteReason, string> = {
 };
 
 /** Puts a route in words. No I/O. */
-export function explainRoute(table: string, route: Route): Explanation {
+export function explainRoute(
+  table: string,
+  route: Route,
+  keptWith: readonly string[] = [table],
+): Explanation {
   const { shard } = route;
   return {
     table,
@@ -49,6 +58,7 @@ export function explainRoute(table: string, route: Route): Explanation {
     reason: route.reason,
     because: `${words[route.reason]}: slot ${route.slot} is on ${shard.name} in ${shard.region.name}`,
     endpoints: [shard.primary, ...shard.replicas].map(explainEndpoint),
+    keptWith,
     epoch: route.epoch,
   };
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { packValue, unpackValue } from '../cache/redis/codec.ts';
 import { ConfigError } from '../errors/config-error.ts';
 
@@ -16,12 +17,16 @@ export function packResult(value: unknown): string | undefined {
   } catch (cause) {
     throw unstorable('holds a function, a symbol or a circle', cause);
   }
+  // Whoever repeats the operation must be told what the first caller was.
+  if (!isDeepStrictEqual(unpackValue(JSON.parse(text)), value)) {
+    throw unstorable('holds an instance of a class, or another value that would come back changed');
+  }
   if (Buffer.byteLength(text) > maxResultBytes) throw unstorable('has over 1 MB');
   return text;
 }
 
 function unstorable(what: string, cause?: unknown): ConfigError {
-  const message = `${what}, so it can't be stored for a repetition; all was rolled back. Return less`;
+  const message = `${what}, so it can't be stored for a repetition; all was rolled back. Return less, and plain values`;
   return new ConfigError('Bad result of a transaction', [{ path: '', message }], { cause });
 }
 

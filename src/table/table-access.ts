@@ -49,7 +49,7 @@ export function tableAccess(
   const explain = (key: ShardKey): Explanation => {
     const home = routeKey(topology.current, table.keyspace, key);
     const route = forwarding?.start(forwardableKey(table, key), home) ?? home;
-    return explainRoute(table.name, route);
+    return explainRoute(table.name, route, registry.keptWith(table));
   };
   return Object.freeze({
     get: (key: ShardKey, options?: ReadOptions) => reads.get(key, options),

@@ -3,6 +3,7 @@ import type { MovedRow } from '../distributed/move-settlement.ts';
 import type { Group } from '../distributed/moving-group.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import { idempotencyTable } from '../mysql/system-tables.ts';
+import type { Table } from './define-table.ts';
 import type { TableForms } from './parameter-forms.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
 import { routePrimaryKey } from './route-row.ts';
@@ -34,6 +35,15 @@ export class TableRegistry {
   /** The tables of a keyspace, by label. */
   in(keyspace: string): [label: string, runtime: TableRuntime][] {
     return [...this.#tables].filter(([, { table }]) => table.keyspace === keyspace);
+  }
+
+  /** The names of the tables whose rows live and move with those of the same owner. */
+  keptWith({ keyspace, name, group }: Table): string[] {
+    const owners = group?.name ?? name;
+    return this.in(keyspace)
+      .map(([, { table }]) => table)
+      .filter((table) => table.name === owners || table.group?.name === owners)
+      .map((table) => table.name);
   }
 
   /** The tables that a statement in a keyspace may name, for the forms of their columns. */

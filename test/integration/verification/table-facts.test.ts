@@ -141,3 +141,34 @@ it('A9: an owner is not moved by a service that does not declare a table of its 
   await whole.users.relocate(ada.id, { country: 'US' });
   expect(await whole.addresses.at(ada.id).list()).toHaveLength(1);
 });
+
+it('T3: explain names the tables that are kept together', async () => {
+  const { data } = await cluster.openWith({ users, addresses, transactions });
+  const ada = await data.users.insert({ country: 'DE', name: 'Ada' });
+  expect(data.users.explain(ada.id).keptWith).toEqual(['users', 'addresses']);
+  expect(data.addresses.explain(ada.id).keptWith).toEqual(['users', 'addresses']);
+  expect(data.transactions.explain('a').keptWith).toEqual(['transactions']);
+});
+
+it('A18: a result that a repetition would be told otherwise is refused, and all is rolled back', async () => {
+  const { data } = await cluster.openWith({ transactions });
+  class Receipt {
+    readonly cents = 1;
+  }
+  const at = data.transactions.at('receipts');
+  const pay = (result: unknown) =>
+    at.transaction(
+      async (trx) => {
+        await trx.transactions.insert({ account_id: 'receipts', cents: 1n });
+        return result;
+      },
+      { idempotencyKey: 'receipt-1' },
+    );
+  for (const result of [new Receipt(), { deep: [new Receipt()] }, new URL('http://a')]) {
+    expect(await failureOf(pay(result))).toMatchObject({ code: 'MERIDIAN_CONFIG' });
+  }
+  expect(await at.list()).toEqual([]);
+  const plain = { at: new Date(0), cents: 1n, all: new Map([['a', new Set([1])]]) };
+  expect(await pay(plain)).toEqual(plain);
+  expect(await pay(plain)).toEqual(plain);
+});
