@@ -47,6 +47,8 @@ describe('what does not fit', () => {
     ['register', { phone: `+${'4'.repeat(16)}` }, 'body.phone'],
     ['register', { password: marker }, 'body.password'],
     ['register', { password: marker.repeat(40) }, 'body.password'],
+    ['register', { password: 'aaaaaaaaaa' }, 'body.password'],
+    ['register', { password: 'password123' }, 'body.password'],
     ['register', { role: 'support' }, 'body'],
     ['register', { phone: undefined }, 'body.phone'],
     ['log in', { phone: marker }, 'body.phone'],

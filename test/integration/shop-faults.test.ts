@@ -183,6 +183,17 @@ it('an export that can not be whole is refused, not cut short', async () => {
   }
 });
 
+it('Z6: exports that nobody reads leave the rest of the service its connections', async () => {
+  const { token } = await newBuyer(shop, 'support');
+  const url = `${shop.gateways.eu}/analytics/transactions.csv`;
+  const ask = () => fetch(url, { headers: { authorization: `Bearer ${token}` } });
+  const exports = await Promise.all(Array.from({ length: 12 }, ask));
+  expect(exports.filter(({ status }) => status === 200).length).toBeLessThanOrEqual(2);
+  const regions = await eu.ask('GET', '/analytics/regions', undefined, { token });
+  expect(regions.status).toBe(200);
+  await Promise.all(exports.map(({ body }) => body?.cancel()));
+});
+
 describe('Redis', () => {
   it('that is away takes nothing from anybody but speed', async () => {
     const user = { country: 'DE', phone: newPhone(), name: 'Ada', password };
@@ -207,6 +218,7 @@ it('a shard of users that is away costs its users what it alone knows, and nobod
   const japaneseOne = { country: 'JP', phone: newPhone(), name: 'Kenji', password };
   await eu.join(germanOne);
   const { token } = await eu.join(japaneseOne);
+  await eu.ask('GET', '/profile', undefined, { token });
   await shop.cluster.shards['jp-1'].primary.kill();
   try {
     const logIn = ({ phone }: { phone: string }) =>

@@ -262,6 +262,38 @@ describe('limits', () => {
     expect(rig.arrivals).toHaveLength(6);
   });
 
+  it('X1, Z6: are each client’s own, as the edge says; what is refused counts as well', async () => {
+    await begin({ requestsPerMinute: 2 });
+    const from = (name: string, key = rig.edgeKey) => ({
+      headers: { 'x-edge-key': key, 'x-edge-client': name },
+    });
+    const logIn = (name: string, key?: string) =>
+      client.ask('POST', '/sessions', {}, from(name, key));
+    for (let index = 0; index < 100; index++) {
+      expect((await logIn(`203.0.113.${index}`)).status).toBe(200);
+    }
+    const refused = [
+      () => client.ask('GET', '/nowhere', undefined, from('bad')),
+      () => client.ask('GET', '/profile', undefined, { token: 'none', ...from('bad') }),
+      () => client.ask('POST', '/sessions', 'x'.repeat(70_000), from('bad')),
+      () =>
+        client.ask('POST', '/sessions', 'x', {
+          headers: { ...from('bad').headers, 'content-type': 'text/xml' },
+        }),
+    ];
+    const statuses: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      for (const ask of refused) statuses.push((await ask()).status);
+    }
+    expect(statuses).toEqual([404, 401, 413, 415, 404, 401, 413, 415, 429, 429, 429, 429]);
+    expect((await logIn('good')).status).toBe(200);
+    // Whoever is not the edge is its own client, whatever it says.
+    const spoofed: number[] = [];
+    for (let index = 0; index < 9; index++)
+      spoofed.push((await logIn(`name-${index}`, 'x')).status);
+    expect(spoofed.at(-1)).toBe(429);
+  });
+
   it('end what a service does not answer, and what nobody is there for', async () => {
     await begin({ deadlineMs: 200 });
     const token = await tokenOf(rig.key, { sub });

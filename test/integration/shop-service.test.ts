@@ -45,6 +45,18 @@ it('lets nobody whom it can not read hold a connection', async () => {
   expect(socket.writable).toBe(true);
 });
 
+it('X2: a body that dawdles is given up at the request’s time limit', async () => {
+  const schema = { body: z.object({}) };
+  app.post('/slow', { schema }, async () => 'never');
+  const socket = await open();
+  const ended = once(socket, 'end');
+  socket.resume();
+  socket.write('POST /slow HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\n');
+  socket.write('content-length: 1000\r\n\r\n');
+  const dawdling = setInterval(() => socket.write(' '), 500);
+  await ended.finally(() => clearInterval(dawdling));
+}, 25_000);
+
 it('finishes what came before its end, in its own words', async () => {
   const schema = { querystring: z.object({}) };
   let finish = () => {};

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Client } from '../../examples/shop/local/client.ts';
 import { type Shop, startShop } from '../../examples/shop/local/shop.ts';
@@ -79,6 +80,53 @@ describe('user-auth', () => {
     expect((await rotate(refreshToken)).status).toBe(401);
     expect((await rotate(second)).status).toBe(401);
     expect((await eu.logIn(user)).token).not.toBe('');
+  });
+
+  it('Z16: a refresh token that was never given out ends nobody’s session', async () => {
+    const user = { country: 'DE', phone: newPhone(), name: 'Eve', password };
+    const { refreshToken, token } = await eu.join(user);
+    const [head, claims] = refreshToken.split('.');
+    const forged = [`${head}.${claims}.${'x'.repeat(86)}`, token];
+    for (const refresh_token of forged) {
+      expect((await eu.ask('POST', '/tokens', { refresh_token })).status).toBe(401);
+    }
+    const answer = await eu.ask('POST', '/tokens', { refresh_token: refreshToken });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+  });
+
+  it('Z4: what is signed is read from the database', async () => {
+    const user = { country: 'DE', phone: newPhone(), name: 'Mallory', password };
+    const { id, token, refreshToken } = await eu.join(user);
+    await eu.ask('GET', '/profile', undefined, { token });
+    const [row] = await shop.data.users.at(id).query('SELECT role FROM users WHERE id = ?', [id]);
+    expect(row).toEqual({ role: 'customer' });
+    const redis = new Redis(shop.cluster.redis.url);
+    try {
+      for (const key of await redis.keys(`*${id}*`)) {
+        const text = await redis.get(key).catch(() => null);
+        if (text !== null) await redis.set(key, text.replaceAll('customer', 'support'), 'KEEPTTL');
+      }
+    } finally {
+      redis.disconnect();
+    }
+    const rotated = await eu.ask('POST', '/tokens', { refresh_token: refreshToken });
+    const roleOf = (text: string) =>
+      JSON.parse(Buffer.from(text.split('.')[1] ?? '', 'base64url').toString()).role;
+    expect(roleOf(Object(rotated.body).access_token)).toBe('customer');
+    expect(roleOf((await eu.logIn(user)).token)).toBe('customer');
+  });
+
+  it('Z6: nobody tries many passwords of one phone', async () => {
+    const phone = newPhone();
+    const guess = (client: Client) =>
+      client.ask('POST', '/sessions', { phone, password: 'a guess' });
+    const statuses: number[] = [];
+    for (let tries = 0; tries < 12; tries++)
+      statuses.push((await guess(tries % 2 ? eu : jp)).status);
+    expect(statuses).toEqual([...Array(10).fill(401), 429, 429]);
+    const other = await eu.ask('POST', '/sessions', { phone: newPhone(), password: 'a guess' });
+    expect(other.status).toBe(401);
   });
 
   it('moves users for support staff, and for nobody else', async () => {
@@ -169,11 +217,47 @@ describe('payment', () => {
     expect(await balanceOf(shop, id, account)).toEqual({ held: 100, entered: 100 });
   });
 
+  it('Z5: a checkout that is asked for again when its key is forgotten is the same one', async () => {
+    const { id, token, account } = await newBuyer(shop);
+    await shop.data.items.put({ code: 'vase', cents: 9_000 });
+    await shop.data.stock.insert({ item: 'vase', pieces: 5 });
+    const order = { account_id: account, item: 'vase', pieces: 1 };
+    const asked = { token, key: randomUUID() };
+    const first = await eu.ask('POST', '/checkouts', order, asked);
+    await shop.data.transactions
+      .at(id)
+      .execute('DELETE FROM meridian_idempotency', [], { scope: 'shard' });
+    const again = await eu.ask('POST', '/checkouts', order, asked);
+    expect([again.status, again.body]).toEqual([201, first.body]);
+    const other = await eu.ask('POST', '/checkouts', { ...order, item: 'tea' }, asked);
+    expect(other.status).toBe(422);
+    expect(await piecesOf('vase')).toBe(4);
+    expect(await balanceOf(shop, id, account)).toEqual({ held: 1_000, entered: 1_000 });
+  });
+
+  it('Z6: welcomes an owner once, however many accounts are opened', async () => {
+    const { id, token, account } = await newBuyer(shop);
+    await Promise.all(
+      Array.from({ length: 10 }, () => eu.ask('POST', '/accounts', { name: 'more' }, { token })),
+    );
+    const accounts = await shop.data.accounts.at(id).list();
+    expect(accounts.length).toBe(11);
+    expect(accounts.filter(({ cents }) => cents > 0).map((one) => one.id)).toEqual([account]);
+  });
+
+  it('Z13: ids of accounts are one whatever their case', async () => {
+    const { token, account } = await newBuyer(shop);
+    const path = `/accounts/${account.toUpperCase()}/transactions`;
+    const { status, body } = await eu.ask('GET', path, undefined, { token });
+    expect([status, Object(body).length]).toEqual([200, 1]);
+  });
+
   it('moves money between accounts of one owner only, all of it or none', async () => {
     const [mine, theirs] = [await newBuyer(shop), await newBuyer(shop)];
     const savings = await eu.openAccount(mine.token, 'savings');
     const send = (from: string, to: string, cents: number) =>
       eu.ask('POST', '/transfers', { from, to, cents }, { token: mine.token });
+    expect((await send(mine.account, savings, 1_000)).status).toBe(201);
     const both = Array.from({ length: 10 }, () => [
       send(mine.account, savings, 7),
       send(savings, mine.account, 7),
@@ -182,8 +266,12 @@ describe('payment', () => {
     expect((await send(mine.account, theirs.account, 1)).status).toBe(404);
     expect((await send(theirs.account, mine.account, 1)).status).toBe(404);
     expect((await send(mine.account, savings, 10_001)).status).toBe(409);
-    for (const account of [mine.account, savings]) {
-      expect(await balanceOf(shop, mine.id, account)).toEqual({ held: 10_000, entered: 10_000 });
+    expect((await send(mine.account, mine.account.toUpperCase(), 1)).status).toBe(400);
+    for (const [account, cents] of [
+      [mine.account, 9_000],
+      [savings, 1_000],
+    ] as const) {
+      expect(await balanceOf(shop, mine.id, account)).toEqual({ held: cents, entered: cents });
     }
   });
 

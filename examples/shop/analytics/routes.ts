@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { Readable } from 'node:stream';
+import { createGuard } from 'meridian/resilience';
 import { z } from 'zod';
 import { supportOnly } from '../platform/caller.ts';
 import { type Service, timeLeft } from '../platform/service.ts';
@@ -11,6 +13,9 @@ const shardTotal = z.object({
 });
 const top = z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(10) });
 const account = accounts.schema.pick({ id: true, cents: true });
+/** Each holds a connection to every shard: the rest of the service must have some too. */
+const exportMs = 60_000;
+const exports = createGuard('exports', { concurrency: 2, queue: 0, timeoutMs: exportMs });
 const columns = ['id', 'account_id', 'kind', 'item', 'cents', 'region', 'at'] as const;
 
 export function addRoutes(app: Service, data: Data): void {
@@ -52,16 +57,15 @@ export function addRoutes(app: Service, data: Data): void {
       ),
   );
 
-  app.get(
-    '/analytics/transactions.csv',
-    { schema: { querystring: z.object({}) } },
-    async (_, reply) => {
-      const rows = data.transactions.everywhere.stream('SELECT * FROM transactions', [], {
-        schema: transactions.schema,
-      });
+  app.get('/analytics/transactions.csv', { schema: { querystring: z.object({}) } }, (_, reply) =>
+    exports.run(async ({ signal }) => {
+      const options = { schema: transactions.schema, timeoutMs: exportMs, signal };
+      const rows = data.transactions.everywhere.stream('SELECT * FROM transactions', [], options);
       reply.header('content-type', 'text/csv; charset=utf-8');
-      return reply.send(Readable.from(csv(rows)));
-    },
+      const closed = once(reply.raw, 'close');
+      reply.send(Readable.from(csv(rows)));
+      await closed;
+    }),
   );
 }
 

@@ -15,7 +15,7 @@ type Errand = { service: ServiceName; region: string; caller: Claims | undefined
 
 /** Of what a client sends, only this goes on; of what a service answers, only that comes back. */
 const passedOn = ['content-type', 'idempotency-key'] as const;
-const passedBack = ['content-type', 'retry-after', 'www-authenticate'] as const;
+const passedBack = ['content-type', 'retry-after', 'www-authenticate', 'cache-control'] as const;
 const unsent = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'];
 
 export function forwarder(addresses: Addresses, gatewayKey: string, deadlineMs: number) {

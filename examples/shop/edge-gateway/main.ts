@@ -33,6 +33,6 @@ await addRoutes(app, {
   recognise: recogniser(settings.JWKS_URL),
   regionOf: regionFinder(known, region, settings.EDGE_KEY),
   forward,
-  requestsPerMinute: settings.REQUESTS_PER_MINUTE,
+  limits: { perMinute: settings.REQUESTS_PER_MINUTE, edgeKey: settings.EDGE_KEY },
 });
 await serve(app, PORT, close);

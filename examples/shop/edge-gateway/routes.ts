@@ -1,6 +1,6 @@
-import rateLimit from '@fastify/rate-limit';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { type ClientLimits, limitClients } from '../platform/limit.ts';
 import { Problem } from '../platform/problem.ts';
 import type { Service } from '../platform/service.ts';
 import type { forwarder, ServiceName } from './forward.ts';
@@ -34,19 +34,14 @@ export interface Gateway {
   readonly recognise: ReturnType<typeof recogniser>;
   readonly regionOf: ReturnType<typeof regionFinder>;
   readonly forward: ReturnType<typeof forwarder>['forward'];
-  readonly requestsPerMinute: number;
+  readonly limits: ClientLimits;
 }
 
 export async function addRoutes(app: Service, gateway: Gateway): Promise<void> {
   const callers = new WeakMap<FastifyRequest, Claims>();
   const json = { parseAs: 'buffer' } as const;
   app.addContentTypeParser('application/json', json, (_, body, done) => done(null, body));
-  await app.register(rateLimit, {
-    max: gateway.requestsPerMinute,
-    hook: 'preHandler',
-    keyGenerator: (request) => callers.get(request)?.sub ?? request.ip,
-    errorResponseBuilder: () => new Problem(429, 'too-many', 'Slow down'),
-  });
+  const ofUser = await limitClients(app, gateway.limits, (request) => callers.get(request)?.sub);
 
   for (const [method, url, service, access] of routes) {
     const onRequest = async (request: FastifyRequest) => {
@@ -62,6 +57,7 @@ export async function addRoutes(app: Service, gateway: Gateway): Promise<void> {
       url,
       schema,
       onRequest,
+      preParsing: access === 'anyone' ? [] : ofUser,
       handler: (request, reply) => {
         const caller = callers.get(request);
         const region = gateway.regionOf(request, caller?.country);

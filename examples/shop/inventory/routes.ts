@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { notFound, Problem } from '../platform/problem.ts';
+import { keyReused, notFound, Problem } from '../platform/problem.ts';
 import { type Service, timeLeft } from '../platform/service.ts';
 import type { Data } from './tables.ts';
 
@@ -23,7 +23,7 @@ export function addRoutes(app: Service, data: Data): void {
         );
         if (left === null) throw notFound('item');
         if (earlier?.pieces === body.pieces) return;
-        if (earlier) throw new Problem(422, 'key-reused', 'It was reserved for something else');
+        if (earlier) throw keyReused();
         if (left.pieces < body.pieces)
           throw new Problem(409, 'sold-out', 'There is not enough left');
         await trx.stock.update(item, { pieces: left.pieces - body.pieces });

@@ -29,8 +29,9 @@ const ofKeyspace = {
       cents BIGINT NOT NULL, KEY (owner_id))`,
     `CREATE TABLE transactions (
       id ${id} PRIMARY KEY, owner_id ${id} NOT NULL, account_id ${id} NOT NULL,
-      kind VARCHAR(20) NOT NULL, item ${code} NULL, cents BIGINT NOT NULL,
-      region VARCHAR(20) NOT NULL, at DATETIME(3) NOT NULL, KEY (owner_id, account_id))`,
+      kind VARCHAR(20) NOT NULL, once VARCHAR(120) CHARACTER SET ascii COLLATE ascii_bin NULL, item ${code} NULL, cents BIGINT NOT NULL,
+      region VARCHAR(20) NOT NULL, at DATETIME(3) NOT NULL, KEY (owner_id, account_id),
+      UNIQUE KEY (owner_id, once))`,
     `CREATE TABLE stock (item ${code} PRIMARY KEY, pieces INT NOT NULL)`,
     `CREATE TABLE reservations (
       id ${id} PRIMARY KEY, item ${code} NOT NULL, pieces INT NOT NULL,

@@ -1,9 +1,19 @@
 import type { NewRow } from 'meridian';
 import { notFound, Problem } from '../platform/problem.ts';
-import type { Ledger, transactions } from './tables.ts';
+import { type Ledger, transactions } from './tables.ts';
 
 /** Money that comes to an account, or leaves it when `cents` is negative. */
 export type Entry = Omit<NewRow<typeof transactions>, 'id' | 'at'>;
+
+/** What was entered under a name before. Who enters it meanwhile meets the unique key. */
+export async function entered(trx: Ledger, owner: string, once: string) {
+  const [entry] = await trx.query(
+    'SELECT * FROM transactions WHERE owner_id = ? AND once = ?',
+    [owner, once],
+    { schema: transactions.schema },
+  );
+  return entry;
+}
 
 /** @throws {Problem} when the account is not the owner's, or does not hold as much. */
 export async function enter(trx: Ledger, entry: Entry): Promise<string> {

@@ -2,24 +2,26 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isMeridianError } from 'meridian';
 import { z } from 'zod';
 import { callerOf } from '../platform/caller.ts';
-import { notFound, Problem } from '../platform/problem.ts';
+import { keyReused, notFound, Problem } from '../platform/problem.ts';
 import { type Service, timeLeft } from '../platform/service.ts';
 import type { Inventory } from './inventory.ts';
-import { enter } from './ledger.ts';
+import { enter, entered } from './ledger.ts';
 import { type Data, items, type Ledger, transactions } from './tables.ts';
 
 const keyed = z.looseObject({ 'idempotency-key': z.string().regex(/^[\w-]{8,100}$/) });
 type Keyed = Omit<FastifyRequest, 'headers'> & { readonly headers: z.output<typeof keyed> };
+/** In one form: ids are stored as text. */
+const id = z.uuid().toLowerCase();
 const newAccount = z.strictObject({ name: z.string().trim().min(1).max(40) });
 const basket = z.strictObject({
-  account_id: z.uuid(),
+  account_id: id,
   item: items.schema.shape.code,
   pieces: z.int().positive().max(100),
 });
 const transfer = z
-  .strictObject({ from: z.uuid(), to: z.uuid(), cents: z.int().positive().max(10_000_000) })
+  .strictObject({ from: id, to: id, cents: z.int().positive().max(10_000_000) })
   .refine(({ from, to }) => from !== to, { path: ['to'], error: 'It is there already' });
-const whose = z.object({ id: z.uuid() });
+const whose = z.object({ id });
 const page = z.strictObject({
   limit: z.coerce.number().int().min(1).max(1_000).default(50),
   after: z.uuid().default('00000000-0000-0000-0000-000000000000'),
@@ -45,8 +47,9 @@ export function addRoutes(app: Service, data: Data, inventory: Inventory): void 
       const { name } = request.body;
       const account = await once(request, reply, async (trx) => {
         const { id } = await trx.accounts.insert({ owner_id, name, cents: 0 });
+        if (await entered(trx, owner_id, 'welcome')) return { id, name, cents: 0 };
         const gift = { owner_id, account_id: id, kind: 'welcome', item: null, region } as const;
-        await enter(trx, { ...gift, cents: welcomeCents });
+        await enter(trx, { ...gift, cents: welcomeCents, once: 'welcome' });
         return { id, name, cents: welcomeCents };
       });
       return reply.code(201).send(account);
@@ -64,17 +67,22 @@ export function addRoutes(app: Service, data: Data, inventory: Inventory): void 
     const account = await data.accounts.at(owner_id).get(account_id, timeLeft(reply));
     if (account === null) throw notFound('account');
     const price = await data.items.get(item, timeLeft(reply));
-    const checkout = `${owner_id}:${account_id}:${request.headers['idempotency-key']}`;
-    const wish = { item, pieces, checkout };
+    const sale = `checkout:${request.headers['idempotency-key']}`;
+    const wish = { item, pieces, checkout: `${owner_id}:${account_id}:${sale}` };
     const asking = () => ({ ...timeLeft(reply), requestId: request.id });
     const stock = await inventory.reserve(wish, asking());
     const charge = { owner_id, account_id, item, kind: 'checkout', region } as const;
     try {
       const receipt = await once(request, reply, async (trx) => {
+        // The ledger and the reservation outlive the key.
+        const sold = await entered(trx, owner_id, sale);
+        if (sold && (sold.item !== item || sold.account_id !== account_id)) throw keyReused();
+        const had = sold && stock instanceof Problem ? 'reserved' : stock;
+        if (sold) return { id: sold.id, item, pieces, cents: -sold.cents, stock: had };
         if (stock instanceof Problem) throw stock;
         if (price === null) throw notFound('item');
         const cents = price.cents * pieces;
-        const id = await enter(trx, { ...charge, cents: -cents });
+        const id = await enter(trx, { ...charge, cents: -cents, once: sale });
         return { id, item, pieces, cents, stock };
       });
       return reply.code(201).send(receipt);

@@ -30,6 +30,8 @@ export const transactions = defineTable({
     owner_id: z.uuid(),
     account_id: z.uuid(),
     kind: z.enum(['welcome', 'checkout', 'transfer']),
+    /** What an owner can do once is entered under its name; unique within the owner. */
+    once: z.string().max(120).nullable().default(null),
     item: z.string().nullable(),
     cents: z.int(),
     region: z.string().max(20),

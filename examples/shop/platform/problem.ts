@@ -24,6 +24,9 @@ export class Problem extends Error {
 
 export const notFound = (what: string) => new Problem(404, 'not-found', `There is no such ${what}`);
 
+export const keyReused = () =>
+  new Problem(422, 'key-reused', 'The idempotency key was used for something else');
+
 /** It may work later; `outcome` tells whether it was done nevertheless. */
 export const unavailable = (outcome: Outcome, cause?: unknown) =>
   new Problem(503, 'unavailable', 'This is not available at the moment', { outcome }, cause);
@@ -75,7 +78,7 @@ function problemOfData({ code, outcome, retryable, context }: MeridianError): Pr
     case 'MERIDIAN_DUPLICATE_KEY':
       return new Problem(409, 'taken', 'Somebody else has this', { field: context.lookup });
     case 'MERIDIAN_IDEMPOTENCY_CONFLICT':
-      return new Problem(422, 'key-reused', 'The idempotency key was used for something else');
+      return keyReused();
     case 'MERIDIAN_RELOCATION':
       return new Problem(409, 'not-moved', 'The user was not moved', { reason: context.reason });
     case 'MERIDIAN_ROUTING':

@@ -37,6 +37,8 @@ export interface ServiceOptions {
   readonly stream?: { write(line: string): void };
 }
 
+/** For a request to arrive, head and body. */
+const requestMs = 10_000;
 const maxBodyBytes = 64 * 1024;
 /** For requests that were under way when the service was told to end. */
 const longestEndMs = 6_000;
@@ -59,7 +61,13 @@ export function createService({
 }: ServiceOptions): Service {
   const app = Fastify({
     bodyLimit: maxBodyBytes,
-    requestTimeout: 10_000,
+    requestTimeout: requestMs,
+    // Node holds a request to its time only if its head's is no longer, and looks every half minute.
+    http: {
+      requestTimeout: requestMs,
+      headersTimeout: requestMs,
+      connectionsCheckingInterval: 1_000,
+    },
     exposeHeadRoutes: false,
     return503OnClosing: false,
     frameworkErrors: answerError,
@@ -76,6 +84,10 @@ export function createService({
   app.removeContentTypeParser('text/plain');
   app.setErrorHandler(answerError);
   app.setNotFoundHandler((_, reply) => sendProblem(reply, notFound('page')));
+  app.addHook('onRequest', async (_, reply) => {
+    // Tokens and people's data: nobody between may keep them. RFC 6749, 5.1.
+    reply.header('cache-control', 'no-store');
+  });
   app.addHook('onResponse', async ({ id, method, routeOptions }, reply) => {
     const { statusCode: status, elapsedTime } = reply;
     app.log.info({ id, method, route: routeOptions.url, status, ms: Math.round(elapsedTime) });

@@ -2,14 +2,13 @@ import { createDataLayer } from 'meridian';
 import { z } from 'zod';
 import { createService, onlyFromGateway, serve } from '../platform/service.ts';
 import { readDataSettings } from '../platform/settings.ts';
+import { Signer, signingKeys } from '../platform/signing.ts';
 import { addRoutes } from './routes.ts';
 import { tables } from './tables.ts';
-import { Tokens } from './tokens.ts';
 
-const jwk = z.looseObject({ kty: z.literal('EC'), kid: z.string(), d: z.string() });
 const settings = readDataSettings({
   DIRECTORY_KEY: z.string().min(32),
-  SIGNING_KEYS: z.string().transform((text) => z.array(jwk).min(1).parse(JSON.parse(text))),
+  SIGNING_KEYS: signingKeys,
 });
 const { REGION: region, PORT, GATEWAY_KEY, LOG_LEVEL: logLevel, SIGNING_KEYS } = settings;
 
@@ -24,5 +23,5 @@ const data = await createDataLayer({
   logger: app.log,
 });
 onlyFromGateway(app, GATEWAY_KEY);
-addRoutes(app, data, new Tokens(data, SIGNING_KEYS));
+await addRoutes(app, data, new Signer(SIGNING_KEYS), settings.REDIS_URL);
 await serve(app, PORT, () => data.close());

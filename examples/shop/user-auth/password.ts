@@ -1,6 +1,12 @@
 import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
+import { ZxcvbnFactory } from '@zxcvbn-ts/core';
+import { dictionary, adjacencyGraphs as graphs } from '@zxcvbn-ts/language-common';
 import { createGuard } from 'meridian/resilience';
+
+const guesses = new ZxcvbnFactory({ dictionary, graphs });
+/** Not among what is tried first: common ones, runs, repetitions. ASVS 5.0, 6.2. */
+export const isHardToGuess = (password: string) => guesses.check(password).score >= 3;
 
 /** In libuv's pool, so the event loop goes on. Costs as OWASP's password storage cheat sheet has them. */
 const hash = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt);

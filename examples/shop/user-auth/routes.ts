@@ -1,26 +1,32 @@
 import { isCountry } from 'meridian/sharding';
 import { z } from 'zod';
 import { callerOf, supportOnly } from '../platform/caller.ts';
+import { limitAttempts } from '../platform/limit.ts';
 import { notFound, Problem } from '../platform/problem.ts';
 import { type Service, timeLeft } from '../platform/service.ts';
-import { hashPassword, isPassword } from './password.ts';
+import type { Signer } from '../platform/signing.ts';
+import { hashPassword, isHardToGuess, isPassword } from './password.ts';
 import type { Data } from './tables.ts';
-import type { Tokens } from './tokens.ts';
+import { Tokens } from './tokens.ts';
 
 const country = z.string().refine(isCountry, 'There is no such country');
 const name = z.string().trim().min(1).max(100);
-const password = z.string().min(10).max(200);
+const length = z.string().min(10, { abort: true }).max(200, { abort: true });
+const password = length.refine(isHardToGuess, 'It is easy to guess');
 const phone = z.e164();
 
 const newUser = z.strictObject({ country, name, phone, password });
 const login = z.strictObject({ phone, password: z.string().max(200) });
-const refresh = z.strictObject({ refresh_token: z.string().regex(/^[\da-f-]{36}\.[\w-]{43}$/) });
+const refresh = z.strictObject({ refresh_token: z.jwt().max(1_000) });
 const profile = z.strictObject({ name });
 const place = z.strictObject({ country });
 const whom = z.object({ id: z.uuid() });
 const nothing = z.object({});
 
-export function addRoutes(app: Service, data: Data, tokens: Tokens): void {
+export async function addRoutes(app: Service, data: Data, signer: Signer, redisUrl: string) {
+  const tokens = new Tokens(data, signer);
+  const preHandler = await limitAttempts(app, redisUrl, ({ body }) => Object(body).phone);
+
   app.post('/users', { schema: { body: newUser } }, async ({ body }, reply) => {
     const { password, ...row } = body;
     const secret = await hashPassword(password);
@@ -33,8 +39,9 @@ export function addRoutes(app: Service, data: Data, tokens: Tokens): void {
     return reply.code(201).send({ id });
   });
 
-  app.post('/sessions', { schema: { body: login } }, async ({ body }, reply) => {
-    const user = await data.users.by('phone', body.phone).get(timeLeft(reply));
+  app.post('/sessions', { schema: { body: login }, preHandler }, async ({ body }, reply) => {
+    const newest = { ...timeLeft(reply), consistency: 'primary' } as const;
+    const user = await data.users.by('phone', body.phone).get(newest);
     const known = user && (await data.credentials.get(user.id, timeLeft(reply)));
     const isRight = await isPassword(body.password, known?.password);
     if (!user || !isRight) throw new Problem(401, 'wrong', 'The phone or the password is wrong');
@@ -69,6 +76,6 @@ export function addRoutes(app: Service, data: Data, tokens: Tokens): void {
   app.get(
     '/jwks',
     { config: { open: true }, schema: { querystring: nothing } },
-    async () => tokens.published,
+    async () => signer.published,
   );
 }

@@ -27,7 +27,7 @@ export const credentials = defineTable({
   schema: z.object({ user_id: z.uuid(), password: z.string() }),
 });
 
-/** Somebody who is logged in on one device. `secret` is the hash of the only refresh token that counts. */
+/** Somebody who is logged in on one device. `secret` names the only refresh token that counts. */
 export const sessions = defineTable({
   name: 'sessions',
   group: users,

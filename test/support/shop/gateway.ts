@@ -74,7 +74,7 @@ export async function startGateway({ requestsPerMinute = 10_000, deadlineMs = 5_
     recognise: recogniser(`${urlOf(jwks)}/jwks`),
     regionOf: regionFinder(regions, 'eu', edgeKey),
     forward,
-    requestsPerMinute,
+    limits: { perMinute: requestsPerMinute, edgeKey },
   });
   const rig: GatewayRig = {
     url: await app.listen({ host: '127.0.0.1', port: 0 }),

@@ -16,6 +16,13 @@ export interface Request {
   readonly as?: Caller;
 }
 
+/** Of the right form, and signed by nobody. */
+const unknownToken = `${encode({ alg: 'ES256', typ: 'JWT', kid: 'key-1' })}.${encode({ sub: randomUUID() })}.${'x'.repeat(86)}`;
+
+function encode(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url');
+}
+
 export const password = 'correct horse battery';
 
 /** One request of each kind that takes something, such as it should be. */
@@ -30,7 +37,7 @@ export function goodRequests(buyer: Caller, support: Caller) {
     refresh: {
       method: 'POST',
       path: '/tokens',
-      body: { refresh_token: `${randomUUID()}.${'x'.repeat(43)}` },
+      body: { refresh_token: unknownToken },
     },
     rename: { method: 'PATCH', path: '/profile', body: { name: 'Ada' }, as: buyer },
     move: {
