@@ -45,7 +45,7 @@ export function dateOf(text: string): Date | undefined {
   date.setUTCFullYear(part(0, 4), month - 1, day);
   if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return undefined;
   if (text.length > 10) {
-    const milliseconds = Number(text.slice(20).padEnd(mostDecimals, '0'));
+    const milliseconds = Number(text.slice(20, 20 + mostDecimals).padEnd(mostDecimals, '0'));
     date.setUTCHours(part(11, 13), part(14, 16), part(17, 19), milliseconds);
   }
   return Number.isNaN(date.getTime()) ? undefined : date;
