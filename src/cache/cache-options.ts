@@ -57,7 +57,7 @@ export interface CacheOptions<V> extends FreshnessOptions {
   /** Milliseconds a load may take. Default 10,000. */
   loadTimeoutMs?: number;
   /**
-   * Loads that run at once in this process. When none of them ends for 50 ms while others wait, which may
+   * Loads that run at once in this process. When none of them ends for 200 ms while others wait, which may
    * be what they wait for, up to as many again are let in. Default 64.
    */
   loadConcurrency?: number;

@@ -1,4 +1,5 @@
 import { checkCallOptions } from '../config/call-options.ts';
+import { ClosedError } from '../errors/call-error.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { fanOut } from '../observability/fan-out.ts';
 import { Deadline } from '../resilience/deadline.ts';
@@ -79,7 +80,10 @@ export interface Cache<V> {
    * has to wait for it: a cache serves from the source meanwhile.
    */
   ready(options?: { readonly timeoutMs?: number }): Promise<boolean>;
-  /** Stops the retries, after a last attempt at what Redis was not told, and closes the connections. */
+  /**
+   * Ends loads that run with a {@link ClosedError}, stops the retries after a last attempt at what Redis was not
+   * told, and closes the connections. Afterwards nothing is loaded.
+   */
   close(): Promise<void>;
 }
 
@@ -129,12 +133,32 @@ export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
   const { loadConcurrency: concurrency = 64, loadQueue: queue = 1_000 } = options;
   const room = new LoadRoom({ concurrency, queue });
 
+  /** What waits now, and would keep the process alive for as long as it has time. */
+  const waiting = new Set<Deadline>();
+  let isClosed = false;
+  const closed = () => new ClosedError('The cache was closed before this ended.');
+  async function untilClosed<T>(deadline: Deadline, work: () => Promise<T>): Promise<T> {
+    if (isClosed) throw closed();
+    waiting.add(deadline);
+    try {
+      return await work();
+    } finally {
+      waiting.delete(deadline);
+    }
+  }
+
   /** A loader, one of a few that run at once, for a limited time. */
   function gated(
     load: (keys: readonly string[], call: LoaderCall) => Promise<readonly (V | null)[]>,
   ): LoadMany<V> {
     return (keys, { deadline }) =>
-      room.run(() => within(loadTimeoutMs, deadline, (own) => own.race(load(keys, own))), deadline);
+      room.run(
+        () =>
+          within(loadTimeoutMs, deadline, (own) =>
+            untilClosed(own, () => own.race(load(keys, own))),
+          ),
+        deadline,
+      );
   }
 
   /** Runs a read as one caller asks for it. */
@@ -182,11 +206,18 @@ export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
       checkCallOptions(options, readyOptions);
       const { timeoutMs = 5_000 } = options;
       const patience = new Deadline(timeoutMs);
-      const isReady = (await regions.stores?.own.ready(patience)) ?? true;
-      patience.end();
-      return isReady;
+      try {
+        return await untilClosed(
+          patience,
+          async () => (await regions.stores?.own.ready(patience)) ?? true,
+        );
+      } finally {
+        patience.end();
+      }
     },
     async close() {
+      isClosed = true;
+      for (const deadline of waiting) deadline.cancel(closed());
       await readThrough.close();
       regions.close();
     },

@@ -2,7 +2,7 @@ import { Bulkhead, type BulkheadConfig } from '../../resilience/bulkhead.ts';
 import type { Deadline } from '../../resilience/deadline.ts';
 
 /** Milliseconds without the end of any load, while others wait, after which some are let in. */
-const standstillMs = 50;
+const standstillMs = 200;
 
 /**
  * The room in which the loads of one cache run. Whether their source is well, its own guard judges; this

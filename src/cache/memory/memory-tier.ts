@@ -1,7 +1,7 @@
 import { earlyMs, type Freshness } from '../freshness.ts';
 import type { Sourced } from '../sourced.ts';
 import { isBelieved } from '../trust.ts';
-import { coarseNow } from './coarse-clock.ts';
+import { coarseNow, sleepsSoFar } from './coarse-clock.ts';
 import { type MemoryEntry, type MemoryLimits, MemoryStore } from './memory-store.ts';
 
 /** Says where the source of a key is. */
@@ -25,6 +25,7 @@ export class MemoryTier<V> {
   readonly #store: MemoryStore<V> | undefined;
   readonly #placement: Placement | undefined;
   readonly #betaOf: (key: string) => number;
+  #sleeps = sleepsSoFar();
 
   /** @param betaOf how eagerly a key is refreshed before its time. */
   constructor(config: MemoryTierConfig, betaOf: (key: string) => number) {
@@ -49,6 +50,7 @@ export class MemoryTier<V> {
 
   /** The entry that can be served and needs no refresh. */
   peek(key: string): MemoryEntry<V> | undefined {
+    if (sleepsSoFar() !== this.#sleeps) this.#wake();
     const entry = this.#store?.get(key);
     if (entry === undefined) return undefined;
     const nowMs = coarseNow();
@@ -58,6 +60,7 @@ export class MemoryTier<V> {
 
   /** The entry that can be served, if only while a new one loads. */
   servable(key: string, nowMs: number): MemoryEntry<V> | undefined {
+    if (sleepsSoFar() !== this.#sleeps) this.#wake();
     const entry = this.#store?.get(key);
     if (entry === undefined || nowMs >= entry.staleUntilMs || !isBelieved(entry, nowMs)) return;
     return this.#isInPlace(key, entry) ? entry : undefined;
@@ -114,6 +117,12 @@ export class MemoryTier<V> {
   /** Where the source of a key is; empty where that does not matter. */
   placementOf(key: string): string {
     return this.#placement?.of(key) ?? '';
+  }
+
+  /** How old what it holds is, nobody knows any more. */
+  #wake(): void {
+    this.#sleeps = sleepsSoFar();
+    this.#store?.clear();
   }
 
   /** Looks again only when places may have changed. */

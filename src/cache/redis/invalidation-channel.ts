@@ -124,6 +124,7 @@ export class InvalidationChannel implements Trust {
   close(): void {
     this.#lose('closed');
     this.#listener.disconnect();
+    this.#listener.stream?.destroy();
   }
 
   async #subscribe(): Promise<void> {

@@ -93,6 +93,8 @@ const asRedisSaysIt = {
 const failFast = {
   lazyConnect: true,
   connectTimeout: 2_000,
+  // A connection that is given up has nothing left to say, and would keep the process alive meanwhile.
+  disconnectTimeout: 20,
   // Subscriptions are made by hand, when it is known which server this is.
   autoResubscribe: false,
   // Keys have a namespace of their own, and scripts and messages name them as they are.

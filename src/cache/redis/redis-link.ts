@@ -1,6 +1,7 @@
 import { UnavailableError } from '../../errors/database-error.ts';
 import type { Observer } from '../../observability/events.ts';
 import { Deadline } from '../../resilience/deadline.ts';
+import { sleepsSoFar } from '../memory/coarse-clock.ts';
 import { InvalidationChannel } from './invalidation-channel.ts';
 import { allScripts, trialScript } from './lease-scripts.ts';
 import { cureOf, isRefusal, Reconnection, saidBy } from './reconnection.ts';
@@ -43,6 +44,8 @@ export class RedisLink {
   readonly #timer: NodeJS.Timeout;
   #server: string | undefined;
   #answeredUntilMs = 0;
+  /** Those of this process, when the server was last asked who it is. */
+  #sleeps = sleepsSoFar();
   /** The run that was used last. */
   #known: string | undefined;
   #knownSinceMs = 0;
@@ -84,7 +87,9 @@ export class RedisLink {
    * had not passed on when another took its place, and that came back with that one's data.
    */
   get server(): string | undefined {
-    return performance.now() < this.#answeredUntilMs ? this.#server : undefined;
+    if (performance.now() >= this.#answeredUntilMs) return undefined;
+    // While it slept the server may have been replaced; the next beat cuts the connection.
+    return sleepsSoFar() === this.#sleeps ? this.#server : undefined;
   }
 
   /** Milliseconds for which this run of the server has been known; 0 while it is not used. */
@@ -141,7 +146,9 @@ export class RedisLink {
     clearInterval(this.#timer);
     this.#forget('closed');
     this.channel.close();
+    // A polite end would wait for a server that may hang.
     this.#client.disconnect();
+    this.#client.stream?.destroy();
   }
 
   /** Learns who the server is, and tells it the scripts. */
@@ -162,6 +169,7 @@ export class RedisLink {
         if (connection === this.#connection) this.#cut();
         return;
       }
+      const sleeps = sleepsSoFar();
       const askedAtMs = performance.now();
       const replication = await patience.race(this.#client.info('replication'));
       if (connection !== this.#connection) return;
@@ -175,6 +183,7 @@ export class RedisLink {
       this.#known = server;
       this.#server = server;
       this.#answeredUntilMs = askedAtMs + this.#config.maxGapMs;
+      this.#sleeps = sleeps;
       this.#reconnection.accepted();
       this.#observe({ type: 'cache-link', redis: this.#config.name, state: 'up' });
       this.channel.open(server);
@@ -214,6 +223,10 @@ export class RedisLink {
     if (now >= this.#answeredUntilMs) {
       // It would say that it is the master, and may believe so: others use another one by now.
       this.#fail(`it was not asked for ${this.#config.maxGapMs} ms`);
+      return;
+    }
+    if (sleepsSoFar() !== this.#sleeps) {
+      this.#fail('the process slept');
       return;
     }
     const connection = this.#connection;
