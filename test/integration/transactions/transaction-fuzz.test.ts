@@ -116,12 +116,16 @@ async function performOne(scope: Scope, step: Step): Promise<void> {
   }
 }
 
+function isUndone({ steps, throws }: Extract<Step, { kind: 'savepoint' }>): boolean {
+  return throws || steps.some(({ kind }) => kind === 'throw');
+}
+
 /** The marks that a committed transaction leaves. */
 function marksOf(steps: readonly Step[]): bigint[] {
   return steps.flatMap((step) => {
     if (step.kind === 'mark') return [step.mark];
     if (step.kind === 'together') return marksOf(step.steps);
-    if (step.kind === 'savepoint' && !step.throws) return marksOf(step.steps);
+    if (step.kind === 'savepoint') return isUndone(step) ? [] : marksOf(step.steps);
     return step.kind === 'forgotten' ? marksOf([step.step]) : [];
   });
 }
