@@ -11,13 +11,18 @@ export interface Problem {
 /** A message is read by people: the rest is in `problems`. */
 const mostListed = 50;
 const longestPath = 200;
-const longestMessage = 4_000;
+/** Scripts that are to be run stand in messages, whole. */
+const mostCharacters = 200_000;
+const shortestMessage = 400;
 
 /** Problems as lines of a message, as many and as long as somebody reads. */
 export function listProblems(problems: readonly Problem[]): string {
+  let left = mostCharacters;
   const lines = problems.slice(0, mostListed).map(({ path, message }) => {
     const where = path === '' ? '' : `${clipped(path, longestPath)}: `;
-    return `  ${where}${clipped(message, longestMessage)}`;
+    const text = clipped(message, Math.max(left, shortestMessage));
+    left -= text.length;
+    return `  ${where}${text}`;
   });
   const more = problems.length - lines.length;
   return [...lines, ...(more > 0 ? [`  … and ${more} more`] : [])].join('\n');
