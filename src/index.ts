@@ -116,6 +116,7 @@ export type {
   LookupOf,
   MemberHandle,
   QueryOptions,
+  ReaderOptions,
   ScatterOptions,
   ShardHandle,
   TableHandle,

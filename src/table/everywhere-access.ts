@@ -4,6 +4,7 @@ import { scatterInQuiet } from '../distributed/quiet.ts';
 import { type Combine, scatter } from '../distributed/scatter.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import { MergeError } from '../errors/scatter-error.ts';
+import { whileRead } from '../execution/patient-reader.ts';
 import type { SqlValue, Statement } from '../mysql/sql.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
@@ -18,7 +19,7 @@ import { mustSee } from './seen-writes.ts';
 import { shardsInBulk } from './shards-in-bulk.ts';
 import type { TableRegistry } from './table-registry.ts';
 import type { TableRuntime } from './table-runtime.ts';
-import type { ScatterOptions } from './table-types.ts';
+import type { ReaderOptions, ScatterOptions } from './table-types.ts';
 
 const defaultMaxRows = 100_000;
 
@@ -86,7 +87,7 @@ export class EverywhereAccess {
   async *stream(
     sql: string,
     params: readonly SqlValue[] = [],
-    options: Options = {},
+    { readerTimeoutMs, ...options }: Options & ReaderOptions = {},
   ): AsyncGenerator<QueryRow, void, undefined> {
     this.#assertRead(sql, params, options);
     const { merge } = options;
@@ -100,6 +101,7 @@ export class EverywhereAccess {
     const rows = this.#scatter(shards, { sql: plan.sql, params }, options, {
       combine: (sources, onOpen) => mergeRows(sources, plan.order, onOpen),
       limit: merge?.limit ?? Number.POSITIVE_INFINITY,
+      readerTimeoutMs,
     });
     for await (const row of rows) yield decode(row);
   }
@@ -108,7 +110,10 @@ export class EverywhereAccess {
     shards: readonly Shard[],
     statement: Statement,
     options: Options,
-    result: { readonly combine: Combine<T>; readonly limit: number },
+    {
+      readerTimeoutMs,
+      ...result
+    }: { readonly combine: Combine<T>; readonly limit: number } & ReaderOptions,
   ): AsyncGenerator<T, void, undefined> {
     const { executor, calls, table, region: here, forwarding } = this.#runtime;
     const { deadline: whole, end } = calls.open('stream', options);
@@ -117,9 +122,10 @@ export class EverywhereAccess {
       const consistencyOf = this.#consistencyOf(options, shards);
       const request = { shards, statement, consistencyOf, here, ...result };
       const limits = { openTimeoutMs: calls.timeoutMs, whole };
-      yield* forwarding
+      const rows = forwarding
         ? scatterInQuiet(forwarding, executor, request, limits)
         : scatter(executor, { ...request, limits });
+      yield* whileRead(rows, whole, readerTimeoutMs);
     } finally {
       end();
     }

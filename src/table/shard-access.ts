@@ -1,6 +1,7 @@
 import type { Forwardable } from '../distributed/forwarding-marks.ts';
 import { UnknownOutcomeError } from '../errors/database-error.ts';
 import type { CallOptions } from '../execution/calls.ts';
+import { whileRead } from '../execution/patient-reader.ts';
 import { streamRows } from '../execution/row-stream.ts';
 import { assertDistinct } from '../mysql/distinct-columns.ts';
 import type { ResultColumn, SqlValue, StatementResult } from '../mysql/sql.ts';
@@ -22,13 +23,14 @@ import { mustSee, noting, tokenOfWrite } from './seen-writes.ts';
 import { ShardTransactions } from './shard-transactions.ts';
 import type { TableRegistry } from './table-registry.ts';
 import type { TableRuntime } from './table-runtime.ts';
-import type { QueryOptions } from './table-types.ts';
+import type { QueryOptions, ReaderOptions } from './table-types.ts';
 import { thenForget } from './then-forget.ts';
 import type { TransactionOptions } from './transaction-options.ts';
 import type { WriteResult } from './write-path.ts';
 
 type Params = readonly SqlValue[];
 type RawQueryOptions = QueryOptions<RowSchema | undefined>;
+type StreamOptions = RawQueryOptions & ReaderOptions;
 
 /** Rows of one key, raw statements, streams and transactions on the shard where the key is. */
 export class ShardAccess {
@@ -129,13 +131,27 @@ export class ShardAccess {
   async *stream(
     sql: string,
     params: Params = [],
-    options: RawQueryOptions = {},
+    options: StreamOptions = {},
   ): AsyncGenerator<QueryRow, void, undefined> {
     assertRead(sql);
     assertUuidForms(sql, params, this.#forms);
+    const { readerTimeoutMs, ...call } = options;
+    const { deadline: whole, end } = this.#runtime.calls.open('stream', call);
+    try {
+      yield* whileRead(this.#rows(sql, params, call, whole), whole, readerTimeoutMs);
+    } finally {
+      end();
+    }
+  }
+
+  async *#rows(
+    sql: string,
+    params: Params,
+    options: RawQueryOptions,
+    whole: Deadline,
+  ): AsyncGenerator<QueryRow, void, undefined> {
     const { executor, calls } = this.#runtime;
     const decode = decoderOf(options);
-    const { deadline: whole, end } = calls.open('stream', options);
     let rows: AsyncGenerator<QueryRow, void, undefined> | undefined;
     let columns: readonly ResultColumn[] = [];
     try {
@@ -161,7 +177,6 @@ export class ShardAccess {
       for await (const row of rows) yield decode(row);
     } finally {
       await rows?.return();
-      end();
     }
   }
 

@@ -30,6 +30,16 @@ export interface QueryOptions<Schema extends RowSchema | undefined = undefined>
   readonly schema?: Schema;
 }
 
+/** How long a stream waits for its reader. */
+export interface ReaderOptions {
+  /**
+   * Milliseconds, once to twice, after which a stream whose next row nobody asks for gives its
+   * connections back; asked again, it throws a {@link TimeoutError}. Default 60,000; Infinity for
+   * readers who take their time.
+   */
+  readonly readerTimeoutMs?: number | undefined;
+}
+
 export interface ScatterOptions<Schema extends RowSchema | undefined = undefined>
   extends QueryOptions<Schema> {
   /** Asks only the shards of these regions. Default: all. */
@@ -100,7 +110,7 @@ export interface ShardHandle<T extends Table, All extends Tables> {
   stream<Schema extends RowSchema | undefined = undefined>(
     sql: string,
     params?: readonly SqlValue[],
-    options?: QueryOptions<Schema>,
+    options?: QueryOptions<Schema> & ReaderOptions,
   ): AsyncGenerator<QueryResult<Schema>, void, undefined>;
 }
 
@@ -142,7 +152,7 @@ export interface EverywhereHandle {
   stream<Schema extends RowSchema | undefined = undefined>(
     sql: string,
     params?: readonly SqlValue[],
-    options?: ScatterOptions<Schema>,
+    options?: ScatterOptions<Schema> & ReaderOptions,
   ): AsyncGenerator<QueryResult<Schema>, void, undefined>;
 }
 

@@ -66,6 +66,30 @@ it('refuses a wrong statement with a StatementError, and the pool stays usable',
   expect(await one()).toEqual([{ one: 1 }]);
 });
 
+it('Z15: gives its connections back when nobody reads it any more, and says so', async () => {
+  const own = shard().stream(everyRow, [], { readerTimeoutMs: 100 });
+  const all = data.transactions.everywhere.stream('SELECT 1 AS one', [], { readerTimeoutMs: 100 });
+  await own.next();
+  // The pool's one connection is the stream's until it is given up.
+  expect(await one()).toEqual([{ one: 1 }]);
+  await all.next();
+  expect(await one()).toEqual([{ one: 1 }]);
+  for (const rows of [own, all]) {
+    const error = await failureOf(rows.next());
+    expect(error).toBeInstanceOf(TimeoutError);
+    expect(String(error)).toMatch(/Nobody asked for the next row/);
+  }
+  let slow = 0;
+  for await (const _ of shard().stream('SELECT seq FROM seq_1_to_5', [], {
+    readerTimeoutMs: 500,
+  })) {
+    slow++;
+  }
+  expect(slow).toBe(5);
+  const wrong = shard().stream('SELECT 1', [], { readerTimeoutMs: -1 }).next();
+  expect(await failureOf(wrong)).toMatchObject({ code: 'MERIDIAN_CONFIG' });
+});
+
 it('ends at its timeout, wherever it is then', async () => {
   const rows = shard().stream('SELECT SLEEP(1000)', [], { timeoutMs: 50 });
   expect(await failureOf(rows.next())).toBeInstanceOf(TimeoutError);
