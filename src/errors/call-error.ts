@@ -1,11 +1,11 @@
-import { type ErrorContext, MeridianError, type Outcome } from './meridian-error.ts';
+import { type Ended, type ErrorContext, MeridianError, type Outcome } from './meridian-error.ts';
 
 interface CallErrorOptions {
   readonly cause?: unknown;
   readonly context?: ErrorContext;
   readonly outcome?: Outcome;
   readonly retryable?: boolean;
-  readonly ended?: Promise<void> | undefined;
+  readonly ended?: Promise<Ended> | undefined;
 }
 
 /**

@@ -7,6 +7,9 @@
  */
 export type Outcome = 'applied' | 'not-applied' | 'unknown';
 
+/** Whether a statement that was given up is known to be over, or only nobody asks of it any more. */
+export type Ended = 'over' | 'given-up';
+
 /** Facts for logs and dashboards: names and numbers, never parameters, credentials or row data. */
 export type ErrorContext = Readonly<
   Record<string, string | number | boolean | readonly string[] | undefined>
@@ -19,7 +22,7 @@ export interface MeridianErrorOptions {
   readonly context?: ErrorContext;
   readonly cause?: unknown;
   /** See {@link MeridianError.ended}. */
-  readonly ended?: Promise<void> | undefined;
+  readonly ended?: Promise<Ended> | undefined;
 }
 
 /** A stable error code; `docs/errors.md` lists each one with its cause and cure. */
@@ -44,7 +47,7 @@ export class MeridianError extends Error {
   readonly outcome: Outcome;
   /** Facts for logs: shard, table, slot and the like. Never parameters, credentials or rows. */
   readonly context: ErrorContext;
-  readonly #ended: Promise<void> | undefined;
+  readonly #ended: Promise<Ended> | undefined;
 
   constructor(message: string, options: MeridianErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -57,12 +60,12 @@ export class MeridianError extends Error {
   }
 
   /**
-   * Of an `unknown` outcome whose statement may still run on its server: resolves, and never rejects,
-   * once the server says that it is over, committed or rolled back. Read the row back after that, not
-   * before. It takes until the server can be asked, or the data layer is closed. Undefined where it was
-   * over already when the error was thrown.
+   * Of an `unknown` outcome whose statement may still run on its server: resolves, and never rejects, with
+   * `over` once the server says that it is committed or rolled back. Read the row back after that, not
+   * before. With `given-up` when nobody asks any more: the data layer was closed, or the server did not
+   * answer for ten minutes. Undefined where it was over already when the error was thrown.
    */
-  get ended(): Promise<void> | undefined {
+  get ended(): Promise<Ended> | undefined {
     return this.#ended;
   }
 

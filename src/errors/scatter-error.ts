@@ -1,4 +1,4 @@
-import { MeridianError, type Outcome } from './meridian-error.ts';
+import { type Ended, MeridianError, type Outcome } from './meridian-error.ts';
 
 /** What happened on one shard of a call that spans several. */
 export interface ShardResult {
@@ -45,9 +45,11 @@ export class PartialWriteError extends MeridianError {
   }
 }
 
-function endedOf(results: readonly ShardResult[]): Promise<void> | undefined {
+function endedOf(results: readonly ShardResult[]): Promise<Ended> | undefined {
   const running = results.flatMap(({ error }) => error?.ended ?? []);
-  return running.length === 0 ? undefined : Promise.all(running).then(() => undefined);
+  return running.length === 0
+    ? undefined
+    : Promise.all(running).then((all) => (all.includes('given-up') ? 'given-up' : 'over'));
 }
 
 /**

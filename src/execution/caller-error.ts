@@ -12,7 +12,7 @@ import {
   UnknownOutcomeError,
 } from '../errors/database-error.ts';
 import { DriverFault, isLockedOut, type Phase } from '../errors/driver-fault.ts';
-import type { ErrorContext, Outcome } from '../errors/meridian-error.ts';
+import type { Ended, ErrorContext, Outcome } from '../errors/meridian-error.ts';
 import { unreadableCode } from '../errors/server-codes.ts';
 import { classifyError } from '../resilience/classify.ts';
 
@@ -28,7 +28,7 @@ export interface Failure {
   /** The statement's text with its literals masked, where there was one text. */
   readonly statement?: string | undefined;
   /** Resolves when what was sent is over; undefined when it is, or was never begun. */
-  readonly ended?: Promise<void> | undefined;
+  readonly ended?: Promise<Ended> | undefined;
 }
 
 /** Turns what broke inside into the error the caller is told. Foreign errors pass unchanged. */

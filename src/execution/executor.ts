@@ -220,8 +220,8 @@ async function toldOf(
   const ended = pool.quiet();
   if (deadline.reason !== undefined) return callerError(error, { ...failure, ended });
   let isOver = false;
-  const over = ended.then(() => {
-    isOver = true;
+  const over = ended.then((how) => {
+    isOver = how === 'over';
   });
   await within(overWithinMs, deadline, (patience) => patience.race(over)).catch(() => undefined);
   return isOver ? told : callerError(error, { ...failure, ended });

@@ -59,6 +59,11 @@ export class OpenTransaction {
     }
   }
 
+  /** Settles once no statement is under way any more; after the body's end none is begun. */
+  async idle(): Promise<void> {
+    while (this.#newest !== undefined) await Promise.allSettled([this.#newest]);
+  }
+
   /**
    * What the session threw, when that is why the body failed; undefined when the failure is of the
    * body's own making.

@@ -123,7 +123,7 @@ async function attempt<T>(
   } catch (failure) {
     const fault = transaction.faultBehind(failure);
     // Past the deadline its statement may still run: the connection is closed, not waited for.
-    if (deadline.reason === undefined) await rollBack(session, deadline);
+    if (deadline.reason === undefined) await rollBack(session, transaction, deadline);
     else session.discard();
     const failed = { failure: failure === deadline.reason ? told(failure) : failure };
     if (fault === undefined) return failed;
@@ -167,10 +167,20 @@ async function resolved<T>(
   }
 }
 
-/** A connection that can't be rolled back in time is closed, which rolls back as well. */
-async function rollBack(session: Session, deadline: Deadline): Promise<void> {
+/**
+ * After the statement that is under way, whose repetition would come after the ROLLBACK and be committed
+ * by itself. A connection that can't be rolled back in time is closed, which rolls back as well.
+ */
+async function rollBack(
+  session: Session,
+  transaction: OpenTransaction,
+  deadline: Deadline,
+): Promise<void> {
   try {
-    await within(rollbackTimeoutMs, deadline, (patience) => session.control('ROLLBACK', patience));
+    await within(rollbackTimeoutMs, deadline, async (patience) => {
+      await patience.race(transaction.idle());
+      await session.control('ROLLBACK', patience);
+    });
   } catch {
     session.discard();
   }

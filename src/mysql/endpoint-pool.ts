@@ -1,5 +1,6 @@
 import { type EndpointAddress, endpointLabel } from '../config/endpoint-url.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
+import type { Ended } from '../errors/meridian-error.ts';
 import { serverCode } from '../errors/server-codes.ts';
 import type { Cancellation } from './cancellation.ts';
 import { driverFault } from './driver-error.ts';
@@ -104,12 +105,12 @@ export class EndpointPool implements ConnectionOwner {
 
   quarantine(connection: ServerConnection): void {
     const { threadId, facts } = connection;
-    this.#orphans.add({ threadId, ...facts, close: () => this.#drop(connection) });
+    void this.#orphans.add({ threadId, facts, close: () => this.#drop(connection) });
   }
 
-  /** Resolves when nothing that was given up or cut off until now runs on the server any more. */
-  quiet(): Promise<void> {
-    return this.#orphans.over();
+  /** Resolves when nothing that was given up or cut off until now runs on the server any more, or nobody asks. */
+  quiet(): Promise<Ended> {
+    return this.#orphans.ended();
   }
 
   /** Closes every connection, with whatever still runs on it. */

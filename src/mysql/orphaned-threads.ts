@@ -1,21 +1,21 @@
 import type { EndpointAddress } from '../config/endpoint-url.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
-import { ServerConnection } from './server-connection.ts';
+import type { Ended } from '../errors/meridian-error.ts';
+import { type ConnectionFacts, ServerConnection } from './server-connection.ts';
 
 /** A thread of the server on which a statement may still run that nobody here hears of any more. */
 export interface Orphan {
   readonly threadId: number;
-  /** Which server it is a thread of. */
-  readonly server: string;
-  /** On the monotonic clock of this process. */
-  readonly openedAtMs: number;
+  /** What the server said when the thread's connection was opened. */
+  readonly facts: ConnectionFacts;
   /** Closes the client's side, once the server was told or could not be told. */
   readonly close: () => void;
 }
 
 interface Watched extends Orphan {
-  readonly over: Promise<void>;
-  readonly end: () => void;
+  readonly since: number;
+  readonly ended: Promise<Ended>;
+  readonly end: (how: Ended) => void;
 }
 
 /** The server knows no such thread any more: what ran on it is committed or rolled back. */
@@ -25,8 +25,8 @@ const notOurs = 1095;
 
 /** Milliseconds between two looks at a thread that is on its way, and at a server that can't be asked. */
 const pauseMs = { first: 5, longest: 1_000 };
-
-const uptimeQuery = `SHOW GLOBAL STATUS LIKE 'Uptime'`;
+/** Milliseconds after which nobody asks any more of a server that does not answer. */
+const longestWatchMs = 600_000;
 
 /**
  * Ends what nobody waits for any more, and knows when it is over: when the server says that there is no
@@ -36,13 +36,14 @@ const uptimeQuery = `SHOW GLOBAL STATUS LIKE 'Uptime'`;
  * Asks through one side connection at a time, so that a storm of time-outs does not become a storm of
  * connections, and again until the server answers. It kills the connection, not the statement: a
  * killed statement may look like a success, and its transaction would stay open. Numbers of threads are
- * given anew only after a restart, which the server's uptime tells.
+ * given anew only after a restart, which is told by when the server was started.
  */
 export class OrphanedThreads {
   readonly #address: EndpointAddress;
   readonly #timeoutMs: number;
   readonly #onFault: (error: Error) => void;
   readonly #watched = new Set<Watched>();
+  #side: ServerConnection | undefined;
   #isWorking = false;
   #isClosed = false;
   #wake: (() => void) | undefined;
@@ -53,31 +54,36 @@ export class OrphanedThreads {
     this.#onFault = onFault;
   }
 
-  add(orphan: Orphan): void {
+  /** Resolves, and never rejects, once the thread is over or nobody asks of it any more. */
+  add(orphan: Orphan): Promise<Ended> {
     if (this.#isClosed) {
       orphan.close();
-      return;
+      return Promise.resolve('given-up');
     }
-    let end = () => {};
-    const over = new Promise<void>((resolve) => {
+    let end: (how: Ended) => void = () => {};
+    const ended = new Promise<Ended>((resolve) => {
       end = resolve;
     });
-    this.#watched.add({ ...orphan, over, end });
+    this.#watched.add({ ...orphan, since: performance.now(), ended, end });
     this.#wake?.();
-    if (this.#isWorking) return;
-    this.#isWorking = true;
-    void this.#work();
+    if (!this.#isWorking) {
+      this.#isWorking = true;
+      void this.#work();
+    }
+    return ended;
   }
 
-  /** Resolves when nothing of what is orphaned now runs any more, or this is closed. */
-  async over(): Promise<void> {
-    await Promise.all([...this.#watched].map(({ over }) => over));
+  /** Of all that is orphaned now; `over` only if all of it is. */
+  async ended(): Promise<Ended> {
+    const all = await Promise.all([...this.#watched].map(({ ended }) => ended));
+    return all.includes('given-up') ? 'given-up' : 'over';
   }
 
   /** Asks no more, and keeps nobody waiting. */
   close(): void {
     this.#isClosed = true;
-    for (const orphan of this.#watched) this.#end(orphan);
+    for (const orphan of this.#watched) this.#end(orphan, 'given-up');
+    this.#side?.destroy();
     this.#wake?.();
   }
 
@@ -86,11 +92,15 @@ export class OrphanedThreads {
     let failures = 0;
     while (this.#watched.size > 0) {
       const fault = await this.#endAll();
-      if (this.#watched.size === 0) break;
+      // Room in the pool is given back whether the server could be told or not.
+      for (const { close } of this.#watched) close();
       if (fault === undefined) failures = 0;
       // The first of an outage is news.
-      else if (failures++ === 0) this.#onFault(fault);
-      if (fault !== undefined) await this.#pause(failures, false);
+      else if (failures++ === 0 && !this.#isClosed) this.#onFault(fault);
+      if (fault !== undefined && this.#watched.size > 0) await this.#pause(failures, false);
+      for (const orphan of this.#watched) {
+        if (performance.now() - orphan.since > longestWatchMs) this.#end(orphan, 'given-up');
+      }
     }
     this.#isWorking = false;
   }
@@ -98,23 +108,22 @@ export class OrphanedThreads {
   /** Over one side connection, until there is none left. Returns why it had to end before. */
   async #endAll(): Promise<DriverFault | undefined> {
     const side = new ServerConnection(this.#address, { timeoutMs: this.#timeoutMs });
+    this.#side = side;
     try {
       await side.ready;
-      const [status] = await side.ask(uptimeQuery);
-      const told = {
-        server: side.facts.server,
-        bootedAtMs: performance.now() - Number(status?.Value) * 1_000,
-      };
       for (let round = 0; this.#watched.size > 0; round++) {
         for (const orphan of [...this.#watched]) {
-          if (isAnotherLife(orphan, told) || (await this.#kill(side, orphan))) this.#end(orphan);
-          else orphan.close();
+          if (orphan.facts.server !== side.facts.server) continue;
+          if (isAnotherLife(orphan, side) || (await this.#kill(side, orphan))) {
+            this.#end(orphan, 'over');
+          } else orphan.close();
         }
+        const here = [...this.#watched].some(({ facts }) => facts.server === side.facts.server);
+        if (!here && this.#watched.size > 0) throw elsewhere();
         if (this.#watched.size > 0) await this.#pause(round, true);
       }
       return undefined;
     } catch (error) {
-      for (const { close } of this.#watched) close();
       return error instanceof DriverFault
         ? error
         : new DriverFault(String(error), { phase: 'connecting' });
@@ -145,10 +154,10 @@ export class OrphanedThreads {
     }
   }
 
-  #end(orphan: Watched): void {
+  #end(orphan: Watched, how: Ended): void {
     if (!this.#watched.delete(orphan)) return;
     orphan.close();
-    orphan.end();
+    orphan.end(how);
   }
 
   /** The timer keeps no process alive. `early`: it ends when there is more to do. */
@@ -166,12 +175,16 @@ export class OrphanedThreads {
   }
 }
 
-/** Whether the thread's server was restarted since, or the address leads to another one. */
-function isAnotherLife(
-  { server, openedAtMs }: Orphan,
-  told: { readonly server: string; readonly bootedAtMs: number },
-): boolean {
-  // The uptime is in whole seconds, and two clocks drift apart.
-  const slackMs = 2_000 + (performance.now() - openedAtMs) / 1_000;
-  return server !== told.server || told.bootedAtMs - slackMs > openedAtMs;
+/** Whether the thread's server was restarted since. */
+function isAnotherLife({ facts }: Orphan, side: ServerConnection): boolean {
+  // Uptimes are in whole seconds, and two clocks drift apart.
+  const slackMs = 1_500 + (side.facts.openedAtMs - facts.openedAtMs) / 1_000;
+  return side.facts.bootedAtMs - slackMs > facts.bootedAtMs;
+}
+
+/** Another server than the thread's says nothing of it. */
+function elsewhere(): DriverFault {
+  return new DriverFault('The address leads to another server than before', {
+    phase: 'connecting',
+  });
 }

@@ -6,10 +6,12 @@ import { connectionOptions } from './connection-options.ts';
 import { driverFault } from './driver-error.ts';
 import { readResult } from './read-result.ts';
 import {
+  bootedAtMs,
   readSessionFacts,
   type SessionFacts,
   sessionQuery,
   sessionSetup,
+  uptimeQuery,
 } from './session-state.ts';
 import type { RawRow } from './sql.ts';
 
@@ -23,7 +25,19 @@ export interface OpeningOptions {
 /** Sends a statement of the text protocol and gives its rows. */
 export type Ask = (sql: string) => Promise<readonly RawRow[]>;
 
-const unknownFacts = { server: '', maxPacketBytes: Number.POSITIVE_INFINITY, openedAtMs: 0 };
+/** The last two on the monotonic clock of this process. */
+export interface ConnectionFacts extends SessionFacts {
+  readonly openedAtMs: number;
+  /** When its server was started. */
+  readonly bootedAtMs: number;
+}
+
+const unknownFacts: ConnectionFacts = {
+  server: '',
+  maxPacketBytes: Number.POSITIVE_INFINITY,
+  openedAtMs: 0,
+  bootedAtMs: 0,
+};
 
 /**
  * One connection of mysql2 with its socket. The socket is made here, because mysql2 closes only its
@@ -37,7 +51,7 @@ export class ServerConnection {
   readonly closed: Promise<DriverFault | undefined>;
   readonly #socket: Socket;
   readonly #countsBytes: boolean;
-  #facts: SessionFacts & { readonly openedAtMs: number } = unknownFacts;
+  #facts: ConnectionFacts = unknownFacts;
   #alive = true;
   #dismissed = false;
   #lastError: unknown;
@@ -79,7 +93,7 @@ export class ServerConnection {
   }
 
   /** What its server said of itself when it was opened. */
-  get facts(): SessionFacts & { readonly openedAtMs: number } {
+  get facts(): ConnectionFacts {
     return this.#facts;
   }
 
@@ -123,7 +137,9 @@ export class ServerConnection {
     try {
       await this.ask(sessionSetup);
       const [row] = await this.ask(sessionQuery);
-      this.#facts = { ...readSessionFacts(row), openedAtMs: performance.now() };
+      const facts = readSessionFacts(row);
+      const [status] = await this.ask(uptimeQuery);
+      this.#facts = { ...facts, openedAtMs: performance.now(), bootedAtMs: bootedAtMs(status) };
       await verify?.((sql) => this.ask(sql));
     } catch (error) {
       this.destroy();

@@ -11,6 +11,7 @@ import type { RawRow } from './sql.ts';
  * - Character sets utf8mb4; UTC for TIMESTAMP.
  * - `autocommit`, or a write would be acknowledged and lost; no COMMIT that begins anew; no row limit
  *   beside the statement's own; keys and references are checked.
+ * - What results depend on beside: the length of GROUP_CONCAT, digits of a division, weeks, names of months.
  * - READ UNCOMMITTED, whose rows may never have been, becomes REPEATABLE READ.
  * - The consistency token in each OK packet.
  *
@@ -21,17 +22,18 @@ export const sessionSetup = `SET SESSION
     IF(FIND_IN_SET('ONLY_FULL_GROUP_BY', @@SESSION.sql_mode), 'ONLY_FULL_GROUP_BY', NULL)),
   character_set_client=utf8mb4, character_set_connection=utf8mb4, character_set_results=utf8mb4,
   collation_connection=utf8mb4_bin, time_zone='+00:00', autocommit=1, completion_type=NO_CHAIN,
-  sql_auto_is_null=0, sql_select_limit=18446744073709551615, foreign_key_checks=1, unique_checks=1
-  /*M!100000 , tx_isolation=IF(@@SESSION.tx_isolation='READ-UNCOMMITTED','REPEATABLE-READ',@@SESSION.tx_isolation),
+  sql_auto_is_null=0, sql_select_limit=18446744073709551615, foreign_key_checks=1, unique_checks=1,
+  group_concat_max_len=1048576, div_precision_increment=4, default_week_format=0, lc_time_names='en_US'
+  /*M!100000 , check_constraint_checks=1, tx_read_only=0, tx_isolation=IF(@@SESSION.tx_isolation='READ-UNCOMMITTED','REPEATABLE-READ',@@SESSION.tx_isolation),
     session_track_system_variables='last_gtid' */
-  /*!80000 , transaction_isolation=IF(@@SESSION.transaction_isolation='READ-UNCOMMITTED','REPEATABLE-READ',@@SESSION.transaction_isolation),
+  /*!80000 , transaction_read_only=0, transaction_isolation=IF(@@SESSION.transaction_isolation='READ-UNCOMMITTED','REPEATABLE-READ',@@SESSION.transaction_isolation),
     session_track_gtids=OWN_GTID */`;
 
 /**
  * Reads the state back, with what is to be known of the server. Replication demands that `server_id`
- * differs among the servers of a shard.
+ * differs among the servers of a shard; MariaDB's default is the same for all, so host and port say more.
  */
-export const sessionQuery = `SELECT CONCAT_WS('/', @@server_id /*!80000 , @@server_uuid */) AS server,
+export const sessionQuery = `SELECT CONCAT_WS('/', @@server_id, @@hostname, @@port /*!80000 , @@server_uuid */) AS server,
   @@max_allowed_packet AS max_packet, @@SESSION.sql_mode AS sql_mode, CONCAT_WS(' ',
     @@character_set_client, @@character_set_connection, @@character_set_results, @@collation_connection,
     @@SESSION.time_zone, @@SESSION.autocommit + 0, @@SESSION.completion_type, @@SESSION.sql_auto_is_null + 0,
@@ -47,6 +49,14 @@ const modes = new Set([
   'STRICT_TRANS_TABLES',
 ]);
 const harmlessMode = 'ONLY_FULL_GROUP_BY';
+
+/** Whole seconds that the server has been up. Numbers of threads are given anew after a restart. */
+export const uptimeQuery = `SHOW GLOBAL STATUS LIKE 'Uptime'`;
+
+/** When the server was started, on the monotonic clock of this process, to a second or so. */
+export function bootedAtMs(status: RawRow | undefined): number {
+  return performance.now() - Number(status?.Value) * 1_000;
+}
 
 /** What is known of a connection's server since it was opened. */
 export interface SessionFacts {

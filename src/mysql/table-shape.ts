@@ -28,7 +28,7 @@ export interface TableShape {
 
 const columnsQuery = `SELECT table_name AS tbl, column_name AS name, data_type AS dataType,
   column_type AS columnType, is_nullable AS nullable, collation_name AS collation,
-  character_maximum_length AS length, datetime_precision AS fraction, extra, column_key AS keyKind,
+  character_maximum_length AS length, datetime_precision AS fraction, extra AS extra, column_key AS keyKind,
   column_default IS NOT NULL AS hasDefault
   FROM information_schema.columns WHERE table_schema = DATABASE() ORDER BY table_name, ordinal_position`;
 

@@ -158,6 +158,8 @@ export function createGuard<Alt = never>(
     if (policy === undefined) return work(deadline);
     let hasBegun = false;
     const begin: typeof work = (context) => {
+      // A policy that waits, a retry say, may come back when the caller has been answered.
+      if (deadline.reason !== undefined) throw deadline.reason;
       hasBegun = true;
       return work(context);
     };

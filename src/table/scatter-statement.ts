@@ -15,7 +15,7 @@ export interface ScatterPlan {
 const aggregates = new Set(
   (
     'COUNT SUM AVG MIN MAX GROUP_CONCAT JSON_ARRAYAGG JSON_OBJECTAGG STD STDDEV STDDEV_POP STDDEV_SAMP ' +
-    'VAR_POP VAR_SAMP VARIANCE BIT_AND BIT_OR BIT_XOR MEDIAN PERCENTILE_CONT PERCENTILE_DISC ST_COLLECT'
+    'VAR_POP VAR_SAMP VARIANCE BIT_AND BIT_OR BIT_XOR MEDIAN PERCENTILE_CONT PERCENTILE_DISC ST_COLLECT ROWNUM'
   ).split(' '),
 );
 /** What a shard works out over its own rows alone. */
@@ -28,6 +28,7 @@ const ofOneShard = [
   ['INTERSECT'],
   ['EXCEPT'],
   ['OVER'],
+  ['ROWS', 'EXAMINED'],
 ];
 const sorting = [['ORDER', 'BY'], ['LIMIT'], ['FETCH', 'FIRST'], ['FETCH', 'NEXT']];
 

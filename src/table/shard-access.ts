@@ -92,7 +92,7 @@ export class ShardAccess {
     options: CallOptions & { touches?: Touches<Tables>; scope?: ChangeScope } = {},
   ): Promise<WriteResult> {
     const kind = assertWrite(sql, false);
-    assertOwnerNamed(kind, params, options.scope, this.#named());
+    assertOwnerNamed(kind, sql, params, options.scope, this.#named());
     assertUuidForms(sql, params, this.#forms);
     const touched = this.#registry.touched(this.#home.keyspace, options.touches);
     const { executor, calls, forwarding } = this.#runtime;
@@ -203,6 +203,7 @@ export class ShardAccess {
     return {
       key: this.#key,
       column: table.shardKey,
+      ...this.#registry.ownerColumns(table),
       keyspace: keyspaceOf(topology.current, keyspace),
       locators: known ?? [locator],
     };

@@ -147,6 +147,7 @@ export class ShardTransactions {
     return {
       key,
       column: table.shardKey,
+      ...this.#registry.ownerColumns(table),
       keyspace: keyspaceOf(topology.current, home.keyspace),
       locators: [route.locator, ...known],
     };

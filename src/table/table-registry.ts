@@ -3,6 +3,7 @@ import type { MovedRow } from '../distributed/move-settlement.ts';
 import type { Group } from '../distributed/moving-group.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import { idempotencyTable } from '../mysql/system-tables.ts';
+import { columnKind } from './column-kind.ts';
 import type { Table } from './define-table.ts';
 import type { TableForms } from './parameter-forms.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
@@ -15,6 +16,8 @@ export type TouchedKeys = ReadonlyMap<TableRuntime, readonly string[]>;
 
 /** An operation that is repeated after its owner has moved must meet its own mark there. */
 const keysOfOwner = { table: idempotencyTable, primaryKey: 'token', ownerColumn: 'owner' };
+
+const textKinds: ReadonlySet<string> = new Set(['string', 'uuid', 'date-text']);
 
 /** The tables of one data layer, for what concerns several of them: transactions and raw changes. */
 export class TableRegistry {
@@ -131,6 +134,20 @@ export class TableRegistry {
     return this.in(keyspace)
       .map(([, runtime]) => runtime)
       .filter(({ table }) => (table.group?.name ?? table.name) === owners);
+  }
+
+  /** Which columns of the tables that live with an owner hold no owner's key, and whether keys are text. */
+  ownerColumns({ keyspace, schema, shardKey }: Table): {
+    readonly others: ReadonlySet<string>;
+    readonly holdsText: boolean;
+  } {
+    const tables = this.in(keyspace).map(([, { table }]) => table);
+    const others = new Set(tables.flatMap((one) => Object.keys(one.schema.shape)));
+    for (const one of tables) others.delete(one.shardKey);
+    const type = schema.shape[shardKey];
+    const kind = type === undefined ? undefined : columnKind(type);
+    const holdsText = typeof kind === 'object' && textKinds.has(kind.kind);
+    return { others: new Set([...others].map((name) => name.toUpperCase())), holdsText };
   }
 
   /** The groups whose owners may move, by the owners' table. */

@@ -4,8 +4,8 @@ import type { Deadline } from '../resilience/deadline.ts';
 /** Invalidates the cached rows that a write touched. Never rejects. */
 export type Forget = () => Promise<'done' | 'pending'>;
 
-/** Milliseconds for which a row may be cached whose write may still land. */
-const heldMs = 250;
+/** Milliseconds for which a row may be cached whose write may still land, at first and after a while. */
+const heldMs = { first: 250, longest: 1_000 };
 
 /**
  * Invalidates after a write, also after one that failed and may be applied all the same, in whole or in
@@ -31,15 +31,15 @@ export async function thenForget<T>(
   }
 }
 
-async function forgetUntil(ended: Promise<void>, forget: Forget): Promise<void> {
+async function forgetUntil(ended: Promise<unknown>, forget: Forget): Promise<void> {
   let isOver = false;
   const over = ended.then(() => {
     isOver = true;
   });
-  while (!isOver) {
+  for (let heldFor = heldMs.first; !isOver; heldFor = Math.min(heldMs.longest, heldFor * 1.5)) {
     let timer: NodeJS.Timeout | undefined;
     const pause = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, heldMs).unref();
+      timer = setTimeout(resolve, heldFor).unref();
     });
     await Promise.race([over, pause]);
     clearTimeout(timer);

@@ -96,7 +96,7 @@ export class TransactionAccess {
           params: readonly SqlValue[] = [],
           options: { touches?: Touches<Tables>; scope?: ChangeScope } = {},
         ) => {
-          assertOwnerNamed(assertWrite(sql, true), params, options.scope, this.#owner);
+          assertOwnerNamed(assertWrite(sql, true), sql, params, options.scope, this.#owner);
           assertUuidForms(sql, params, this.#registry.formsIn(this.#route.keyspace));
           const touched = this.#registry.touched(this.#route.keyspace, options.touches);
           for (const [runtime, keys] of touched) this.#touch(runtime, keys);

@@ -153,7 +153,8 @@ it('a session that is left while a statement runs is not given to anybody, and i
   const next = await sessions.acquire(pool);
   expect(await sessions.run(next, 'SELECT 1 AS one')).toMatchObject({ rows: [{ one: 1 }] });
   await running;
-  expect(await open()).toHaveLength(1);
+  await pool.quiet();
+  await eventually(async () => expect(await open()).toHaveLength(1));
   next.release();
   await pool.close();
 });

@@ -18,7 +18,7 @@ beforeAll(async () => {
   root = await sessions.admin(cluster.shards.one.primary.adminUrl);
   for (const sql of [
     "CREATE USER 'narrow'@'%' IDENTIFIED BY 'x' WITH MAX_USER_CONNECTIONS 1",
-    "CREATE USER 'rare'@'%' IDENTIFIED BY 'x' WITH MAX_QUERIES_PER_HOUR 2",
+    "CREATE USER 'rare'@'%' IDENTIFIED BY 'x' WITH MAX_QUERIES_PER_HOUR 3",
     "GRANT ALL ON *.* TO 'narrow'@'%'",
     "GRANT ALL ON *.* TO 'rare'@'%'",
   ]) {

@@ -119,6 +119,25 @@ describe('a change', () => {
     });
   });
 
+  it('S8: takes no number for a text, and nothing that stands elsewhere by chance', async () => {
+    const one = data.transactions.at('7');
+    const changes: [string, (string | number | bigint)[]][] = [
+      ['DELETE FROM transactions WHERE account_id = ?', [7]],
+      ['DELETE FROM transactions WHERE account_id IN (?)', [7n]],
+      ['UPDATE transactions SET cents = ?', ['7']],
+      ['UPDATE transactions SET account_id = ?', ['7']],
+      ['DELETE FROM transactions LIMIT ?', ['7']],
+    ];
+    for (const [sql, params] of changes) {
+      const inside = () => one.transaction((trx) => trx.execute(sql, params));
+      for (const run of [() => one.execute(sql, params), inside]) {
+        expect(await failureOf(run())).toMatchObject({ code: 'MERIDIAN_ROUTING' });
+      }
+    }
+    const { affected } = await one.execute('DELETE FROM transactions WHERE account_id = ?', ['7']);
+    expect(affected).toBe(0);
+  });
+
   it('S8: names an owner by text and by bytes', async () => {
     const { id } = await data.users.insert({ country: 'DE', name: 'Ada' });
     const sql = 'UPDATE users SET name = ? WHERE id = ?';
