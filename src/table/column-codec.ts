@@ -3,7 +3,8 @@ import type { SqlValue } from '../mysql/sql.ts';
 import type { ColumnShape } from '../mysql/table-shape.ts';
 import { isUuid, readUuid, uuidFromBytes } from '../sharding/uuid.ts';
 import type { ValueKind } from './column-kind.ts';
-import { hasExactNumbers, jsonMisfit } from './json-value.ts';
+import { hasExactNumbers, inexactNumber, jsonMisfit } from './json-value.ts';
+import { isCutText } from './text-length.ts';
 import { holdsText } from './text-repertoire.ts';
 
 /**
@@ -38,12 +39,8 @@ export class CodecFailure extends Error {
   }
 }
 
-/** A text with a character that its column's character set lacks: no row can hold it. */
-export class UnheldText extends CodecFailure {
-  constructor(collation: string | undefined) {
-    super(`holds a character that its column, in ${collation}, lacks; make the column utf8mb4`);
-  }
-}
+/** A text that no row can hold: its column lacks one of its characters, or is shorter. */
+export class UnheldText extends CodecFailure {}
 
 function fail(message: string, at?: string): never {
   throw new CodecFailure(message, at);
@@ -66,6 +63,7 @@ const codecs: Record<StoredAs, (shape: ColumnShape) => ColumnCodec> = {
   }),
   string: (shape) => {
     const holds = holdsText(shape.collation);
+    const isCut = isCutText(shape);
     return {
       encode(value) {
         if (!isText(value)) return fail('is not text');
@@ -73,7 +71,16 @@ const codecs: Record<StoredAs, (shape: ColumnShape) => ColumnCodec> = {
         if (shape.dataType === 'char' && value.endsWith(' ')) {
           return fail('ends in a space, which a CHAR column drops; use VARCHAR');
         }
-        if (!holds(value)) throw new UnheldText(shape.collation);
+        if (!holds(value)) {
+          throw new UnheldText(
+            `holds a character that its column, in ${shape.collation}, lacks; make the column utf8mb4`,
+          );
+        }
+        if (isCut(value)) {
+          throw new UnheldText(
+            `ends in space beyond the ${shape.columnType} of its column, which the server would cut off; make the column longer`,
+          );
+        }
         return value;
       },
       decode: (raw) => (isText(raw) ? raw : fail('is not text')),
@@ -140,11 +147,7 @@ const codecs: Record<StoredAs, (shape: ColumnShape) => ColumnCodec> = {
     },
     decode(raw) {
       if (!isText(raw)) return fail('is not JSON text');
-      return hasExactNumbers(raw)
-        ? JSON.parse(raw)
-        : fail(
-            'holds a number with more digits than a JavaScript number has; store it as a string',
-          );
+      return hasExactNumbers(raw) ? JSON.parse(raw) : fail(inexactNumber);
     },
   }),
   decimal: (shape) => {

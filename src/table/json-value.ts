@@ -70,6 +70,10 @@ function nameOf(value: object): string {
 const mayRound = /[\d.]{16}|\d[eE][+-]?\d{3}/;
 const tokens = /"[^"\\]*(?:\\[\s\S][^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
+/** Why a JSON text without exact numbers is refused. */
+export const inexactNumber =
+  'holds a number with more digits than a JavaScript number has; store it as a string';
+
 /** Whether every number of a JSON text is the one that JSON.parse makes of it. */
 export function hasExactNumbers(text: string): boolean {
   if (!mayRound.test(text)) return true;

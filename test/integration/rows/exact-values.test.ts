@@ -1,7 +1,7 @@
 import { defineTable, type RowError } from 'meridian';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { failureOf, TestCluster } from '../../support/cluster.ts';
+import { failureOf, shardNames, TestCluster } from '../../support/cluster.ts';
 
 enum Level {
   Low = 1,
@@ -33,6 +33,20 @@ const words = defineTable({
   schema: z.object({ word: z.string(), n: z.int() }),
 });
 
+const short = defineTable({
+  name: 'short',
+  keyspace: 'ledger',
+  primaryKey: 'id',
+  schema: z.object({ id: z.string(), v: z.string().nullish(), note: z.string().nullish() }),
+});
+
+const marks = defineTable({
+  name: 'marks',
+  reference: true,
+  primaryKey: 'id',
+  schema: z.object({ id: z.string(), v: z.string() }),
+});
+
 const orders = defineTable({
   name: 'orders',
   keyspace: 'ledger',
@@ -56,7 +70,9 @@ let cluster: TestCluster;
 let data: Awaited<ReturnType<typeof open>>;
 
 function open() {
-  return cluster.openWith({ facts, words, orders, wide }).then((opened) => opened.data);
+  return cluster
+    .openWith({ facts, words, short, marks, orders, wide })
+    .then((opened) => opened.data);
 }
 
 beforeAll(async () => {
@@ -74,11 +90,21 @@ beforeAll(async () => {
     );
     await cluster.sql(
       shard,
+      'CREATE TABLE short (id VARCHAR(5) COLLATE utf8mb4_bin PRIMARY KEY, v VARCHAR(3) COLLATE utf8mb4_bin, note TINYTEXT COLLATE utf8mb4_bin)',
+    );
+    await cluster.sql(
+      shard,
       'CREATE TABLE orders (id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin PRIMARY KEY, owner VARCHAR(64) COLLATE utf8mb4_bin NOT NULL, n INT NOT NULL, KEY (owner))',
     );
     await cluster.sql(
       shard,
       `CREATE TABLE wide (id INT PRIMARY KEY, ${columns}, note LONGTEXT NOT NULL)`,
+    );
+  }
+  for (const shard of shardNames) {
+    await cluster.sql(
+      shard,
+      'CREATE TABLE marks (id VARCHAR(5) COLLATE utf8mb4_bin PRIMARY KEY, v VARCHAR(3) COLLATE utf8mb4_bin NOT NULL)',
     );
   }
   data = await open();
@@ -249,6 +275,56 @@ describe('V7: keys that a column can not hold', () => {
       code: 'MERIDIAN_ROW_INVALID',
       problems: [{ path: 'word' }],
     });
+  });
+});
+
+describe('space at the end that a column has no room for', () => {
+  const refused = (path: string) => ({ code: 'MERIDIAN_ROW_INVALID', problems: [{ path }] });
+
+  it('is refused with its column', async () => {
+    await data.short.insert({ id: 'there' });
+    for (const [column, value] of [
+      ['v', 'abc  '],
+      ['v', 'abc\n'],
+      ['v', '😀😀😀\t'],
+      ['note', `${'x'.repeat(255)} `],
+      ['note', `${'ü'.repeat(127)}  `],
+    ] as const) {
+      const row = { id: 'new', [column]: value };
+      expect(await failureOf(data.short.insert(row)), value).toMatchObject(refused(column));
+      expect(await failureOf(data.short.insertMany([row])), value).toMatchObject({
+        code: 'MERIDIAN_ROW_INVALID',
+      });
+      const patch = { [column]: value };
+      expect(await failureOf(data.short.update('there', patch)), value).toMatchObject(
+        refused(column),
+      );
+    }
+    expect(await data.short.get('there')).toEqual({ id: 'there', v: null, note: null });
+  });
+
+  it('is kept where there is room', async () => {
+    const row = { id: 'room ', v: '😀😀 ', note: `${'ü'.repeat(127)} ` };
+    await data.short.insert(row);
+    expect(await data.short.get('room ', { consistency: 'primary' })).toEqual(row);
+  });
+
+  it('makes a key nobody’s', async () => {
+    await data.short.insert({ id: 'abcde' });
+    for (const id of ['abcde  ', 'abcde\n']) {
+      expect(await failureOf(data.short.insert({ id }))).toMatchObject(refused('id'));
+      expect(await data.short.get(id)).toBeNull();
+      expect(await data.short.getMany([id, 'abcde'])).toMatchObject([null, { id: 'abcde' }]);
+      expect((await data.short.update(id, { v: 'x' })).affected).toBe(0);
+      expect((await data.short.delete(id)).affected).toBe(0);
+    }
+    expect(await data.short.get('abcde')).toMatchObject({ id: 'abcde' });
+  });
+
+  it('is refused by put of a reference table', async () => {
+    expect(await failureOf(data.marks.put({ id: 'a', v: 'abc ' }))).toMatchObject(refused('v'));
+    expect(await failureOf(data.marks.put({ id: 'abcde ', v: 'a' }))).toMatchObject(refused('id'));
+    expect(await data.marks.get('abcde ')).toBeNull();
   });
 });
 

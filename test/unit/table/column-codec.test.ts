@@ -17,10 +17,17 @@ const shape = (dataType: string, columnType = dataType, length?: number): Column
 const id = '018F3C5E-1111-7222-8333-444455556666';
 const decimal = shape('decimal', 'decimal(10,2)');
 
+const text = (dataType: string, length: number, collation = 'utf8mb4_bin'): ColumnShape => ({
+  ...shape(dataType, `${dataType}(${length})`, length),
+  collation,
+});
+
 describe('a column codec', () => {
   it.each<[StoredAs, ColumnShape, value: unknown, stored: unknown, read: unknown]>([
     ['uuid', shape('char'), id, id.toLowerCase(), id.toLowerCase()],
     ['string', shape('varchar'), 'a ', 'a ', 'a '],
+    ['string', text('varchar', 3), '😀😀 ', '😀😀 ', '😀😀 '],
+    ['string', text('tinytext', 6, 'latin1_bin'), 'üüüü ', 'üüüü ', 'üüüü '],
     ['integer', shape('bigint'), -42, -42, -42],
     ['bigint', shape('bigint'), 2n ** 63n, 2n ** 63n, 2n ** 63n],
     ['boolean', shape('tinyint'), true, 1, true],
@@ -41,6 +48,13 @@ describe('a column codec', () => {
     ['uuid', shape('char'), 'not-a-uuid'],
     ['uuid-binary', shape('binary', 'binary(16)', 16), id.slice(1)],
     ['string', shape('char'), 'dropped '],
+    ...['abc  ', 'abc\n', 'abc\t', '😀😀😀 ', 'abc \r'].map(
+      (value): [StoredAs, ColumnShape, string] => ['string', text('varchar', 3), value],
+    ),
+    ['string', text('char', 3), 'abc\n'],
+    ['string', text('tinytext', 6), 'üüü '],
+    ['string', text('tinytext', 6, 'latin1_bin'), 'üüüüüü '],
+    ['string', text('tinytext', 6, 'gb18030_bin'), 'üü '],
     ['string', shape('varchar'), '\udc00'],
     ['string', shape('varchar'), 42],
     ['integer', shape('bigint'), 2 ** 53],
