@@ -3,6 +3,7 @@ import { ConfigError } from '../errors/config-error.ts';
 import { RowUnreadableError } from '../errors/row-error.ts';
 import { uuidFromBytes } from '../sharding/uuid.ts';
 import { columnKind, type ValueKind } from './column-kind.ts';
+import { hasExactNumbers, inexactNumber } from './json-value.ts';
 
 type RawRow = Readonly<Record<string, unknown>>;
 
@@ -12,7 +13,9 @@ const forms: Partial<Record<ValueKind, (raw: unknown) => unknown>> = {
   bigint: (raw) => (/^-?\d+$/.test(String(raw)) ? BigInt(String(raw)) : raw),
   integer: (raw) => (/^-?\d+$/.test(String(raw)) ? Number(raw) : raw),
   number: (raw) => (typeof raw === 'string' ? (exactNumber(raw) ?? raw) : raw),
-  boolean: (raw) => (raw === 0 || raw === 1 ? raw === 1 : raw),
+  // To MySQL a comparison is a BIGINT, which comes as text.
+  boolean: (raw) =>
+    raw === 0 || raw === 1 || raw === '0' || raw === '1' ? Number(raw) === 1 : raw,
   'date-text': (raw) => (raw instanceof Date ? raw.toISOString().slice(0, 10) : raw),
 };
 
@@ -62,11 +65,14 @@ function exactNumber(text: string): number | undefined {
 function formOf(name: string, kind: ValueKind, value: unknown): unknown {
   if (kind !== 'json') return forms[kind]?.(value) ?? value;
   if (typeof value !== 'string') return value;
+  let parsed: unknown;
   try {
-    return JSON.parse(value);
+    parsed = JSON.parse(value);
   } catch {
     throw new RowUnreadableError('the query', name, 'is not JSON text');
   }
+  if (!hasExactNumbers(value)) throw new RowUnreadableError('the query', name, inexactNumber);
+  return parsed;
 }
 
 /** How the rows of a raw query are handed out: as they are, or under the caller's schema. */

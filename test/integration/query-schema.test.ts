@@ -30,6 +30,11 @@ describe('rows of a raw query under a schema', () => {
     );
     expect(await one('SELECT EXISTS (SELECT 1) AS value', z.boolean())).toBe(true);
     expect(await one("SELECT '[1]' AS value", z.array(z.int()))).toEqual([1]);
+    // A BIGINT, as every comparison is one to MySQL.
+    expect(await one('SELECT COUNT(*) AS value FROM (SELECT 1) one', z.boolean())).toBe(true);
+    expect(await one('SELECT COUNT(*) AS value FROM transactions WHERE 1 = 0', z.boolean())).toBe(
+      false,
+    );
   });
 
   it('are refused when the schema can not hold them exactly', async () => {
@@ -39,10 +44,39 @@ describe('rows of a raw query under a schema', () => {
       ['SELECT CAST(1234567890123456789.25 AS DECIMAL(30,2)) AS value', z.number()],
       ["SELECT '0x10' AS value", z.number()],
       ['SELECT NULL AS value', z.int()],
+      ['SELECT CAST(2 AS SIGNED) AS value', z.boolean()],
+      ['SELECT 9007199254740993 AS value', z.unknown()],
     ] as const) {
       expect(await failureOf(one(sql, type)), sql).toMatchObject({
         code: 'MERIDIAN_ROW_UNREADABLE',
       });
     }
   });
+
+  it.each(['{"n":9007199254740993}', '{"n":0.12345678901234567890}'])(
+    'are refused by every way to ask when JSON would be rounded: %s',
+    async (doc) => {
+      const sql = `SELECT '${doc}' AS doc`;
+      const schema = z.object({ doc: z.object({ n: z.number() }) });
+      const { everywhere } = data.transactions;
+      const at = data.transactions.at('any');
+      const drained = async (rows: AsyncIterable<unknown>) => {
+        for await (const row of rows) expect(row, 'a rounded row').toBeUndefined();
+      };
+      const ways: Record<string, () => Promise<unknown>> = {
+        query: () => at.query(sql, [], { schema }),
+        stream: () => drained(at.stream(sql, [], { schema })),
+        transaction: () => at.transaction((trx) => trx.query(sql, [], { schema })),
+        'everywhere.query': () => everywhere.query(sql, [], { schema }),
+        'everywhere.each': () => everywhere.each(sql, [], { schema }),
+        'everywhere.stream': () => drained(everywhere.stream(sql, [], { schema })),
+      };
+      for (const [way, ask] of Object.entries(ways)) {
+        expect(await failureOf(ask()), way).toMatchObject({
+          code: 'MERIDIAN_ROW_UNREADABLE',
+          context: { column: 'doc' },
+        });
+      }
+    },
+  );
 });
