@@ -89,7 +89,9 @@ export async function verifyShards(
     await remap(verification, keyspace, moved, problems);
   }
   if (systemTables === 'verify') {
-    for (const shard of unclaimed) problems.push(unclaimedProblem(shard));
+    // One for all of them, or they would be two systems.
+    const own = system ?? randomUUID();
+    for (const shard of unclaimed) problems.push(unclaimedProblem(shard, own));
   }
   if (problems.length > before || systemTables === 'verify') return { system, endpoints };
   let drawn = system;
@@ -241,12 +243,12 @@ function readOnlyProblem({ primary }: Shard): Problem {
   };
 }
 
-function unclaimedProblem({ name, keyspace, slotFingerprint }: Shard): Problem {
+function unclaimedProblem({ name, keyspace, slotFingerprint }: Shard, system: string): Problem {
   return {
     path: `shards.${name}.primary`,
     message:
       `this database has no identity yet. Start once with systemTables: 'create', or run:\n${identityDdl};\n` +
       `INSERT INTO ${identityTable} (id, system_id, keyspace_name, shard_name, slots) ` +
-      `VALUES (1, '<one UUID for all shards>', '${keyspace}', '${name}', '${slotFingerprint}');`,
+      `VALUES (1, '${system}', '${keyspace}', '${name}', '${slotFingerprint}');`,
   };
 }

@@ -14,7 +14,7 @@ import { assertUuidForms } from './parameter-forms.ts';
 import { assertRead } from './raw-statement.ts';
 import { decoderOf } from './result-codec.ts';
 import type { QueryRow } from './row-types.ts';
-import { planScatter } from './scatter-statement.ts';
+import { assertNoReference, planScatter } from './scatter-statement.ts';
 import { mustSee } from './seen-writes.ts';
 import { shardsInBulk } from './shards-in-bulk.ts';
 import type { TableRegistry } from './table-registry.ts';
@@ -94,6 +94,7 @@ export class EverywhereAccess {
     const decode = decoderOf(options);
     const shards = shardsInBulk(this.#runtime, options.regions);
     const isMerged = merge?.orderBy !== undefined || merge?.limit !== undefined;
+    if (shards.length > 1) assertNoReference(sql, this.#registry.referenceNames());
     const plan =
       shards.length > 1 || isMerged
         ? planScatter(sql, params, merge ?? {})

@@ -33,6 +33,27 @@ const ofOneShard = [
 const sorting = [['ORDER', 'BY'], ['LIMIT'], ['FETCH', 'FIRST'], ['FETCH', 'NEXT']];
 
 /**
+ * Every shard has all rows of a reference table: read as the first table, they would come once from each,
+ * and which of them another table lacks is not for one shard to say.
+ *
+ * @param references their names, in lower case.
+ * @throws {MergeError}
+ */
+export function assertNoReference(sql: string, references: ReadonlySet<string>): void {
+  if (references.size === 0) return;
+  const tokens = tokensOf(sql);
+  for (const [index, token] of tokens.entries()) {
+    if (!isWord(token, 'FROM')) continue;
+    const name = tokens.slice(index + 1).find(({ kind }) => kind === 'word' || kind === 'name');
+    if (name === undefined || token.depth > 0 || !references.has(name.text.toLowerCase())) continue;
+    throw new MergeError(
+      `'${name.text}' is a reference table, of which every shard has all rows: they would come once from each. ` +
+        'Read it with all(), or shard by shard with everywhere.each().',
+    );
+  }
+}
+
+/**
  * How a text is run on several shards. What a shard would work out over its own rows is refused, also
  * in a subquery: that too sees one shard only, and no text shows whether the rows it needs are there.
  * What the shards sort and cut must be sorted and cut again in the same way.

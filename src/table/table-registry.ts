@@ -35,6 +35,11 @@ export class TableRegistry {
     this.#forms.clear();
   }
 
+  /** The names of reference tables, in lower case. */
+  referenceNames(): ReadonlySet<string> {
+    return new Set([...this.#references.values()].map(({ table }) => table.name.toLowerCase()));
+  }
+
   /** The tables of a keyspace, by label. */
   in(keyspace: string): [label: string, runtime: TableRuntime][] {
     return [...this.#tables].filter(([, { table }]) => table.keyspace === keyspace);

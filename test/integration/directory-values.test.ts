@@ -37,6 +37,8 @@ beforeAll(async () => {
     { members: strictMembers },
     { directory: { keyspace: 'ledger', keys: [directoryKey] } },
   ));
+  // As a service of before the lookup, which is not refused where nothing is on record.
+  await cluster.forgetFacts();
   ({ data: plain } = await cluster.openWith({ members: plainMembers }));
 });
 

@@ -102,7 +102,10 @@ export class TestCluster {
 
   /** Forgets what services said of shared data, as if those that run now were not there. */
   async forgetFacts(): Promise<void> {
-    for (const shard of shardNames) await this.sql(shard, 'DELETE FROM meridian_facts');
+    for (const shard of shardNames) {
+      const table = await this.sql(shard, "SHOW TABLES LIKE 'meridian_facts'");
+      if (table.length > 0) await this.sql(shard, 'DELETE FROM meridian_facts');
+    }
   }
 
   /** How many connections of the application there are whose newest statement is like `pattern`. */

@@ -40,6 +40,8 @@ describe('without a merge', () => {
     'SELECT COUNT(*) FROM transactions',
     'SELECT avg(cents) FROM transactions',
     'SELECT 1+MAX(cents) FROM transactions',
+    'SELECT cents FROM transactions WHERE ROWNUM() <= 1',
+    'SELECT cents FROM transactions LIMIT ROWS EXAMINED 1',
     'SELECT GROUP_CONCAT(cents) FROM transactions',
     'SELECT cents FROM transactions WHERE cents > (SELECT AVG(cents) FROM transactions)',
     'SELECT cents FROM (SELECT cents FROM transactions LIMIT 1) t',
