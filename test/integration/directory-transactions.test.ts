@@ -118,7 +118,7 @@ it('a transaction is not committed when a statement failed whose claims could no
     );
   }
   const work = data.members.at(ada.id).transaction(async (trx) => {
-    await failureOf(trx.members.update(ada.id, { phone: '+2', name: 'too long '.repeat(20) }));
+    await failureOf(trx.members.update(ada.id, { phone: '+2', name: 'too-long'.repeat(20) }));
     await trx.members.insert({ ...nobody, phone: '+3' });
   });
   expect(await failureOf(work)).toMatchObject({ outcome: 'not-applied' });

@@ -24,7 +24,10 @@ beforeAll(async () => {
 });
 
 afterAll(() => cluster.stop());
-beforeEach(() => clearMembers(cluster));
+beforeEach(async () => {
+  await clearMembers(cluster);
+  await cluster.forgetFacts();
+});
 
 async function open(keys: [string, ...string[]] = [directoryKey], sweepMs: number | false = false) {
   const directory = { keyspace: 'ledger', keys, sweepMs, reservationMs: 50 };
@@ -33,7 +36,6 @@ async function open(keys: [string, ...string[]] = [directoryKey], sweepMs: numbe
 }
 
 it('rows that were there before the lookup are entered, and duplicates are told', async () => {
-  await cluster.forgetFacts();
   const { data: plain } = await cluster.openWith({ members: plainMembers });
   const rows = await plain.members.insertMany(
     Array.from({ length: 300 }, (_, index) => ({
@@ -65,7 +67,6 @@ it('rows that were there before the lookup are entered, and duplicates are told'
 });
 
 it('a backfill beside writes loses none of them, and can be aborted', async () => {
-  await cluster.forgetFacts();
   const { data: plain } = await cluster.openWith({ members: plainMembers });
   const rows = await plain.members.insertMany(
     Array.from({ length: 60 }, (_, index) => ({ ...nobody, phone: `+1${index}` })),
@@ -182,7 +183,6 @@ it('marks go when they are older than any connection', async () => {
 });
 
 it('a data layer without lookups has no directory to sweep', async () => {
-  await cluster.forgetFacts();
   const { data } = await cluster.openWith({ members: plainMembers });
   expect(await failureOf(data.directory.sweep())).toMatchObject({ code: 'MERIDIAN_CONFIG' });
 });

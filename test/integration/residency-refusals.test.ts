@@ -25,7 +25,8 @@ beforeAll(async () => {
 
 afterAll(() => regions.stop());
 
-beforeEach(() => {
+beforeEach(async () => {
+  await regions.cluster.forgetFacts();
   eu.events.length = 0;
   us.events.length = 0;
 });
