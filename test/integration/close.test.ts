@@ -132,6 +132,7 @@ it('await using closes it', async () => {
 });
 
 it('a startup is ended by its signal, and leaves nothing open', async () => {
+  await cluster.forgetFacts();
   const { proxy: hole, url } = await cluster.proxy('tx-1');
   hole.blackHole();
   const given = new AbortController();

@@ -115,6 +115,7 @@ it('one Redis for all counts as being where the process is', async () => {
 });
 
 it('without any Redis the memory of another region stays empty too', async () => {
+  await regions.cluster.forgetFacts();
   const { data } = await regions.open('us', { redis: false });
   const ada = await insert('DE');
   for (const name of ['one', 'two']) {
@@ -124,6 +125,7 @@ it('without any Redis the memory of another region stays empty too', async () =>
 });
 
 it('a Redis of another region that is down delays what it is told, and nothing else', async () => {
+  await regions.cluster.forgetFacts();
   const { data, events } = await regions.open('eu', {
     cache: { commandTimeoutMs: 2_000, farTimeoutMs: 50 },
   });
