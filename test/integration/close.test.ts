@@ -18,6 +18,7 @@ afterAll(() => cluster.stop());
 beforeEach(async () => {
   const before = await cluster.proxy('tx-1');
   proxy = before.proxy;
+  await cluster.forgetFacts();
   opened = await cluster.open({ topology: cluster.topology({ 'tx-1': before.url }) });
 });
 
@@ -132,7 +133,6 @@ it('await using closes it', async () => {
 });
 
 it('a startup is ended by its signal, and leaves nothing open', async () => {
-  await cluster.forgetFacts();
   const { proxy: hole, url } = await cluster.proxy('tx-1');
   hole.blackHole();
   const given = new AbortController();

@@ -1,3 +1,4 @@
+import { ClosedError } from '../../errors/call-error.ts';
 import type { Observer } from '../../observability/events.ts';
 import { Deadline } from '../../resilience/deadline.ts';
 import type { Freshness } from '../freshness.ts';
@@ -73,6 +74,8 @@ export class Refreshes<V> {
   }
 
   #report(error: unknown): void {
+    // Who closed the cache knows.
+    if (error instanceof ClosedError) return;
     const message = error instanceof Error ? error.message : String(error);
     this.#observe({ type: 'cache-fault', operation: 'refresh', message });
   }
