@@ -33,5 +33,5 @@ it('texts of an attack are data', async () => {
   });
   expect(await failureOf(transactions().get("' OR 1=1 --"))).toBeInstanceOf(RoutingError);
   const two = users().at(id).query('SELECT 1; DROP TABLE users');
-  expect(await failureOf(two)).toMatchObject({ code: 'MERIDIAN_STATEMENT' });
+  expect(await failureOf(two)).toMatchObject({ code: 'MERIDIAN_ROUTING' });
 });
