@@ -21,6 +21,7 @@ beforeAll(async () => {
   await createMembers(cluster);
   const directory = { keyspace: 'ledger', keys: [directoryKey], sweepMs: false } as const;
   ({ data } = await cluster.openWith({ members }, { directory }));
+  await cluster.forgetFacts();
   ({ data: other } = await cluster.openWith({ members: cachedMembers }, { directory }));
 });
 
