@@ -62,6 +62,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     sharing: {
       redisNamespace: redis === false ? undefined : config.cache.namespace,
       directoryKeyspace: config.directory?.keyspace,
+      directoryKeys: config.directory?.keys ?? [],
       keepMs: config.idempotency.keepMs,
     },
     expect: (endpoint, identity) => endpoints.expect(endpoint, identity),

@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { strictObject } from './strict-object.ts';
 
 const leastKeyBytes = 16;
+/** Two are needed while a key is changed. */
+const mostKeys = 16;
 const keyRule = `must be text or bytes, at least ${leastKeyBytes} bytes long`;
 
 /** A key as an object that no log or inspection can print. */
@@ -28,6 +30,10 @@ export const directorySettings = strictObject({
   keyspace: z.string(),
   keys: z
     .array(secretKey)
+    .max(
+      mostKeys,
+      `holds more than ${mostKeys} keys; drop those that no service looks values up with`,
+    )
     .default([])
     .refine(
       (keys) => keys.every((key, index) => !keys.slice(0, index).some((one) => one.equals(key))),

@@ -1,11 +1,14 @@
 import type { Claim } from '../distributed/claim.ts';
 import { DuplicateKeyError } from '../errors/database-error.ts';
+import { onPrimary } from '../execution/on-primary.ts';
 import type { Committed } from '../execution/transaction.ts';
+import { readFacts, replaceFact } from '../mysql/facts-table.ts';
 import { readLastMove } from '../mysql/moves-table.ts';
 import type { RawRow } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import { within } from '../resilience/within.ts';
 import { firstLocatorOf, keyspaceOf } from '../routing/router.ts';
+import { afterBackfill, keysFactOf } from '../topology/directory-keys.ts';
 import type { Shard } from '../topology/topology.ts';
 import { claimsOf, holdsSame } from './lookup-claims.ts';
 import { forgetClaims } from './lookup-writes.ts';
@@ -98,11 +101,30 @@ export async function backfill(
       moves = await inTime((deadline) => lastMoves(runtime, deadline));
       if (moves === before) break;
     }
+    for (const shard of shards) {
+      await inTime((deadline) => recordEntered(scan, shard, deadline));
+    }
     const { scanned, entered, duplicates, invalid } = scan;
     return { scanned, entered, duplicates, invalid };
   } finally {
     end();
   }
+}
+
+/** Services may ask from now on with any key under which every value of the shard is entered. */
+async function recordEntered(
+  { runtime: { executor, table }, lookup: { plan, values } }: Scan,
+  shard: Shard,
+  deadline: Deadline,
+): Promise<void> {
+  if (values.keyIds.length === 0) return;
+  const name = keysFactOf(table.name, plan.column);
+  await onPrimary({ executor, deadline }, shard, async (session) => {
+    const recorded = (await readFacts(session, deadline)).get(name);
+    const value = recorded === undefined ? undefined : afterBackfill(recorded, values.keyIds);
+    if (recorded === undefined || value === undefined) return;
+    await session.run(replaceFact(name, recorded, value), deadline);
+  });
 }
 
 /** Differs from what it was when an owner has moved meanwhile. */

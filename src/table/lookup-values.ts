@@ -52,6 +52,11 @@ export class LookupValues {
     this.#known = mayRemember ? memoize(remembered, make) : make;
   }
 
+  /** Names the keys under which values are entered; none where they are kept as they are. */
+  get keyIds(): readonly string[] {
+    return this.#keys.map(({ id }) => id.toString('hex'));
+  }
+
   /** @throws {RoutingError} when it can't be a value of the lookup. */
   of(value: unknown): LookupValue {
     return this.#known(value);

@@ -1,3 +1,5 @@
+import type { KeyObject } from 'node:crypto';
+import { keysFact } from '../topology/directory-keys.ts';
 import {
   type Declared,
   type FactFamily,
@@ -7,6 +9,7 @@ import {
   type SharedFact,
 } from '../topology/shared-facts.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
+import { keyIdOf } from './lookup-values.ts';
 import type { SpreadPlan } from './open-tables.ts';
 import type { ReferencePlan, TablePlan } from './table-plan.ts';
 
@@ -16,6 +19,8 @@ export interface Sharing {
   readonly redisNamespace: string | undefined;
   /** Where unique values are kept. */
   readonly directoryKeyspace: string | undefined;
+  /** Under which personal values are hashed; the first is the one that is asked with. */
+  readonly directoryKeys: readonly KeyObject[];
   /** Milliseconds for which idempotency keys are remembered. */
   readonly keepMs: number;
 }
@@ -93,15 +98,20 @@ function cacheOf(table: AnyPlan['table'], redisNamespace: string | undefined): s
 }
 
 function lookupFacts({ label, table, lookups }: TablePlan, sharing: Sharing): SharedFact[] {
-  return lookups.map(({ column, personal }) => ({
-    name: `${lookupPrefix(table.name)}${column}`,
-    value: `${personal ? 'personal' : 'plain'} in ${sharing.directoryKeyspace ?? 'none'}`,
-    rule: 'same',
-    path: `tables.${label}.lookups.${column}`,
-    what: 'where and how its values are kept',
-    cure: 'Values that services keep in different ways are not unique. Define the lookup and the option directory alike in all of them.',
-    forgetWhen: 'If no service keeps it like that any more',
-  }));
+  const ids = sharing.directoryKeys.map((key) => keyIdOf(key).toString('hex'));
+  return lookups.flatMap(({ column, personal }): SharedFact[] => {
+    const path = `tables.${label}.lookups.${column}`;
+    const kept: SharedFact = {
+      name: `${lookupPrefix(table.name)}${column}`,
+      value: `${personal ? 'personal' : 'plain'} in ${sharing.directoryKeyspace ?? 'none'}`,
+      rule: 'same',
+      path,
+      what: 'where and how its values are kept',
+      cure: 'Values that services keep in different ways are not unique. Define the lookup and the option directory alike in all of them.',
+      forgetWhen: 'If no service keeps it like that any more',
+    };
+    return personal ? [kept, keysFact(table.name, column, path, ids)] : [kept];
+  });
 }
 
 function lookupFamily({ label, table }: TablePlan): FactFamily {

@@ -1,11 +1,13 @@
+import { judgeKeys } from './directory-keys.ts';
 import type { Shard, Topology } from './topology.ts';
 
 /**
  * How a fact may change. `same`: not at all. `while-empty`: while its keyspace holds no row.
  * `grows`: a greater number replaces a smaller one, and whoever comes with a smaller one is refused.
  * `largest`: as `grows`, but whoever comes with a smaller one is served with the greater.
+ * `keys`: in the order in which keys of the directory are changed.
  */
-type FactRule = 'same' | 'while-empty' | 'grows' | 'largest';
+type FactRule = 'same' | 'while-empty' | 'grows' | 'largest' | 'keys';
 
 /** What all services that share a shard must hold alike; its database records it once. */
 export interface SharedFact {
@@ -147,7 +149,14 @@ export function judgeFacts(
   const whileEmpty: { fact: SharedFact; recorded: string }[] = [];
   for (const fact of facts) {
     const found = recorded.get(fact.name);
-    if (found === undefined) added.push(fact);
+    if (fact.rule === 'keys') {
+      const next = judgeKeys(found, fact.value);
+      if (next.refusal !== undefined) conflicts.push(conflictOf(fact, next.refusal));
+      else if (found === undefined) added.push({ ...fact, value: next.recorded });
+      else if (found !== next.recorded) {
+        replaced.push({ fact: { ...fact, value: next.recorded }, recorded: found });
+      }
+    } else if (found === undefined) added.push(fact);
     else if (found === fact.value) continue;
     else if (fact.rule === 'while-empty') whileEmpty.push({ fact, recorded: found });
     else if (fact.rule === 'same') conflicts.push(factConflict(fact, found, shard));
@@ -165,11 +174,13 @@ export function judgeFacts(
 }
 
 /** A difference, with both sides of it. */
-export function factConflict(
-  { name, path, what, value, cure, forgetWhen }: SharedFact,
-  recorded: string,
-  shard: string,
-): FactConflict {
-  const message = `${what} is '${value}' here, but shard '${shard}' has '${recorded}' on record. ${cure}`;
-  return { name, path, message, forgetWhen };
+export function factConflict(fact: SharedFact, recorded: string, shard: string): FactConflict {
+  return conflictOf(
+    fact,
+    `is '${fact.value}' here, but shard '${shard}' has '${recorded}' on record.`,
+  );
+}
+
+function conflictOf({ name, path, what, cure, forgetWhen }: SharedFact, why: string): FactConflict {
+  return { name, path, message: `${what} ${why} ${cure}`, forgetWhen };
 }

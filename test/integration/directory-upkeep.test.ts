@@ -96,6 +96,9 @@ it('keys are changed without a moment in which a value is not unique or not foun
   expect(await taken(adding, '+1')).toMatchObject(duplicate);
   expect(await taken(old, '+2')).toMatchObject(duplicate);
   expect(await adding.members.backfill('phone')).toMatchObject({ entered: 1 });
+  const early = await failureOf(open([after, before]));
+  expect(early).toMatchObject({ message: expect.stringContaining("backfill('serial')") });
+  await adding.members.backfill('serial');
   const leading = await open([after, before]);
   expect(await leading.members.by('phone', '+1').get()).toEqual(ada);
   expect(await taken(leading, '+2')).toMatchObject(duplicate);

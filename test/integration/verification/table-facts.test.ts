@@ -110,6 +110,32 @@ it('A7: a service that leaves out a lookup of another is refused', async () => {
   );
 });
 
+it('A8: services with different directory keys are refused, and a change of the key in its steps is not', async () => {
+  const named = { ...users, lookups: { name: { unique: true } } } as const;
+  const [old, next] = ['o'.repeat(32), 'n'.repeat(32)];
+  const start = (...keys: [string, ...string[]]) =>
+    cluster.openWith({ users: named }, { directory: { keyspace: 'ledger', keys } });
+  const message = async (...keys: [string, ...string[]]) => {
+    const error = await failureOf(start(...keys));
+    expect(error).toBeInstanceOf(ConfigError);
+    return error instanceof ConfigError ? error.message : '';
+  };
+  const { data: first } = await start(old);
+  await first.users.insert({ country: 'DE', name: 'Ada' });
+  const other = await message(next);
+  expect(other).toMatch(/directory\.keys: .*lookups\.name lacks the key '[0-9a-f]{8}'/);
+  expect(other).not.toContain(next);
+  expect(await message(next, old)).toMatch(/put '[0-9a-f]{8}' after it in all services/);
+  const { data: both } = await start(old, next);
+  await both.users.backfill('name');
+  await start(next, old);
+  await start(old, next);
+  await start(next, old);
+  const { data: last } = await start(next);
+  expect(await last.users.by('name', 'Ada').get()).toMatchObject({ name: 'Ada' });
+  expect(await message(old, next)).toMatch(/begins with/);
+});
+
 it('A8: a service that keeps idempotency keys for a shorter time does not forget those of another', async () => {
   const idempotency = { keepMs: 7 * 86_400_000, sweepMs: 0 } as const;
   const { data: long } = await cluster.openWith({ transactions }, { idempotency });
