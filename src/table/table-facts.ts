@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { keysFact } from '../topology/directory-keys.ts';
+import { keysFactOf } from '../topology/directory-keys.ts';
 import {
   type Declared,
   type FactFamily,
@@ -112,6 +112,20 @@ function lookupFacts({ label, table, lookups }: TablePlan, sharing: Sharing): Sh
     };
     return personal ? [kept, keysFact(table.name, column, path, ids)] : [kept];
   });
+}
+
+/** What a service says of the keys of one lookup, by their ids. */
+function keysFact(table: string, column: string, path: string, ids: readonly string[]): SharedFact {
+  return {
+    name: keysFactOf(table, column),
+    value: ids.join(' '),
+    rule: 'keys',
+    path: 'directory.keys',
+    what: `the list of keys for ${path}`,
+    cure: `See "To change the key" in docs/guides/directory.md; backfill('${column}') enters the values of all rows under the keys of the service that runs it.`,
+    forgetWhen:
+      'If no service has the recorded keys any more, backfill again after this: until then values are not found',
+  };
 }
 
 function lookupFamily({ label, table }: TablePlan): FactFamily {

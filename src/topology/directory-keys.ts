@@ -1,5 +1,3 @@
-import type { SharedFact } from './shared-facts.ts';
-
 /**
  * What a shard has on record of the keys of a lookup: the ids of those under which every value of its
  * rows is entered. The first is the one under which the last service to start asks.
@@ -11,25 +9,6 @@ export type KeysVerdict =
 /** The fact that holds the keys of one lookup. */
 export function keysFactOf(table: string, column: string): string {
   return `table/${table}/keys/${column}`;
-}
-
-/** What a service says of the keys of one lookup, by their ids. */
-export function keysFact(
-  table: string,
-  column: string,
-  path: string,
-  ids: readonly string[],
-): SharedFact {
-  return {
-    name: keysFactOf(table, column),
-    value: ids.join(' '),
-    rule: 'keys',
-    path: 'directory.keys',
-    what: `the list of keys for ${path}`,
-    cure: `See "To change the key" in docs/guides/directory.md; backfill('${column}') enters the values of all rows under the keys of the service that runs it.`,
-    forgetWhen:
-      'If no service has the recorded keys any more, backfill again after this: until then values are not found',
-  };
 }
 
 /**
