@@ -1,13 +1,17 @@
-import { execFile } from 'node:child_process';
-import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { promisify } from 'node:util';
+import {
+  type Executable,
+  isExecutable,
+  locationOf,
+  programAt,
+  type ServerLocation,
+  versionOf,
+} from './server-location.ts';
 import { TestingError } from './testing-error.ts';
 
 export type MysqlFlavor = 'mariadb' | 'mysql';
 
-export interface MysqlBinary {
-  readonly file: string;
+export interface MysqlBinary extends Executable {
   readonly flavor: MysqlFlavor;
   /** What the server says of itself; part of the key of the cached data directory. */
   readonly version: string;
@@ -36,25 +40,33 @@ export async function findBinary(...names: readonly string[]): Promise<string | 
 }
 
 /**
- * The MariaDB or MySQL server of this machine, or `undefined`.
+ * The MariaDB or MySQL server that was given, else that of `MERIDIAN_TEST_MYSQL`, else that of this
+ * machine, or `undefined`.
  *
  * @throws TestingError when there is one that does not run.
  */
-export async function findMysql(): Promise<MysqlBinary | undefined> {
-  const file = await findBinary('mariadbd', 'mysqld');
-  if (file === undefined) return undefined;
+export async function findMysql(given?: ServerLocation): Promise<MysqlBinary | undefined> {
+  const program = await findProgram(given, 'MERIDIAN_TEST_MYSQL', 'mariadbd', 'mysqld');
+  if (program === undefined) return undefined;
   // Distributions install MariaDB under both names, so only the answer tells which one it is.
-  const asked = promisify(execFile)(file, ['--no-defaults', '--version']);
-  const { stdout } = await asked.catch((cause: unknown) => {
-    throw new TestingError(`'${file}' is here, but does not run.`, { cause });
-  });
-  const flavor = /mariadb/i.test(stdout) ? 'mariadb' : 'mysql';
-  return { file, flavor, version: stdout.trim() };
+  const version = await versionOf(program, '--no-defaults');
+  return { ...program, flavor: /mariadb/i.test(version) ? 'mariadb' : 'mysql', version };
 }
 
-/** The Redis server of this machine, or `undefined`. */
-export function findRedis(): Promise<string | undefined> {
-  return findBinary('redis-server', 'valkey-server');
+/** The Redis or Valkey server that was given, else that of `MERIDIAN_TEST_REDIS`, else of this machine. */
+export function findRedis(given?: ServerLocation): Promise<Executable | undefined> {
+  return findProgram(given, 'MERIDIAN_TEST_REDIS', 'redis-server', 'valkey-server');
+}
+
+async function findProgram(
+  given: ServerLocation | undefined,
+  variable: string,
+  ...names: readonly string[]
+): Promise<Executable | undefined> {
+  const location = await locationOf(given, variable);
+  if (location !== undefined) return programAt(location, ...names);
+  const file = await findBinary(...names);
+  return file === undefined ? undefined : { file, leading: [] };
 }
 
 /** @throws TestingError that says what to install. */
@@ -67,14 +79,4 @@ export function missingBinary(what: 'mysql' | 'redis'): TestingError {
     `No ${names} was found on PATH or in the usual server folders.\n` +
       `Install it (Debian, Ubuntu: apt-get install ${debian}) or start a Docker engine.`,
   );
-}
-
-async function isExecutable(file: string): Promise<boolean> {
-  try {
-    await access(file, constants.X_OK);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error) return false;
-    throw error;
-  }
 }

@@ -1,4 +1,5 @@
 import type { LocalShard, RedisServer } from './server.ts';
+import type { ServerLocation } from './server-location.ts';
 import { TestingError } from './testing-error.ts';
 
 /** How the servers of a cluster are run. */
@@ -9,6 +10,8 @@ export interface ClusterPlan {
   readonly shards: readonly string[];
   readonly replicas: number;
   readonly redis: boolean;
+  readonly mysqlAt: ServerLocation | undefined;
+  readonly redisAt: ServerLocation | undefined;
   readonly database: string;
   readonly startTimeoutMs: number;
   readonly mysqlImage: string;
@@ -25,7 +28,8 @@ export interface StartedServers {
 }
 
 /** @throws TestingError that names the option at fault. */
-export function checkPlan({ shards, replicas, database, startTimeoutMs }: ClusterPlan): void {
+export function checkPlan(plan: ClusterPlan): void {
+  const { shards, replicas, database, startTimeoutMs } = plan;
   const refuse = (option: string, rule: string) => {
     throw new TestingError(`startLocalCluster: '${option}' must be ${rule}.`, {
       context: { option },
@@ -37,5 +41,15 @@ export function checkPlan({ shards, replicas, database, startTimeoutMs }: Cluste
   if (new Set(shards).size !== shards.length) refuse('shards', 'a list without repeats');
   if (!Number.isInteger(replicas) || replicas < 0) refuse('replicas', 'an integer from 0');
   if (!/^\w{1,64}$/.test(database)) refuse('database', 'letters, digits and underscores');
+  if (!isLocation(plan.mysqlAt)) refuse('mysql', locationRule);
+  if (!isLocation(plan.redisAt)) refuse('redis', `true, false or ${locationRule}`);
   if (!(startTimeoutMs > 0)) refuse('startTimeoutMs', 'a number of milliseconds above 0');
+}
+
+const locationRule = '{ file } with the path of a program, or { root } with that of a folder';
+
+function isLocation(given: ServerLocation | undefined): boolean {
+  if (given === undefined) return true;
+  const paths = [given.file, given.root].filter((path) => path !== undefined);
+  return paths.length === 1 && typeof paths[0] === 'string' && paths[0] !== '';
 }

@@ -47,7 +47,13 @@ async function initialise(
   const [file, ...args] =
     binary.flavor === 'mariadb'
       ? await mariadbInitialiser(folder, binary)
-      : [binary.file, '--no-defaults', '--initialize-insecure', `--datadir=${folder}`];
+      : [
+          binary.file,
+          ...binary.leading,
+          '--no-defaults',
+          '--initialize-insecure',
+          `--datadir=${folder}`,
+        ];
   const initialiser = await supervisor.spawn(file, [...args, ...initialArguments(binary)], log);
   const { code, signal } = await initialiser.ended();
   if (code === 0) return;

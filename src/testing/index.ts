@@ -33,5 +33,6 @@ export type {
   RedisServer,
   ServerState,
 } from './server.ts';
+export type { ServerLocation } from './server-location.ts';
 export type { ProxiedShard } from './shard-proxies.ts';
 export { TestingError } from './testing-error.ts';

@@ -8,6 +8,7 @@ import { startContainerCluster } from './container-cluster.ts';
 import { startProcessCluster } from './process-cluster.ts';
 import { chooseProvider } from './provider.ts';
 import type { LocalShard, RedisServer } from './server.ts';
+import type { ServerLocation } from './server-location.ts';
 import { type ProxiedShard, proxied } from './shard-proxies.ts';
 
 /** What to start. */
@@ -16,8 +17,16 @@ export interface LocalClusterOptions<Name extends string = string> {
   readonly shards: readonly Name[];
   /** Read-only servers per shard that follow its primary by GTID. Default 0. */
   readonly replicas?: number;
-  /** Whether to start a Redis. Default `true`. */
-  readonly redis?: boolean;
+  /**
+   * Which MariaDB or MySQL program to run. Default: what `MERIDIAN_TEST_MYSQL` names, else the one
+   * that is found on this machine. Means `provider: 'process'`.
+   */
+  readonly mysql?: ServerLocation;
+  /**
+   * Whether to start a Redis, and which Redis or Valkey program. Default: `true`, what
+   * `MERIDIAN_TEST_REDIS` names, else the one that is found on this machine.
+   */
+  readonly redis?: boolean | ServerLocation;
   /** Whether each shard gets a `proxy` before its primary, and a `url` through it. Default `false`. */
   readonly proxies?: boolean;
   /**
@@ -37,6 +46,8 @@ export interface LocalClusterOptions<Name extends string = string> {
   /** Told what is being done, a line at a time. */
   readonly onProgress?: (message: string) => void;
 }
+
+type WantedRedis = true | ServerLocation;
 
 /** Real servers on loopback ports that end with this process. */
 export interface LocalCluster<
@@ -62,13 +73,13 @@ export interface LocalCluster<
  * not answer in time; then nothing is left running.
  */
 export function startLocalCluster<const Name extends string>(
-  options: LocalClusterOptions<Name> & { readonly redis?: true; readonly proxies: true },
+  options: LocalClusterOptions<Name> & { readonly redis?: WantedRedis; readonly proxies: true },
 ): Promise<LocalCluster<Name, RedisServer, ProxiedShard>>;
 export function startLocalCluster<const Name extends string>(
   options: LocalClusterOptions<Name> & { readonly redis: false; readonly proxies: true },
 ): Promise<LocalCluster<Name, undefined, ProxiedShard>>;
 export function startLocalCluster<const Name extends string>(
-  options: LocalClusterOptions<Name> & { readonly redis?: true },
+  options: LocalClusterOptions<Name> & { readonly redis?: WantedRedis },
 ): Promise<LocalCluster<Name>>;
 export function startLocalCluster<const Name extends string>(
   options: LocalClusterOptions<Name> & { readonly redis: false },
@@ -100,7 +111,9 @@ function planOf(options: LocalClusterOptions): ClusterPlan {
   return {
     shards: options.shards,
     replicas: options.replicas ?? 0,
-    redis: options.redis ?? true,
+    redis: options.redis !== false,
+    mysqlAt: options.mysql,
+    redisAt: typeof options.redis === 'object' ? options.redis : undefined,
     database: options.database ?? 'app',
     startTimeoutMs: options.startTimeoutMs ?? 30_000,
     mysqlImage: options.mysqlImage ?? (process.env.MERIDIAN_MYSQL_IMAGE || 'mysql:8.4'),

@@ -52,9 +52,14 @@ export async function startLocalRedis(options: LocalRedisOptions): Promise<Local
 
 async function startStandalone({
   kind,
+  server,
   ...options
 }: StandaloneRedisOptions): Promise<StandaloneRedis> {
-  const { redis, stop } = await startLocalCluster({ ...options, shards: [] });
+  const { redis, stop } = await startLocalCluster({
+    ...options,
+    shards: [],
+    redis: server ?? true,
+  });
   return { kind, url: redis.url, servers: [redis], stop, [Symbol.asyncDispose]: stop };
 }
 
@@ -62,7 +67,7 @@ async function startTogether(
   options: SentinelRedisOptions | ClusterRedisOptions,
 ): Promise<SentinelRedis | ClusterRedis> {
   const plan = redisPlanOf(options);
-  const file = await findRedis7();
+  const executable = await findRedis7(options.server);
   const ports = new PortReservations();
   const supervisor = await Supervisor.start();
   const host: ProcessHost = { supervisor, ports, startTimeoutMs: plan.startTimeoutMs };
@@ -72,7 +77,7 @@ async function startTogether(
   };
   try {
     if (plan.kind === 'sentinel') {
-      const { data, sentinels, failovers } = await startSentinels(file, plan, host);
+      const { data, sentinels, failovers } = await startSentinels(executable, plan, host);
       return {
         kind: plan.kind,
         name: sentinelMaster,
@@ -82,7 +87,7 @@ async function startTogether(
         ...stoppedBy(end),
       };
     }
-    const { data, failovers } = await startCluster(file, plan, host);
+    const { data, failovers } = await startCluster(executable, plan, host);
     return {
       kind: plan.kind,
       nodes: data.map(addressOf),

@@ -33,6 +33,8 @@ export function storageArguments(flavor: MysqlFlavor): string[] {
     // Each server would take thousands of a kernel-wide budget of asynchronous requests.
     '--innodb-use-native-aio=OFF',
     '--performance-schema=OFF',
+    // Else a server ends at its start where the folder that it was built for is missing.
+    ...(flavor === 'mysql' ? ['--secure-file-priv=NULL', '--mysqlx=OFF'] : []),
   ];
 }
 
@@ -79,7 +81,6 @@ export function processArguments(
     `--tmpdir=${place.folder}`,
     `--port=${port}`,
     '--bind-address=127.0.0.1',
-    ...(binary.flavor === 'mysql' ? ['--mysqlx=OFF'] : []),
   ];
 }
 

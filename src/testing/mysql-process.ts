@@ -38,6 +38,7 @@ export async function startMysqlProcess(
     {
       name,
       file: binary.file,
+      leading: binary.leading,
       log: join(place.folder, `${place.slug}.log`),
       probe: answersMysql,
       // Later starts find it all in the data, and must not undo what a test has changed.

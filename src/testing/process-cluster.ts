@@ -37,7 +37,7 @@ export async function startProcessCluster(plan: ClusterPlan): Promise<StartedSer
 
 async function startShards(plan: ClusterPlan, host: ProcessHost): Promise<LocalShard[]> {
   if (plan.shards.length === 0) return [];
-  const binary = await findMysql();
+  const binary = await findMysql(plan.mysqlAt);
   if (!binary) throw missingBinary('mysql');
   plan.progress(`Preparing data with ${binary.version}`);
   const home: MysqlHome = {
@@ -54,7 +54,7 @@ async function startShards(plan: ClusterPlan, host: ProcessHost): Promise<LocalS
 }
 
 async function startRedis(plan: ClusterPlan, host: ProcessHost): Promise<RedisServer> {
-  const file = await findRedis();
-  if (file === undefined) throw missingBinary('redis');
-  return told(plan, 'redis', () => startRedisProcess(file, host, { name: 'redis' }));
+  const program = await findRedis(plan.redisAt);
+  if (program === undefined) throw missingBinary('redis');
+  return told(plan, 'redis', () => startRedisProcess(program, host, { name: 'redis' }));
 }

@@ -2,13 +2,13 @@ import { readFile, stat } from 'node:fs/promises';
 import type { PortReservations } from './free-port.ts';
 import { type Probe, untilAnswers } from './readiness.ts';
 import type { ServerRunner } from './server-handle.ts';
+import type { Executable } from './server-location.ts';
 import type { SupervisedProcess, Supervisor } from './supervisor.ts';
 import { TestingError } from './testing-error.ts';
 
 /** What to run as a server, and how to tell that it serves. */
-export interface ServerProgram {
+export interface ServerProgram extends Executable {
   readonly name: string;
-  readonly file: string;
   /** All output of the process is appended here. */
   readonly log: string;
   readonly probe: Probe;
@@ -80,11 +80,11 @@ export class ProcessRunner implements ServerRunner {
   }
 
   async start(): Promise<void> {
-    const { name, file, log, probe } = this.#program;
+    const { name, file, leading, log, probe } = this.#program;
     const logStart = await sizeOf(log);
     const process = await this.#host.supervisor.spawn(
       file,
-      this.#program.argumentsFor(this.port, this.#extraPorts),
+      [...leading, ...this.#program.argumentsFor(this.port, this.#extraPorts)],
       log,
     );
     this.#process = process;

@@ -13,6 +13,13 @@ export async function chooseProvider(
   wanted: string | undefined,
   plan: ClusterPlan,
 ): Promise<ClusterProvider> {
+  const named = plan.mysqlAt ?? plan.redisAt;
+  if (named !== undefined && wanted === 'container') {
+    throw new TestingError(
+      "A server that is named by 'file' or 'root' runs as a process: leave out 'provider', or name an image.",
+    );
+  }
+  if (named !== undefined) return 'process';
   const choice = wanted ?? (process.env.MERIDIAN_TEST_PROVIDER || 'auto');
   if (choice === 'process' || choice === 'container') return choice;
   if (choice !== 'auto') {

@@ -7,6 +7,7 @@ import type { RedisFailovers } from './redis-kinds.ts';
 import type { RedisPlan } from './redis-plan.ts';
 import { replicationSettings, startRedisProcess } from './redis-process.ts';
 import type { RedisServerHandle } from './redis-server.ts';
+import type { Executable } from './server-location.ts';
 import { untilSeen } from './settling.ts';
 import { told } from './shard-servers.ts';
 
@@ -32,13 +33,13 @@ export interface StartedCluster {
 
 /** Starts the nodes, makes them one cluster, and resolves when all agree that it is complete. */
 export async function startCluster(
-  file: string,
+  executable: Executable,
   plan: RedisPlan,
   host: ProcessHost,
 ): Promise<StartedCluster> {
   const start = (name: string) =>
     told(plan, name, () =>
-      startRedisProcess(file, host, {
+      startRedisProcess(executable, host, {
         name,
         extraPorts: 1,
         settings: ([bus]) => [

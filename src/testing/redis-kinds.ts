@@ -1,10 +1,16 @@
 import type { ClusterProvider } from './cluster-plan.ts';
 import type { RedisServer } from './server.ts';
+import type { ServerLocation } from './server-location.ts';
 
 /** How Redis is set up: one server, servers watched by Sentinels, or a Redis Cluster. */
 export type RedisKind = 'standalone' | 'sentinel' | 'cluster';
 
 interface AnyRedisOptions {
+  /**
+   * Which Redis or Valkey program to run. Default: what `MERIDIAN_TEST_REDIS` names, else the one that
+   * is found on this machine.
+   */
+  readonly server?: ServerLocation;
   /** How long each step of a start or a failover may take, in milliseconds. Default 30 000. */
   readonly startTimeoutMs?: number;
   /** Told what is being done, a line at a time. */

@@ -1,7 +1,6 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { findRedis, missingBinary } from './binaries.ts';
 import type { LocalRedisOptions } from './redis-kinds.ts';
+import { type Executable, type ServerLocation, versionOf } from './server-location.ts';
 import { TestingError } from './testing-error.ts';
 
 /** Servers that work together; the options of their kind with the defaults, checked. */
@@ -48,15 +47,13 @@ export function redisPlanOf(
  *
  * @throws TestingError when there is none, or an older one.
  */
-export async function findRedis7(): Promise<string> {
-  const file = await findRedis();
-  if (file === undefined) throw missingBinary('redis');
-  const { stdout } = await promisify(execFile)(file, ['--version']).catch((cause: unknown) => {
-    throw new TestingError(`'${file}' is here, but does not run.`, { cause });
-  });
-  const [, major] = /v=(\d+)\./.exec(stdout) ?? [];
-  if (Number(major) >= 7) return file;
+export async function findRedis7(given: ServerLocation | undefined): Promise<Executable> {
+  const executable = await findRedis(given);
+  if (executable === undefined) throw missingBinary('redis');
+  const version = await versionOf(executable);
+  const [, major] = /v=(\d+)\./.exec(version) ?? [];
+  if (Number(major) >= 7) return executable;
   throw new TestingError(
-    `Sentinels and clusters need Redis 7 or later; '${file}' is: ${stdout.trim()}`,
+    `Sentinels and clusters need Redis 7 or later; '${executable.file}' is: ${version}`,
   );
 }

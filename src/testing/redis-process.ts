@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { loopback, type ProcessHost, ProcessRunner } from './process-runner.ts';
 import { answersRedis, type Probe } from './readiness.ts';
 import { RedisServerHandle } from './redis-server.ts';
+import type { Executable } from './server-location.ts';
 
 /**
  * Arguments that make a Redis keep what it acknowledged when its process is killed: each write
@@ -27,7 +28,7 @@ export interface RedisProgram {
 
 /** Starts one Redis process with an empty data folder of its own. */
 export async function startRedisProcess(
-  file: string,
+  executable: Executable,
   host: ProcessHost,
   program: RedisProgram,
 ): Promise<RedisServerHandle> {
@@ -39,7 +40,7 @@ export async function startRedisProcess(
   const runner = await ProcessRunner.onFreePort(
     {
       name,
-      file,
+      ...executable,
       log: join(host.supervisor.folder, `${name}.log`),
       probe: program.probe ?? answersRedis,
       extraPorts: program.extraPorts ?? 0,

@@ -7,6 +7,7 @@ import type { RedisPlan } from './redis-plan.ts';
 import { type RedisProgram, replicationSettings, startRedisProcess } from './redis-process.ts';
 import { listOf, type RedisServerHandle } from './redis-server.ts';
 import { SentinelFailovers, sentinelMaster, viewOf } from './sentinel-failovers.ts';
+import type { Executable } from './server-location.ts';
 import { untilSeen } from './settling.ts';
 import { told } from './shard-servers.ts';
 import { TestingError } from './testing-error.ts';
@@ -49,12 +50,12 @@ export interface StartedSentinels {
 
 /** Starts a master, its replicas and three Sentinels, and resolves when these know all of them. */
 export async function startSentinels(
-  file: string,
+  executable: Executable,
   plan: RedisPlan,
   host: ProcessHost,
 ): Promise<StartedSentinels> {
   const start = (program: RedisProgram) =>
-    told(plan, program.name, () => startRedisProcess(file, host, program));
+    told(plan, program.name, () => startRedisProcess(executable, host, program));
   const master = await start(dataServer(1, ''));
   const others = [
     ...numbersFrom(2, plan.replicas).map((number) =>
