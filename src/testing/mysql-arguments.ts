@@ -33,8 +33,7 @@ export function storageArguments(flavor: MysqlFlavor): string[] {
     // Each server would take thousands of a kernel-wide budget of asynchronous requests.
     '--innodb-use-native-aio=OFF',
     '--performance-schema=OFF',
-    // Else a server ends at its start where the folder that it was built for is missing.
-    ...(flavor === 'mysql' ? ['--secure-file-priv=NULL', '--mysqlx=OFF'] : []),
+    ...(flavor === 'mysql' ? mysqlStorageArguments : []),
   ];
 }
 
@@ -104,6 +103,15 @@ function mariadbArguments({ domainId }: MysqlRole): string[] {
     '--slave-net-timeout=10',
   ];
 }
+
+/** The buffers are for a busy machine: without these a server takes 70 MB more. */
+const mysqlStorageArguments = [
+  '--innodb-log-buffer-size=1M',
+  '--innodb-doublewrite-pages=16',
+  '--mysqlx=OFF',
+  // Else a server ends at its start where the folder that it was built for is missing.
+  '--secure-file-priv=NULL',
+];
 
 const mysqlArguments = [
   '--gtid-mode=ON',

@@ -81,7 +81,7 @@ export async function versionOf(program: Executable, ...args: string[]): Promise
   const { file, leading } = program;
   const asked = promisify(execFile)(file, [...leading, ...args, '--version']);
   const { stdout } = await asked.catch((cause: unknown) => {
-    throw new TestingError(`'${leading.at(-1) ?? file}' is here, but does not run.`, { cause });
+    throw new TestingError(`'${leading.at(-1) ?? file}' does not run.`, { cause });
   });
   return stdout.trim();
 }
