@@ -35,6 +35,7 @@ export default defineConfig({
           name: 'integration',
           include: ['test/{integration,chaos,contract}/**/*.test.ts'],
           setupFiles: ['test/support/unowned-failures.ts'],
+          globalSetup: ['test/support/servers/global-setup.ts'],
           exclude: inContainers ? processesOnly : [],
           testTimeout: 30_000,
           expect: { poll: { timeout: 10_000 } },

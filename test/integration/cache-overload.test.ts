@@ -2,7 +2,7 @@ import { type CachePolicy, defineTable, type MeridianEvent } from 'meridian';
 import mysql from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { z } from 'zod';
-import { failureOf, type Opened, TestCluster } from '../support/cluster.ts';
+import { failureOf, type Opened, type OwnCluster, TestCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 
 /** A dead Redis must not become a dead database: loads have little room, writes have theirs. */
@@ -15,11 +15,11 @@ type Counters = Opened<ReturnType<typeof counters>>;
 
 const commandTimeoutMs = 200;
 const limits = { commandTimeoutMs, loadsPerShard: 2, loadQueue: 3 };
-let cluster: TestCluster;
+let cluster: OwnCluster;
 let locks: mysql.Connection | undefined;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start();
+  cluster = await TestCluster.startOwn();
   for (const shard of ['tx-1', 'tx-2'] as const) {
     await cluster.sql(
       shard,

@@ -26,7 +26,7 @@ let cluster: TestCluster;
 let redis: Redis;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start(1);
+  cluster = await TestCluster.startOwn(1);
   redis = new Redis(cluster.redisUrl);
   for (const shard of ['tx-1', 'tx-2'] as const) {
     await cluster.sql(

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Opened, TestCluster } from '../support/cluster.ts';
+import { type Opened, type OwnCluster, TestCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import type { tables } from '../support/tables.ts';
 
-let cluster: TestCluster;
+let cluster: OwnCluster;
 let opened: Opened<typeof tables>;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start();
+  cluster = await TestCluster.startOwn();
   opened = await cluster.open({ cache: { commandTimeoutMs: 50 } });
 });
 

@@ -2,13 +2,13 @@ import type { DataLayer } from 'meridian';
 import type { ChaosProxy } from 'meridian/testing';
 import { startChaosProxy } from 'meridian/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Opened, TestCluster } from '../support/cluster.ts';
+import { type Opened, type OwnCluster, TestCluster } from '../support/cluster.ts';
 import type { tables } from '../support/tables.ts';
 
 /** What is asked of a replica, one after the other: each read would join a batch of the others. */
 const replica = { consistency: 'replica' } as const;
 
-let cluster: TestCluster;
+let cluster: OwnCluster;
 const proxies: ChaosProxy[] = [];
 let opened: Opened<typeof tables>;
 let data: DataLayer<typeof tables>;
@@ -24,7 +24,7 @@ function topology() {
 }
 
 beforeAll(async () => {
-  cluster = await TestCluster.start(2);
+  cluster = await TestCluster.startOwn(2);
   for (const { url } of cluster.cluster.shards['eu-1'].replicas) {
     const proxy = await startChaosProxy({ target: url });
     proxies.push(proxy);

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { accountOn, type Opened, TestCluster } from '../support/cluster.ts';
+import { accountOn, type Opened, type OwnCluster, TestCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import type { tables } from '../support/tables.ts';
 
-let cluster: TestCluster;
+let cluster: OwnCluster;
 let opened: Opened<typeof tables>;
 let account: string;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start(1);
+  cluster = await TestCluster.startOwn(1);
   opened = await cluster.open({ retry: { baseMs: 1, maxMs: 5 } });
   account = accountOn('tx-1', opened.data.transactions);
 });

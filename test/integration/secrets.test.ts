@@ -3,7 +3,7 @@ import { defineTable, type Logger, type TopologyDocument } from 'meridian';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
-import { failureOf, TestCluster } from '../support/cluster.ts';
+import { failureOf, type OwnCluster, TestCluster } from '../support/cluster.ts';
 
 const password = 'hunter2-Zq%9';
 const data = 'top-secret-value';
@@ -14,11 +14,11 @@ const people = defineTable({
   schema: z.object({ id: z.int(), email: z.string(), age: z.string(), at: z.string() }),
 });
 
-let cluster: TestCluster;
+let cluster: OwnCluster;
 let topology: TopologyDocument;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start();
+  cluster = await TestCluster.startOwn();
   for (const shard of ['tx-1', 'tx-2', 'eu-1', 'us-1'] as const) {
     await cluster.sql(shard, `CREATE USER 'spy'@'%' IDENTIFIED BY '${password}'`);
     await cluster.sql(shard, "GRANT ALL ON *.* TO 'spy'@'%'");

@@ -12,7 +12,7 @@ let wire: ChaosProxy;
 let session: Session<typeof tables>;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start(1);
+  cluster = await TestCluster.startOwn(1);
   const { proxy, url } = await cluster.proxy('tx-1');
   wire = proxy;
   writer = (await cluster.open({ topology: cluster.topology({ 'tx-1': url }) })).data;

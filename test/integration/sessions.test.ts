@@ -33,7 +33,7 @@ let session: Session<typeof own>;
 const directory = { keyspace: 'ledger', keys: [directoryKey], sweepMs: false } as const;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start(1);
+  cluster = await TestCluster.startOwn(1);
   await createGroupTables(cluster);
   await createMembers(cluster);
   for (const shard of shardNames) {

@@ -1,16 +1,22 @@
 import { CircuitOpenError, UnavailableError } from 'meridian';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { accountOn, failureOf, type Opened, TestCluster } from '../support/cluster.ts';
+import {
+  accountOn,
+  failureOf,
+  type Opened,
+  type OwnCluster,
+  TestCluster,
+} from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import type { tables } from '../support/tables.ts';
 
-let cluster: TestCluster;
+let cluster: OwnCluster;
 let opened: Opened<typeof tables>;
 let account: string;
 let elsewhere: string;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start();
+  cluster = await TestCluster.startOwn();
   opened = await cluster.open({
     breaker: { failures: 3, openMs: 100 },
     retry: { baseMs: 1, maxMs: 5 },

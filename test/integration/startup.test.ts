@@ -3,16 +3,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   accountOn,
   failureOf,
+  type OwnCluster,
   type ShardName,
   shardNames,
   TestCluster,
 } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 
-let cluster: TestCluster;
+let cluster: OwnCluster;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start(1);
+  cluster = await TestCluster.startOwn(1);
   // Records which shard each database is.
   await (await cluster.open()).data.close();
 });

@@ -1,19 +1,19 @@
 import { type DataLayer, type MeridianEvent, TimeoutError, UnavailableError } from 'meridian';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { accountOn, failureOf, TestCluster } from '../support/cluster.ts';
+import { accountOn, failureOf, type OwnCluster, TestCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import type { tables } from '../support/tables.ts';
 
 const rowCount = 200_000;
 const everyRow = `SELECT seq, REPEAT('x', 100) AS text FROM seq_1_to_${rowCount}`;
 
-let cluster: TestCluster;
+let cluster: OwnCluster;
 let data: DataLayer<typeof tables>;
 let events: MeridianEvent[];
 let account: string;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start();
+  cluster = await TestCluster.startOwn();
   ({ data, events } = await cluster.open({ pool: { connections: 1 }, timeoutMs: 10_000 }));
   account = accountOn('tx-1', data.transactions);
 });

@@ -13,10 +13,11 @@ import {
   startLocalCluster,
 } from 'meridian/testing';
 import mysql, { type RowDataPacket } from 'mysql2/promise';
+import { giveServersBack, takeServers } from './servers/shared.ts';
+import { type ShardName, type SharedServers, shardNames } from './servers/standard.ts';
 import { ddl, tables } from './tables.ts';
 
-export const shardNames = ['eu-1', 'us-1', 'tx-1', 'tx-2'] as const;
-export type ShardName = (typeof shardNames)[number];
+export { type ShardName, shardNames };
 
 type Standard = typeof tables;
 type Given = Tables;
@@ -29,19 +30,38 @@ export interface Opened<T extends Given> {
 }
 
 /** Four shards and a Redis: `people` is geographic (eu-1, us-1), `ledger` hashed (tx-1, tx-2). */
-export class TestCluster {
-  readonly cluster: LocalCluster<ShardName>;
+export class TestCluster<Servers extends SharedServers = SharedServers> {
+  readonly cluster: Servers;
+  readonly #end: () => Promise<void>;
   readonly #opened: { close(): Promise<unknown> }[] = [];
   readonly #proxies: ChaosProxy[] = [];
 
-  private constructor(cluster: LocalCluster<ShardName>) {
+  private constructor(cluster: Servers, end: () => Promise<void>) {
     this.cluster = cluster;
+    this.#end = end;
   }
 
-  static async start(replicas = 0): Promise<TestCluster> {
-    const started = new TestCluster(await startLocalCluster({ shards: shardNames, replicas }));
-    await Promise.all(shardNames.map((shard) => started.createTables(shard)));
-    return started;
+  /** On servers that other files use before and after this one: they are not stopped or set. */
+  static start(): Promise<TestCluster> {
+    return TestCluster.#begin(takeServers, giveServersBack);
+  }
+
+  /** On servers of its own, which may be killed, frozen, or set as a test likes. */
+  static startOwn(replicas = 0): Promise<TestCluster<LocalCluster<ShardName>>> {
+    return TestCluster.#begin(
+      () => startLocalCluster({ shards: shardNames, replicas }),
+      (cluster) => cluster.stop(),
+    );
+  }
+
+  static async #begin<Servers extends SharedServers>(
+    start: () => Promise<Servers>,
+    stop: (servers: Servers) => Promise<void>,
+  ): Promise<TestCluster<Servers>> {
+    const servers = await start();
+    const begun = new TestCluster(servers, () => stop(servers));
+    await Promise.all(shardNames.map((shard) => begun.createTables(shard)));
+    return begun;
   }
 
   async createTables(shard: ShardName): Promise<void> {
@@ -153,9 +173,12 @@ export class TestCluster {
     for (const proxy of this.#proxies) proxy.heal();
     await Promise.all(this.#opened.map((data) => data.close()));
     await Promise.all(this.#proxies.map((proxy) => proxy.close()));
-    await this.cluster.stop();
+    await this.#end();
   }
 }
+
+/** A cluster whose servers may be killed, frozen, or set. */
+export type OwnCluster = TestCluster<LocalCluster<ShardName>>;
 
 /** The error that a promise rejects with; a promise that resolves is the test's failure. */
 export async function failureOf(work: Promise<unknown>): Promise<unknown> {

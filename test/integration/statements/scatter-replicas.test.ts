@@ -8,7 +8,7 @@ let cluster: TestCluster;
 let opened: Opened<typeof tables>;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start(1);
+  cluster = await TestCluster.startOwn(1);
   opened = await cluster.open();
 });
 

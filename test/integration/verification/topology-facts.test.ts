@@ -8,7 +8,7 @@ import { eventually } from '../../support/eventually.ts';
 let cluster: TestCluster;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start(1);
+  cluster = await TestCluster.startOwn(1);
 });
 
 afterAll(() => cluster.stop());
