@@ -23,16 +23,28 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 30_000 },
+        test: {
+          name: 'unit',
+          isolate: false,
+          include: ['test/unit/**/*.test.ts'],
+          testTimeout: 30_000,
+        },
       },
       {
         extends: true,
-        test: { name: 'property', include: ['test/property/**/*.test.ts'], testTimeout: 60_000 },
+        test: {
+          name: 'property',
+          isolate: false,
+          include: ['test/property/**/*.test.ts'],
+          testTimeout: 60_000,
+        },
       },
       {
         extends: true,
         test: {
           name: 'integration',
+          // A file ends what it began; loading the modules anew for each would cost more than its tests.
+          isolate: false,
           include: ['test/{integration,chaos,contract}/**/*.test.ts'],
           setupFiles: ['test/support/unowned-failures.ts'],
           globalSetup: ['test/support/servers/global-setup.ts'],

@@ -12,6 +12,7 @@ import {
   members,
   nobody,
 } from '../support/members.ts';
+import { programFile } from '../support/programs.ts';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -60,8 +61,8 @@ function newUnique(): Unique {
 
 /** Runs the write in a process of its own; resolves with what it printed, if it lived. */
 async function inProcess(write: CrashingWrite): Promise<string | undefined> {
-  const argument = JSON.stringify(write);
-  return run(process.execPath, ['--import', 'tsx', script, argument], { cwd: root }).then(
+  const args = [await programFile(script), JSON.stringify(write)];
+  return run(process.execPath, args, { cwd: root }).then(
     ({ stdout }) => stdout,
     (error: { signal?: string }) => {
       if (error.signal === 'SIGKILL') return undefined;

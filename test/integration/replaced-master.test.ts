@@ -10,6 +10,7 @@ import { type Cache, createCache } from 'meridian/cache';
 import { type SentinelRedis, startLocalRedis } from 'meridian/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { programFile } from '../support/programs.ts';
 
 const program = fileURLToPath(new URL('../support/cache-reader.ts', import.meta.url));
 
@@ -37,7 +38,7 @@ it('a process that slept while its master was replaced does not believe the old 
     maxGapMs: 400,
     memory: false,
   });
-  const reader = startReader({ sentinels, name }, source);
+  const reader = await startReader({ sentinels, name }, source);
   try {
     await cache.ready();
     const seen = linesOf(reader);
@@ -107,8 +108,11 @@ it('who was sent to a master before it was replaced does not use it afterwards',
   }
 });
 
-function startReader(options: object, source: string): ChildProcessByStdio<null, Readable, null> {
-  const args = ['--import', 'tsx', program, JSON.stringify(options), source];
+async function startReader(
+  options: object,
+  source: string,
+): Promise<ChildProcessByStdio<null, Readable, null>> {
+  const args = [await programFile(program), JSON.stringify(options), source];
   return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 

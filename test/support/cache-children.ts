@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 import type { ChildOptions, Said, Told } from './cache-child.ts';
 import { eventually } from './eventually.ts';
+import { programFile } from './programs.ts';
 
 const program = fileURLToPath(new URL('./cache-child.ts', import.meta.url));
 
@@ -13,9 +14,9 @@ export class CacheChild {
   readonly #process: ChildProcess;
   #output = '';
 
-  private constructor(options: ChildOptions) {
-    this.#process = fork(program, [JSON.stringify(options)], {
-      execArgv: ['--import', 'tsx'],
+  private constructor(bundle: string, options: ChildOptions) {
+    this.#process = fork(bundle, [JSON.stringify(options)], {
+      execArgv: [],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { ...process.env, NODE_OPTIONS: '' },
     });
@@ -28,7 +29,7 @@ export class CacheChild {
   }
 
   static async start(options: ChildOptions): Promise<CacheChild> {
-    const child = new CacheChild(options);
+    const child = new CacheChild(await programFile(program), options);
     await child.has('ready');
     return child;
   }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { programFile } from '../../support/programs.ts';
 import type { SeededRandom } from '../../support/seeded-random.ts';
 import type { WorkerPlan } from '../worker/plan.ts';
 import type { Fault } from './fault.ts';
@@ -113,7 +114,8 @@ export class Crew {
       redis: seat.redis,
       historyFile: join(this.folder, `${name}.jsonl`),
     };
-    const child = spawn(process.execPath, ['--import', 'tsx', program, JSON.stringify(plan)], {
+    const args = [await programFile(program), JSON.stringify(plan)];
+    const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, NODE_OPTIONS: '' },
     });

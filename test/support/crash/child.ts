@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { programFile } from '../programs.ts';
 
 /** How a child ended: `killed` is what it was sent out for; `done` when it had fewer statements. */
 export type ChildEnd = 'killed' | 'done';
@@ -9,10 +10,10 @@ export type ChildEnd = 'killed' | 'done';
  *
  * @throws {Error} with its output when it failed by itself.
  */
-export function runChild(program: string, told: object): Promise<ChildEnd> {
-  const file = fileURLToPath(new URL(program, import.meta.url));
+export async function runChild(program: string, told: object): Promise<ChildEnd> {
+  const bundle = await programFile(fileURLToPath(new URL(program, import.meta.url)));
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', file, JSON.stringify(told)], {
+    const child = spawn(process.execPath, [bundle, JSON.stringify(told)], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, NODE_OPTIONS: '' },
     });

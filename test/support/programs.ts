@@ -1,0 +1,37 @@
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = new URL('../../', import.meta.url);
+const bundles = new Map<string, Promise<string>>();
+
+/**
+ * A TypeScript program of the tests as one file that `node` runs:
+ * a process that tests kill at its first statement must not load two hundred modules for it.
+ */
+export function programFile(file: string): Promise<string> {
+  const known = bundles.get(file);
+  if (known !== undefined) return known;
+  const bundle = bundleProgram(file);
+  bundles.set(file, bundle);
+  return bundle;
+}
+
+async function bundleProgram(file: string): Promise<string> {
+  // Inside of the project, because the packages that it imports are looked for from there.
+  const name = `${basename(file, '.ts')}-${process.pid}.mjs`;
+  const outfile = fileURLToPath(new URL(`node_modules/.cache/meridian-programs/${name}`, root));
+  await build({
+    entryPoints: [file],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    packages: 'external',
+    // `meridian` is what tsconfig.json says it is.
+    tsconfig: fileURLToPath(new URL('tsconfig.json', root)),
+    logLevel: 'error',
+  });
+  return outfile;
+}
