@@ -68,7 +68,10 @@ export interface DataLayerOptions<T extends Tables> {
   uniqueAcrossShards?: 'warn' | 'refuse';
   /** Milliseconds for a call that names none. Default 5,000. */
   timeoutMs?: number;
-  /** Milliseconds for the checks at startup. Default 30,000. */
+  /**
+   * Milliseconds for the start: for databases to come up, and for the checks. Default 30,000. When it is
+   * over, an UnavailableError names every shard that is down, with its region, address and reason.
+   */
   startupTimeoutMs?: number;
   /**
    * `strict`: starts when the primary of every shard is up and was verified. `lazy`: starts when one of
@@ -88,6 +91,12 @@ export interface DataLayerOptions<T extends Tables> {
   directory?: DirectoryOptions;
   /** A pino logger, or `false` for none. Default: warnings and worse to standard error. */
   logger?: Logger | false;
+  /**
+   * `true` puts a server's own text into errors, events and the log: where a syntax error is ("near …"),
+   * which value does not fit. It quotes statements, values and rows, so it is for your own machine.
+   * Default `false`.
+   */
+  debugErrors?: boolean;
   /** Are told of every event. */
   observers?: Observer[];
 }

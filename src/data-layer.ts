@@ -34,10 +34,10 @@ import { TopologyStore } from './topology/topology-store.ts';
 /**
  * Checks options, topology, tables and the databases themselves, then opens the data layer. Nothing
  * is opened when the options are wrong, and no traffic flows when the databases are not those that
- * the topology means.
+ * the topology means. Databases that are not up yet are waited for, for up to `startupTimeoutMs`.
  *
- * @throws {ConfigError} with every problem that was found; {@link UnavailableError} or
- * {@link TimeoutError} when a shard does not answer.
+ * @throws {ConfigError} with every problem that was found; {@link UnavailableError} naming every shard
+ * that did not answer in time; {@link AbortedError} when the `signal` fired.
  */
 export async function createDataLayer<T extends Tables>(
   options: DataLayerOptions<T>,
@@ -51,7 +51,8 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     ...observers,
   ]);
   const store = new TopologyStore(topology);
-  const endpoints = new Endpoints({ ...config.pool, breaker: config.breaker }, observe);
+  const { pool, breaker, debugErrors } = config;
+  const endpoints = new Endpoints({ ...pool, breaker, debugErrors }, observe);
   const inspection = new ShardInspection({
     topology,
     plans,
@@ -89,10 +90,9 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
   const starting = new Deadline(Number.POSITIVE_INFINITY, options.signal);
   try {
     await within(config.startupTimeoutMs, starting, async (deadline) => {
-      const shards = [...topology.shards.values()];
       const isLazy = config.startup === 'lazy';
       gate.open(
-        await (isLazy ? inspection.inspectThoseUp(deadline) : inspection.inspect(shards, deadline)),
+        await (isLazy ? inspection.inspectThoseUp(deadline) : inspection.inspectAll(deadline)),
       );
     });
     await starting.race(redisRegions.ready());

@@ -46,6 +46,7 @@ export {
   UnavailableError,
   UnknownOutcomeError,
 } from './errors/database-error.ts';
+export { type HttpStatus, httpStatusOf } from './errors/http-status.ts';
 export { type IdempotencyConflict, IdempotencyConflictError } from './errors/idempotency-error.ts';
 export { LoaderError } from './errors/loader-error.ts';
 export {

@@ -121,6 +121,7 @@ const settings = strictObject({
     .regex(/^[\x21-\x7e]{1,128}$/, 'has 1 to 128 visible ASCII characters, and no space')
     .optional(),
   systemTables: z.enum(['create', 'verify']).default('verify'),
+  debugErrors: z.boolean().default(false),
   uniqueAcrossShards: z.enum(['warn', 'refuse']).default('warn'),
   timeoutMs: milliseconds.default(5_000),
   startupTimeoutMs: milliseconds.default(30_000),

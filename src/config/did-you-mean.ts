@@ -4,6 +4,9 @@ const longestName = 64;
 const mostCandidates = 64;
 const longestShown = 100;
 
+/** Two letters that changed places are all there, so that is nearer than a letter that is another one. */
+const swapCost = 0.75;
+
 /**
  * The candidate nearest to a misspelt name, or `undefined` when none is near enough to be meant.
  * Optimal string alignment distance; a third of the name's letters may differ. Of many candidates only
@@ -12,15 +15,16 @@ const longestShown = 100;
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
   if (name.length > longestName) return undefined;
   const letters = name.toLowerCase();
+  const mostEdits = Math.floor(name.length / 3);
   let best: string | undefined;
-  let bestDistance = Math.floor(name.length / 3) + 1;
+  let bestDistance = mostEdits + 1;
   let looked = 0;
   for (const candidate of candidates) {
     if (looked++ === mostCandidates) break;
     // Each letter that one has more than the other costs one.
     if (Math.abs(candidate.length - name.length) >= bestDistance) continue;
     const distance = distanceOf(letters, candidate.toLowerCase());
-    if (distance < bestDistance) {
+    if (distance < bestDistance && Math.ceil(distance) <= mostEdits) {
       best = candidate;
       bestDistance = distance;
       if (distance === 0) break;
@@ -67,7 +71,7 @@ function editDistance(a: string, b: string): number {
       );
       const swapped = a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
       if (row > 1 && column > 1 && swapped) {
-        distance = Math.min(distance, (beforePrevious[column - 2] ?? 0) + 1);
+        distance = Math.min(distance, (beforePrevious[column - 2] ?? 0) + swapCost);
       }
       current.push(distance);
     }

@@ -57,8 +57,18 @@ export class OverloadError extends MeridianError {
  * refused the repetition of work that had begun: then the outcome is `unknown`.
  */
 export class CircuitOpenError extends MeridianError {
-  constructor(message: string, options: CallErrorOptions = {}) {
+  /** Milliseconds until it is probed, where that is known: no call has a chance before. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    message: string,
+    {
+      retryAfterMs,
+      ...options
+    }: CallErrorOptions & { readonly retryAfterMs?: number | undefined } = {},
+  ) {
     super(message, { code: 'MERIDIAN_CIRCUIT_OPEN', retryable: true, ...options });
+    this.retryAfterMs = retryAfterMs;
   }
 }
 

@@ -56,8 +56,10 @@ export function callerError(error: unknown, failure: Failure): unknown {
     );
   }
   if (error instanceof CircuitOpenError || error instanceof OverloadError) {
-    const Refusal = error instanceof CircuitOpenError ? CircuitOpenError : OverloadError;
-    return new Refusal(error.message, { context: { ...error.context, ...contextOf(failure) } });
+    const context = { ...error.context, ...contextOf(failure) };
+    return error instanceof CircuitOpenError
+      ? new CircuitOpenError(error.message, { context, retryAfterMs: error.retryAfterMs })
+      : new OverloadError(error.message, { context });
   }
   return error;
 }

@@ -10,6 +10,7 @@ import type { Endpoint } from '../topology/topology.ts';
 /** The options `pool` and `breaker` of the data layer. */
 export type EndpointsConfig = DataLayerConfig['pool'] & {
   readonly breaker: DataLayerConfig['breaker'];
+  readonly debugErrors?: boolean | undefined;
 };
 
 /** One endpoint's pool and the guard round it. */
@@ -60,10 +61,11 @@ export class Endpoints {
   }
 
   #poolOf({ name, address }: Endpoint): EndpointPool {
-    const { connections, connectTimeoutMs } = this.#config;
+    const { connections, connectTimeoutMs, debugErrors } = this.#config;
     return new EndpointPool(address, {
       connections,
       connectTimeoutMs,
+      debugErrors,
       onFault: ({ message }) => this.#observe({ type: 'endpoint-fault', endpoint: name, message }),
     });
   }

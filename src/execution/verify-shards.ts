@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { UnavailableError } from '../errors/database-error.ts';
-import { isMeridianError, type MeridianError } from '../errors/meridian-error.ts';
+import { isMeridianError } from '../errors/meridian-error.ts';
 import { readFacts } from '../mysql/facts-table.ts';
 import {
   claimIdentity,
@@ -13,7 +13,6 @@ import {
 } from '../mysql/identity-table.ts';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/deadline.ts';
-import { within } from '../resilience/within.ts';
 import {
   foundedProblem,
   judgeIdentities,
@@ -146,38 +145,6 @@ export async function verifyReplica(
   const problems: Problem[] = [];
   judgeIdentities([{ shard, replica, recorded }], problems, known);
   if (problems.length > 0) throw new ConfigError('The databases do not fit', problems);
-}
-
-interface Answering {
-  readonly up: readonly Shard[];
-  /** Of the others. */
-  readonly failures: readonly MeridianError[];
-  /** Whether one of them says which system it belongs to. */
-  readonly recorded: boolean;
-}
-
-/** Asks which primaries answer, each for a short while. */
-export async function answering(
-  { executor, deadline, observe }: Pick<Verification, 'executor' | 'deadline' | 'observe'>,
-  shards: readonly Shard[],
-): Promise<Answering> {
-  const failures: MeridianError[] = [];
-  let recorded = false;
-  const asked = shards.map(async (shard) => {
-    try {
-      const identity = await within(patienceMs, deadline, (own) =>
-        onPrimary({ executor, deadline: own }, shard, readIdentity),
-      );
-      recorded ||= identity !== undefined;
-      return shard;
-    } catch (error) {
-      if (!isMeridianError(error) || deadline.reason !== undefined) throw error;
-      observe({ type: 'endpoint-fault', endpoint: shard.primary.name, message: error.message });
-      failures.push(error);
-      return [];
-    }
-  });
-  return { up: (await Promise.all(asked)).flat(), failures, recorded };
 }
 
 /** A replica that does not answer is left out: it must not keep a service from starting. */

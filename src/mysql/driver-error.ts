@@ -8,22 +8,35 @@ const harmlessMessages = new Set([
   3572, 3819, 4025, 4031,
 ]);
 
+const manualAdvice = /^You have an error in your SQL syntax; .* syntax to use/;
 const lineOfSyntaxError = / at line (\d+)$/;
 const duplicateKey = / for key '(?:[^'.]*\.)?([^']*)'$/;
 
+/** Where an error comes from, and how much of it may be told. */
+interface Origin {
+  readonly threadId?: number | undefined;
+  /** Whether the server's own text may be told, which quotes statements and values. */
+  readonly debug?: boolean | undefined;
+}
+
 /** Translates an error of mysql2, or of the socket below it. `phase` is how far the command came. */
-export function driverFault(error: unknown, phase: Phase, threadId?: number | null): DriverFault {
+export function driverFault(
+  error: unknown,
+  phase: Phase,
+  { threadId, debug = false }: Origin = {},
+): DriverFault {
   if (error instanceof DriverFault) return error;
   const number = property(error, 'errno');
   const errno = typeof number === 'number' ? number : undefined;
   const code = text(error, 'code');
   const message = text(error, 'message') ?? 'unknown driver error';
-  return new DriverFault(safeMessage(message, errno, code), {
+  const told = debug ? wholeMessage(message, errno, code) : safeMessage(message, errno, code);
+  return new DriverFault(told, {
     phase: neverSent(message, code, errno) ? 'queued' : phase,
     code,
     errno: errno !== undefined && errno > 0 ? errno : undefined,
     sqlState: text(error, 'sqlState'),
-    threadId: threadId ?? undefined,
+    threadId,
     key: errno === 1062 ? duplicateKey.exec(message)?.[1] : undefined,
   });
 }
@@ -37,6 +50,17 @@ function neverSent(message: string, code: string | undefined, errno: number | un
     message === 'This socket has been ended by the other party' ||
     message.startsWith("Can't add new command when connection is in closed state")
   );
+}
+
+/** As the server said it, but for its advice on manuals. */
+function wholeMessage(
+  message: string,
+  errno: number | undefined,
+  code: string | undefined,
+): string {
+  if (errno === undefined || errno <= 0) return message;
+  const text = errno === 1064 ? message.replace(manualAdvice, 'syntax error') : message;
+  return `${text} (${code ?? `error ${errno}`})`;
 }
 
 function safeMessage(message: string, errno: number | undefined, code: string | undefined): string {

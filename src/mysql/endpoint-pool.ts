@@ -13,6 +13,7 @@ export interface EndpointPoolConfig {
   /** Connections at most; also how many statements may run at once. */
   readonly connections: number;
   readonly connectTimeoutMs: number;
+  readonly debugErrors?: boolean | undefined;
   /** Told of what went wrong beside any caller: a KILL that failed, a connection that died idle. */
   readonly onFault: (error: Error) => void;
 }
@@ -154,11 +155,12 @@ export class EndpointPool implements ConnectionOwner {
   }
 
   async #open(): Promise<void> {
-    const { connectTimeoutMs } = this.#config;
+    const { connectTimeoutMs, debugErrors } = this.#config;
     this.#gate.begin();
     const connection = new ServerConnection(this.#address, {
       timeoutMs: connectTimeoutMs,
       verify: this.#verify,
+      debugErrors,
     });
     this.#all.add(connection);
     try {

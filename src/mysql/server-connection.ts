@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import mysql, { type Connection } from 'mysql2';
 import type { EndpointAddress } from '../config/endpoint-url.ts';
-import { DriverFault } from '../errors/driver-fault.ts';
+import { DriverFault, type Phase } from '../errors/driver-fault.ts';
 import { connectionOptions } from './connection-options.ts';
 import { driverFault } from './driver-error.ts';
 import { readResult } from './read-result.ts';
@@ -18,6 +18,8 @@ import type { RawRow } from './sql.ts';
 export interface OpeningOptions {
   /** Milliseconds for name, handshake, login and the session's state together. */
   readonly timeoutMs: number;
+  /** Whether faults tell the server's own text, which quotes statements and values. Default `false`. */
+  readonly debugErrors?: boolean | undefined;
   /** Asked before it is used: what it throws is why it can't be. */
   readonly verify?: ((ask: Ask) => Promise<void>) | undefined;
 }
@@ -51,12 +53,14 @@ export class ServerConnection {
   readonly closed: Promise<DriverFault | undefined>;
   readonly #socket: Socket;
   readonly #countsBytes: boolean;
+  readonly #debug: boolean | undefined;
   #facts: ConnectionFacts = unknownFacts;
   #alive = true;
   #dismissed = false;
   #lastError: unknown;
 
-  constructor(address: EndpointAddress, { timeoutMs, verify }: OpeningOptions) {
+  constructor(address: EndpointAddress, { timeoutMs, verify, debugErrors }: OpeningOptions) {
+    this.#debug = debugErrors;
     const { host, port } = address;
     const socket = connect({ host, port, keepAlive: true, noDelay: true });
     this.#socket = socket;
@@ -102,6 +106,11 @@ export class ServerConnection {
     return this.#countsBytes ? this.#socket.bytesWritten : undefined;
   }
 
+  /** What an error of the driver means for a command that had come as far as `phase`. */
+  faultOf(error: unknown, phase: Phase): DriverFault {
+    return driverFault(error, phase, { threadId: this.threadId ?? undefined, debug: this.#debug });
+  }
+
   /** Ends it at once. What runs on it fails, with an outcome that nobody knows. */
   destroy(): void {
     this.#dismissed = true;
@@ -122,7 +131,7 @@ export class ServerConnection {
   ask(sql: string): Promise<readonly RawRow[]> {
     return new Promise((resolve, reject) => {
       this.driver.query(sql, (error: unknown, result: unknown) => {
-        if (error) reject(driverFault(error, 'sent', this.driver.threadId));
+        if (error) reject(this.faultOf(error, 'sent'));
         else resolve(readResult(result, undefined).rows);
       });
     });
@@ -152,7 +161,7 @@ export class ServerConnection {
   #lossOf(error: unknown): DriverFault {
     return error === undefined
       ? new DriverFault('The server closed the connection.', { phase: 'queued' })
-      : driverFault(error, 'queued', this.driver.threadId);
+      : this.faultOf(error, 'queued');
   }
 }
 

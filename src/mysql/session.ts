@@ -7,7 +7,6 @@ import {
 } from '../errors/server-codes.ts';
 import { bindParameters } from './bind.ts';
 import type { Cancellation } from './cancellation.ts';
-import { driverFault } from './driver-error.ts';
 import { isInTransaction, readColumns, readResult } from './read-result.ts';
 import { timeReader } from './read-times.ts';
 import type { ServerConnection } from './server-connection.ts';
@@ -134,7 +133,7 @@ export class Session {
     const unsent = bytesBefore !== undefined && bytesBefore === this.#connection.bytesSent;
     const fault = this.#isUnreadable(error)
       ? new DriverFault(unreadable, { phase, code: unreadableCode })
-      : driverFault(error, unsent ? 'queued' : phase, this.#connection.threadId);
+      : this.#connection.faultOf(error, unsent ? 'queued' : phase);
     this.phase = fault.phase;
     // A server whose client has left goes on with what it was sent.
     if (fault.errno === undefined && fault.phase !== 'queued') this.discard();

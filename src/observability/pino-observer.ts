@@ -72,7 +72,7 @@ export function pinoObserver(logger: Logger): Observer {
   return (event) => {
     if (tooMany.has(event.type)) return;
     const { type, ...fields } = event;
-    const level = levels[type];
+    const level = isGoodNews(event) ? 'info' : levels[type];
     if ('message' in fields) fields.message = strikeOut(fields.message);
     if (level !== 'warn' || type === 'residency') return logger[level](fields, `meridian: ${type}`);
     const key = JSON.stringify([type, fields]);
@@ -87,6 +87,14 @@ export function pinoObserver(logger: Logger): Observer {
     const suppressed = last?.suppressed ?? 0;
     logger.warn(suppressed === 0 ? fields : { ...fields, suppressed }, `meridian: ${type}`);
   };
+}
+
+/** What is back, or there for the first time, needs nobody's attention. */
+function isGoodNews(event: MeridianEvent): boolean {
+  return (
+    (event.type === 'cache-link' && event.state === 'up') ||
+    (event.type === 'breaker' && event.state === 'closed')
+  );
 }
 
 function strikeOut(message: string): string {

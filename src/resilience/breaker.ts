@@ -87,12 +87,13 @@ export class Breaker {
 
   refusal(): CircuitOpenError {
     const probing = this.#config.probe === undefined ? 'one call probes it' : 'it is probed';
+    const retryAfterMs = Math.max(0, Math.ceil(this.#openUntil - this.#config.now()));
     return withoutStack(
       () =>
         new CircuitOpenError(
           `'${this.#name}' is left alone because ${this.#why}; ${probing} every ` +
             `${this.#config.openMs} ms. Try later or use a fallback.`,
-          { context: { guard: this.#name } },
+          { context: { guard: this.#name }, retryAfterMs },
         ),
     );
   }

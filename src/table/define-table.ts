@@ -6,6 +6,7 @@ import {
   referenceTable,
 } from './reference-table.ts';
 import type { CachePolicy, ColumnOf, RowOf, RowSchema } from './row-schema.ts';
+import { branded } from './table-brand.ts';
 
 export type { CachePolicy, ColumnOf, RowOf, RowSchema } from './row-schema.ts';
 
@@ -194,7 +195,7 @@ export function defineTable<Schema extends RowSchema>(
           shardKey: definition.shardKey ?? primaryKey,
           ...(definition.place !== undefined && { place: definition.place }),
         };
-  return Object.freeze({
+  return branded({
     name,
     schema,
     primaryKey,

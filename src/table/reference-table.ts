@@ -1,5 +1,6 @@
 import type { ColumnCodecName } from './column-codec.ts';
 import type { CachePolicy, ColumnOf, RowSchema } from './row-schema.ts';
+import { branded } from './table-brand.ts';
 
 /** A small table that every shard holds in full, so that any shard's statements can join it. */
 export interface ReferenceDefinition<
@@ -46,5 +47,5 @@ export function referenceTable<Schema extends RowSchema>({
   columns,
   cache,
 }: ReferenceDefinition<string, Schema, ColumnOf<Schema>>): ReferenceTable<string, Schema> {
-  return Object.freeze({ reference, name, schema, primaryKey, columns: { ...columns }, cache });
+  return branded({ reference, name, schema, primaryKey, columns: { ...columns }, cache });
 }

@@ -59,6 +59,11 @@ export class RowCodec<Schema extends RowSchema> {
     this.#keyIsUuid = this.#keyKind === 'uuid';
   }
 
+  /** Whether a new row may come without a key, since its keys are ids. */
+  get makesIds(): boolean {
+    return this.#keyIsUuid;
+  }
+
   /** Checks a row that is to be stored. @throws {RowError} naming every column that is wrong. */
   parse(row: Readonly<Record<string, unknown>>): RowOf<Schema> {
     const problems = this.#unknownColumns(row);
@@ -68,9 +73,19 @@ export class RowCodec<Schema extends RowSchema> {
       ...problems,
       ...(parsed.error?.issues ?? []).map(({ path, message }) => ({
         path: path.join('.'),
-        message,
+        message: this.#isMissingKey(path, row) ? this.#missingKey() : message,
       })),
     ]);
+  }
+
+  #isMissingKey([name]: readonly PropertyKey[], row: Readonly<Record<string, unknown>>): boolean {
+    return name === this.#key.name && row[name] === undefined;
+  }
+
+  #missingKey(): string {
+    return this.makesIds
+      ? 'is missing'
+      : 'is missing: ids are made for keys of z.uuid() only, so every row brings its own';
   }
 
   /** The row's values in the order of `columns`. @throws {RowError} */

@@ -1,11 +1,12 @@
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { UnavailableError } from '../errors/database-error.ts';
+import { type Answering, awaitPrimaries } from '../execution/await-primaries.ts';
 import type { EndpointGate } from '../execution/endpoint-gate.ts';
 import type { Executor } from '../execution/executor.ts';
 import { onPrimary } from '../execution/on-primary.ts';
 import { ensureSystemTables } from '../execution/system-tables.ts';
 import { recordFacts } from '../execution/verify-facts.ts';
-import { answering, verifyReplica, verifyShards } from '../execution/verify-shards.ts';
+import { verifyReplica, verifyShards } from '../execution/verify-shards.ts';
 import { type IdentityRow, isReadOnly } from '../mysql/identity-table.ts';
 import { type DatabaseRules, readDatabaseRules } from '../mysql/table-rules.ts';
 import { readMaxPacketBytes, readTableShapes, type TableShape } from '../mysql/table-shape.ts';
@@ -115,32 +116,46 @@ export class ShardInspection {
   }
 
   /**
-   * Inspects the shards that are up.
+   * Inspects all shards, once all of their primaries are up.
    *
-   * @throws {UnavailableError} when those do not tell what has to be known; what `inspect` throws.
+   * @throws {UnavailableError} naming those that are not when the deadline passes; what `inspect` throws.
+   */
+  async inspectAll(deadline: Deadline): Promise<readonly Endpoint[]> {
+    const { topology, executor, observe } = this.#parts;
+    const shards = [...topology.shards.values()];
+    const lacks = ({ down }: Answering) => {
+      for (const error of down.values()) if (!error.retryable) throw error;
+      return down.size === 0
+        ? undefined
+        : `${down.size} of ${shards.length} primaries do not answer, and startup 'strict' needs all of them.`;
+    };
+    await awaitPrimaries({ shards, executor, deadline, observe, lacks });
+    return this.inspect(shards, deadline);
+  }
+
+  /**
+   * Inspects the shards that are up, once those are that have to be.
+   *
+   * @throws {UnavailableError} naming those that are down when the deadline passes; what `inspect` throws.
    */
   async inspectThoseUp(deadline: Deadline): Promise<readonly Endpoint[]> {
     const { topology, executor, observe, plans } = this.#parts;
-    const all = [...topology.shards.values()];
-    const { up, failures, recorded } = await answering({ executor, deadline, observe }, all);
-    const [cause] = failures;
-    if (cause === undefined) return this.inspect(all, deadline);
-    const lacking = [...new Set(plans.map(({ table }) => table.keyspace))].filter(
-      (keyspace) => !up.some((shard) => shard.keyspace === keyspace),
-    );
-    if (lacking.length > 0 || up.length === 0) {
-      throw new UnavailableError(
-        `No primary of ${lacking.length > 0 ? `keyspace ${lacking.join(', ')}` : 'any shard'} answers, so what its tables look like is not known: ` +
-          `startup 'lazy' needs one of each keyspace that has tables. ${cause.message}`,
-        { cause, context: cause.context },
-      );
-    }
-    if (!recorded) {
-      throw new UnavailableError(
-        `No database that answers says yet which system it belongs to, and another one may: the first start needs every shard. ${cause.message}`,
-        { cause, context: cause.context },
-      );
-    }
+    const shards = [...topology.shards.values()];
+    const needed = [...new Set(plans.map(({ table }) => table.keyspace))];
+    const lacks = ({ up, down, recorded }: Answering) => {
+      if (down.size === 0) return undefined;
+      const lacking = needed.filter((name) => !up.some(({ keyspace }) => keyspace === name));
+      if (lacking.length > 0 || up.length === 0) {
+        return (
+          `No primary of ${lacking.length > 0 ? `keyspace ${lacking.join(', ')}` : 'any shard'} answers, so what its tables ` +
+          "look like is not known: startup 'lazy' needs one of each keyspace that has tables."
+        );
+      }
+      return recorded
+        ? undefined
+        : 'No database that answers says yet which system it belongs to, and another one may: the first start needs every shard.';
+    };
+    const { up } = await awaitPrimaries({ shards, executor, deadline, observe, lacks });
     return this.inspect(up, deadline);
   }
 

@@ -9,6 +9,7 @@ import type { RowSchema, Table } from './define-table.ts';
 import { type LookupPlan, planLookups } from './lookup-plan.ts';
 import type { PlanContext, PlannedColumn, Report } from './planned-column.ts';
 import type { ReferenceTable } from './reference-table.ts';
+import { isBranded } from './table-brand.ts';
 
 /** What a table's definition says of its rows, wherever they live. */
 export type RowTable<Schema extends RowSchema = RowSchema> = Omit<
@@ -77,8 +78,9 @@ function reporter(label: string, problems: Problem[]): Report {
 
 /** What the columns hold; undefined when this is no table at all. */
 function planRows(table: RowTable, report: Report): Map<string, PlannedColumn> | undefined {
-  if (!isTable(table)) {
-    report('', 'is no table; make it with defineTable({ … })');
+  const mistake = mistakeIn(table);
+  if (mistake !== undefined) {
+    report(...mistake);
     return undefined;
   }
   const columns = planColumns(table, report);
@@ -87,13 +89,17 @@ function planRows(table: RowTable, report: Report): Map<string, PlannedColumn> |
   return columns;
 }
 
-function isTable(value: unknown): boolean {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'schema' in value &&
-    value.schema instanceof z.ZodObject
-  );
+/** Why a value is no table, and where. */
+function mistakeIn(value: unknown): [path: string, message: string] | undefined {
+  if (!isBranded(value)) {
+    const isDefinition = typeof value === 'object' && value !== null && 'schema' in value;
+    return isDefinition
+      ? ['', 'is a plain object; hand it to defineTable first: defineTable({ name, … })']
+      : ['', 'is no table; make it with defineTable({ … })'];
+  }
+  return 'schema' in value && value.schema instanceof z.ZodObject
+    ? undefined
+    : ['schema', 'must be a z.object({ … }) of zod 4, with one field a column'];
 }
 
 function planColumns(table: RowTable, report: Report): Map<string, PlannedColumn> {

@@ -65,18 +65,15 @@ export function planInsert<Schema extends RowSchema>(
   { within, chance = Math.random() }: Choice = {},
 ): PlannedRow<Schema> {
   const { table, codec, topology, audited, locateIp } = runtime;
-  const given = input[table.primaryKey];
-  const parsed = codec.parse(
-    given === undefined ? { ...input, [table.primaryKey]: sampleId } : input,
-  );
-  const ownId =
-    given === undefined ? undefined : codec.key(Reflect.get(parsed, table.primaryKey)).text;
+  const makesId = codec.makesIds && input[table.primaryKey] === undefined;
+  const parsed = codec.parse(makesId ? { ...input, [table.primaryKey]: sampleId } : input);
+  const ownId = makesId ? undefined : codec.key(Reflect.get(parsed, table.primaryKey)).text;
   const { route, named, id } = audited('insert', () =>
     routeNewRow({ topology: topology.current, table, locateIp }, parsed, ownId, within, chance),
   );
   // A key of its own is stored as the schema gives it, z.string().trim() say: so it was routed.
-  const complete = given === undefined ? { ...parsed, [table.primaryKey]: id } : parsed;
-  return plannedRow(runtime, complete, route, given === undefined ? undefined : named);
+  const complete = makesId ? { ...parsed, [table.primaryKey]: id } : parsed;
+  return plannedRow(runtime, complete, route, makesId ? undefined : named);
 }
 
 function plannedRow<Schema extends RowSchema>(

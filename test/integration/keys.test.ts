@@ -48,6 +48,18 @@ describe('a key of the service’s own', () => {
     }
   });
 
+  it('is asked for where it is missing', async () => {
+    // As a caller without types makes it.
+    const keyless = JSON.parse('{ "hits": 1 }');
+    expect(await failureOf(data.counters.insert(keyless))).toMatchObject({
+      code: 'MERIDIAN_ROW_INVALID',
+      problems: [{ path: 'id', message: expect.stringMatching(/is missing.*z\.uuid\(\) only/) }],
+    });
+    expect(await failureOf(data.names.insert(keyless))).toMatchObject({
+      problems: [{ path: 'name' }],
+    });
+  });
+
   it('is found with and without spaces at its end as what it is', async () => {
     await data.names.insert({ name: 'trent', hits: 1 });
     for (const shard of ['tx-1', 'tx-2'] as const) {

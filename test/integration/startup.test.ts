@@ -1,4 +1,4 @@
-import { type ConfigError, UnavailableError } from 'meridian';
+import { type ConfigError, type MeridianEvent, UnavailableError } from 'meridian';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   accountOn,
@@ -31,9 +31,71 @@ async function down(shard: 'tx-1' | 'us-1', how: 'refuse' | 'blackHole' = 'refus
 
 const fast = { retry: { baseMs: 1, maxMs: 5 }, pool: { connectTimeoutMs: 500 } };
 
-it('strict needs every primary', async () => {
-  const { topology } = await down('tx-1');
-  expect(await failureOf(cluster.open({ topology, ...fast }))).toBeInstanceOf(UnavailableError);
+describe('strict', () => {
+  it('names every primary that is down when its time is over', async () => {
+    const [one, two] = [await cluster.proxy('tx-1'), await cluster.proxy('us-1')];
+    one.proxy.refuse();
+    two.proxy.blackHole();
+    const topology = cluster.topology({ 'tx-1': one.url, 'us-1': two.url });
+    const error = await failureOf(cluster.open({ topology, ...fast, startupTimeoutMs: 1_500 }));
+    expect(error).toBeInstanceOf(UnavailableError);
+    const { message, retryable, context } = error as UnavailableError;
+    expect(message).toMatch(/2 of 4 primaries do not answer.* 1500 ms/);
+    expect(message).toMatch(/^ {2}tx-1 in region eu \(127\.0\.0\.1:\d+\/app\): \S/m);
+    expect(message).toMatch(/^ {2}us-1 in region us \(127\.0\.0\.1:\d+\/app\): \S/m);
+    for (const { url } of [one, two]) expect(message).not.toContain(new URL(url).password);
+    expect({ retryable, down: context.down }).toEqual({ retryable: true, down: ['us-1', 'tx-1'] });
+  });
+
+  it.each(['refuse', 'blackHole'] as const)(
+    'waits for databases that come up later (%s)',
+    async (how) => {
+      const { proxy, topology } = await down('tx-1', how);
+      const faults: MeridianEvent[] = [];
+      const opened = cluster.open({
+        ...fast,
+        topology,
+        observers: [(event) => event.type === 'endpoint-fault' && faults.push(event)],
+      });
+      await eventually(() => expect(faults).not.toEqual([]), { timeout: 10_000 });
+      proxy.heal();
+      expect((await opened).data.health().ready).toBe(true);
+    },
+  );
+
+  it('does not wait for a server that does not let it in', async () => {
+    const url = new URL(cluster.url('tx-1'));
+    url.password = 'wrong';
+    const topology = cluster.topology({ 'tx-1': url.href });
+    expect(await failureOf(cluster.open({ topology }))).toMatchObject({
+      code: 'MERIDIAN_STATEMENT',
+    });
+  });
+
+  it('stops waiting when its signal fires', async () => {
+    const { topology } = await down('tx-1');
+    const ending = new AbortController();
+    const opened = failureOf(
+      cluster.open({
+        ...fast,
+        topology,
+        signal: ending.signal,
+        observers: [({ type }) => type === 'endpoint-fault' && ending.abort()],
+      }),
+    );
+    expect(await opened).toMatchObject({ code: 'MERIDIAN_ABORTED' });
+  });
+});
+
+it('a normal start and end log nothing above info', async () => {
+  const above: string[] = [];
+  const record = (_: object, message: string) => above.push(message);
+  const logger = { debug() {}, info() {}, warn: record, error: record, fatal: record };
+  const { data } = await cluster.open({ logger });
+  const ada = await data.users.insert({ country: 'DE', name: 'Ada' });
+  await data.users.get(ada.id);
+  await data.close();
+  expect(above).toEqual([]);
 });
 
 it('a start that is neither is refused', async () => {
@@ -150,9 +212,13 @@ describe('lazy', () => {
     one.proxy.refuse();
     two.proxy.refuse();
     const topology = cluster.topology({ 'tx-1': one.url, 'tx-2': two.url });
-    const error = await failureOf(cluster.open({ ...lazy, ...fast, topology }));
+    const error = await failureOf(
+      cluster.open({ ...lazy, ...fast, topology, startupTimeoutMs: 1_000 }),
+    );
     expect(error).toBeInstanceOf(UnavailableError);
-    expect(error).toMatchObject({ message: expect.stringMatching(/keyspace ledger/) });
+    expect(error).toMatchObject({
+      message: expect.stringMatching(/keyspace ledger.*tx-1.*tx-2/s),
+    });
   });
 
   it('closes while it looks for a shard', async () => {
@@ -258,7 +324,9 @@ describe('databases that say nothing yet', () => {
   it('need all to be there once, since one that is down may know better', async () => {
     for (const shard of shardNames) await cluster.sql(shard, 'DROP TABLE meridian_identity');
     const { proxy, topology } = await down('tx-1');
-    expect(await failureOf(cluster.open({ ...lazy, ...fast, topology }))).toMatchObject({
+    expect(
+      await failureOf(cluster.open({ ...lazy, ...fast, topology, startupTimeoutMs: 1_000 })),
+    ).toMatchObject({
       code: 'MERIDIAN_UNAVAILABLE',
       message: expect.stringMatching(/first start needs every shard/),
     });

@@ -272,7 +272,10 @@ export class RedisLink {
     if (this.#server === undefined) return;
     this.#server = undefined;
     this.#answeredUntilMs = 0;
-    this.#observe({ type: 'cache-link', redis: this.#config.name, state: 'down', reason });
+    // That its own process closes it is no trouble of Redis.
+    if (!this.#isClosed) {
+      this.#observe({ type: 'cache-link', redis: this.#config.name, state: 'down', reason });
+    }
     this.channel.interrupt(reason);
     const gone = new UnavailableError(`Redis is left alone: ${reason}.`);
     for (const deadline of [...this.#running]) deadline.cancel(gone);
