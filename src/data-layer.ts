@@ -1,11 +1,12 @@
 import { hostname } from 'node:os';
-import { RedisRegions } from './cache/redis/redis-regions.ts';
+import { isPerRegion, RedisRegions } from './cache/redis/redis-regions.ts';
 import { closeOnce } from './data-layer-close.ts';
 import { type DataLayerOptions, readOptions } from './data-layer-options.ts';
 import type { DataLayer, DataLayerMembers } from './data-layer-types.ts';
 import { Forwarding } from './distributed/forwarding.ts';
 import { OutcomeSweeper } from './distributed/outcome-sweeper.ts';
 import { readPlacement } from './distributed/placement.ts';
+import { ConfigError } from './errors/config-error.ts';
 import { Calls } from './execution/calls.ts';
 import { EndpointGate } from './execution/endpoint-gate.ts';
 import { Endpoints } from './execution/endpoints.ts';
@@ -27,7 +28,9 @@ import { referenceAccess } from './table/reference-access.ts';
 import type { Tables } from './table/row-types.ts';
 import { type MakeHandle, sessionsOf } from './table/sessions.ts';
 import { ShardInspection } from './table/shard-inspection.ts';
+import { SharedRedis } from './table/shared-redis.ts';
 import { tableAccess } from './table/table-access.ts';
+import { sharedRedisName } from './table/table-facts.ts';
 import { TableRegistry } from './table/table-registry.ts';
 import { TopologyStore } from './topology/topology-store.ts';
 
@@ -61,7 +64,14 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     systemTables: config.systemTables,
     uniqueAcrossShards: config.uniqueAcrossShards,
     sharing: {
-      redisNamespace: redis === false ? undefined : config.cache.namespace,
+      redis:
+        redis === false
+          ? undefined
+          : sharedRedisName(
+              config.cache.namespace,
+              isPerRegion(redis) ? Object.keys(redis) : undefined,
+              topology,
+            ),
       directoryKeyspace: config.directory?.keyspace,
       directoryKeys: config.directory?.keys ?? [],
       keepMs: config.idempotency.keepMs,
@@ -81,11 +91,13 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
   const { loadsPerShard, loadQueue } = config.cache;
   const concurrency = loadsPerShard ?? Math.max(1, Math.floor(0.75 * config.pool.connections));
   const gates = new LoadGates({ concurrency, queue: loadQueue }, observe);
-  const redisRegions = new RedisRegions(redis, { region, ...config.cache }, observe);
+  let redisRegions: RedisRegions | undefined;
+  let sharedRedis: SharedRedis | undefined;
   const close = async () => {
+    await sharedRedis?.close();
     await gate.close();
     await endpoints.close();
-    redisRegions.close();
+    redisRegions?.close();
   };
   const starting = new Deadline(Number.POSITIVE_INFINITY, options.signal);
   try {
@@ -95,9 +107,30 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
         await (isLazy ? inspection.inspectThoseUp(deadline) : inspection.inspectAll(deadline)),
       );
     });
-    await starting.race(redisRegions.ready());
     // Two systems may share one Redis, and even names and keys; their rows must not mix.
     const namespace = `${config.cache.namespace}:${inspection.system.slice(0, 8)}`;
+    const sharing = new SharedRedis({
+      topology: store,
+      executor,
+      namespace,
+      observe,
+    });
+    sharedRedis = sharing;
+    const isCached = [...plans, ...references].some(({ table }) => table.cache !== undefined);
+    const regions = new RedisRegions(
+      redis,
+      {
+        region,
+        ...config.cache,
+        // Who caches nothing changes nothing that others find in their Redis.
+        identityOf: isCached ? (of) => sharing.identityOf(of) : undefined,
+      },
+      observe,
+    );
+    redisRegions = regions;
+    await starting.race(regions.ready());
+    const refusals = regions.refusals();
+    if (refusals.length > 0) throw new ConfigError('This is another Redis', refusals);
     const directory = openDirectory(config.directory, plans, {
       topology: store,
       executor,
@@ -109,7 +142,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
       locateIp,
       executor,
       calls,
-      redis: redisRegions.stores,
+      redis: regions.stores,
       gates,
       who,
       forwarding,
@@ -142,6 +175,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
       durationMs: performance.now() - startedAt,
     });
     moves.watch();
+    sharing.watch();
     const outcomes = new OutcomeSweeper({
       topology: store,
       executor,
@@ -184,7 +218,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
         ready: !calls.isClosing && inspection.isServed(gate),
         closing: calls.isClosing,
         shards: shardsHealth(store.current, endpoints, gate),
-        redis: redisRegions.states(),
+        redis: regions.states(),
       }),
       close: closing,
       [Symbol.asyncDispose]: async () => {

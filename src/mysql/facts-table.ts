@@ -53,3 +53,32 @@ export function selectFact(fact: string): Statement {
 export function forgetFactSql(fact: string): string {
   return `DELETE FROM ${factsTable} WHERE fact = '${fact.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`;
 }
+
+/** A fact, and those of a prefix with the seconds since they were recorded last. */
+export function selectFactAndAges(fact: string, prefix: string): Statement {
+  return {
+    sql: `SELECT fact, value, TIMESTAMPDIFF(SECOND, recorded_at, NOW(6)) AS age FROM ${factsTable} WHERE fact = ? OR LEFT(fact, ?) = ?`,
+    params: [fact, prefix.length, prefix],
+  };
+}
+
+/** Records a fact, or that it still holds. */
+export function touchFact(fact: string): Statement {
+  return {
+    sql: `INSERT INTO ${factsTable} (fact, value) VALUES (?, '') ON DUPLICATE KEY UPDATE recorded_at = NOW(6)`,
+    params: [fact],
+  };
+}
+
+/** Forgets one fact. */
+export function deleteFact(fact: string): Statement {
+  return { sql: `DELETE FROM ${factsTable} WHERE fact = ?`, params: [fact] };
+}
+
+/** Forgets the facts of a prefix that nobody has recorded again for so long. */
+export function deleteOldFacts(prefix: string, seconds: number): Statement {
+  return {
+    sql: `DELETE FROM ${factsTable} WHERE LEFT(fact, ?) = ? AND recorded_at < NOW(6) - INTERVAL ? SECOND`,
+    params: [prefix.length, prefix, seconds],
+  };
+}

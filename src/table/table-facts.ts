@@ -15,8 +15,8 @@ import type { ReferencePlan, TablePlan } from './table-plan.ts';
 
 /** What a data layer says of data that other services may share. */
 export interface Sharing {
-  /** First part of every key in Redis; undefined without Redis. */
-  readonly redisNamespace: string | undefined;
+  /** What all Redis are called that services share; undefined without Redis. */
+  readonly redis: string | undefined;
   /** Where unique values are kept. */
   readonly directoryKeyspace: string | undefined;
   /** Under which personal values are hashed; the first is the one that is asked with. */
@@ -76,11 +76,11 @@ function placementOf(table: AnyPlan['table'], isGeo: boolean): string {
   return memberPlacement(table.group.name, table.shardKey);
 }
 
-function cacheFact({ label, table }: AnyPlan, { redisNamespace }: Sharing): SharedFact[] {
+function cacheFact({ label, table }: AnyPlan, { redis }: Sharing): SharedFact[] {
   return [
     {
       name: `table/${table.name}/cache`,
-      value: cacheOf(table, redisNamespace),
+      value: cacheOf(table, redis),
       rule: 'same',
       path: `tables.${label}.cache`,
       what: 'the cache of its rows',
@@ -92,9 +92,20 @@ function cacheFact({ label, table }: AnyPlan, { redisNamespace }: Sharing): Shar
   ];
 }
 
-function cacheOf(table: AnyPlan['table'], redisNamespace: string | undefined): string {
+function cacheOf(table: AnyPlan['table'], redis: string | undefined): string {
   if (table.cache === undefined) return 'none';
-  return redisNamespace === undefined ? 'memory' : `redis ${redisNamespace}`;
+  return redis === undefined ? 'memory' : `redis ${redis}`;
+}
+
+/** Names what services share: a Redis for all, or one for each of some regions, by their codes. */
+export function sharedRedisName(
+  namespace: string,
+  regions: readonly string[] | undefined,
+  topology: Topology,
+): string {
+  if (regions === undefined) return namespace;
+  const codes = regions.map((name) => topology.regions.get(name)?.code ?? 0);
+  return `${namespace} in regions ${codes.sort((a, b) => a - b).join(' ')}`;
 }
 
 function lookupFacts({ label, table, lookups }: TablePlan, sharing: Sharing): SharedFact[] {

@@ -100,6 +100,7 @@ it('a region that is allowed keeps the rows like their own', async () => {
 
 it('one Redis for all counts as being where the process is', async () => {
   const redis = regions.redis.us.url;
+  await regions.cluster.forgetFacts();
   const { data } = await regions.open('us', { redis });
   const { data: home } = await regions.open('eu', { redis });
   const ada = await insert('DE');

@@ -57,8 +57,9 @@ export class TwoRegions {
   }
 
   /** The keys that the Redis of a region holds: values and leases. */
-  keys(region: RegionName): Promise<string[]> {
-    return this.#clients[region].keys('*');
+  async keys(region: RegionName): Promise<string[]> {
+    const keys = await this.#clients[region].keys('*');
+    return keys.filter((key) => !key.endsWith(':redis-id'));
   }
 
   async flush(): Promise<void> {

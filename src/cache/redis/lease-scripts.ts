@@ -100,6 +100,18 @@ export const boundedReadScript = script(`
 if redis.call('STRLEN', KEYS[1]) > tonumber(ARGV[1]) then return 0 end
 return redis.call('GET', KEYS[1])`);
 
+/**
+ * The id of a Redis, which takes the one that is given, if any, where it has none.
+ *
+ * KEYS: id. ARGV: id or ''.
+ */
+export const identityScript = script(`
+local id = redis.call('GET', KEYS[1])
+if id then return id end
+if ARGV[1] == '' then return false end
+redis.call('SET', KEYS[1], ARGV[1])
+return ARGV[1]`);
+
 /** Nothing but a trial of the command that runs the others. */
 export const trialScript = script('return 1');
 
@@ -111,4 +123,5 @@ export const allScripts = [
   renewScript,
   invalidateScript,
   boundedReadScript,
+  identityScript,
 ];

@@ -2,10 +2,11 @@ import { UnavailableError } from '../../errors/database-error.ts';
 import type { Observer } from '../../observability/events.ts';
 import { Deadline } from '../../resilience/deadline.ts';
 import { sleepsSoFar } from '../memory/coarse-clock.ts';
+import { type Greeted, Handshake, openingMs, tenureOf, UnfitServer } from './handshake.ts';
 import { InvalidationChannel } from './invalidation-channel.ts';
-import { allScripts, trialScript } from './lease-scripts.ts';
 import { cureOf, isRefusal, Reconnection, saidBy } from './reconnection.ts';
 import { openConnection, type RedisNode } from './redis-client.ts';
+import type { RedisIdentity } from './redis-identity.ts';
 
 export interface RedisLinkConfig {
   /** What events call it. */
@@ -16,14 +17,13 @@ export interface RedisLinkConfig {
   readonly maxGapMs: number;
   /** Milliseconds that a server must be well again before it is believed. */
   readonly settleMs: number;
+  /** Which Redis it must be; undefined: any will do. */
+  readonly identity?: RedisIdentity | undefined;
   /** Told each time that the server is not used any more, and that it can't be reached again. */
   readonly onTrouble?: () => void;
 }
 
 const beatsPerGap = 4;
-/** A connection that is not ready by then is opened anew. */
-const openingMs = 1_500;
-const withoutRun = 'the server does not say its run_id';
 /** What a server says that must not be asked now. */
 const unfit = /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|MOVED)/;
 
@@ -40,6 +40,7 @@ export class RedisLink {
   readonly #config: RedisLinkConfig;
   readonly #observe: Observer;
   readonly #reconnection = new Reconnection();
+  readonly #handshake: Handshake;
   readonly #running = new Set<Deadline>();
   readonly #timer: NodeJS.Timeout;
   #server: string | undefined;
@@ -49,8 +50,6 @@ export class RedisLink {
   /** The run that was used last. */
   #known: string | undefined;
   #knownSinceMs = 0;
-  /** The run that was seen last, since when. */
-  #seen = { run: '', sinceMs: 0 };
   #openingSinceMs = performance.now();
   #isClosed = false;
   #tenure: string | undefined;
@@ -61,6 +60,7 @@ export class RedisLink {
   constructor(template: RedisNode, config: RedisLinkConfig, observe: Observer) {
     this.#config = config;
     this.#observe = observe;
+    this.#handshake = new Handshake(config.settleMs, config.identity);
     this.#client = openConnection(
       template,
       (attempt) => this.#reconnection.pauseMs(attempt),
@@ -118,7 +118,7 @@ export class RedisLink {
       return await deadline.race(command(this.#client));
     } catch (error) {
       const said = saidBy(error);
-      if (isRefusal(said)) this.#refuse(operation, said);
+      if (isRefusal(said)) this.#refuse(operation, cureOf(said));
       else {
         this.#report(operation, said);
         if (error === deadline.reason || unfit.test(said)) this.#fail(said);
@@ -151,47 +151,20 @@ export class RedisLink {
     this.#client.stream?.destroy();
   }
 
-  /** Learns who the server is, and tells it the scripts. */
+  /** Learns who the server is, and uses it from then on. */
   async #shakeHands(): Promise<void> {
     const connection = ++this.#connection;
     const patience = new Deadline(openingMs + this.#config.settleMs);
     try {
-      const [info] = await patience.race(
-        Promise.all([
-          this.#client.info('server'),
-          ...allScripts.map(({ text }) => this.#client.script('LOAD', text)),
-        ]),
-      );
-      // Renamed or forbidden it would be missed by the first invalidation only.
-      await patience.race(this.#client.evalsha(trialScript.sha, 0));
-      if (!(await this.#hasSettled(info, patience))) {
-        // Who named this server may name another by now, though it does not know that yet itself.
-        if (connection === this.#connection) this.#cut();
-        return;
-      }
-      const sleeps = sleepsSoFar();
-      const askedAtMs = performance.now();
-      const replication = await patience.race(this.#client.info('replication'));
+      const greeted = await this.#handshake.shake(this.#client, patience);
       if (connection !== this.#connection) return;
-      const run = runOf(info);
-      const tenure = tenureOf(replication);
-      if (run === undefined) throw new TypeError(withoutRun);
-      if (tenure === undefined) throw new UnavailableError('The server is no master (any more).');
-      this.#tenure = tenure;
-      const server = `${run}${tenure.slice(0, 8)}`;
-      if (server !== this.#known) this.#knownSinceMs = performance.now();
-      this.#known = server;
-      this.#server = server;
-      this.#answeredUntilMs = askedAtMs + this.#config.maxGapMs;
-      this.#sleeps = sleeps;
-      this.#reconnection.accepted();
-      this.#observe({ type: 'cache-link', redis: this.#config.name, state: 'up' });
-      this.channel.open(server);
-      this.#beat();
+      if (greeted === undefined) this.#cut();
+      else this.#use(greeted);
     } catch (error) {
       if (connection !== this.#connection) return;
       const said = saidBy(error);
-      if (isRefusal(said) || said === withoutRun) this.#refuse('connection', said);
+      if (error instanceof UnfitServer) this.#refuse('connection', error.message);
+      else if (isRefusal(said)) this.#refuse('connection', cureOf(said));
       else {
         this.#report('connection', said);
         this.#cut();
@@ -201,15 +174,17 @@ export class RedisLink {
     }
   }
 
-  /** Whether the server was there before; waits until it could have been left by all others. */
-  async #hasSettled(info: string, patience: Deadline): Promise<boolean> {
-    const { settleMs } = this.#config;
-    const run = runOf(info) ?? '';
-    const seenForMs = this.#seen.run === run ? performance.now() - this.#seen.sinceMs : 0;
-    this.#seen = { run, sinceMs: performance.now() };
-    if (settleMs === 0 || (seenForMs >= settleMs && seenForMs < settleMs + openingMs)) return true;
-    await patience.pause(settleMs);
-    return false;
+  #use({ server, tenure, askedAtMs, sleeps }: Greeted): void {
+    if (server !== this.#known) this.#knownSinceMs = performance.now();
+    this.#known = server;
+    this.#tenure = tenure;
+    this.#server = server;
+    this.#answeredUntilMs = askedAtMs + this.#config.maxGapMs;
+    this.#sleeps = sleeps;
+    this.#reconnection.accepted();
+    this.#observe({ type: 'cache-link', redis: this.#config.name, state: 'up' });
+    this.channel.open(server);
+    this.#beat();
   }
 
   #beat(): void {
@@ -237,6 +212,17 @@ export class RedisLink {
       } else this.#fail('the server is no master any more, or is one anew');
     });
     this.#beatRound();
+    this.#confirmIdentity(connection);
+  }
+
+  /** A server that was emptied gets its id back before anybody takes it for another one. */
+  #confirmIdentity(connection: number): void {
+    const { identity } = this.#config;
+    if (identity === undefined) return;
+    void this.#command('heartbeat', (client) => identity.admits(client)).then((isAdmitted) => {
+      if (isAdmitted !== false || connection !== this.#connection) return;
+      this.#refuse('connection', identity.refusal ?? '');
+    });
   }
 
   /** Asks the listening connection for a sign of life, by way of the server. */
@@ -260,9 +246,8 @@ export class RedisLink {
   }
 
   /** The server does not do what is needed: it is left, and asked again after growing pauses. */
-  #refuse(operation: string, said: string): void {
-    const cure = cureOf(said);
-    if (this.#reconnection.refused(said)) this.#report(operation, cure);
+  #refuse(operation: string, cure: string): void {
+    if (this.#reconnection.refused(cure)) this.#report(operation, cure);
     if (this.#server === undefined) this.#cut();
     else this.#fail(cure);
   }
@@ -292,15 +277,4 @@ export class RedisLink {
   #report(operation: string, message: string): void {
     this.#observe({ type: 'cache-fault', operation, message });
   }
-}
-
-function runOf(info: string): string | undefined {
-  return /run_id:(\w{8})/.exec(info)?.[1];
-}
-
-/** Names the time since a server became a master; undefined when it is none. */
-function tenureOf(replication: string): string | undefined {
-  return /^role:master\r?$/m.test(replication)
-    ? /master_replid:(\w{8,})/.exec(replication)?.[1]
-    : undefined;
 }

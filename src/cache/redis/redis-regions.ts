@@ -1,8 +1,10 @@
 import { isIoredis } from '../../config/given-redis.ts';
+import type { Problem } from '../../errors/config-error.ts';
 import type { Observer } from '../../observability/events.ts';
 import { Deadline } from '../../resilience/deadline.ts';
 import { openLinks } from './open-links.ts';
 import type { RedisClient } from './redis-client.ts';
+import type { RedisIdentity } from './redis-identity.ts';
 import type { RedisLinks } from './redis-links.ts';
 import { RedisStore } from './redis-store.ts';
 
@@ -29,6 +31,8 @@ export interface RedisRegionsConfig {
   readonly maxGapMs: number;
   readonly leaseMs: number;
   readonly maxEntryBytes: number;
+  /** Which Redis must be that of a region, or that of all; undefined: any will do. */
+  readonly identityOf?: ((region: string | undefined) => RedisIdentity) | undefined;
 }
 
 interface Member {
@@ -36,6 +40,7 @@ interface Member {
   readonly links: RedisLinks;
   readonly store: RedisStore;
   readonly isOwn: boolean;
+  readonly identity: RedisIdentity | undefined;
 }
 
 /** The Redis of all regions. */
@@ -68,6 +73,15 @@ export class RedisRegions {
     patience.end();
   }
 
+  /** Those that are not the Redis of other services, by where the options name them. */
+  refusals(): Problem[] {
+    return this.#members.flatMap(({ name, links, identity }) =>
+      identity?.refusal === undefined || links.isUp
+        ? []
+        : [{ path: name.replace('/', '.'), message: identity.refusal }],
+    );
+  }
+
   /** Whether each Redis is used, by its region; `redis` where one is for all. No I/O. */
   states(): Readonly<Record<string, 'up' | 'down'>> {
     return Object.fromEntries(
@@ -85,19 +99,21 @@ export class RedisRegions {
 
 function membersOf(
   given: Exclude<GivenRedis, false>,
-  { region, commandTimeoutMs, farTimeoutMs, ...limits }: RedisRegionsConfig,
+  { region, commandTimeoutMs, farTimeoutMs, identityOf, ...limits }: RedisRegionsConfig,
   observe: Observer,
 ): Member[] {
-  const member = (name: string, redis: string | RedisClient, isOwn: boolean): Member => {
+  const member = (redis: string | RedisClient, of: string | undefined): Member => {
+    const isOwn = of === undefined || of === region;
+    const name = of === undefined ? 'redis' : `redis/${of}`;
     const timeoutMs = isOwn ? commandTimeoutMs : farTimeoutMs;
+    const identity = identityOf?.(of);
     const { maxGapMs } = limits;
-    const links = openLinks(redis, { name, maxGapMs, commandTimeoutMs: timeoutMs }, observe);
-    return { name, links, store: new RedisStore(links, limits), isOwn };
+    const config = { name, maxGapMs, commandTimeoutMs: timeoutMs, identity };
+    const links = openLinks(redis, config, observe);
+    return { name, links, store: new RedisStore(links, limits), isOwn, identity };
   };
-  if (!isPerRegion(given)) return [member('redis', given, true)];
-  return Object.entries(given).map(([name, redis]) =>
-    member(`redis/${name}`, redis, name === region),
-  );
+  if (!isPerRegion(given)) return [member(given, undefined)];
+  return Object.entries(given).map(([name, redis]) => member(redis, name));
 }
 
 /** Whether what was given is one Redis for each region. */

@@ -1,0 +1,219 @@
+import { randomBytes } from 'node:crypto';
+import { RedisIdentity, type RedisRecord } from '../cache/redis/redis-identity.ts';
+import { isMeridianError } from '../errors/meridian-error.ts';
+import type { Executor } from '../execution/executor.ts';
+import { Recurring } from '../execution/recurring.ts';
+import {
+  deleteFact,
+  deleteOldFacts,
+  insertFacts,
+  replaceFact,
+  selectFactAndAges,
+  touchFact,
+} from '../mysql/facts-table.ts';
+import type { Statement } from '../mysql/sql.ts';
+import type { Observer } from '../observability/events.ts';
+import { Deadline } from '../resilience/deadline.ts';
+import type { Shard } from '../topology/topology.ts';
+import type { TopologyStore } from '../topology/topology-store.ts';
+
+export interface SharedRedisParts {
+  readonly topology: TopologyStore;
+  readonly executor: Executor;
+  /** First part of every key of this system in Redis: the option `cache.namespace`, and the system. */
+  readonly namespace: string;
+  readonly observe: Observer;
+}
+
+const upkeepMs = 30_000;
+/** Well past two upkeeps, of which one may fail. */
+const unusedAfterSeconds = 120;
+const forgottenAfterSeconds = 86_400;
+const answerMs = 1_000;
+const upkeepTimeoutMs = 20_000;
+
+interface Copy {
+  readonly shard: Shard;
+  readonly id: string | undefined;
+  /** Ids of the Redis that processes use which run. */
+  readonly used: readonly string[];
+}
+
+/**
+ * Records in each shard's database which Redis the services of a namespace share, and that this process
+ * uses it. Of several copies that differ the one on the first shard by name holds.
+ */
+export class SharedRedis {
+  readonly #parts: SharedRedisParts;
+  readonly #process = randomBytes(8).toString('hex');
+  readonly #members: { readonly fact: string; readonly identity: RedisIdentity }[] = [];
+  readonly #recurring: Recurring;
+
+  constructor(parts: SharedRedisParts) {
+    this.#parts = parts;
+    this.#recurring = new Recurring((deadline) => this.#keepAll(deadline), {
+      timeoutMs: upkeepTimeoutMs,
+      onFailure: (error) => this.#report(error),
+    });
+  }
+
+  /** What makes sure that the Redis of a region, or the one for all, is that of the other services. */
+  identityOf(region: string | undefined): RedisIdentity {
+    const fact = `redis/at/${this.#parts.namespace}/${region ?? '*'}`;
+    const record: RedisRecord = {
+      read: () => this.#within(answerMs, (deadline) => this.#read(fact, deadline)),
+      use: (id) => this.#within(answerMs, (deadline) => this.#use(fact, id, deadline)),
+      replace: (from, id) =>
+        this.#within(answerMs, (deadline) => this.#replace(fact, from, id, deadline)),
+    };
+    const identity = new RedisIdentity(this.#parts.namespace, record);
+    this.#members.push({ fact, identity });
+    return identity;
+  }
+
+  watch(): void {
+    if (this.#members.length > 0) this.#recurring.start(upkeepMs);
+  }
+
+  /** This process uses no Redis any more. */
+  async close(): Promise<void> {
+    await this.#recurring.close();
+    const used = this.#members.flatMap(({ identity }) => identity.id ?? []);
+    if (used.length === 0) return;
+    try {
+      await this.#within(answerMs, async (deadline) => {
+        for (const id of used) {
+          await this.#answers((shard) =>
+            this.#run(shard, deleteFact(this.#usedFact(id)), deadline),
+          );
+        }
+      });
+    } catch (error) {
+      // It is forgotten in time, and closing goes on.
+      this.#report(error);
+    }
+  }
+
+  async #read(fact: string, deadline: Deadline) {
+    const copies = await this.#copies(fact, deadline);
+    const id = recordedOf(copies);
+    const isUsed = copies.some(({ used }) => id !== undefined && used.includes(id));
+    return { id, isUsed };
+  }
+
+  /** Says that this process uses a Redis; returns the one on record after that. */
+  async #use(fact: string, id: string, deadline: Deadline): Promise<string | undefined> {
+    await this.#onFirst(touchFact(this.#usedFact(id)), deadline);
+    return (await this.#read(fact, deadline)).id;
+  }
+
+  /** One shard after the other, in an order that all processes share: the first decides. */
+  async #replace(
+    fact: string,
+    from: string | undefined,
+    id: string,
+    deadline: Deadline,
+  ): Promise<string> {
+    for (const shard of this.#shards()) {
+      if (from !== undefined) await this.#run(shard, replaceFact(fact, from, id), deadline);
+      await this.#run(shard, insertFacts([{ name: fact, value: id }]), deadline);
+      const recorded = (await this.#copyOn(shard, fact, deadline)).id;
+      if (recorded !== undefined && recorded !== id) return recorded;
+    }
+    return id;
+  }
+
+  async #keepAll(deadline: Deadline): Promise<void> {
+    for (const { fact, identity } of this.#members) {
+      const { id } = identity;
+      if (id === undefined) continue;
+      const recorded = await this.#use(fact, id, deadline);
+      if (recorded !== undefined && recorded !== id) identity.replaced(recorded);
+      else await this.#repair(fact, id, deadline);
+    }
+    await this.#onFirst(deleteOldFacts(usedPrefix, forgottenAfterSeconds), deadline);
+  }
+
+  /** Shards that were added, or down when it was recorded, have no copy or an old one. */
+  async #repair(fact: string, id: string, deadline: Deadline): Promise<void> {
+    for (const { shard, id: other } of await this.#copies(fact, deadline)) {
+      if (other === id) continue;
+      const statement =
+        other === undefined
+          ? insertFacts([{ name: fact, value: id }])
+          : replaceFact(fact, other, id);
+      await this.#run(shard, statement, deadline);
+    }
+  }
+
+  /** What the shards that answer know. @throws when none does. */
+  async #copies(fact: string, deadline: Deadline): Promise<readonly Copy[]> {
+    return this.#answers((shard) => this.#copyOn(shard, fact, deadline));
+  }
+
+  async #copyOn(shard: Shard, fact: string, deadline: Deadline): Promise<Copy> {
+    const { rows } = await this.#run(shard, selectFactAndAges(fact, usedPrefix), deadline);
+    const id = rows.find((row) => row.fact === fact)?.value;
+    const used = rows
+      .filter((row) => row.fact !== fact && Number(row.age) < unusedAfterSeconds)
+      .map((row) => String(row.fact).slice(usedPrefix.length).split('/')[0] ?? '');
+    return { shard, id: id === undefined ? undefined : String(id), used };
+  }
+
+  /** Whoever reads asks all shards, so one that is up is enough. */
+  async #onFirst(statement: Statement, deadline: Deadline): Promise<void> {
+    const failures: unknown[] = [];
+    for (const shard of this.#shards()) {
+      try {
+        await this.#run(shard, statement, deadline);
+        return;
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    throw failures[0];
+  }
+
+  /** The answers of the shards that are up; the first failure when none is. */
+  async #answers<T>(ask: (shard: Shard) => Promise<T>): Promise<readonly T[]> {
+    const ends = await Promise.allSettled(this.#shards().map(ask));
+    const answers = ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []));
+    const [first] = ends;
+    if (answers.length === 0 && first?.status === 'rejected') throw first.reason;
+    return answers;
+  }
+
+  /** Sent as a read, which is repeated after a lost reply: what is recorded twice is recorded once. */
+  #run({ primary }: Shard, statement: Statement, deadline: Deadline) {
+    return this.#parts.executor.runStatement([primary], statement, 'read', deadline);
+  }
+
+  #shards(): Shard[] {
+    const { shards } = this.#parts.topology.current;
+    return [...shards.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  #usedFact(id: string): string {
+    return `${usedPrefix}${id}/${this.#process}`;
+  }
+
+  #report(error: unknown): void {
+    const message = isMeridianError(error) ? error.message : String(error);
+    this.#parts.observe({ type: 'cache-fault', operation: 'identity', message });
+  }
+
+  async #within<T>(timeMs: number, work: (deadline: Deadline) => Promise<T>): Promise<T> {
+    const deadline = new Deadline(timeMs);
+    try {
+      return await work(deadline);
+    } finally {
+      deadline.end();
+    }
+  }
+}
+
+const usedPrefix = 'redis/used/';
+
+function recordedOf(copies: readonly Copy[]): string | undefined {
+  return copies.find(({ id }) => id !== undefined)?.id;
+}
