@@ -103,6 +103,12 @@ describe('put', () => {
       }
     });
 
+    afterAll(async () => {
+      for (const shard of shardNames) {
+        await cluster.sql(shard, 'SET GLOBAL TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+      }
+    });
+
     it('two writers that reach the shards in different orders leave them the same', async () => {
       const [a, b] = layers;
       for (let round = 0; round < 3; round++) {

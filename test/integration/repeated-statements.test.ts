@@ -26,6 +26,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   root.destroy();
+  await cluster.sql('tx-1', 'SET GLOBAL innodb_lock_wait_timeout = 50');
   await cluster.stop();
 });
 

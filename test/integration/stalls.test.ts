@@ -106,6 +106,7 @@ it('a ping is answered by who lives, and by nobody else', async () => {
 it('a server without room for one more connection lives', async () => {
   const user = { host: through.host, port: through.port, user: through.user };
   const taken: Connection[] = [];
+  const [before] = await cluster.sql('tx-1', 'SELECT @@max_connections AS value');
   await cluster.sql('tx-1', 'SET GLOBAL max_connections = 10');
   try {
     const full = (async () => {
@@ -115,6 +116,6 @@ it('a server without room for one more connection lives', async () => {
     await ping(through, 5_000);
   } finally {
     await Promise.all(taken.map((connection) => connection.end()));
-    await cluster.sql('tx-1', 'SET GLOBAL max_connections = DEFAULT');
+    await cluster.sql('tx-1', `SET GLOBAL max_connections = ${before?.value}`);
   }
 });
