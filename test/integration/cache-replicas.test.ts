@@ -56,9 +56,7 @@ async function onReplica(sql: string): Promise<unknown> {
   }
 }
 
-/** MySQL 8.4 has another word for it than MariaDB. */
-const replication = (verb: 'START' | 'STOP') =>
-  onReplica(`${verb} SLAVE SQL_THREAD`).catch(() => onReplica(`${verb} REPLICA SQL_THREAD`));
+const replication = (verb: 'START' | 'STOP') => onReplica(`${verb} REPLICA SQL_THREAD`);
 
 /** The ids of rows on tx-1. */
 async function insert({ data }: Counters, n: number, count: number): Promise<string[]> {

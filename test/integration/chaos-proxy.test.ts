@@ -81,7 +81,8 @@ describe('a MySQL server behind a proxy', () => {
     proxy = await startChaosProxy({ target: primary.url });
     cleanups.push(() => proxy.close());
     direct = await mysqlConnection(primary.url);
-    await direct.query('CREATE OR REPLACE TABLE notes (id INT PRIMARY KEY, note LONGTEXT)');
+    await direct.query('DROP TABLE IF EXISTS notes');
+    await direct.query('CREATE TABLE notes (id INT PRIMARY KEY, note LONGTEXT)');
     through = await mysqlConnection(proxy.urlFor(primary.url));
   });
 

@@ -151,7 +151,7 @@ it('a session that is left while a statement runs is not given to anybody, and i
   const running = failureOf(sessions.run(session, 'SELECT SLEEP(1000)'));
   session.release();
   const next = await sessions.acquire(pool);
-  expect(await sessions.run(next, 'SELECT 1 AS one')).toMatchObject({ rows: [{ one: 1 }] });
+  expect(await sessions.run(next, "SELECT 'one' AS one")).toMatchObject({ rows: [{ one: 'one' }] });
   await running;
   await pool.quiet();
   await eventually(async () => expect(await open()).toHaveLength(1));
@@ -200,7 +200,7 @@ it('a caller in a black hole is answered at once, and its statement is ended onc
     ),
   ).toEqual([]);
   const next = await sessions.acquire(pool);
-  expect(await sessions.run(next, 'SELECT 1 AS one')).toMatchObject({ rows: [{ one: 1 }] });
+  expect(await sessions.run(next, "SELECT 'one' AS one")).toMatchObject({ rows: [{ one: 'one' }] });
   next.release();
   await pool.close();
 });

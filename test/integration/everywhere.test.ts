@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { failureOf, TestCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
+import { numbers } from '../support/numbers.ts';
 import type { tables } from '../support/tables.ts';
 
 let cluster: TestCluster;
@@ -43,12 +44,12 @@ it('takes the first rows of the whole, and ends what still runs', async () => {
   );
   expect(rows.map((row) => row.cents)).toEqual(['-5000', '-4999', '-4996']);
   expect(await everywhere().query('SELECT 1', [], { merge: { limit: 0 } })).toEqual([]);
-  const first = await everywhere().query('SELECT seq FROM seq_1_to_1000000', [], {
+  const first = await everywhere().query(`SELECT seq FROM ${numbers(6)}`, [], {
     merge: { limit: 1 },
   });
   expect(first).toHaveLength(1);
   for (const shard of ['tx-1', 'tx-2'] as const) {
-    await eventually(async () => expect(await cluster.running(shard, '%seq_1_to%')).toBe(0));
+    await eventually(async () => expect(await cluster.running(shard, '%AS numbers%')).toBe(0));
   }
 });
 

@@ -66,7 +66,7 @@ it('after a failover the absence of a key proves nothing', async () => {
   const follow = 'SHOW TABLES';
   // The replica has the tables, and hears of nothing that comes later.
   await expect.poll(() => sql(replica().adminUrl, follow)).toHaveLength(4);
-  await sql(replica().adminUrl, 'STOP SLAVE', 'SET GLOBAL read_only = OFF');
+  await sql(replica().adminUrl, 'STOP REPLICA', 'SET GLOBAL read_only = OFF');
   const dropped = proxy.dropNextCommitReply();
   const idempotencyKey = 'order-1';
   let runs = 0;

@@ -290,9 +290,7 @@ describe('a replica', () => {
       shard().primary.adminUrl,
       'SELECT VERSION() AS version, @@server_id AS id',
     );
-    const [source] = await rows(replica().adminUrl, 'SHOW SLAVE STATUS').catch(() =>
-      rows(replica().adminUrl, 'SHOW REPLICA STATUS'),
-    );
+    const [source] = await rows(replica().adminUrl, 'SHOW REPLICA STATUS');
     if (/mariadb/i.test(position?.version))
       expect(source).toMatchObject({ Using_Gtid: 'Slave_Pos' });
     else expect(source).toMatchObject({ Auto_Position: 1 });

@@ -72,7 +72,9 @@ describe('a connection that ends under a statement', () => {
     await eventually(
       async () => {
         const next = await sessions.acquire(pool);
-        expect(await sessions.run(next, 'SELECT 1 AS one')).toMatchObject({ rows: [{ one: 1 }] });
+        expect(await sessions.run(next, "SELECT 'one' AS one")).toMatchObject({
+          rows: [{ one: 'one' }],
+        });
         next.release();
       },
       { timeout: 10_000 },

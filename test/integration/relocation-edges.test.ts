@@ -193,7 +193,7 @@ it('says that rows were stored when others could not be sent after their owner',
 
 it('a default isolation of READ COMMITTED changes nothing', async () => {
   for (const shard of ['eu-1', 'us-1'] as const) {
-    await cluster.sql(shard, "SET GLOBAL tx_isolation = 'READ-COMMITTED'");
+    await cluster.sql(shard, 'SET GLOBAL TRANSACTION ISOLATION LEVEL READ COMMITTED');
   }
   await cluster.forgetFacts();
   const { data: fresh } = await cluster.openWith(group);
@@ -219,7 +219,7 @@ it('a default isolation of READ COMMITTED changes nothing', async () => {
   await inserting;
   expect(await fresh.addresses.at(user.id).list({ limit: 10_000 })).toHaveLength(inserted.length);
   for (const shard of ['eu-1', 'us-1'] as const) {
-    await cluster.sql(shard, "SET GLOBAL tx_isolation = 'REPEATABLE-READ'");
+    await cluster.sql(shard, 'SET GLOBAL TRANSACTION ISOLATION LEVEL REPEATABLE READ');
   }
 });
 

@@ -27,9 +27,12 @@ afterAll(() => cluster.stop());
 
 const shard = () => opened.data.transactions.at(account);
 const usable = () =>
-  eventually(async () => expect(await shard().query('SELECT 1 AS one')).toEqual([{ one: 1 }]), {
-    timeout: 5_000,
-  });
+  eventually(
+    async () => expect(await shard().query("SELECT 'one' AS one")).toEqual([{ one: 'one' }]),
+    {
+      timeout: 5_000,
+    },
+  );
 
 afterEach(async () => {
   proxy.heal();
@@ -37,6 +40,7 @@ afterEach(async () => {
 });
 
 it('a running read that times out changed nothing, and its statement is killed', async () => {
+  await usable();
   const error = await failureOf(shard().query('SELECT SLEEP(1000)', [], { timeoutMs: 50 }));
   expect(error).toBeInstanceOf(TimeoutError);
   expect(error).toMatchObject({ outcome: 'not-applied', context: { phase: 'sent' } });

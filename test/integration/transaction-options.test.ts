@@ -1,6 +1,7 @@
 import { ClosedError, type DataLayer, RolledBackError } from 'meridian';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { accountOn, failureOf, TestCluster } from '../support/cluster.ts';
+import { isMariadb } from '../support/server-flavor.ts';
 import type { tables } from '../support/tables.ts';
 
 let cluster: TestCluster;
@@ -120,7 +121,8 @@ describe('isolation', () => {
   it('is what was asked for, and only for this transaction', async () => {
     expect(await seen('READ COMMITTED')).toEqual([0, 1]);
     expect(await seen('REPEATABLE READ')).toEqual([1, 1]);
-    const [level] = await at().query('SELECT @@tx_isolation AS level');
+    const name = isMariadb ? 'tx_isolation' : 'transaction_isolation';
+    const [level] = await at().query(`SELECT @@${name} AS level`);
     expect(level).toEqual({ level: 'REPEATABLE-READ' });
   });
 

@@ -2,6 +2,7 @@ import { defineTable, type RowError } from 'meridian';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { failureOf, shardNames, TestCluster } from '../../support/cluster.ts';
+import { underMode } from '../../support/server-flavor.ts';
 
 enum Level {
   Low = 1,
@@ -117,7 +118,7 @@ async function stored(id: string, column: string, value: string): Promise<void> 
   if (shard !== 'tx-1' && shard !== 'tx-2') throw new TypeError('the ledger has two shards');
   await cluster.sql(
     shard,
-    `SET STATEMENT sql_mode = 'ALLOW_INVALID_DATES' FOR INSERT INTO facts (id, ${column}) VALUES (?, ?)`,
+    underMode('ALLOW_INVALID_DATES', `INSERT INTO facts (id, ${column}) VALUES (?, ?)`),
     [id, value],
   );
 }
@@ -226,10 +227,8 @@ describe('V6, V11: times', () => {
 
   it.each(['DATETIME(6)', 'TIMESTAMP(4)'])('V6: %s is refused for a Date', async (type) => {
     for (const shard of ['tx-1', 'tx-2'] as const) {
-      await cluster.sql(
-        shard,
-        `CREATE OR REPLACE TABLE finer (id INT PRIMARY KEY, at ${type} NOT NULL)`,
-      );
+      await cluster.sql(shard, 'DROP TABLE IF EXISTS finer');
+      await cluster.sql(shard, `CREATE TABLE finer (id INT PRIMARY KEY, at ${type} NOT NULL)`);
     }
     const finer = defineTable({
       name: 'finer',

@@ -2,6 +2,7 @@ import type { DataLayer } from 'meridian';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { failureOf, TestCluster } from '../../support/cluster.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
+import { underMode } from '../../support/server-flavor.ts';
 import type { tables } from '../../support/tables.ts';
 
 /**
@@ -88,7 +89,7 @@ async function fill(random: SeededRandom): Promise<void> {
     row.at = new Date(random.below(2 ** 31) * 1_000 + random.below(1_000));
     // What a character set lacks becomes a question mark, the same on both servers.
     for (const shard of [judge, random.pick(ledger)] as const) {
-      await cluster.sql(shard, "SET STATEMENT sql_mode = '' FOR INSERT INTO sorted SET ?", [row]);
+      await cluster.sql(shard, underMode('', 'INSERT INTO sorted SET ?'), [row]);
     }
   }
 }

@@ -127,8 +127,8 @@ describe('each()', () => {
       { shard: 'tx-1', rows: [{ n: 2, sum: 5n }] },
       { shard: 'tx-2', rows: [{ n: 2, sum: 5n }] },
     ]);
-    const alone = await everywhere().each('SELECT 1 AS one', [], { regions: ['us'] });
-    expect(alone).toEqual([{ shard: 'tx-2', rows: [{ one: 1 }] }]);
+    const alone = await everywhere().each("SELECT 'one' AS one", [], { regions: ['us'] });
+    expect(alone).toEqual([{ shard: 'tx-2', rows: [{ one: 'one' }] }]);
   });
 
   it('S2: fails as query() does', async () => {

@@ -14,14 +14,11 @@ beforeAll(async () => {
 
 afterAll(() => cluster.stop());
 
-/** MariaDB before 10.5.1 and MySQL from 8.4 know one word each. */
 async function replication(verb: 'START' | 'STOP', shard: 'eu-1' | 'us-1'): Promise<void> {
   const url = cluster.cluster.shards[shard].replicas[0]?.adminUrl ?? '';
   const connection = await mysql.createConnection(url);
   try {
-    await connection
-      .query(`${verb} SLAVE SQL_THREAD`)
-      .catch(() => connection.query(`${verb} REPLICA SQL_THREAD`));
+    await connection.query(`${verb} REPLICA SQL_THREAD`);
   } finally {
     await connection.end();
   }
