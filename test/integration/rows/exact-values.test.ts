@@ -2,7 +2,7 @@ import { defineTable, type RowError } from 'meridian';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { failureOf, shardNames, TestCluster } from '../../support/cluster.ts';
-import { underMode } from '../../support/server-flavor.ts';
+import { isMariadb, underMode } from '../../support/server-flavor.ts';
 
 enum Level {
   Low = 1,
@@ -158,8 +158,8 @@ describe('V4, V5: JSON', () => {
   it.each([
     '{"n": 9007199254740993}',
     '[{"deep": [1, 12345678901234567890]}]',
-    '0.12345678901234567890',
-    '1e999',
+    // MySQL keeps a double for these, or refuses them; MariaDB keeps the text.
+    ...(isMariadb ? ['0.12345678901234567890', '1e999'] : []),
   ])('V4: %s is unreadable', async (doc) => {
     await stored(`json ${doc}`, 'doc', doc);
     expect(await failureOf(data.facts.get(`json ${doc}`))).toMatchObject({
