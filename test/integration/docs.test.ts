@@ -11,15 +11,16 @@ const run = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = `${root}/.cache/docs-${process.pid}`;
 const blocks = codeBlocks(root);
-// The blocks of a page are one script: a later block goes on where the one before it ended.
-const pages = [
-  ...new Set(blocks.filter(({ language }) => language === 'ts').map(({ page }) => page)),
-];
+const code = blocks.filter(({ language }) => language === 'ts');
+// The blocks of a page are one script: a later block goes on where the one before it ended. Those that are
+// files of their own are compiled here, and run by the test of the packed package.
+const unnamed = code.filter(({ file }) => file === undefined);
+const pages = [...new Set(unnamed.map(({ page }) => page))];
 const scripts = pages.map((page, index) => ({
   page,
   file: `page-${index}.ts`,
-  text: blocks
-    .filter((block) => block.page === page && block.language === 'ts')
+  text: unnamed
+    .filter((block) => block.page === page)
     .map(({ text }) => text)
     .join(''),
 }));
@@ -58,7 +59,9 @@ beforeAll(async () => {
     `${folder}/tsconfig.json`,
     JSON.stringify({ extends: '../../tsconfig.json', include: ['*.ts'] }),
   );
-  for (const { file, text } of scripts) writeFileSync(`${folder}/${file}`, text);
+  for (const { file, text } of [...scripts, ...code]) {
+    if (file !== undefined) writeFileSync(`${folder}/${file}`, text);
+  }
 });
 
 afterAll(async () => {

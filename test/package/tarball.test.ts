@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -85,6 +85,15 @@ describe('the packed package, installed elsewhere', () => {
     const folder = join(consumer, 'node_modules', manifest.name);
     const published = [...manifest.files, 'LICENSE', 'README.md', 'package.json'];
     expect(published).toEqual(expect.arrayContaining(await readdir(folder)));
+  });
+
+  it('is small, and without source maps', async () => {
+    const folder = join(consumer, 'node_modules', manifest.name);
+    const names = await readdir(folder, { recursive: true });
+    const files = await Promise.all(names.map((name) => stat(join(folder, name))));
+    const bytes = files.reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0);
+    expect(bytes).toBeLessThan(1_500_000);
+    expect(names.filter((name) => name.endsWith('.map'))).toEqual([]);
   });
 
   it.each(['import', 'require'])('starts servers when it is loaded by %s', async (how) => {

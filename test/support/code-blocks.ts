@@ -6,10 +6,12 @@ export interface CodeBlock {
   readonly name: string;
   readonly page: string;
   readonly language: string;
+  /** The name of the file that it is, where its page gives it one: ```ts dev.ts. */
+  readonly file: string | undefined;
   readonly text: string;
 }
 
-const fence = /^```(\w+)\n([\s\S]*?)^```$/gm;
+const fence = /^```(\w+)(?: (\S+))?\n([\s\S]*?)^```$/gm;
 
 /** Every fenced block of the README and of the pages under docs. */
 export function codeBlocks(root: string): CodeBlock[] {
@@ -19,10 +21,11 @@ export function codeBlocks(root: string): CodeBlock[] {
   const pages = ['README.md', ...guides];
   return pages.flatMap((page) => {
     const text = readFileSync(`${root}/${page}`, 'utf8');
-    return [...text.matchAll(fence)].map(({ index, 1: language = '', 2: code = '' }) => ({
+    return [...text.matchAll(fence)].map(({ index, 1: language = '', 2: file, 3: code = '' }) => ({
       name: `${page}:${text.slice(0, index).split('\n').length}`,
       page,
       language,
+      file,
       text: code,
     }));
   });
