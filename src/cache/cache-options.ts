@@ -72,6 +72,11 @@ export interface CacheOptions<V> extends FreshnessOptions {
   compressOverBytes?: number;
   /** Bytes in Redis past which an entry stays out of it. Default 1 MB. */
   maxEntryBytes?: number;
+  /**
+   * Keys that Redis has yet to be told of, while it is down, which this process remembers. Past that it
+   * forgets their names, and once Redis is back all of the cache is forgotten there. Default 100,000.
+   */
+  maxPendingInvalidations?: number;
   /** Names the shape of the values: what was stored under another name is a miss. Default: none. */
   schema?: string;
   /** Checks what another process stored; undefined makes it a miss. Default: it is believed. */
@@ -134,6 +139,7 @@ const bounds = {
   loadQueue: { ...count, least: 0 },
   errorTtlMs: fromNone,
   maxEntryBytes: count,
+  maxPendingInvalidations: count,
 } satisfies Record<string, Bounds>;
 
 const kinds = {

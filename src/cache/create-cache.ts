@@ -105,6 +105,7 @@ export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
     maxGapMs,
     leaseMs,
     maxEntryBytes,
+    maxPendingInvalidations: options.maxPendingInvalidations ?? 100_000,
   };
   const regions = new RedisRegions(redis, { region: undefined, ...limits }, observe);
   const { maxEntries = 10_000, maxBytes = 64 * 1_024 * 1_024 } = options;

@@ -84,6 +84,12 @@ export interface CacheTierOptions {
   /** Bytes past which a row stays out of Redis. Default 1 MB. */
   maxEntryBytes?: number;
   /**
+   * Keys of one table that Redis has yet to be told of, while it is down, which this process remembers.
+   * Past that it forgets their names, and once Redis is back all of the table is forgotten there. Default
+   * 100,000.
+   */
+  maxPendingInvalidations?: number;
+  /**
    * Statements that fill caches, running at once on one shard, so that a dead Redis does not become a
    * dead database. Default: three quarters of `pool.connections`; the rest is left to writes.
    */
@@ -159,6 +165,7 @@ const settings = strictObject({
     farTimeoutMs: milliseconds.default(1_000),
     leaseMs: milliseconds.min(10).default(2_000),
     maxEntryBytes: count.default(1_000_000),
+    maxPendingInvalidations: count.default(100_000),
     loadsPerShard: count.optional(),
     loadQueue: z.int().min(0).default(1_000),
   }).prefault({}),

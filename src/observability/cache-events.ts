@@ -23,10 +23,13 @@ export type CacheEvent =
     }
   | { readonly type: 'cache-fault'; readonly operation: string; readonly message: string }
   | {
-      /** `queued`: the keys that one Redis has yet to be told of, by name of the queue. */
+      /**
+       * `queued`: the keys that one Redis has yet to be told of, by name of the queue. `overflow`: there were
+       * too many to remember; Redis is not asked until all that it holds of the cache is forgotten.
+       */
       readonly type: 'cache-invalidation';
       readonly queue: string;
-      readonly state: 'pending' | 'recovered';
+      readonly state: 'pending' | 'overflow' | 'recovered';
       readonly keys: number;
       readonly queued: number;
     }

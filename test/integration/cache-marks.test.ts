@@ -32,7 +32,7 @@ beforeEach(async () => {
   const times = { commandTimeoutMs: 2_000, farTimeoutMs: 2_000, maxGapMs: 1_000, leaseMs: 10_000 };
   regions = new RedisRegions(
     redis,
-    { region: undefined, ...times, maxEntryBytes: 1_000 },
+    { region: undefined, ...times, maxEntryBytes: 1_000, maxPendingInvalidations: 100_000 },
     () => {},
   );
   await regions.ready();

@@ -125,7 +125,12 @@ it('a load that fails gives its lease back, so that the next reader fills', asyn
 
 it('what a load keeps out leaves no entry and no lease', async () => {
   const times = { commandTimeoutMs: 2_000, farTimeoutMs: 2_000, maxGapMs: 1_000, leaseMs: 2_000 };
-  const limits = { region: undefined, ...times, maxEntryBytes: 1_000 };
+  const limits = {
+    region: undefined,
+    ...times,
+    maxEntryBytes: 1_000,
+    maxPendingInvalidations: 100_000,
+  };
   const regions = new RedisRegions(redis, limits, (event) => events.push(event));
   const cache = new ReadThrough<number>(
     { ...cacheConfig, decode: Number },

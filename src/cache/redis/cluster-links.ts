@@ -40,6 +40,10 @@ export class ClusterLinks implements RedisLinks {
     return address === undefined ? undefined : this.#links.get(address);
   }
 
+  all(): readonly RedisLink[] {
+    return [...this.#links.values()];
+  }
+
   groupsOf(keys: readonly string[]): readonly (readonly string[])[] {
     const bySlot = new Map<number, string[]>();
     for (const key of keys) {

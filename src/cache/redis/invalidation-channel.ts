@@ -8,6 +8,9 @@ import { escapeKey, unescapeKey } from './redis-keys.ts';
 /** Told of a key that another process has invalidated. */
 export type OnInvalidated = (key: string) => void;
 
+/** No key is escaped so. */
+const everyKey = '%%';
+
 export interface ChannelConfig {
   readonly name: string;
   readonly maxGapMs: number;
@@ -74,6 +77,11 @@ export class InvalidationChannel implements Trust {
   /** What tells those who listen on {@link channelName} to forget a key. */
   messageOf(key: string): string {
     return `${this.#sender} ${escapeKey(key)}`;
+  }
+
+  /** What tells them to forget whatever they hold: more was changed than anybody has a list of. */
+  get messageOfAll(): string {
+    return `${this.#sender} ${everyKey}`;
   }
 
   /** Hears of a namespace's keys from now on. */
@@ -155,6 +163,11 @@ export class InvalidationChannel implements Trust {
     const end = message.indexOf(' ');
     // What this process invalidated, it forgot before it told anybody.
     if (message.slice(0, end) === this.#sender) return;
+    if (message.slice(end + 1) === everyKey) {
+      this.#lose('another process forgot more than it could name');
+      void this.#subscribe();
+      return;
+    }
     const namespace = channel.slice(0, channel.lastIndexOf(':invalidated:'));
     this.#namespaces.get(namespace)?.(unescapeKey(message.slice(end + 1)));
   }

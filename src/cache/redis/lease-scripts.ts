@@ -76,9 +76,9 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])`);
 
 /**
  * Forgets a value and voids its lease, and tells those who may hold the value in memory. In its place
- * a mark may stay that says that the value was changed of late.
+ * a mark may stay that says that the value was changed of late. Without a channel nobody is told.
  *
- * KEYS: value, lease. ARGV: channel, message, milliseconds for the mark or 0.
+ * KEYS: value, lease. ARGV: channel or '', message, milliseconds for the mark or 0.
  */
 export const invalidateScript = script(`
 redis.call('DEL', KEYS[2])
@@ -88,7 +88,7 @@ else
   redis.call('UNLINK', KEYS[1])
   redis.call('SET', KEYS[1], '${changedMark}', 'PX', ARGV[3])
 end
-redis.call('PUBLISH', ARGV[1], ARGV[2])
+if ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[2]) end
 return 1`);
 
 /**
@@ -99,6 +99,15 @@ return 1`);
 export const boundedReadScript = script(`
 if redis.call('STRLEN', KEYS[1]) > tonumber(ARGV[1]) then return 0 end
 return redis.call('GET', KEYS[1])`);
+
+/**
+ * Marks that any value of a namespace may have been changed of late.
+ *
+ * KEYS: mark. ARGV: milliseconds for it.
+ */
+export const markAllScript = script(`
+redis.call('SET', KEYS[1], '${changedMark}', 'PX', ARGV[1])
+return 1`);
 
 /**
  * The id of a Redis, which takes the one that is given, if any, where it has none.
@@ -124,4 +133,5 @@ export const allScripts = [
   invalidateScript,
   boundedReadScript,
   identityScript,
+  markAllScript,
 ];

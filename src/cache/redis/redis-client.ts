@@ -17,6 +17,13 @@ export interface RedisNode {
   evalsha(sha: string, keyCount: number, ...args: string[]): Promise<unknown>;
   script(load: 'LOAD', script: string): Promise<unknown>;
   info(section: string): Promise<string>;
+  scan(
+    cursor: string,
+    match: 'MATCH',
+    pattern: string,
+    count: 'COUNT',
+    size: number,
+  ): Promise<[cursor: string, keys: string[]]>;
   publish(channel: string, message: string): Promise<number>;
   subscribe(...channels: string[]): Promise<unknown>;
   duplicate(override: object): RedisNode;

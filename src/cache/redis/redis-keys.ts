@@ -1,6 +1,7 @@
 /** What would end the hash tag early, and half characters, which two different keys would share. */
 const unfit = /[{}%\ud800-\udfff]/;
 const escaped = /[{}%]|\p{Surrogate}/gu;
+const leaseEnd = ':lease';
 const inHex = /%([0-9a-f]{4})/g;
 
 /**
@@ -13,7 +14,7 @@ export function valueKey(namespace: string, key: string): string {
 
 /** The key of the lease of an entry, by the entry's own. */
 export function leaseKey(valueKey: string): string {
-  return `${valueKey}:lease`;
+  return `${valueKey}${leaseEnd}`;
 }
 
 /** A key as text that Redis gives back as it was. */
@@ -29,4 +30,14 @@ export function escapeKey(key: string): string {
 export function unescapeKey(text: string): string {
   if (text === '%') return '';
   return text.replace(inHex, (_, code) => String.fromCharCode(Number.parseInt(code, 16)));
+}
+
+/** Which keys of a server are those of a namespace's entries and their leases, as SCAN is told. */
+export function patternOf(namespace: string): string {
+  return `${namespace.replace(/[*?[\]\\]/g, '\\$&')}:{*`;
+}
+
+/** The key of the entry that a key of that pattern, of the entry or of its lease, belongs to. */
+export function entryKeyOf(redisKey: string): string {
+  return redisKey.endsWith(leaseEnd) ? redisKey.slice(0, -leaseEnd.length) : redisKey;
 }

@@ -8,6 +8,8 @@ export type RedisLinksConfig = Omit<RedisLinkConfig, 'settleMs'>;
 export interface RedisLinks {
   /** The connection to the server that holds a key; undefined while none is known. */
   linkOf(key: string): RedisLink | undefined;
+  /** The connections to all servers. */
+  all(): readonly RedisLink[];
   /** The keys of one server in groups that it lets one command name. */
   groupsOf(keys: readonly string[]): readonly (readonly string[])[];
   /** Whether every server is used. No I/O. */

@@ -31,6 +31,7 @@ export interface RedisRegionsConfig {
   readonly maxGapMs: number;
   readonly leaseMs: number;
   readonly maxEntryBytes: number;
+  readonly maxPendingInvalidations: number;
   /** Which Redis must be that of a region, or that of all; undefined: any will do. */
   readonly identityOf?: ((region: string | undefined) => RedisIdentity) | undefined;
 }

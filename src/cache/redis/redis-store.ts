@@ -1,6 +1,7 @@
 import type { Deadline } from '../../resilience/deadline.ts';
 import { untold, type Witness } from '../trust.ts';
 import { Carriage } from './carriage.ts';
+import { forgetNamespace, mayAllHaveChanged } from './forget-namespace.ts';
 import { channelName, type OnInvalidated } from './invalidation-channel.ts';
 import {
   boundedReadScript,
@@ -16,6 +17,7 @@ import type { RedisNode } from './redis-client.ts';
 import { leaseKey } from './redis-keys.ts';
 import type { RedisLink } from './redis-link.ts';
 import type { RedisLinks } from './redis-links.ts';
+import { runScript } from './run-script.ts';
 
 export interface RedisStoreConfig {
   /** Milliseconds within which the holder of a lease may fill, unless it renews it. */
@@ -23,6 +25,8 @@ export interface RedisStoreConfig {
   readonly maxGapMs: number;
   /** Bytes past which a value is not worth the time to fetch it. */
   readonly maxEntryBytes: number;
+  /** Unconfirmed invalidations to remember by name; of more, all of a cache is forgotten. */
+  readonly maxPendingInvalidations: number;
 }
 
 /** A value to store by right of a lease. */
@@ -156,6 +160,19 @@ export class RedisStore {
     return (await this.#script(key, 'invalidate', invalidateScript, keys, args)) !== undefined;
   }
 
+  /**
+   * Forgets all of a namespace, on all of its servers, and what processes hold in memory. False when
+   * Redis did not confirm it.
+   */
+  forgetAll(namespace: string, markMs: number): Promise<boolean> {
+    return forgetNamespace(this.#links, namespace, markMs);
+  }
+
+  /** Whether any value of a namespace may have been changed of late; also when Redis can't tell. */
+  mayAllHaveChanged(namespace: string): Promise<boolean> {
+    return mayAllHaveChanged(this.#links, namespace);
+  }
+
   async #send(link: RedisLink, batch: ReadBatch): Promise<void> {
     const { keys } = batch;
     for (let at = 0; at < keys.length; ) {
@@ -217,22 +234,14 @@ export class RedisStore {
     };
   }
 
-  /** A server that has forgotten the script is sent it. */
-  async #script(
+  #script(
     home: string,
     operation: string,
-    { sha, text }: RedisScript,
+    script: RedisScript,
     keys: readonly string[],
     args: readonly string[],
   ): Promise<unknown> {
-    return this.#links.linkOf(home)?.run(operation, async (client: RedisNode) => {
-      try {
-        return await client.evalsha(sha, keys.length, ...keys, ...args);
-      } catch (error) {
-        if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
-        return await client.eval(text, keys.length, ...keys, ...args);
-      }
-    });
+    return runScript(this.#links, home, operation, script, keys, args);
   }
 }
 

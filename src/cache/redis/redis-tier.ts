@@ -75,7 +75,11 @@ export class RedisTier<V> {
     this.#mostUnpacked = isPacking ? unpackedBytes(own.config.maxEntryBytes) : 0;
     const queueOf = (store: RedisStore, index = -1) => {
       const name = index < 0 ? config.namespace : `${config.namespace} elsewhere ${index}`;
-      return new InvalidationQueue(name, (keys) => this.#tell(store, keys), observe);
+      const target = {
+        invalidate: (keys: readonly string[]) => this.#tell(store, keys),
+        forgetAll: () => store.forgetAll(config.namespace, config.markMs),
+      };
+      return new InvalidationQueue(name, target, own.config.maxPendingInvalidations, observe);
     };
     this.#queue = queueOf(own);
     this.#elsewhere = others.map(queueOf);
@@ -115,7 +119,8 @@ export class RedisTier<V> {
     });
     if (taken === 'held') return { kind: 'held' };
     if (taken !== undefined) {
-      return { kind: 'granted', token, mayLag: taken === 'granted' && this.#knowsChanges(key) };
+      const mayLag = taken === 'granted' && (await this.#isKnownUnchanged(key));
+      return { kind: 'granted', token, mayLag };
     }
     const [found] = readings;
     if (typeof found === 'object') return { kind: 'found', sourced: found };
@@ -179,10 +184,14 @@ export class RedisTier<V> {
     return valueKey(this.#config.namespace, key);
   }
 
-  /** Whether Redis has been used for so long that it would know that a key was changed of late. */
-  #knowsChanges(key: string): boolean {
-    const { markMs } = this.#config;
-    return markMs > 0 && this.#store.usedForMs(this.#name(key)) > markMs;
+  /**
+   * Whether a key without a mark was not changed of late: Redis has been used for so long that it would
+   * have one, and nobody had to forget more than it could name.
+   */
+  async #isKnownUnchanged(key: string): Promise<boolean> {
+    const { markMs, namespace } = this.#config;
+    if (markMs === 0 || this.#store.usedForMs(this.#name(key)) <= markMs) return false;
+    return !(await this.#store.mayAllHaveChanged(namespace));
   }
 
   async #tell(store: RedisStore, keys: readonly string[]): Promise<boolean> {

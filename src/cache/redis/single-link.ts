@@ -24,6 +24,10 @@ export class SingleLink implements RedisLinks {
     return this.#link;
   }
 
+  all(): readonly RedisLink[] {
+    return [this.#link];
+  }
+
   groupsOf(keys: readonly string[]): readonly (readonly string[])[] {
     return [keys];
   }
