@@ -30,6 +30,8 @@ export interface Witness {
 }
 
 const timeoutMs = 1_200;
+/** Once the storm is over. */
+const patientMs = 20_000;
 
 /** Runs clients until `isOver`; each has one call under way at a time. */
 export class Clients {
@@ -70,12 +72,30 @@ export class Clients {
     }
   }
 
+  /** What a blind client does whose first reply was lost, whatever befell the others. */
+  async applyTwice(): Promise<void> {
+    const [owner] = this.#owners;
+    if (owner === undefined) throw new TypeError('there is no owner');
+    const operation: Operation = {
+      label: 'blind-on-purpose',
+      owner,
+      cents: 1,
+      isBackwards: false,
+      manner: 'blind',
+      kind: 'transfer',
+      known: 'not-applied',
+    };
+    this.witness.operations.push(operation);
+    await this.#attempt(operation, patientMs);
+    await this.#attempt(operation, patientMs);
+  }
+
   /** Asks again, with their keys, for what nobody knows; the storm is over. */
   async settle(): Promise<void> {
     const open = this.witness.operations.filter(
       ({ manner, known }) => manner === 'keyed' && known === 'unknown',
     );
-    for (const operation of open) await this.#attempt(operation, 20_000);
+    for (const operation of open) await this.#attempt(operation, patientMs);
   }
 
   async #attempt(operation: Operation, limitMs: number): Promise<void> {
