@@ -1,8 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { programOf, type ServiceName } from './programs.ts';
 
 /** More than a service gives the requests that are under way. */
 const longestEndMs = 10_000;
@@ -20,14 +20,13 @@ export class ServiceProcess {
 
   /** Resolves when it listens. It ends with this process, whatever becomes of that. */
   static async start(
-    name: string,
+    name: ServiceName,
     env: Readonly<Record<string, string>>,
     onLog: (line: string) => void,
   ): Promise<ServiceProcess> {
-    const main = fileURLToPath(new URL(`../${name}/main.ts`, import.meta.url));
-    const child = fork(main, [], {
+    const child = fork(await programOf(name), [], {
       env: { ...process.env, PORT: '0', ...env },
-      execArgv: ['--import', 'tsx'],
+      execArgv: [],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     let tail = '';

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import { type LocalCluster, startLocalCluster } from 'meridian/testing';
 import { ServiceProcess } from './process.ts';
+import type { ServiceName } from './programs.ts';
 import { prepare, type ShopData } from './schema.ts';
 import { regionNames, type ShardName, shardNames, topologyOf } from './topology.ts';
 
@@ -57,7 +58,7 @@ export async function startShop({ onProgress, onLog, env }: ShopOptions = {}): P
       GATEWAY_KEY: gatewayKey,
       ...env,
     };
-    const start = async (name: string, region: string, own: Record<string, string> = {}) => {
+    const start = async (name: ServiceName, region: string, own: Record<string, string> = {}) => {
       const settings = { ...common, REGION: region, ...own };
       const service = await ServiceProcess.start(name, settings, onLog ?? (() => {}));
       endings.push(() => service.stop());
