@@ -10,6 +10,7 @@ const commands = {
   demo: { servers: true, program: ['--import', 'tsx', 'demo/demo.ts'] },
   example: { servers: true, program: ['--import', 'tsx', 'examples/shop/visit.ts'] },
   test: { servers: true, program: ['scripts/test.mjs'] },
+  'test:fast': { servers: true, program: ['scripts/test.mjs', '--fast'] },
   'test:chaos': { servers: true, program: ['scripts/test-chaos.mjs'] },
   bench: { servers: true, program: ['scripts/bench.mjs'] },
   check: { servers: false, program: ['scripts/check.mjs'] },

@@ -1,13 +1,25 @@
 /**
  * Runs the tests; arguments go to vitest. The last line on standard output is `N passed, N failed`.
+ * With `--fast` first, what is worth running at every change: all that needs no server, and of the
+ * rest one file of each room.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { capture, gist, main, run, tool, withProgress } from './run.mjs';
 
+const fast = [
+  ...['unit', 'property', 'integration'].flatMap((project) => ['--project', project]),
+  ...['test/unit', 'test/property'],
+  ...[
+    ...['rows', 'transactions', 'everywhere', 'directory', 'relocation', 'idempotency', 'replicas'],
+    ...['reference-tables', 'shared-cache', 'read-batches', 'startup'],
+  ].map((name) => `test/integration/${name}.test.ts`),
+];
+
 await main(async () => {
-  const args = process.argv.slice(2);
+  const [first, ...rest] = process.argv.slice(2);
+  const args = first === '--fast' ? [...fast, ...rest] : process.argv.slice(2);
   const env = needsPackage(args) ? await build() : {};
   const folder = mkdtempSync(join(tmpdir(), 'meridian-report-'));
   try {

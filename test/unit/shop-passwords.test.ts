@@ -1,5 +1,5 @@
 import { isMeridianError } from 'meridian';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { hashPassword, isPassword } from '../../examples/shop/user-auth/password.ts';
 
 it('knows a password again, and no other', async () => {
@@ -19,8 +19,15 @@ it('turns a flood away, serves some, and blocks nobody', async () => {
   expect(flood.length - refused.length).toBeGreaterThan(0);
   expect(refused.length).toBeGreaterThan(100);
   for (const error of refused) {
-    expect(isMeridianError(error) && error.code).toMatch(/^MERIDIAN_(OVERLOAD|TIMEOUT)$/);
+    // Where a hash takes longer than its limit, the guard's breaker spares those who come after.
+    expect(isMeridianError(error) && error.code).toMatch(
+      /^MERIDIAN_(OVERLOAD|TIMEOUT|CIRCUIT_OPEN)$/,
+    );
   }
   expect(turns).toBeGreaterThan(10);
-  expect(await isPassword('x', await hashPassword('x'))).toBe(true);
+  // The breaker of a busy machine closes again by itself.
+  await vi.waitFor(async () => expect(await isPassword('x', await hashPassword('x'))).toBe(true), {
+    timeout: 20_000,
+    interval: 500,
+  });
 }, 30_000);
