@@ -58,6 +58,8 @@ export interface TableDefinition<
   readonly columns?: { readonly [Column in ColumnOf<Schema>]?: ColumnCodecName };
   readonly cache?: CachePolicy<ColumnOf<Schema>>;
   readonly reference?: undefined;
+  readonly group?: undefined;
+  readonly ownerKey?: undefined;
   /** Columns that are unique over all shards. Needs the option `directory` of `createDataLayer`. */
   readonly lookups?: Lookups<Schema, Lookup>;
 }
@@ -78,7 +80,40 @@ export interface MemberDefinition<
   readonly group: Owner;
   /** The column that holds the owner's primary key. The table needs an index that begins with it. */
   readonly ownerKey: OwnerKey;
+  readonly keyspace?: undefined;
+  readonly place?: undefined;
+  readonly shardKey?: undefined;
+  readonly reference?: undefined;
 }
+
+/** What `defineTable` takes: a table of a keyspace, of a group's members, or one that every shard holds. */
+type Definition<
+  Name extends string,
+  KeyspaceName extends string,
+  Schema extends RowSchema,
+  PrimaryKey extends ColumnOf<Schema>,
+  Owner extends Table,
+  ShardKey extends ColumnOf<Schema>,
+  Lookup extends ColumnOf<Schema>,
+> =
+  | TableDefinition<Name, KeyspaceName, Schema, PrimaryKey, ShardKey, Lookup>
+  | MemberDefinition<Name, Owner, Schema, PrimaryKey, ShardKey, Lookup>
+  | ReferenceDefinition<Name, Schema, PrimaryKey>;
+
+/** What `defineTable` gives: the kind follows from whether a keyspace, a group or neither was named. */
+type Defined<
+  Name extends string,
+  KeyspaceName extends string,
+  Schema extends RowSchema,
+  PrimaryKey extends string,
+  Owner extends Table,
+  ShardKey extends string,
+  Lookup extends string,
+> = [KeyspaceName] extends [never]
+  ? [Owner] extends [never]
+    ? ReferenceTable<Name, Schema, PrimaryKey>
+    : MemberTable<Owner, Name, Schema, PrimaryKey, ShardKey, Lookup>
+  : Table<Name, KeyspaceName, Schema, PrimaryKey, ShardKey, Lookup>;
 
 /** A defined table; give it to `createDataLayer`. */
 export interface Table<
@@ -139,52 +174,29 @@ export function defineTable<
   const Name extends string,
   Schema extends RowSchema,
   const PrimaryKey extends ColumnOf<Schema>,
->(
-  definition: ReferenceDefinition<Name, Schema, PrimaryKey>,
-): ReferenceTable<Name, Schema, PrimaryKey>;
-export function defineTable<
-  const Name extends string,
-  const KeyspaceName extends string,
-  Schema extends RowSchema,
-  const PrimaryKey extends ColumnOf<Schema>,
+  const KeyspaceName extends string = never,
+  Owner extends Table = never,
+  const ShardKey extends ColumnOf<Schema> = PrimaryKey,
   const Lookup extends ColumnOf<Schema> = never,
 >(
-  definition: TableDefinition<Name, KeyspaceName, Schema, PrimaryKey, PrimaryKey, Lookup> & {
-    shardKey?: undefined;
-  },
-): Table<Name, KeyspaceName, Schema, PrimaryKey, PrimaryKey, Lookup>;
-export function defineTable<
-  const Name extends string,
-  const KeyspaceName extends string,
-  Schema extends RowSchema,
-  const PrimaryKey extends ColumnOf<Schema>,
-  const ShardKey extends ColumnOf<Schema>,
-  const Lookup extends ColumnOf<Schema> = never,
->(
-  definition: TableDefinition<Name, KeyspaceName, Schema, PrimaryKey, ShardKey, Lookup> & {
-    shardKey: ShardKey;
-  },
-): Table<Name, KeyspaceName, Schema, PrimaryKey, ShardKey, Lookup>;
-export function defineTable<
-  const Name extends string,
-  const Owner extends Table,
-  Schema extends RowSchema,
-  const PrimaryKey extends ColumnOf<Schema>,
-  const OwnerKey extends ColumnOf<Schema>,
-  const Lookup extends ColumnOf<Schema> = never,
->(
-  definition: MemberDefinition<Name, Owner, Schema, PrimaryKey, OwnerKey, Lookup>,
-): MemberTable<Owner, Name, Schema, PrimaryKey, OwnerKey, Lookup>;
+  // One signature of all kinds: of overloads a mistake is told of the last one, whichever was meant.
+  definition: Definition<Name, KeyspaceName, Schema, PrimaryKey, Owner, ShardKey, Lookup>,
+): Defined<Name, KeyspaceName, Schema, PrimaryKey, Owner, ShardKey, Lookup>;
 export function defineTable<Schema extends RowSchema>(
-  definition:
-    | TableDefinition<string, string, Schema, ColumnOf<Schema>, ColumnOf<Schema>, ColumnOf<Schema>>
-    | MemberDefinition<string, Table, Schema, ColumnOf<Schema>, ColumnOf<Schema>, ColumnOf<Schema>>
-    | ReferenceDefinition<string, Schema, ColumnOf<Schema>>,
+  definition: Definition<
+    string,
+    string,
+    Schema,
+    ColumnOf<Schema>,
+    Table,
+    ColumnOf<Schema>,
+    ColumnOf<Schema>
+  >,
 ): Table<string, string, Schema> | ReferenceTable<string, Schema> {
-  if ('reference' in definition && definition.reference) return referenceTable(definition);
+  if (definition.reference) return referenceTable(definition);
   const { name, schema, primaryKey, cache } = definition;
   const placement =
-    'group' in definition
+    definition.group !== undefined
       ? {
           keyspace: definition.group.keyspace,
           shardKey: definition.ownerKey,

@@ -22,6 +22,9 @@ export interface ReferenceDefinition<
   readonly keyspace?: undefined;
   readonly place?: undefined;
   readonly shardKey?: undefined;
+  readonly group?: undefined;
+  readonly ownerKey?: undefined;
+  readonly lookups?: undefined;
 }
 
 /** A defined reference table; give it to `createDataLayer`. */

@@ -4,7 +4,7 @@ import type { CallOptions } from '../execution/calls.ts';
 import type { ReferenceExplanation } from '../routing/nearest-shards.ts';
 import type { ReadOptions } from './read-path.ts';
 import type { ReferenceTable } from './reference-table.ts';
-import type { RowOf } from './row-schema.ts';
+import type { Flat } from './row-schema.ts';
 
 /** What a write of a reference table did; every shard has taken it. */
 export interface ReferenceWriteResult {
@@ -24,7 +24,7 @@ export interface AllOptions extends ReadOptions {
   readonly maxRows?: number;
 }
 
-type ReferenceRow<T extends ReferenceTable> = RowOf<T['schema']>;
+type ReferenceRow<T extends ReferenceTable> = Flat<Readonly<z.output<T['schema']>>>;
 type ReferenceKey<T extends ReferenceTable> = ReferenceRow<T>[T['primaryKey']];
 
 /** A reference table of a running data layer: read from the nearest shard, written to all. */

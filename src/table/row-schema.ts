@@ -4,7 +4,10 @@ import type { FreshnessOptions } from '../cache/cache-options.ts';
 /** A zod object whose fields are the table's columns. */
 export type RowSchema = z.ZodObject;
 
-export type RowOf<Schema extends RowSchema> = Readonly<z.output<Schema>>;
+/** The same type as one object, so that an editor shows its columns and not how it came about. */
+export type Flat<T> = { [Column in keyof T]: T[Column] } & {};
+
+export type RowOf<Schema extends RowSchema> = Flat<Readonly<z.output<Schema>>>;
 export type ColumnOf<Schema extends RowSchema> = keyof z.output<Schema> & string;
 
 /**

@@ -1,12 +1,13 @@
 import type { z } from 'zod';
 import type { RowOf, RowSchema, Table } from './define-table.ts';
 import type { ReferenceTable } from './reference-table.ts';
+import type { Flat } from './row-schema.ts';
 
 /** The tables of a data layer, by the name under which it offers them. */
 export type Tables = Readonly<Record<string, Table | ReferenceTable>>;
 
 /** A row as it is stored. */
-export type Row<T extends Table> = RowOf<T['schema']>;
+export type Row<T extends Table> = Flat<Readonly<z.output<T['schema']>>>;
 /** What names a row: the type of its primary key. */
 export type Key<T extends Table> = Row<T>[T['primaryKey']];
 /** What locates rows: a shard key, or an id, which carries its slot. */
@@ -17,16 +18,18 @@ type Ids = z.ZodUUID | z.ZodGUID;
 
 /** A row to insert: ids are made when they are left out. */
 export type NewRow<T extends Table> = T['schema']['shape'][T['primaryKey']] extends Ids
-  ? Omit<Input<T>, T['primaryKey']> & Partial<Pick<Input<T>, T['primaryKey'] & keyof Input<T>>>
+  ? Flat<
+      Omit<Input<T>, T['primaryKey']> & Partial<Pick<Input<T>, T['primaryKey'] & keyof Input<T>>>
+    >
   : Input<T>;
 
 /** Columns to change. The keys can't be: they say where the row is. */
-export type Patch<T extends Table> = Partial<Omit<Input<T>, T['primaryKey'] | T['shardKey']>>;
+export type Patch<T extends Table> = Flat<Partial<Omit<Input<T>, T['primaryKey'] | T['shardKey']>>>;
 
 /** A row of a raw query, as the driver reads it: BIGINT and DECIMAL as text, times as Date unless they are finer. */
 export type QueryRow = Readonly<Record<string, unknown>>;
 
-export type QueryResult<Schema> = Schema extends RowSchema ? Readonly<z.output<Schema>> : QueryRow;
+export type QueryResult<Schema> = Schema extends RowSchema ? RowOf<Schema> : QueryRow;
 
 /** The cached rows that a raw change may touch: their keys by table, or `'none'`. */
 export type Touches<All extends Tables> =

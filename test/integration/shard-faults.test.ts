@@ -71,10 +71,11 @@ it('a dead shard cancels what runs on the others of a scatter', async () => {
 it('an old row stands in while its shard is dead, as long as its policy says', async () => {
   const { defineTable } = await import('meridian');
   const { tables: standard } = await import('../support/tables.ts');
+  const { name, keyspace, primaryKey, schema } = standard.users;
   const users = defineTable({
-    ...standard.users,
+    ...{ name, keyspace, primaryKey, schema },
     place: (user) => ({ country: user.country }),
-    shardKey: undefined,
+    columns: { id: 'uuid-binary' },
     cache: { ttlMs: 1, staleMs: 60_000 },
   });
   await cluster.forgetFacts();

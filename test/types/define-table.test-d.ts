@@ -3,6 +3,7 @@ import { expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
 
 const schema = z.object({ id: z.uuid(), name: z.string() });
+const users = defineTable({ name: 'users', keyspace: 'people', primaryKey: 'id', schema });
 const base = { name: 'users', keyspace: 'people', schema } as const;
 
 test('a table knows its keys', () => {
@@ -26,17 +27,80 @@ test('a table knows its keys', () => {
   expectTypeOf(ledger.shardKey).toEqualTypeOf<'account_id'>();
 });
 
-test('unknown columns do not compile', () => {
-  // @ts-expect-error there is no column 'idd'
-  defineTable({ ...base, primaryKey: 'idd' });
-  // @ts-expect-error there is no column 'owner'
-  defineTable({ ...base, primaryKey: 'id', shardKey: 'owner' });
-  // @ts-expect-error there is no codec 'uuid'
-  defineTable({ ...base, primaryKey: 'id', columns: { id: 'uuid' } });
-  // @ts-expect-error there is no column 'nmae'
-  defineTable({ ...base, primaryKey: 'id', columns: { nmae: 'json' } });
-  // @ts-expect-error there is no column 'country'
-  defineTable({ ...base, primaryKey: 'id', place: (user) => ({ country: user.country }) });
-  // @ts-expect-error a cache has a time to live
-  defineTable({ ...base, primaryKey: 'id', cache: {} });
+test('a mistake is told at the field that is wrong', () => {
+  defineTable({
+    ...base,
+    // @ts-expect-error there is no column 'idd'
+    primaryKey: 'idd',
+  });
+  defineTable({
+    ...base,
+    primaryKey: 'id',
+    // @ts-expect-error there is no column 'owner'
+    shardKey: 'owner',
+  });
+  defineTable({
+    ...base,
+    primaryKey: 'id',
+    columns: {
+      // @ts-expect-error there is no codec 'uuid'
+      id: 'uuid',
+    },
+  });
+  defineTable({
+    ...base,
+    primaryKey: 'id',
+    columns: {
+      // @ts-expect-error there is no column 'nmae'
+      nmae: 'json',
+    },
+  });
+  defineTable({
+    ...base,
+    primaryKey: 'id',
+    place: (user) => ({
+      // @ts-expect-error there is no column 'country'
+      country: user.country,
+    }),
+  });
+  defineTable({
+    ...base,
+    primaryKey: 'id',
+    // @ts-expect-error a cache has a time to live
+    cache: {},
+  });
+  defineTable({
+    ...base,
+    primaryKey: 'id',
+    cache: {
+      ttlMs: 1_000,
+      // @ts-expect-error there is no column 'versoin'
+      version: 'versoin',
+    },
+  });
+  defineTable({
+    ...base,
+    primaryKey: 'id',
+    lookups: {
+      // @ts-expect-error there is no column 'phone'
+      phone: { unique: true },
+    },
+  });
+  defineTable({
+    name: 'users',
+    primaryKey: 'id',
+    schema,
+    // @ts-expect-error an option that there is not
+    keyspce: 'people',
+  });
+  // @ts-expect-error a reference table is in no keyspace
+  defineTable({ name: 'codes', reference: true, primaryKey: 'id', schema, keyspace: 'people' });
+  defineTable({
+    name: 'addresses',
+    group: users,
+    primaryKey: 'id',
+    schema,
+    // @ts-expect-error there is no column 'user_id'
+    ownerKey: 'user_id',
+  });
 });
