@@ -128,14 +128,17 @@ export class TestCluster<Servers extends SharedServers = SharedServers> {
     }
   }
 
-  /** How many connections of the application there are whose newest statement is like `pattern`. */
+  /**
+   * How many connections of the application there are whose newest statement is like `pattern`. Not from
+   * information_schema, which MySQL can't read while a statement with bytes is among them.
+   */
   async running(shard: ShardName, pattern: string): Promise<number> {
-    const rows = await this.sql(
-      shard,
-      'SELECT id FROM information_schema.processlist WHERE info LIKE ? AND id <> CONNECTION_ID()',
-      [pattern],
+    const isLike = new RegExp(
+      `^${pattern.replace(/[^\w\s%]/g, '\\$&').replaceAll('%', '.*')}$`,
+      'is',
     );
-    return rows.length;
+    const sessions = await this.sql(shard, 'SHOW FULL PROCESSLIST');
+    return sessions.filter(({ Info }) => isLike.test(String(Info))).length;
   }
 
   /** A data layer with the standard tables. */
