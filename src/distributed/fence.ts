@@ -138,8 +138,9 @@ function notAllowed(shard: Shard, unfenced: readonly Unfenced[], cause: unknown)
       {
         path: `shards.${shard.name}.primary`,
         message:
-          'this user may not define triggers. Grant it TRIGGER and LOCK TABLES (and set log_bin_trust_function_creators), ' +
-          `or run as an administrator:\nDELIMITER //\n${statements.join(' //\n')} //\nDELIMITER ;`,
+          'this user may not define triggers. Grant it TRIGGER and LOCK TABLES (and set log_bin_trust_function_creators). ' +
+          'Where it must not define them, run this as an administrator; MySQL, unlike MariaDB, shows them only to who has ' +
+          `TRIGGER, so there the grant is needed all the same:\nDELIMITER //\n${statements.join(' //\n')} //\nDELIMITER ;`,
       },
     ],
     { cause },
