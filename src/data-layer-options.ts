@@ -117,7 +117,8 @@ export async function readOptions(options: DataLayerOptions<Tables>): Promise<Re
     options?.topology === undefined ? undefined : await loadTopology(options.topology, problems);
   const names: readonly string[] = [...reservedNames, ...reservedInTransactions];
   const references: ReferencePlan[] = [];
-  const plans = Object.entries(options?.tables ?? {}).flatMap(([label, table]) => {
+  const tables = typeof options?.tables === 'object' ? (options.tables ?? {}) : {};
+  const plans = Object.entries(tables).flatMap(([label, table]) => {
     if (names.includes(label) || label in Object.prototype) {
       problems.push({
         path: `tables.${label}`,

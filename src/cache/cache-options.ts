@@ -153,6 +153,10 @@ const kinds = {
 /** @throws {ConfigError} naming every option that is missing, unknown or out of range. */
 export function checkCacheOptions<V>(options: CacheOptions<V>): void {
   const problems: Problem[] = [];
+  if (typeof options !== 'object' || options === null) {
+    const message = 'the options must be an object: { redis, namespace, ttlMs }';
+    throw new ConfigError('Bad cache options', [{ path: '', message }]);
+  }
   const { redis, namespace } = options;
   checkRedis(redis, 'redis', problems);
   if (typeof namespace !== 'string' || !/^[^\s{}]{1,128}$/.test(namespace)) {

@@ -220,6 +220,17 @@ export function parseDataLayerOptions(
       continue;
     problems.push({ path: name, message: 'is missing' });
   }
+  const tables: unknown =
+    typeof options === 'object' && options !== null ? Reflect.get(options, 'tables') : undefined;
+  if (
+    tables !== undefined &&
+    (typeof tables !== 'object' || tables === null || Array.isArray(tables))
+  ) {
+    problems.push({
+      path: 'tables',
+      message: 'must be an object of tables by name: { users, orders }',
+    });
+  }
   return config;
 }
 

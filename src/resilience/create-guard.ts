@@ -96,7 +96,7 @@ export function createGuard<Alt = never>(
   name: string,
   options: GuardOptions<Alt> = {},
 ): Guard<Alt> {
-  const config = checkGuardOptions(options);
+  const config = checkGuardOptions(name, options);
   const { observer, isFailure, stallMs, policy } = config;
   // A probe is begun by any call, or by a timer; it is none of their doing.
   const probe = config.probe && AsyncResource.bind(config.probe);

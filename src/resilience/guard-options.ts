@@ -105,7 +105,21 @@ const shares = ['failureShare', 'slowShare'];
  *
  * @throws {ConfigError} naming every option that is out of range.
  */
-export function checkGuardOptions<Alt>(options: GuardOptions<Alt>): CheckedGuardOptions<Alt> {
+export function checkGuardOptions<Alt>(
+  name: string,
+  options: GuardOptions<Alt>,
+): CheckedGuardOptions<Alt> {
+  const misfits: Problem[] = [];
+  if (typeof name !== 'string' || name === '') {
+    misfits.push({
+      path: 'name',
+      message: "must be a text that events call the guard: 'inventory'",
+    });
+  }
+  if (typeof options !== 'object' || options === null) {
+    misfits.push({ path: '', message: 'the options must be an object such as { timeoutMs: 300 }' });
+  }
+  if (misfits.length > 0) throw new ConfigError('Bad guard options', misfits);
   // What is undefined was not given.
   const given = Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),

@@ -1,4 +1,5 @@
 import type { Place } from '../sharding/place.ts';
+import { checkDefinition } from './check-definition.ts';
 import type { ColumnCodecName } from './column-codec.ts';
 import {
   type ReferenceDefinition,
@@ -155,6 +156,8 @@ export type MemberTable<
  * Declares a table: its keyspace, key, columns and cache policy. Does no I/O; everything is checked
  * against the topology and the databases by `createDataLayer`.
  *
+ * @throws {ConfigError} naming every part that is missing, unknown or no such thing at all.
+ *
  * @example
  * const users = defineTable({
  *   name: 'users', keyspace: 'people', primaryKey: 'id',
@@ -193,6 +196,7 @@ export function defineTable<Schema extends RowSchema>(
     ColumnOf<Schema>
   >,
 ): Table<string, string, Schema> | ReferenceTable<string, Schema> {
+  checkDefinition(definition);
   if (definition.reference) return referenceTable(definition);
   const { name, schema, primaryKey, cache } = definition;
   const placement =

@@ -3,6 +3,7 @@ import { didYouMean } from '../config/did-you-mean.ts';
 import type { Problem } from '../errors/config-error.ts';
 import type { Topology } from '../topology/topology.ts';
 import { checkCache } from './cache-limits.ts';
+import { checkTableParts } from './check-definition.ts';
 import type { StoredAs } from './column-codec.ts';
 import { type ColumnKind, columnKind } from './column-kind.ts';
 import type { RowSchema, Table } from './define-table.ts';
@@ -83,6 +84,13 @@ function planRows(table: RowTable, report: Report): Map<string, PlannedColumn> |
     report(...mistake);
     return undefined;
   }
+  let isWhole = true;
+  checkTableParts(table, (path, message) => {
+    isWhole = false;
+    report(path, message);
+  });
+  // What is no such thing at all can't be looked into.
+  if (!isWhole) return undefined;
   const columns = planColumns(table, report);
   checkKeys(table, columns, report);
   checkCache(table.cache, columns, report);
