@@ -1,6 +1,6 @@
 /**
- * The way into the repository: `npm run demo`, `test`, `check`, `bench`, `test:chaos` and
- * `test:containers` come here. Makes the machine ready (Node, node modules, servers), then runs the command.
+ * The way into the repository: `npm run demo`, `test`, `check`, `bench`, `test:chaos`,
+ * `test:matrix` and `test:containers` come here. Makes the machine ready (Node, node modules, servers), then runs the command.
  */
 import { ensureModules } from './modules.mjs';
 import { main, Obstacle, run } from './run.mjs';
@@ -16,6 +16,7 @@ const commands = {
   check: { servers: false, program: ['scripts/check.mjs'] },
   smoke: { servers: false, program: ['scripts/smoke.mjs'] },
   // Sentinel and Cluster are processes in any case.
+  'test:matrix': { servers: true, program: ['scripts/test-matrix.mjs'] },
   'test:containers': { servers: true, program: ['scripts/test-containers.mjs'] },
 };
 const lowestNode = [20, 19];

@@ -2,9 +2,10 @@
  * Makes sure that there are MySQL and Redis images to test with: those that are there, else the
  * official ones from a registry, else local ones built from this machine's Debian packages.
  */
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { aptSource, withoutAddresses } from './apt-source.mjs';
 import { hasImages, localImages, officialImages, pull } from './engine.mjs';
 import { ensureEngine } from './own-engine.mjs';
 import { main, must, Obstacle, root, withProgress } from './run.mjs';
@@ -108,30 +109,8 @@ async function mustPrivately(label, file, args, options) {
     await must(label, file, args, options);
   } catch (error) {
     if (!(error instanceof Obstacle)) throw error;
-    throw new Obstacle(error.message.replace(/https?:\/\/[^\s'"]+/g, '<mirror>'));
+    throw new Obstacle(withoutAddresses(error.message));
   }
-}
-
-/** Where this machine has its Debian packages from, in either format of the sources. */
-function aptSource() {
-  const suite = /^VERSION_CODENAME=(.*)$/m.exec(readIfThere('/etc/os-release'))?.[1];
-  if (!suite) return undefined;
-  const folder = '/etc/apt/sources.list.d';
-  const files = existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
-  const text = ['/etc/apt/sources.list', ...files]
-    .filter((file) => /\.(list|sources)$/.test(file))
-    .map(readIfThere)
-    .join('\n\n');
-  const line = new RegExp(`^deb(?:\\s+\\[[^\\]]*\\])?\\s+(\\S+)\\s+${suite}\\s`, 'm').exec(text);
-  const stanza = text
-    .split(/\n\s*\n/)
-    .find((part) => new RegExp(`^Suites:.*\\b${suite}(\\s|$)`, 'm').test(part));
-  const mirror = line?.[1] ?? (stanza && /^URIs:\s*(\S+)/m.exec(stanza)?.[1]);
-  return mirror && { mirror, suite };
-}
-
-function readIfThere(file) {
-  return existsSync(file) ? readFileSync(file, 'utf8') : '';
 }
 
 if (process.argv[1] === import.meta.filename) {

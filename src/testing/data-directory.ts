@@ -4,7 +4,7 @@ import { access, cp, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { findBinary, type MysqlBinary } from './binaries.ts';
-import { runAsRoot, storageArguments } from './mysql-arguments.ts';
+import { inRoot, runAsRoot, storageArguments } from './mysql-arguments.ts';
 import type { Supervisor } from './supervisor.ts';
 import { TestingError } from './testing-error.ts';
 
@@ -63,18 +63,19 @@ async function initialise(
   );
 }
 
-function initialArguments({ flavor }: MysqlBinary): string[] {
-  return [...runAsRoot(), ...storageArguments(flavor)];
+function initialArguments({ flavor, root }: MysqlBinary): string[] {
+  return [...runAsRoot(), ...inRoot(root), ...storageArguments(flavor)];
 }
 
 async function mariadbInitialiser(
   folder: string,
-  { file }: MysqlBinary,
+  binary: MysqlBinary,
 ): Promise<[string, ...string[]]> {
+  if (binary.root !== undefined) return mariadbBootstrap(folder, binary, binary.root);
   const script = await findBinary('mariadb-install-db', 'mysql_install_db');
   if (script === undefined) {
     throw new TestingError(
-      `'${file}' is here, but 'mariadb-install-db', which makes its data directory, is not.\n` +
+      `'${binary.file}' is here, but 'mariadb-install-db', which makes its data directory, is not.\n` +
         'Install the complete server package (Debian, Ubuntu: apt-get install mariadb-server).',
     );
   }
@@ -86,6 +87,28 @@ async function mariadbInitialiser(
     '--skip-name-resolve',
     // No account without a password: only the user who runs the tests, over the Unix socket.
     '--auth-root-authentication-method=socket',
+  ];
+}
+
+/**
+ * What `mariadb-install-db` does, in short: that of a root is a script for the machine's own programs.
+ * MariaDB 10 and 11 name folder and files `mysql` and `mariadb`.
+ */
+function mariadbBootstrap(
+  folder: string,
+  { file, leading }: MysqlBinary,
+  root: string,
+): [string, ...string[]] {
+  const script = `
+    mkdir -p "$1/mysql" && { cd "$2/mariadb" 2>/dev/null || cd "$2/mysql"; } && shift 2 &&
+    { printf '%s;\\n' 'CREATE DATABASE IF NOT EXISTS mysql' 'USE mysql' "SET @auth_root_socket = '$(id -un)'"
+      cat m*_system_tables.sql m*_performance_tables.sql m*_system_tables_data.sql m*_sys_schema.sql
+    } | "$@"`;
+  return [
+    'sh',
+    ...['-c', script, 'sh', folder, join(root, 'usr/share')],
+    ...[file, ...leading, '--no-defaults', '--bootstrap', '--max-allowed-packet=8M'],
+    `--datadir=${folder}`,
   ];
 }
 

@@ -73,6 +73,7 @@ export function processArguments(
     // First, or the server reads the configuration files of this machine.
     '--no-defaults',
     ...runAsRoot(),
+    ...inRoot(binary.root),
     ...roleArguments(binary.flavor, role),
     `--datadir=${dataFolder(place)}`,
     `--socket=${path('.sock')}`,
@@ -89,6 +90,11 @@ export function processArguments(
  */
 export function runAsRoot(): string[] {
   return process.getuid?.() === 0 ? ['-uroot'] : [];
+}
+
+/** A server looks for its messages and character sets where it was built for, unless it is told. */
+export function inRoot(root: string | undefined): string[] {
+  return root === undefined ? [] : [`--basedir=${join(root, 'usr')}`];
 }
 
 function mariadbArguments({ domainId }: MysqlRole): string[] {

@@ -18,6 +18,8 @@ export type ServerLocation =
 export interface Executable {
   readonly file: string;
   readonly leading: readonly string[];
+  /** The root that it was found in. */
+  readonly root?: string;
 }
 
 const programFolders = ['usr/sbin', 'usr/bin'];
@@ -69,7 +71,7 @@ export async function programAt(
   }
   const libraries = (await readdir(join(root, 'usr/lib'))).filter((name) => /-linux-/.test(name));
   const path = libraries.map((name) => join(root, 'usr/lib', name)).join(':');
-  return { file: loader, leading: ['--library-path', path, file] };
+  return { file: loader, leading: ['--library-path', path, file], root };
 }
 
 /**

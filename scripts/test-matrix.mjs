@@ -1,0 +1,118 @@
+/**
+ * Runs the integration tests on every server, or on those named by `--only`; other arguments go to
+ * vitest. `--write` puts the results into docs/compatibility.md. Releases that can't be had are the last
+ * words before the count, and count as skipped.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { capture, main, Obstacle, root, run, tool } from './run.mjs';
+import { ensureRoot, releases, versionOf } from './server-roots.mjs';
+import { findBinary } from './servers.mjs';
+
+const page = join(root, 'docs', 'compatibility.md');
+/** Files that talk to Redis in its own words; the others would show nothing new. */
+const aboutRedis = [
+  'integration/cache',
+  'redis',
+  'shared-cache',
+  'local-cluster',
+  'residency-cache',
+];
+const variables = { mysql: 'MERIDIAN_TEST_MYSQL', redis: 'MERIDIAN_TEST_REDIS' };
+
+await main(async () => {
+  const { only, write, rest } = readArguments(process.argv.slice(2));
+  const wanted = ['system', ...Object.keys(releases)].filter(
+    (name) => only.length === 0 || only.includes(name),
+  );
+  if (wanted.length === 0) throw new Obstacle(`There is no ${only.join(' or ')}.`);
+  if (write && rest.length > 0) throw new Obstacle('The page holds whole runs: leave out --write.');
+  const lines = [];
+  const missing = [];
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  for (const name of wanted) {
+    const server = await serverOf(name).catch((error) => {
+      if (!(error instanceof Obstacle)) throw error;
+      missing.push(error.message.split('\n')[0]);
+      total.skipped++;
+    });
+    if (server === undefined) continue;
+    console.log(`\n${server.label}`);
+    const counted = await test(server, rest);
+    for (const key of Object.keys(total)) total[key] += counted[key];
+    lines.push({ name, cells: [server.label, server.scope, ...Object.values(counted)] });
+  }
+  if (write) writePage(lines);
+  for (const { cells } of lines) console.log(cells.join(' · '));
+  for (const why of missing) console.log(`not run: ${why}`);
+  console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+  return total.failed === 0 && total.passed > 0 ? 0 : 1;
+});
+
+function readArguments(args) {
+  const only = args.filter((_, index) => args[index - 1] === '--only');
+  const rest = args.filter((arg, index) => arg !== '--only' && args[index - 1] !== '--only');
+  return { only, write: rest.includes('--write'), rest: rest.filter((arg) => arg !== '--write') };
+}
+
+async function serverOf(name) {
+  if (name === 'system') {
+    const versions = [
+      await systemVersion('mariadbd', 'mysqld'),
+      await systemVersion('redis-server'),
+    ];
+    return { label: versions.join(', '), scope: 'all', env: {}, files: [] };
+  }
+  const { kind } = releases[name];
+  const folder = await ensureRoot(name);
+  return {
+    label: `${name.split('-')[0]} ${versionOf(folder)}`,
+    scope: kind === 'mysql' ? 'all' : 'those about Redis',
+    env: { [variables[kind]]: folder },
+    files: kind === 'mysql' ? [] : aboutRedis,
+  };
+}
+
+async function systemVersion(...names) {
+  const file = findBinary(...names);
+  if (file === undefined) throw new Obstacle(`${names[0]}: not on this machine`);
+  const { output } = await capture(file, ['--version']);
+  const [version = '?'] = /\d+\.\d+\.\d+/.exec(output) ?? [];
+  return `${/mariadb/i.test(output) ? 'mariadb' : (names[1] ?? names[0].split('-')[0])} ${version}`;
+}
+
+async function test({ env, files }, rest) {
+  const folder = mkdtempSync(join(tmpdir(), 'meridian-matrix-'));
+  try {
+    const report = join(folder, 'report.json');
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+    const chosen = rest.length > 0 ? rest : files;
+    await run(tool('vitest'), ['run', '--project', 'integration', ...reporters, ...chosen], {
+      env,
+    });
+    const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(
+      readFileSync(report, 'utf8'),
+    );
+    const broken = testResults.filter(
+      ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
+    );
+    const failed = numFailedTests + broken.length;
+    return { passed: numPassedTests, failed, skipped: numPendingTests };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Rows of releases that were not run this time stay as they are. */
+function writePage(lines) {
+  const text = readFileSync(page, 'utf8');
+  const day = new Date().toISOString().slice(0, 10);
+  let written = text;
+  for (const { name, cells } of lines) {
+    const row = new RegExp(`^\\|.*<!-- ${name} -->\\|$`, 'm');
+    if (!row.test(written)) throw new Obstacle(`docs/compatibility.md has no row of ${name}.`);
+    written = written.replace(row, `| ${[...cells, day].join(' | ')} <!-- ${name} -->|`);
+  }
+  writeFileSync(page, written);
+}
