@@ -6,6 +6,7 @@ import { type LocalCluster, startLocalCluster } from 'meridian/testing';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { codeBlocks } from '../support/code-blocks.ts';
+import { programFile } from '../support/programs.ts';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -95,11 +96,10 @@ test.each(scripts)(
       await connection.end();
     }
     const url = (shard: (typeof shards)[number]) => cluster.shards[shard].primary.url;
-    await run(process.execPath, ['--import', 'tsx', file], {
+    await run(process.execPath, [await programFile(`${folder}/${file}`)], {
       cwd: folder,
       env: {
         ...process.env,
-        TSX_TSCONFIG_PATH: `${root}/tsconfig.json`,
         EU_1_URL: url('eu-1'),
         US_1_URL: url('us-1'),
         TX_1_URL: url('tx-1'),
