@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Opened, TestCluster } from '../support/cluster.ts';
 import { runChild } from '../support/crash/child.ts';
 import type { KillPoint } from '../support/crash/kill-at.ts';
+import { patient, relocatePatiently } from '../support/crash/patience.ts';
 import type { DeadlyMove } from '../support/crash/relocate-and-die.ts';
 import { createGroupTables, group } from '../support/groups.ts';
 
@@ -31,8 +32,8 @@ const points = Array.from(
 
 const shards = ['eu-1', 'us-1'] as const;
 
-/** Three processes that start and die keep both cores busy: what is not about slowness must not run into it. */
-const patient = { pauseMs: 10_000, timeoutMs: 30_000 };
+const relocate = (id: string, country: string) =>
+  relocatePatiently(() => data.users.relocate(id, { country }, patient));
 
 async function counts(id: string): Promise<number[][]> {
   const bytes = Buffer.from(id.replaceAll('-', ''), 'hex');
@@ -82,9 +83,9 @@ async function dieAndRecover(point: KillPoint, returning: boolean): Promise<'kil
   const home = await data.addresses.insert({ user_id: user.id, city: 'Berlin' });
   const work = await data.addresses.insert({ user_id: user.id, city: 'Ulm' });
   const note = await data.notes.insert({ owner: user.id, text: 'hello', at: new Date(0) });
-  if (returning) await data.users.relocate(user.id, { country: 'US' }, patient);
+  if (returning) await relocate(user.id, 'US');
   const made = await data.addresses.insert({ user_id: user.id, city: 'Ely' });
-  if (returning) await data.users.relocate(user.id, { country: 'DE' }, patient);
+  if (returning) await relocate(user.id, 'DE');
   const ids = [home.id, work.id, made.id].sort();
   const listed = async () => (await data.addresses.at(user.id).list()).map(({ id }) => id);
   const told: DeadlyMove = {
@@ -135,8 +136,7 @@ async function dieAndRecover(point: KillPoint, returning: boolean): Promise<'kil
   expect(all, where).toHaveLength(4);
 
   // What was interrupted stands in nobody's way.
-  const place = { country: moved ? 'FR' : 'US' };
-  const onward = await data.users.relocate(user.id, place, patient);
+  const onward = await relocate(user.id, moved ? 'FR' : 'US');
   expect(onward.rows, where).toBe(6);
   expect(await data.notes.get(note.id), where).toEqual(note);
   return end;

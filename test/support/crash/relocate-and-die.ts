@@ -1,6 +1,7 @@
 import { createDataLayer } from 'meridian';
 import { group } from '../groups.ts';
 import { type KillPoint, killAt } from './kill-at.ts';
+import { patient, relocatePatiently } from './patience.ts';
 
 /** What the process is told: a process of its own that relocates one owner and dies on the way. */
 export interface DeadlyMove {
@@ -21,6 +22,5 @@ const data = await createDataLayer({
   redis,
   logger: false,
 });
-// What is tested is where it dies; a busy machine must not end it before.
-await data.users.relocate(owner, { country }, { pauseMs: 20_000 });
+await relocatePatiently(() => data.users.relocate(owner, { country }, patient));
 await data.close();
