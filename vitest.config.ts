@@ -1,8 +1,16 @@
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/support/longest-first.ts';
 
 const source = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url));
+
+/** Peers of other versions, installed in a folder of their own: see scripts/node-versions.mjs. */
+const { MERIDIAN_TEST_PEERS: peersFolder } = process.env;
+const peers = ['mysql2', 'ioredis', 'zod']
+  .map((name) => ({ name, folder: `${peersFolder}/node_modules/${name}` }))
+  .filter(({ folder }) => peersFolder !== undefined && existsSync(folder))
+  .map(({ name, folder }) => ({ find: new RegExp(`^${name}(?=$|/)`), replacement: folder }));
 
 const inContainers = process.env.MERIDIAN_TEST_PROVIDER === 'container';
 /** Their servers are processes wherever they run: containers would show nothing new. */
@@ -14,6 +22,7 @@ const processesOnly = [
 export default defineConfig({
   resolve: {
     alias: [
+      ...peers,
       { find: /^meridian$/, replacement: source('index.ts') },
       { find: /^meridian\/([\w-]+)$/, replacement: source('$1/index.ts') },
     ],

@@ -1,6 +1,7 @@
 /**
  * The way into the repository: `npm run demo`, `test`, `check`, `bench`, `test:chaos`,
- * `test:matrix` and `test:containers` come here. Makes the machine ready (Node, node modules, servers), then runs the command.
+ * `test:matrix`, `test:node` and `test:containers` come here. Makes the machine ready (Node, node modules,
+ * servers), then runs the command.
  */
 import { ensureModules } from './modules.mjs';
 import { main, Obstacle, run } from './run.mjs';
@@ -11,6 +12,7 @@ const commands = {
   example: { servers: true, program: ['--import', 'tsx', 'examples/shop/visit.ts'] },
   test: { servers: true, program: ['scripts/test.mjs'] },
   'test:fast': { servers: true, program: ['scripts/test.mjs', '--fast'] },
+  'test:node': { servers: true, program: ['scripts/node-versions.mjs'] },
   'test:chaos': { servers: true, program: ['scripts/test-chaos.mjs'] },
   bench: { servers: true, program: ['scripts/bench.mjs'] },
   check: { servers: false, program: ['scripts/check.mjs'] },

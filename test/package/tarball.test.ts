@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,7 +25,11 @@ async function exec(cwd: string, file: string, args: readonly string[]): Promise
 }
 
 async function installedVersion(name: string): Promise<string> {
-  const text = await readFile(join(root, 'node_modules', name, 'package.json'), 'utf8');
+  // Peers of other versions, when those are to be tested.
+  const { MERIDIAN_TEST_PEERS: peers = root } = process.env;
+  const own = join(peers, 'node_modules', name, 'package.json');
+  const path = existsSync(own) ? own : join(root, 'node_modules', name, 'package.json');
+  const text = await readFile(path, 'utf8');
   const { version }: { version: string } = JSON.parse(text);
   return version;
 }

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 
 type ConnectionEvent = 'ready' | 'close';
 
-/** What the cache needs of a connection to one server: ioredis 5.11 or 6, also through Sentinel. */
+/** What the cache needs of a connection to one server: ioredis 5.3 or later, also through Sentinel. */
 export interface RedisNode {
   readonly status: string;
   readonly stream?: { destroy(): unknown };
