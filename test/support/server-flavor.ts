@@ -5,6 +5,9 @@ import { connectEngine, flavorOf } from '../../src/testing/container-engine.ts';
 export const serverFlavor: MysqlFlavor = await flavorOfThisRun();
 export const isMariadb = serverFlavor === 'mariadb';
 
+/** How GTIDs look in the token of a session: the source of a regular expression. */
+export const gtidPattern = isMariadb ? '\\d+-\\d+-\\d+' : '[\\da-f-]{36}:\\d[\\d:-]*';
+
 /** A statement under a sql_mode of its own. */
 export function underMode(mode: string, statement: string): string {
   if (isMariadb) return `SET STATEMENT sql_mode = '${mode}' FOR ${statement}`;
