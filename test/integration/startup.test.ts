@@ -319,8 +319,8 @@ describe('health', () => {
 
 describe('databases that say nothing yet', () => {
   const system = async (shard: ShardName) => {
-    const [row] = await cluster.sql(shard, 'SELECT system_id AS system FROM meridian_identity');
-    return row?.system;
+    const [row] = await cluster.sql(shard, 'SELECT system_id AS id FROM meridian_identity');
+    return row?.id;
   };
 
   it('need all to be there once, since one that is down may know better', async () => {
