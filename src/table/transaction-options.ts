@@ -16,7 +16,10 @@ export interface TransactionOptions extends CallOptions {
    * Applies the transaction once, however often the call is made with this key: 1 to 255 characters,
    * drawn by the caller for each operation. A reply to COMMIT that is lost is then found out. A later
    * call with the same key does not run the function, and returns what it returned, which must be
-   * plain data of at most 1 MB.
+   * plain data of at most 1 MB: what JSON holds, and Date, bigint, bytes, Map, Set and undefined. An
+   * instance of a class is a ConfigError, and all is rolled back. Only when it runs, for to TypeScript an
+   * instance without methods is plain data, and a type that refuses those with methods would refuse every
+   * function of yours that is generic in the result.
    *
    * Keys are told apart within the key of `at()`, and for as long as `idempotency.keepMs` says.
    */
