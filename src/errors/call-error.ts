@@ -57,7 +57,10 @@ export class OverloadError extends MeridianError {
  * refused the repetition of work that had begun: then the outcome is `unknown`.
  */
 export class CircuitOpenError extends MeridianError {
-  /** Milliseconds until it is probed, where that is known: no call has a chance before. */
+  /**
+   * Milliseconds until it is probed, where that is known: no call has a chance before. What failed last is
+   * the `cause`.
+   */
   readonly retryAfterMs: number | undefined;
 
   constructor(

@@ -58,7 +58,11 @@ export function callerError(error: unknown, failure: Failure): unknown {
   if (error instanceof CircuitOpenError || error instanceof OverloadError) {
     const context = { ...error.context, ...contextOf(failure) };
     return error instanceof CircuitOpenError
-      ? new CircuitOpenError(error.message, { context, retryAfterMs: error.retryAfterMs })
+      ? new CircuitOpenError(error.message, {
+          context,
+          retryAfterMs: error.retryAfterMs,
+          cause: error.cause,
+        })
       : new OverloadError(error.message, { context });
   }
   return error;

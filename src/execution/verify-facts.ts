@@ -1,12 +1,15 @@
 import type { Problem } from '../errors/config-error.ts';
+import { DriverFault } from '../errors/driver-fault.ts';
 import {
   forgetFactSql,
   insertFacts,
   type RecordedFacts,
   readFacts,
+  recordFactSql,
   replaceFact,
 } from '../mysql/facts-table.ts';
 import { holdsRows } from '../mysql/identity-table.ts';
+import { factsTable } from '../mysql/system-tables.ts';
 import {
   type Declared,
   type FactConflict,
@@ -16,6 +19,9 @@ import {
 } from '../topology/shared-facts.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
 import { type Asking, onPrimary } from './on-primary.ts';
+
+/** The server's numbers for a right to write that is missing: on a table, and on a column. */
+const mayNotWrite = new Set<number | undefined>([1142, 1143]);
 
 /** Two processes may record at once; each round ends with what one of them recorded. */
 const mostRounds = 5;
@@ -49,7 +55,11 @@ export async function recordFacts(check: FactCheck, problems: Problem[]): Promis
     let verdict = verdicts.get(shard.name);
     for (let round = 0; verdict !== undefined && isOpen(verdict); round++) {
       if (round === mostRounds) throw new TypeError('facts do not settle');
-      await record(check, shard, verdict);
+      const refused = await record(check, shard, verdict);
+      if (refused !== undefined) {
+        problems.push(unrecorded(shard, refused));
+        return;
+      }
       verdict = (await judgeAll({ ...check, shards: [shard] }, problems))?.get(shard.name);
     }
     if (verdict === undefined) return;
@@ -115,17 +125,34 @@ export async function isEmpty(
   return !full.includes(true);
 }
 
+/** Undefined once they are recorded; else the statements that the user may not run. */
 async function record(
   check: FactCheck,
   shard: Shard,
   { added, replaced, whileEmpty }: FactVerdict,
-): Promise<void> {
-  await onPrimary(check, shard, async (session, deadline) => {
-    if (added.length > 0) await session.run(insertFacts(added), deadline);
-    for (const { fact, recorded } of [...whileEmpty, ...replaced]) {
-      await session.run(replaceFact(fact.name, recorded, fact.value), deadline);
+): Promise<readonly string[] | undefined> {
+  const changed = [...whileEmpty, ...replaced];
+  return onPrimary(check, shard, async (session, deadline) => {
+    try {
+      if (added.length > 0) await session.run(insertFacts(added), deadline);
+      for (const { fact, recorded } of changed) {
+        await session.run(replaceFact(fact.name, recorded, fact.value), deadline);
+      }
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof DriverFault && mayNotWrite.has(error.errno))) throw error;
+      return [...added, ...changed.map(({ fact }) => fact)].map(recordFactSql);
     }
   });
+}
+
+function unrecorded({ name, primary }: Shard, statements: readonly string[]): Problem {
+  return {
+    path: primary.path,
+    message:
+      `the user of shard '${name}' may not record what services share. Grant it INSERT, UPDATE and DELETE on ` +
+      `${factsTable}, or run:\n${statements.join('\n')}`,
+  };
 }
 
 /** The same difference on every shard is one problem. */

@@ -51,7 +51,16 @@ export function selectFact(fact: string): Statement {
 
 /** What makes a database forget a fact; printed for the operator, who alone may know that it is over. */
 export function forgetFactSql(fact: string): string {
-  return `DELETE FROM ${factsTable} WHERE fact = '${fact.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`;
+  return `DELETE FROM ${factsTable} WHERE fact = ${quoted(fact)}`;
+}
+
+/** What records a fact in the place of another value; printed where the user may not do so. */
+export function recordFactSql({ name, value }: { name: string; value: string }): string {
+  return `INSERT INTO ${factsTable} (fact, value) VALUES (${quoted(name)}, ${quoted(value)}) ON DUPLICATE KEY UPDATE value = ${quoted(value)};`;
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`;
 }
 
 /** A fact, and those of a prefix with the seconds since they were recorded last. */

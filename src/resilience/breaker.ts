@@ -31,6 +31,8 @@ export class Breaker {
   #state: GuardState = 'closed';
   #openUntil = 0;
   #why = '';
+  /** What failed last, for those who ask why. */
+  #cause: unknown;
   #period = 0;
 
   constructor(name: string, config: BreakerConfig) {
@@ -69,8 +71,9 @@ export class Breaker {
   }
 
   /** A call of `begin` has ended. Returns whether it was judged. */
-  settle(period: number, verdict: Verdict, durationMs: number): boolean {
+  settle(period: number, verdict: Verdict, durationMs: number, cause?: unknown): boolean {
     if (period !== this.#period) return false;
+    if (verdict === 'unwell') this.#cause = cause;
     if (this.#state === 'half-open') this.#judgeProbe(verdict);
     else if (verdict !== 'nothing') {
       const { rule, now } = this.#config;
@@ -93,7 +96,7 @@ export class Breaker {
         new CircuitOpenError(
           `'${this.#name}' is left alone because ${this.#why}; ${probing} every ` +
             `${this.#config.openMs} ms. Try later or use a fallback.`,
-          { context: { guard: this.#name }, retryAfterMs },
+          { context: { guard: this.#name }, retryAfterMs, cause: this.#cause },
         ),
     );
   }
@@ -113,7 +116,7 @@ export class Breaker {
     const period = this.#period;
     withTimeLimit(probe, this.#config.probeTimeoutMs).then(
       () => this.settle(period, 'well', 0),
-      () => this.settle(period, 'unwell', 0),
+      (cause: unknown) => this.settle(period, 'unwell', 0, cause),
     );
   }
 
@@ -125,6 +128,7 @@ export class Breaker {
 
   #become(state: GuardState): void {
     this.#period++;
+    if (state === 'closed') this.#cause = undefined;
     this.#state = state;
     this.#config.onChange(state);
   }

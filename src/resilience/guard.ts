@@ -239,16 +239,22 @@ export class Guard {
       if (!isOpen) verdict = this.#verdict(error);
     } finally {
       // Also when a judge of the user's throws: a probe that never ended would keep it closed to all.
-      this.#settle(period, startedAt, verdict, deadline.reason === undefined);
+      this.#settle(period, startedAt, verdict, deadline.reason === undefined, error);
     }
   }
 
   /** @param isAnswer whether it ended by itself, and not because nobody waits any more. */
-  #settle(period: number, startedAt: number, verdict: Verdict, isAnswer: boolean): number {
+  #settle(
+    period: number,
+    startedAt: number,
+    verdict: Verdict,
+    isAnswer: boolean,
+    cause?: unknown,
+  ): number {
     const now = this.#now();
     const durationMs = now - startedAt;
     this.#watch?.ended(isAnswer);
-    const isJudged = this.#breaker.settle(period, verdict, durationMs);
+    const isJudged = this.#breaker.settle(period, verdict, durationMs, cause);
     if (isJudged && verdict !== 'nothing') this.#throttle?.record(verdict !== 'refused', now);
     return durationMs;
   }

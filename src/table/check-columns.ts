@@ -90,7 +90,7 @@ function misfitOf(
       if (column.fraction === 3) return undefined;
       return (column.fraction ?? 0) > 3
         ? `is finer than the milliseconds of a Date; use ${column.dataType.toUpperCase()}(3), or z.string() with columns: { …: 'datetime-text' }`
-        : `would round milliseconds; use ${column.dataType.toUpperCase()}(3)`;
+        : `would round milliseconds; use ${column.dataType.toUpperCase()}(3), or z.string() with columns: { …: 'datetime-text' }`;
     case 'number':
       // DOUBLE(8,2): unlike DECIMAL it says nothing when it rounds.
       return /\(\d+,\d+\)/.test(column.columnType)

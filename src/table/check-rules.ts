@@ -136,7 +136,8 @@ function checkGeneratedKey({ table }: Plan, shape: TableShape, report: Report): 
   report(
     'primaryKey',
     `'${table.primaryKey}' is AUTO_INCREMENT, and each shard would draw the same ids. ` +
-      'Drop AUTO_INCREMENT and give the ids, or let insert make them: z.uuid()',
+      'Drop AUTO_INCREMENT and give the ids, or let insert make them: z.uuid(). Where foreign keys refer to the column, ' +
+      'SET foreign_key_checks = 0 in the session that alters it',
   );
 }
 

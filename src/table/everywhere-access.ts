@@ -10,7 +10,7 @@ import type { Observer } from '../observability/events.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { RowSchema } from './define-table.ts';
-import { assertUuidForms } from './parameter-forms.ts';
+import { assertParameterForms } from './parameter-forms.ts';
 import { assertRead } from './raw-statement.ts';
 import { decoderOf } from './result-codec.ts';
 import type { QueryRow } from './row-types.ts';
@@ -134,7 +134,7 @@ export class EverywhereAccess {
 
   #assertRead(sql: string, params: readonly SqlValue[], options: Options): void {
     assertRead(sql);
-    assertUuidForms(sql, params, this.#registry.formsIn(this.#runtime.table.keyspace));
+    assertParameterForms('read', sql, params, this.#registry.formsIn(this.#runtime.table.keyspace));
     assertLimits(options);
   }
 

@@ -7,6 +7,14 @@ const definitions = new Set(['CREATE', 'ALTER', 'DROP', 'TRUNCATE', 'RENAME']);
 /** Definitions if they name tables; else `ANALYZE UPDATE …` runs what follows. */
 const upkeep = new Set(['ANALYZE', 'OPTIMIZE']);
 
+/** What concerns the connection, which others use next. */
+const ofConnection = new Set(
+  (
+    'SET BEGIN START COMMIT ROLLBACK SAVEPOINT RELEASE USE LOCK UNLOCK PREPARE EXECUTE DEALLOCATE DECLARE ' +
+    'HANDLER XA DO END'
+  ).split(' '),
+);
+
 /**
  * `query` may be sent again after a failure and to a replica, on any connection, so only reads may
  * pass that need nothing of their connection and leave nothing there.
@@ -20,7 +28,9 @@ export function assertRead(sql: string, insideTransaction = false): void {
   const mayChange = word === 'WITH' || facts.analyzes;
   if (!reads.has(word) || (mayChange && facts.changes)) {
     throw new RoutingError(
-      `query() runs reads; '${word || 'this text'}' is none. Use execute(), which is never sent twice.`,
+      writes.has(word) || isDefinition(facts) || facts.analyzes
+        ? `query() runs reads; '${word}' is none. Use execute(), which is never sent twice.`
+        : `query() runs reads; '${word || 'this text'}' is none. ${cureOf(word)}`,
     );
   }
   if (facts.changingCall !== undefined) {
@@ -101,9 +111,16 @@ function noWrite({ word, analyzes, changes }: StatementFacts): RoutingError {
   return new RoutingError(
     reads.has(word)
       ? `execute() runs changes; '${word}' is a read. Use query().`
-      : `'${word || 'This text'}' would change the connection for whoever uses it next. ` +
-          'Use transaction() for BEGIN and COMMIT; session settings are not offered.',
+      : `execute() runs changes; '${word || 'this text'}' is none. ${cureOf(word)}`,
   );
+}
+
+/** What to do instead of a statement that neither reads rows nor changes them. */
+function cureOf(word: string): string {
+  if (word === 'CALL') return 'Run the statements of the procedure in a transaction().';
+  return ofConnection.has(word)
+    ? 'It would change the connection for whoever uses it next: use transaction() for BEGIN and COMMIT; session settings are not offered.'
+    : 'It belongs to whoever looks after the server: run it with a client of its own on each shard.';
 }
 
 function assertCertain({ unreadable, lasting }: StatementFacts): void {

@@ -67,6 +67,12 @@ export function planScatter(
 ): ScatterPlan {
   const tokens = tokensOf(sql);
   assertNoSkip(tokens);
+  if (isWithoutTable(tokens)) {
+    throw new MergeError(
+      'A statement without FROM reads no table, so each shard would answer it once. ' +
+        'Ask one with at(key).query(), or each of them with everywhere.each().',
+    );
+  }
   const partial = find(tokens, ofOneShard) ?? aggregateIn(tokens);
   if (partial !== undefined) {
     throw new MergeError(
@@ -93,6 +99,15 @@ export function planScatter(
     );
   }
   return planOrder(sql, tokens, terms, orderBy);
+}
+
+/** SHOW and EXPLAIN tell of each shard, and so are not meant. */
+function isWithoutTable(tokens: readonly SqlToken[]): boolean {
+  const [first] = tokens.filter(({ text }) => text !== '(');
+  if (isWord(first, 'VALUES')) return true;
+  const reads = (token: SqlToken, index: number) =>
+    isWord(token, 'FROM') && !isWord(tokens[index + 1], 'DUAL');
+  return isWord(first, 'SELECT') && !tokens.some(reads);
 }
 
 function planOrder(

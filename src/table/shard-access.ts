@@ -14,7 +14,7 @@ import { assertOwnerNamed, type ChangeScope, type Owner } from './change-scope.t
 import type { RowSchema } from './define-table.ts';
 import { forwardableKey } from './forwardable.ts';
 import { type OwnedListOptions, OwnedRows } from './owned-rows.ts';
-import { assertUuidForms } from './parameter-forms.ts';
+import { assertParameterForms } from './parameter-forms.ts';
 import { assertRead, assertWrite } from './raw-statement.ts';
 import type { ReadOptions, ReadPath } from './read-path.ts';
 import { decoderOf } from './result-codec.ts';
@@ -77,7 +77,7 @@ export class ShardAccess {
     options: RawQueryOptions = {},
   ): Promise<QueryRow[]> {
     assertRead(sql);
-    assertUuidForms(sql, params, this.#forms);
+    assertParameterForms('read', sql, params, this.#forms);
     const decode = decoderOf(options);
     const { rows, columns } = await this.#runtime.calls.run(options, (deadline) =>
       this.#read(sql, params, options, deadline),
@@ -93,7 +93,7 @@ export class ShardAccess {
   ): Promise<WriteResult> {
     const kind = assertWrite(sql, false);
     assertOwnerNamed(kind, sql, params, options.scope, this.#named());
-    assertUuidForms(sql, params, this.#forms);
+    assertParameterForms('change', sql, params, this.#forms);
     const touched = this.#registry.touched(this.#home.keyspace, options.touches);
     const { executor, calls, forwarding } = this.#runtime;
     return calls.write(options, async (deadline) => {
@@ -134,7 +134,7 @@ export class ShardAccess {
     options: StreamOptions = {},
   ): AsyncGenerator<QueryRow, void, undefined> {
     assertRead(sql);
-    assertUuidForms(sql, params, this.#forms);
+    assertParameterForms('read', sql, params, this.#forms);
     const { readerTimeoutMs, ...call } = options;
     const { deadline: whole, end } = this.#runtime.calls.open('stream', call);
     try {

@@ -149,8 +149,19 @@ function unreadable(tokens: readonly SqlToken[], word: string): string | undefin
 export function calledAt(tokens: readonly SqlToken[], index: number): string | undefined {
   const token = tokens[index];
   if (token === undefined || tokens[index + 1]?.text !== '(') return undefined;
-  if (tokens[index + 1]?.kind !== 'symbol') return undefined;
+  if (tokens[index + 1]?.kind !== 'symbol' || isColumnList(tokens, index + 1)) return undefined;
   return token.kind === 'word' || token.kind === 'name' ? token.text.toUpperCase() : undefined;
+}
+
+/** Whether parentheses hold the names of a common table expression's columns: `WITH row_count (n) AS (…)`. */
+function isColumnList(tokens: readonly SqlToken[], open: number): boolean {
+  const before = tokens[open - 2];
+  if (!isWord(before, 'WITH') && !isWord(before, 'RECURSIVE') && before?.text !== ',') return false;
+  const { depth } = tokens[open] ?? {};
+  const close = tokens.findIndex(
+    (token, index) => index > open && token.depth === depth && token.text === ')',
+  );
+  return close > 0 && isWord(tokens[close + 1], 'AS') && tokens[close + 2]?.text === '(';
 }
 
 /** Whether a token is this keyword. */

@@ -119,7 +119,8 @@ function lookupFacts({ label, table, lookups }: TablePlan, sharing: Sharing): Sh
       path,
       what: 'where and how its values are kept',
       cure: 'Values that services keep in different ways are not unique. Define the lookup and the option directory alike in all of them.',
-      forgetWhen: 'If no service keeps it like that any more',
+      forgetWhen:
+        'If no service keeps it like that any more (then backfill it: values are not found until they are entered anew)',
     };
     return personal ? [kept, keysFact(table.name, column, path, ids)] : [kept];
   });
@@ -145,7 +146,8 @@ function lookupFamily({ label, table }: TablePlan): FactFamily {
     path: `tables.${label}.lookups`,
     describe: (column) =>
       `leaves out '${column}', which another service keeps unique: rows written here would not be found by it, and hold values that others have. Declare it here as well.`,
-    forgetWhen: 'If no service declares it any more',
+    forgetWhen:
+      'If no service declares it any more (should one declare it again later, backfill it first: what was written meanwhile is not entered)',
   };
 }
 

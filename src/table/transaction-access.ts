@@ -8,7 +8,7 @@ import type { ShardKey } from '../sharding/shard-key.ts';
 import { assertOwnerNamed, type ChangeScope, type Owner } from './change-scope.ts';
 import type { RowSchema } from './define-table.ts';
 import { inChunks } from './in-chunks.ts';
-import { assertUuidForms } from './parameter-forms.ts';
+import { assertParameterForms } from './parameter-forms.ts';
 import { placeOwnId } from './place-own-id.ts';
 import { assertRead, assertWrite } from './raw-statement.ts';
 import { decoderOf } from './result-codec.ts';
@@ -83,7 +83,7 @@ export class TransactionAccess {
           options: { schema?: RowSchema } = {},
         ) => {
           assertRead(sql, true);
-          assertUuidForms(sql, params, this.#registry.formsIn(this.#route.keyspace));
+          assertParameterForms('read', sql, params, this.#registry.formsIn(this.#route.keyspace));
           const decode = decoderOf(options);
           const { rows, columns } = await scope.run({ sql, params });
           assertDistinct(columns);
@@ -97,7 +97,7 @@ export class TransactionAccess {
           options: { touches?: Touches<Tables>; scope?: ChangeScope } = {},
         ) => {
           assertOwnerNamed(assertWrite(sql, true), sql, params, options.scope, this.#owner);
-          assertUuidForms(sql, params, this.#registry.formsIn(this.#route.keyspace));
+          assertParameterForms('change', sql, params, this.#registry.formsIn(this.#route.keyspace));
           const touched = this.#registry.touched(this.#route.keyspace, options.touches);
           for (const [runtime, keys] of touched) this.#touch(runtime, keys);
           this.#notes(this.#registry.homesOf(touched));

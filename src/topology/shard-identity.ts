@@ -80,7 +80,7 @@ export function remapProblem(keyspace: string, shards: readonly string[]): Probl
     path: `keyspaces.${keyspace}`,
     message:
       `${held} ${shards.length === 1 ? 'holds' : 'hold'} rows of other slots than this topology gives, so rows would not be found. ` +
-      'Was a shard added, removed or renamed, or a weight changed? Go back to the topology that wrote the rows ' +
+      'Was a shard added, removed or renamed, or a weight changed? Slots are derived from names: go back to the topology that wrote the rows ' +
       'and store its slots (keyspaces.<name>.slots); moving slots to a new shard needs a reshard. ' +
       "While no shard of the keyspace holds a row, a topology with a higher epoch and systemTables: 'create' may give it other slots.",
   };

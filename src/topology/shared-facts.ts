@@ -59,6 +59,9 @@ export interface FactVerdict {
 
 const members = 'member/';
 
+const whileEmpty =
+  " While no shard of the keyspace holds a row, a higher epoch and systemTables: 'create' may change it.";
+
 /** The longest time, in milliseconds, for which a service wants idempotency keys kept. */
 export const keepMsFact = 'idempotency/keepMs';
 
@@ -92,7 +95,9 @@ export function topologyFacts({ epoch, keyspaces }: Topology, shard: Shard): Dec
       rule: 'grows',
       path: 'epoch',
       what: 'the epoch of the topology',
-      cure: 'This topology is older than one that has been in use: start with the newest, and raise the epoch with every change.',
+      cure:
+        'This topology is older than one that has been in use: start with the newest, and raise the epoch with every change. ' +
+        'To go back to what an older one said, give that document an epoch above the recorded one.',
     },
     {
       name: 'keyspace/code',
@@ -100,7 +105,7 @@ export function topologyFacts({ epoch, keyspaces }: Topology, shard: Shard): Dec
       rule: 'while-empty',
       path: `keyspaces.${name}.code`,
       what: `the code of keyspace '${name}'`,
-      cure: 'Ids carry it, so their rows would not be found. Go back to the code that is recorded.',
+      cure: `Ids carry it, so their rows would not be found. Go back to the code that is recorded.${whileEmpty}`,
     },
     {
       name: 'keyspace/strategy',
@@ -108,7 +113,7 @@ export function topologyFacts({ epoch, keyspaces }: Topology, shard: Shard): Dec
       rule: 'while-empty',
       path: `keyspaces.${name}.strategy`,
       what: `the strategy of keyspace '${name}'`,
-      cure: 'Its rows were placed by the one that is recorded. Go back to it.',
+      cure: `Its rows were placed by the one that is recorded. Go back to it.${whileEmpty}`,
     },
     ...shards.map(
       (member): SharedFact => ({
@@ -119,7 +124,7 @@ export function topologyFacts({ epoch, keyspaces }: Topology, shard: Shard): Dec
         what: `the code of the region of shard '${member.name}'`,
         cure:
           'Ids carry it, so their rows would not be found. Are two regions or their codes swapped? ' +
-          'Give the shard its region, and the region its code, back.',
+          `Give the shard its region, and the region its code, back.${whileEmpty}`,
       }),
     ),
   ];
@@ -130,7 +135,7 @@ export function topologyFacts({ epoch, keyspaces }: Topology, shard: Shard): Dec
         prefix: members,
         path: `keyspaces.${name}.shards`,
         describe: (rest) =>
-          `leaves out shard '${rest}', which is on record as a member of this keyspace: its rows would be missing from every answer. Put it back.`,
+          `leaves out shard '${rest}', which is on record as a member of this keyspace: its rows would be missing from every answer. Put it back, under the name that it had: a shard is known by its name.`,
         forgetWhen: 'If it was taken away for good and its rows live elsewhere',
       },
     ],

@@ -21,7 +21,7 @@ const unfit = "UPDATE transactions SET cents = 'hunter2' WHERE account_id = ? OR
 
 const failures: [what: string, run: (data: DataLayer<typeof tables>) => Promise<unknown>][] = [
   ['a query', ({ transactions }) => transactions.at(owner).query(misspelt)],
-  ['everywhere', ({ transactions }) => transactions.everywhere.query(misspelt)],
+  ['everywhere', ({ transactions }) => transactions.everywhere.each(misspelt)],
   [
     'a transaction',
     ({ transactions }) => transactions.at(owner).transaction((trx) => trx.query(misspelt)),

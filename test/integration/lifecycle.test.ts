@@ -32,7 +32,7 @@ it('close lets what is under way finish, and refuses the rest', async () => {
     shard.execute('DELETE FROM transactions', [], { touches: 'none', scope: 'shard' }),
     shard.transaction(async () => {}),
     shard.stream('SELECT 1').next(),
-    data.transactions.everywhere.query('SELECT 1'),
+    data.transactions.everywhere.each('SELECT 1'),
     data.users.get('018f3c5e-1111-7222-8333-444455556666').catch((error) => {
       throw error;
     }),

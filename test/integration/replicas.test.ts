@@ -39,7 +39,7 @@ it('the primary stands in for a replica that is down', async () => {
   const row = await opened.data.transactions.insert({ account_id: account, cents: 2n });
   expect(await opened.data.transactions.get(row.id, { consistency: 'replica' })).toEqual(row);
   expect(
-    await opened.data.transactions.everywhere.query('SELECT 1', [], { consistency: 'replica' }),
+    await opened.data.transactions.everywhere.each('SELECT 1', [], { consistency: 'replica' }),
   ).toHaveLength(2);
 });
 

@@ -41,7 +41,7 @@ it('a dead shard fails its own calls only, fast once the breaker is open, and co
   const refused = await failureOf(transactions().insert({ account_id: account, cents: 3n }));
   expect(refused).toMatchObject({ outcome: 'not-applied', retryable: true });
   expect(await transactions().get(there.id)).toEqual(there);
-  expect(await failureOf(transactions().everywhere.query('SELECT 1'))).toMatchObject({
+  expect(await failureOf(transactions().everywhere.each('SELECT 1'))).toMatchObject({
     retryable: true,
     outcome: 'not-applied',
   });
@@ -58,12 +58,12 @@ it('a dead shard fails its own calls only, fast once the breaker is open, and co
 
 it('a dead shard cancels what runs on the others of a scatter', async () => {
   await cluster.cluster.shards['tx-1'].primary.kill();
-  const work = transactions().everywhere.query('SELECT SLEEP(1000)');
+  const work = transactions().everywhere.each('SELECT SLEEP(1000)');
   expect(await failureOf(work)).toMatchObject({ retryable: true, outcome: 'not-applied' });
   await eventually(async () => expect(await cluster.running('tx-2', '%SLEEP(1000)%')).toBe(0));
   await cluster.cluster.shards['tx-1'].primary.restart();
   await eventually(
-    async () => expect(await transactions().everywhere.query('SELECT 1 AS one')).toHaveLength(2),
+    async () => expect(await transactions().everywhere.each('SELECT 1 AS one')).toHaveLength(2),
     { timeout: 10_000 },
   );
 });

@@ -1,37 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import type { Observer } from '../../observability/events.ts';
-import { freezeDeep } from '../memory/frozen.ts';
-import { type Held, heldCopy } from '../memory/own-copy.ts';
 import type { Gap, Loaded, Sourced } from '../sourced.ts';
 import type { Witness } from '../trust.ts';
-import {
-  decodeEntry,
-  encodeEntry,
-  type StampText,
-  stampText,
-  unpackedBytes,
-} from './entry-text.ts';
 import type { OnInvalidated } from './invalidation-channel.ts';
 import { InvalidationQueue } from './invalidation-queue.ts';
-import { changedMark } from './lease-scripts.ts';
-import type { Asked } from './read-batches.ts';
+import { type EntryConfig, RedisEntries } from './redis-entries.ts';
 import { valueKey } from './redis-keys.ts';
 import type { RedisStores } from './redis-regions.ts';
 import type { RedisStore } from './redis-store.ts';
 
-export interface RedisTierConfig<V> {
+export interface RedisTierConfig<V> extends EntryConfig<V> {
   /** Separates this cache's keys in Redis from every other's. */
   readonly namespace: string;
-  /** Fingerprint of the values' shape: entries written under another one are misses. */
-  readonly schema: string;
-  /** Checks what another process stored; undefined when it is no value of this cache: a miss. */
-  readonly decode: (value: unknown) => V | undefined;
-  /** What `decode` gives nobody else holds. Else it is copied before it is kept. */
-  readonly ownsDecoded: boolean;
-  /** Bytes of a value past which it is compressed. */
-  readonly compressOverBytes: number;
-  /** Digits of a number that grows with each change of the value; undefined where it has none. */
-  readonly versionOf?: ((value: V) => string) | undefined;
   /** Milliseconds that it is remembered that a key was changed; 0: not at all. */
   readonly markMs: number;
 }
@@ -55,12 +35,9 @@ export class RedisTier<V> {
   readonly #store: RedisStore;
   readonly #queue: InvalidationQueue;
   readonly #elsewhere: readonly InvalidationQueue[];
-  readonly #observe: Observer;
-  readonly #stamps = new Map<string, { readonly server: string; readonly text: StampText }>();
+  readonly #entries: RedisEntries<V>;
   /** What Redis is being told without anybody waiting for it. */
   readonly #asides = new Set<Promise<unknown>>();
-  /** Bytes to which what another process compressed may unpack here; 0 where nothing is compressed. */
-  readonly #mostUnpacked: number;
 
   constructor(
     config: RedisTierConfig<V>,
@@ -70,9 +47,7 @@ export class RedisTier<V> {
   ) {
     this.#config = config;
     this.#store = own;
-    this.#observe = observe;
-    const isPacking = config.compressOverBytes !== Number.POSITIVE_INFINITY;
-    this.#mostUnpacked = isPacking ? unpackedBytes(own.config.maxEntryBytes) : 0;
+    this.#entries = new RedisEntries(config, own.config.maxEntryBytes, observe);
     const queueOf = (store: RedisStore, index = -1) => {
       const name = index < 0 ? config.namespace : `${config.namespace} elsewhere ${index}`;
       const target = {
@@ -103,7 +78,7 @@ export class RedisTier<V> {
     }
     this.#store.read(this.#name(key), (text, asked) => {
       // Invalidated while Redis was asked: the answer may be from before.
-      onFound(this.#queue.has(key) ? 'none' : this.#decode(text, asked, placement));
+      onFound(this.#queue.has(key) ? 'none' : this.#entries.decode(text, asked, placement));
     });
   }
 
@@ -115,7 +90,7 @@ export class RedisTier<V> {
     const readings: (Sourced<V> | Gap)[] = [];
     const isAbsent = gap !== 'unusable';
     const taken = await this.#store.lease(this.#name(key), token, isAbsent, (text, asked) => {
-      readings.push(this.#decode(text, asked, placement));
+      readings.push(this.#entries.decode(text, asked, placement));
     });
     if (taken === 'held') return { kind: 'held' };
     if (taken !== undefined) {
@@ -148,11 +123,14 @@ export class RedisTier<V> {
   ): Promise<boolean> {
     const name = this.#name(key);
     const server = this.#store.serverOf(name);
-    const version = this.#versionOf(value.value);
+    const version = this.#entries.versionOf(value.value);
     // What was invalidated on the server that gave the lease, the next one may not have heard.
     const isSame = isOf(token, server);
     const text =
-      server && isSame && version !== undefined && this.#encode(value, version, server, placement);
+      server &&
+      isSame &&
+      version !== undefined &&
+      this.#entries.encode(value, version, server, placement);
     if (!text || version === undefined || this.#queue.has(key)) {
       this.release(key, token);
       return false;
@@ -202,121 +180,10 @@ export class RedisTier<V> {
     return told.every((isDone) => isDone);
   }
 
-  /** Undefined when the user's code can't tell: then nothing is stored. */
-  #versionOf(value: V | null): string | undefined {
-    try {
-      return value === null ? '' : (this.#config.versionOf?.(value) ?? '');
-    } catch {
-      this.#report('encode', 'the version of a value could not be told');
-      return undefined;
-    }
-  }
-
-  #encode(
-    { value, loadedAtMs, freshMs, loadMs }: Loaded<V>,
-    version: string,
-    server: string,
-    placement: string,
-  ): string | undefined {
-    const { compressOverBytes } = this.#config;
-    const { maxEntryBytes } = this.#store.config;
-    try {
-      const entry = { value, version, freshMs, loadMs, loadedAtMs: toWallClock(loadedAtMs) };
-      const most = unpackedBytes(maxEntryBytes);
-      const text = encodeEntry(entry, this.#stamp(server, placement), compressOverBytes, most);
-      if (Buffer.byteLength(text) <= maxEntryBytes) return text;
-      this.#report('encode', `an entry of over ${maxEntryBytes} bytes stays out of Redis`);
-    } catch (error) {
-      // A value with a function or a circle in it: this process can hold it, Redis can't.
-      this.#report('encode', error instanceof Error ? error.message : String(error));
-    }
-    return undefined;
-  }
-
-  #decode(text: string | null | undefined, asked: Asked, placement: string): Sourced<V> | Gap {
-    if (text === null || text === undefined || text === changedMark) return 'none';
-    const stored = decodeEntry(text, this.#stamp(asked.server, placement), this.#mostUnpacked);
-    if (typeof stored === 'string') {
-      // Another server's entries and those of rows that moved are to be expected.
-      if (stored !== 'elsewhere') this.#report('decode', unreadable[stored]);
-      return 'unusable';
-    }
-    const checked = stored.value === null ? null : this.#check(stored.value);
-    if (checked === undefined) {
-      this.#report('decode', 'not a value of this cache');
-      return 'unusable';
-    }
-    const held = this.#hold(checked);
-    if (held === undefined) {
-      this.#report('decode', unreadable.garbage);
-      return 'unusable';
-    }
-    return {
-      value: held.value,
-      isOwn: held.isOwn,
-      needsCopy: held.needsCopy,
-      // The writer's clock may be ahead; nothing was loaded in the future.
-      loadedAtMs: asked.atMs - Math.max(0, asked.wallMs - stored.loadedAtMs),
-      freshMs: stored.freshMs,
-      loadMs: stored.loadMs,
-      witness: asked.witness,
-      asOfMs: asked.atMs,
-      isStored: true,
-    };
-  }
-
-  /** Users' code, which may throw: what it can't take is a miss as well. */
-  #check(value: unknown): V | undefined {
-    try {
-      return this.#config.decode(value);
-    } catch {
-      // What it throws may quote the row.
-      this.#report('decode', 'the check of a stored value threw');
-      return undefined;
-    }
-  }
-
-  /** A value, frozen where it is the cache's own; undefined when it is deeper than any that was stored. */
-  #hold(value: V | null): Held<V | null> | undefined {
-    try {
-      if (this.#config.ownsDecoded) {
-        return { value, isOwn: true, needsCopy: freezeDeep(value).needsCopy };
-      }
-    } catch {
-      return undefined;
-    }
-    return heldCopy(value);
-  }
-
-  /** One a server and place, made once. */
-  #stamp(server: string, placement: string): StampText {
-    let known = this.#stamps.get(placement);
-    if (known?.server !== server) {
-      known = { server, text: stampText({ schema: this.#config.schema, server, placement }) };
-      this.#stamps.set(placement, known);
-    }
-    return known.text;
-  }
-
-  #report(operation: string, message: string): void {
-    this.#observe({ type: 'cache-fault', operation, message });
-  }
-
   #aside(work: Promise<unknown>): void {
     this.#asides.add(work);
     void work.finally(() => this.#asides.delete(work));
   }
-}
-
-const unreadable = {
-  foreign: 'not an entry of this cache',
-  schema: 'an entry of another schema',
-  compressed: 'a compressed entry, which are not read where nothing is compressed',
-  garbage: 'an entry that can not be read',
-};
-
-function toWallClock(monotonicMs: number): number {
-  return Date.now() - (performance.now() - monotonicMs);
 }
 
 /** A lease is good on the server that gave it only; its token tells. */

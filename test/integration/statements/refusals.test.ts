@@ -225,7 +225,11 @@ describe('a parameter', () => {
     for (const work of [
       () => shard().query(sql, half),
       () => shard().stream(sql, half).next(),
-      () => data.transactions.everywhere.query(sql, half),
+      () =>
+        data.transactions.everywhere.query(
+          'SELECT id FROM transactions WHERE account_id = ?',
+          half,
+        ),
       () => shard().transaction((trx) => trx.query(sql, half)),
       () => shard().execute('UPDATE numbered SET who = ?', half, { scope: 'shard' }),
     ]) {

@@ -1,6 +1,6 @@
 import { MergeError } from 'meridian';
 import { expect, it } from 'vitest';
-import { assertNoReference } from '../../../src/table/scatter-statement.ts';
+import { assertNoReference, planScatter } from '../../../src/table/scatter-statement.ts';
 
 const references = new Set(['currencies']);
 
@@ -19,4 +19,21 @@ it.each([
   'SELECT 1',
 ])('%s is each row once', (sql) => {
   expect(() => assertNoReference(sql, references)).not.toThrow();
+});
+
+it.each(['SELECT 1', 'SELECT NOW()', 'SELECT 1 FROM DUAL', '(SELECT 1)', 'VALUES ROW(1)'])(
+  '%s reads no table, so that each shard would answer it once',
+  (sql) => {
+    expect(() => planScatter(sql, [], {})).toThrow(/without FROM/);
+  },
+);
+
+it('what reads a table, or tells of a shard, is sent to all', () => {
+  for (const sql of [
+    'SELECT id FROM items',
+    'SHOW TABLES',
+    'WITH a AS (SELECT 1) SELECT * FROM a',
+  ]) {
+    expect(planScatter(sql, [], {}).sql).toBe(sql);
+  }
 });

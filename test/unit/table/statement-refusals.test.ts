@@ -140,3 +140,21 @@ describe('query()', () => {
     }
   });
 });
+
+it.each([
+  ['CHECK TABLE users', /looks after the server/],
+  ['KILL 12', /looks after the server/],
+  ['SET NAMES latin1', /change the connection/],
+  ['BEGIN', /use transaction\(\)/],
+  ['CALL pay()', /statements of the procedure/],
+])('%s is refused by query() without naming execute()', (sql, cure) => {
+  expect(() => assertRead(sql)).toThrow(cure);
+  expect(() => assertRead(sql)).not.toThrow(/Use execute/);
+});
+
+it('a common table expression may have the name of a function', () => {
+  const sql =
+    'WITH row_count (n) AS (SELECT 1), found_rows (n) AS (SELECT 2) SELECT n FROM row_count';
+  expect(() => assertRead(sql)).not.toThrow();
+  expect(() => assertRead('SELECT ROW_COUNT(), FOUND_ROWS()')).toThrow();
+});
