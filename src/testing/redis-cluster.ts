@@ -85,9 +85,16 @@ async function meet(
       const commands = [['CLUSTER', 'SET-CONFIG-EPOCH', `${1 + index}`]];
       const range = slotsOf(masters.indexOf(server));
       if (range) commands.push(['CLUSTER', 'ADDSLOTSRANGE', ...range]);
-      for (const { server: other, bus } of nodes.slice(1 + index)) {
-        commands.push(['CLUSTER', 'MEET', loopback, `${other.port}`, bus]);
-      }
+      return askRedisAll(server, commands);
+    }),
+  );
+  // Once all have their epochs: a node that has met another one takes none.
+  await Promise.all(
+    nodes.slice(0, -1).map(({ server }, index) => {
+      const later = nodes.slice(1 + index);
+      const commands = later.map(({ server: other, bus }) => [
+        ...['CLUSTER', 'MEET', loopback, `${other.port}`, bus],
+      ]);
       return askRedisAll(server, commands);
     }),
   );
