@@ -7,7 +7,7 @@ import { SeededRandom } from '../../support/seeded-random.ts';
 
 /**
  * Random rows of every column type, extremes among them, through insert, get past the caches, from memory
- * and from Redis, update, everywhere and stream; the judge is a plain connection, which reads all columns but
+ * and from Redis, update, everywhere, stream and relocation; the judge is a plain connection, which reads all columns but
  * `price` and `doc` past Meridian. MERIDIAN_FUZZ_SEED repeats a run, MERIDIAN_FUZZ_MS makes it long.
  *
  * Faults put into `dateOf` (mysql/read-times.ts) on purpose, and what seed 1 said of them: without the cut to
@@ -19,49 +19,62 @@ import { SeededRandom } from '../../support/seeded-random.ts';
 const seed = Number(process.env.MERIDIAN_FUZZ_SEED ?? Date.now() % 2 ** 31);
 const forMs = Number(process.env.MERIDIAN_FUZZ_MS ?? 1_500);
 
+const columns = {
+  text: z.string().nullable(),
+  small: z.int().nullable(),
+  big: z.bigint().nullable(),
+  real: z.number().nullable(),
+  price: z.string().nullable(),
+  flag: z.boolean().nullable(),
+  day: z.iso.date().nullable(),
+  at: z.date().nullable(),
+  fine: z.string().nullable(),
+  doc: z.unknown(),
+  bytes: z.instanceof(Uint8Array).nullable(),
+};
+const codecs = {
+  id: 'uuid-binary',
+  price: 'decimal',
+  fine: 'datetime-text',
+  doc: 'json',
+  bytes: 'bytes',
+} as const;
 const fuzzed = defineTable({
   name: 'fuzzed',
   keyspace: 'ledger',
   primaryKey: 'id',
-  schema: z.object({
-    id: z.uuid(),
-    text: z.string().nullable(),
-    small: z.int().nullable(),
-    big: z.bigint().nullable(),
-    real: z.number().nullable(),
-    price: z.string().nullable(),
-    flag: z.boolean().nullable(),
-    day: z.iso.date().nullable(),
-    at: z.date().nullable(),
-    fine: z.string().nullable(),
-    doc: z.unknown(),
-    bytes: z.instanceof(Uint8Array).nullable(),
-  }),
-  columns: {
-    id: 'uuid-binary',
-    price: 'decimal',
-    fine: 'datetime-text',
-    doc: 'json',
-    bytes: 'bytes',
-  },
+  schema: z.object({ id: z.uuid(), ...columns }),
+  columns: codecs,
   cache: { ttlMs: 60_000 },
 });
+const movers = defineTable({
+  name: 'movers',
+  keyspace: 'people',
+  primaryKey: 'id',
+  place: ({ country }) => ({ country }),
+  schema: z.object({ id: z.uuid(), country: z.string(), ...columns }),
+  columns: codecs,
+});
+const ddl = `text TEXT COLLATE utf8mb4_bin, small INT, big BIGINT, \`real\` DOUBLE, price DECIMAL(30,10), flag TINYINT,
+  day DATE, at DATETIME(3), fine DATETIME(6), doc JSON, bytes VARBINARY(100)`;
 
 let cluster: TestCluster;
-let data: DataLayer<{ fuzzed: typeof fuzzed }>;
+let data: DataLayer<{ fuzzed: typeof fuzzed; movers: typeof movers }>;
 let other: typeof data;
 
 beforeAll(async () => {
   cluster = await TestCluster.start();
   for (const shard of ['tx-1', 'tx-2'] as const) {
+    await cluster.sql(shard, `CREATE TABLE fuzzed (id BINARY(16) PRIMARY KEY, ${ddl})`);
+  }
+  for (const shard of ['eu-1', 'us-1'] as const) {
     await cluster.sql(
       shard,
-      `CREATE TABLE fuzzed (id BINARY(16) PRIMARY KEY, text TEXT COLLATE utf8mb4_bin, small INT, big BIGINT,
-        \`real\` DOUBLE, price DECIMAL(30,10), flag TINYINT, day DATE, at DATETIME(3), fine DATETIME(6), doc JSON, bytes VARBINARY(100))`,
+      `CREATE TABLE movers (id BINARY(16) PRIMARY KEY, country CHAR(2) NOT NULL, ${ddl})`,
     );
   }
-  ({ data } = await cluster.openWith({ fuzzed }));
-  ({ data: other } = await cluster.openWith({ fuzzed }));
+  ({ data } = await cluster.openWith({ fuzzed, movers }));
+  ({ data: other } = await cluster.openWith({ fuzzed, movers }));
 });
 
 afterAll(() => cluster.stop());
@@ -85,6 +98,36 @@ it(
   },
   60_000 + forMs,
 );
+
+it(
+  `values are what they were on another shard, seed ${seed}`,
+  async () => {
+    const seeded = new SeededRandom(seed);
+    const random = () => seeded.next();
+    const pick: Pick = (values) => seeded.pick(values);
+    const until = performance.now() + forMs;
+    do {
+      const row = randomRow(random, pick);
+      const { id } = await data.movers.insert({ ...row, country: 'DE' });
+      const before = await onShard('eu-1', id);
+      await data.movers.relocate(id, { country: 'US' });
+      expect(await onShard('us-1', id), `seed ${seed}`).toEqual(before);
+      expect(await onShard('eu-1', id), `seed ${seed}`).toBeUndefined();
+      const { country, ...moved } = { ...(await data.movers.get(id)) };
+      expect(plain(moved), `seed ${seed}`).toEqual(plain({ ...row, id }));
+    } while (performance.now() < until);
+  },
+  60_000 + forMs,
+);
+
+/** A row as its bytes: each column's text and, of the DOUBLE, all of its digits. */
+async function onShard(shard: 'eu-1' | 'us-1', id: string): Promise<RowDataPacket | undefined> {
+  const names = Object.keys(columns);
+  const bytes = names.map((name) => `HEX(CAST(\`${name}\` AS CHAR)) AS \`${name}\``);
+  const sql = `SELECT ${bytes.join(', ')}, HEX(text) AS raw, HEX(bytes) AS packed FROM movers WHERE id = UNHEX(?)`;
+  const [row] = await cluster.sql(shard, sql, [id.replaceAll('-', '')]);
+  return row;
+}
 
 type Pick = <T>(values: readonly T[]) => T;
 type Row = ReturnType<typeof randomRow>;
