@@ -51,21 +51,45 @@ it('Z12: many ranges that overlap are told and not all of them read', async () =
   expect(message.length).toBeLessThan(10_000);
 });
 
-it('Z1: 3,000 wrong names among 3,000 right ones are told in no time, in a message of bounded length', async () => {
+/** As many wrong names among as many right ones. */
+function misspelt(count: number): Promise<ConfigError> {
   const shards = Object.fromEntries(
-    Array.from({ length: 3_000 }, (_, index) => [`transactions-${index}`, shard(`h${index}`)]),
+    Array.from({ length: count }, (_, index) => [`transactions-${index}`, shard(`h${index}`)]),
   );
-  const wrong = Array.from({ length: 3_000 }, (_, index) => `transactoins-${index}`);
-  const startedAt = performance.now();
-  const error = await refusal({
+  const wrong = Array.from({ length: count }, (_, index) => `transactoins-${index}`);
+  return refusal({
     shards,
     keyspaces: { ledger: { code: 1, strategy: 'hash', shards: wrong } },
   });
-  // 11 seconds once; a busy machine may take a few times what it should.
-  expect(performance.now() - startedAt).toBeLessThan(8_000);
-  expect(error.message.length).toBeLessThan(100_000);
-  expect(error.message).toMatch(/did you mean 'transactions-0'/);
-  expect(error.message).toMatch(/… and \d+ more/);
+}
+
+/**
+ * Four times as much takes about four times as long: sixteen times where each is held against each. The
+ * best of a few runs, since a machine may be busy with other things.
+ */
+async function growsInProportion(work: (count: number) => unknown, count: number): Promise<void> {
+  const best = async (size: number) => {
+    const times: number[] = [];
+    for (let turn = 0; turn < 5; turn++) {
+      const startedAt = performance.now();
+      await work(size);
+      times.push(performance.now() - startedAt);
+    }
+    return Math.min(...times);
+  };
+  await work(count);
+  expect((await best(4 * count)) / (await best(count))).toBeLessThan(10);
+}
+
+it('Z1: wrong names among right ones are told in time proportional to them', async () => {
+  await growsInProportion(misspelt, 500);
+}, 60_000);
+
+it('Z1: 3,000 wrong names are told in a message of bounded length', async () => {
+  const { message } = await misspelt(3_000);
+  expect(message.length).toBeLessThan(100_000);
+  expect(message).toMatch(/did you mean 'transactions-0'/);
+  expect(message).toMatch(/… and \d+ more/);
 });
 
 it('Z1: unknown keys are counted, not all listed', async () => {
@@ -75,14 +99,16 @@ it('Z1: unknown keys are counted, not all listed', async () => {
   expect(message).toMatch(/4991 more unknown keys/);
 });
 
-it('Z1: a set of GTIDs is merged in time proportional to it', () => {
-  const intervals = Array.from({ length: 20_000 }, (_, index) => `${index * 3 + 1}`).join(':');
-  const set = `3e11fa47-71ca-11e1-9e33-c80aa9429562:${intervals}`;
-  const startedAt = performance.now();
-  expect(isGtidSet(set)).toBe(true);
-  expect(mergeGtids(set, set)?.length).toBeLessThan(200);
-  expect(performance.now() - startedAt).toBeLessThan(2_000);
-});
+it('Z1: a set of GTIDs is merged in time proportional to it', async () => {
+  const merged = (count: number) => {
+    const intervals = Array.from({ length: count }, (_, index) => `${index * 3 + 1}`).join(':');
+    const set = `3e11fa47-71ca-11e1-9e33-c80aa9429562:${intervals}`;
+    expect(isGtidSet(set)).toBe(true);
+    return mergeGtids(set, set);
+  };
+  expect(merged(20_000)?.length).toBeLessThan(200);
+  await growsInProportion(merged, 20_000);
+}, 60_000);
 
 it.each([
   ['mysql://app:s3cret@h/d#tls=verify', /#/],
