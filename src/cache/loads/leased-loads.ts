@@ -1,4 +1,3 @@
-import { LoaderError } from '../../errors/loader-error.ts';
 import type { Observer } from '../../observability/events.ts';
 import type { Deadline } from '../../resilience/deadline.ts';
 import { type Freshness, lifeOf } from '../freshness.ts';
@@ -7,6 +6,7 @@ import { type Held, heldCopy } from '../memory/own-copy.ts';
 import type { RedisTier } from '../redis/redis-tier.ts';
 import type { Gap, Loaded, Sourced } from '../sourced.ts';
 import { alone, type Witness } from '../trust.ts';
+import { answerFor } from './answer-for.ts';
 import type { Flight } from './flight.ts';
 
 /** What a load is told, and may tell. */
@@ -291,18 +291,6 @@ export class LeasedLoads<V> {
     const durationMs = performance.now() - startedAtMs;
     this.#observe({ type: 'cache-load', table: this.#config.name, keys, durationMs, outcome });
   }
-}
-
-/** The values of a load, one for each of its keys. @throws {LoaderError} when they are not. */
-function answerFor<V>(keys: readonly string[], values: unknown): readonly (V | null)[];
-function answerFor(keys: readonly string[], values: unknown): readonly unknown[] {
-  if (Array.isArray(values) && values.length === keys.length) return values;
-  const count = Array.isArray(values) ? `${values.length} values` : 'no array';
-  throw new LoaderError(
-    `A loader was asked for ${keys.length} ${keys.length === 1 ? 'key' : 'keys'} and answered with ` +
-      `${count}. Return one value for each key, in the order of the keys, and null where there is none.`,
-    { context: { keys: keys.length, values: Array.isArray(values) ? values.length : undefined } },
-  );
 }
 
 function unkept(what = 'something'): string {
