@@ -200,8 +200,8 @@ describe('statements that ask for a replica', () => {
     for await (const streamed of now.at(one).stream(readOnly, [], asked)) {
       expect(answeredBy([streamed])).toBe('primary');
     }
-    const all = await now.everywhere.query(readOnly, [], asked);
-    expect(all.map((found) => answeredBy([found])).toSorted()).toEqual(['primary', 'replica']);
+    const all = await now.everywhere.each(readOnly, [], asked);
+    expect(all.map(({ rows }) => answeredBy(rows)).toSorted()).toEqual(['primary', 'replica']);
   });
 });
 
