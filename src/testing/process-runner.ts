@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { PortReservations } from './free-port.ts';
+import { untilFrozen } from './frozen.ts';
 import { type Probe, untilAnswers } from './readiness.ts';
 import type { ServerRunner } from './server-handle.ts';
 import type { Executable } from './server-location.ts';
@@ -124,6 +125,7 @@ export class ProcessRunner implements ServerRunner {
 
   async pause(): Promise<void> {
     await this.#process?.signal('SIGSTOP');
+    if (this.pid !== undefined) await untilFrozen(this.pid);
   }
 
   async resume(): Promise<void> {
