@@ -16,6 +16,7 @@ const inContainers = process.env.MERIDIAN_TEST_PROVIDER === 'container';
 /** Their servers are processes wherever they run: containers would show nothing new. */
 const processesOnly = [
   'test/chaos/**',
+  'test/integration/testing/**',
   'test/integration/{cache-contract,cache-contract-shared,cache-permissions,cache-processes,cache-tls,cluster-replacement,local-redis,redis-kinds,replaced-master,shop*}.test.ts',
 ];
 

@@ -50,6 +50,7 @@ it('A1: a statement that is prepared anew is not sent after its transaction was 
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = new URL(target);
+  url.hostname = '127.0.0.1';
   url.port = String((server.address() as AddressInfo).port);
   const { data } = await cluster.open({
     topology: cluster.topology({ 'tx-1': url.href }),
