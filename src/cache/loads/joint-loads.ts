@@ -42,8 +42,8 @@ export class JointLoads<V> {
     return this.#departures.joinable(key) === undefined && this.#failures?.of(key) === undefined;
   }
 
-  /** Starts one load for keys that are due. */
-  start(missing: Missing, load: LoadMany<V>, call: CacheCall): void {
+  /** Starts one load for keys that are due; gives the seat of each. */
+  start(missing: Missing, load: LoadMany<V>, call: CacheCall): ReadonlyMap<string, Seat<V>> {
     const flight = new Flight();
     const seats = new Map<string, Seat<V>>();
     for (const key of missing.keys()) {
@@ -73,6 +73,7 @@ export class JointLoads<V> {
       fail,
     };
     this.#loads.load(missing, journey).catch((error: unknown) => fail([...missing.keys()], error));
+    return seats;
   }
 
   /** Waits for the load of a key as one more caller; starts one where there is none. */
@@ -90,9 +91,9 @@ export class JointLoads<V> {
           const failure = this.#failures?.of(key);
           if (failure !== undefined) throw failure.error;
           // What did not do the first time may be what is stored by now.
-          this.start(new Map([[key, isFirst ? gap : 'unusable']]), load, call);
-          seat = this.#departures.joinable(key);
-          if (seat === undefined) throw new TypeError('a flight that took off is on the list');
+          // Not from the list: a process that was frozen meanwhile finds nothing there that is joinable.
+          seat = this.start(new Map([[key, isFirst ? gap : 'unusable']]), load, call).get(key);
+          if (seat === undefined) throw new TypeError('a flight has a seat for each of its keys');
         }
         const landed = await seat.flight.join(seat.landed, call.deadline);
         if (await this.#suits(landed, call, beganAtMs)) return landed.entry;
