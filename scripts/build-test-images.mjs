@@ -1,18 +1,19 @@
 /**
  * Makes sure that there are MySQL and Redis images to test with: those that are there, else the
- * official ones from a registry, else local ones built from this machine's Debian packages.
+ * official ones from a registry, else local ones built from packages of Debian's newest suite.
  */
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { aptSource, withoutAddresses } from './apt-source.mjs';
 import { hasImages, localImages, officialImages, pull } from './engine.mjs';
 import { ensureEngine } from './own-engine.mjs';
-import { main, must, Obstacle, root, withProgress } from './run.mjs';
+import { capture, main, must, Obstacle, root, withProgress } from './run.mjs';
+import { releases, suite } from './server-roots.mjs';
 import { findBinary, installer, installPackages } from './servers.mjs';
 
-const base = 'meridian-test-base:local';
-const proxies = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
+const imageReleases = ['mysql-9.7', 'valkey-9'];
+const base = `meridian-test-base:${imageReleases.join('-')}`;
 
 /**
  * Resolves with the names of the images.
@@ -51,8 +52,8 @@ function namedImages() {
 }
 
 async function buildImages(engine) {
-  const source = aptSource();
-  if (!source || !(await installer()) || process.getuid?.() !== 0) {
+  const { mirror } = aptSource() ?? {};
+  if (!mirror || !(await installer()) || process.getuid?.() !== 0) {
     throw new Obstacle(
       'The test images can be built on Debian or Ubuntu by root only, and no registry answers.\n' +
         'Name images this engine has with MERIDIAN_MYSQL_IMAGE and MERIDIAN_REDIS_IMAGE.',
@@ -61,22 +62,20 @@ async function buildImages(engine) {
   const missing = ['debootstrap', 'docker'].filter((name) => !findBinary(name));
   if (missing.length > 0)
     await installPackages('Installing image tools', ['docker.io', 'debootstrap']);
-  if (!(await hasImages(engine, [base]))) await buildBase(engine, source);
+  if (!(await hasImages(engine, [base]))) await buildBase(engine, mirror);
   for (const [folder, name] of Object.entries(localImages)) await buildImage(engine, folder, name);
 }
 
-async function buildBase(engine, { mirror, suite }) {
+/** Both servers are in one base: their images differ by what they start. */
+async function buildBase(engine, mirror) {
   const folder = mkdtempSync(join(tmpdir(), 'meridian-image-'));
   const system = join(folder, 'root');
   try {
-    const include = mirror.startsWith('https:') ? ['--include=ca-certificates'] : [];
-    await mustPrivately('Making a minimal Debian', findBinary('debootstrap'), [
-      ...['--variant=minbase', ...include, suite, system, mirror],
+    const include = `--include=${imageReleases.map((name) => releases[name].package)}`;
+    await mustPrivately(`Making a minimal Debian ${suite}`, findBinary('debootstrap'), [
+      ...['--variant=minbase', include, suite, system, mirror],
     ]);
-    // The packages of the images come from where this machine has its own.
-    for (const path of ['etc/apt/sources.list', 'etc/apt/sources.list.d', ...certificates()]) {
-      if (existsSync(`/${path}`)) cpSync(`/${path}`, join(system, path), { recursive: true });
-    }
+    for (const name of imageReleases) await mustBe(name, system);
     await mustPrivately(
       'Importing it',
       'sh',
@@ -88,18 +87,18 @@ async function buildBase(engine, { mirror, suite }) {
   }
 }
 
-function certificates() {
-  return ['etc/ssl/certs/ca-certificates.crt'];
+async function mustBe(name, system) {
+  const { package: wanted, version } = releases[name];
+  const query = [`--admindir=${system}/var/lib/dpkg`, '--show', wanted];
+  const { output } = await capture('dpkg-query', query);
+  const [, has = 'none'] = /\t(?:\d+:)?(\S+)/.exec(output) ?? [];
+  if (has.startsWith(version)) return;
+  throw new Obstacle(`${name}: Debian ${suite} has ${has} today.`);
 }
 
 async function buildImage(engine, folder, name) {
   const context = join(root, 'test', 'support', 'containers', folder);
-  const passedOn = proxies.filter((variable) => process.env[variable]);
-  const args = [
-    ...['build', '--network=host', '--tag', name],
-    ...passedOn.flatMap((variable) => ['--build-arg', variable]),
-    context,
-  ];
+  const args = ['build', '--network=none', '--tag', name, context];
   await mustPrivately(`Building ${name}`, 'docker', args, { env: { DOCKER_HOST: engine.url } });
 }
 

@@ -5,10 +5,10 @@ export const ownEngineFolder = '/var/lib/meridian-docker';
 export const ownEngineSocket = `${ownEngineFolder}/docker.sock`;
 
 export const localImages = {
-  mysql: 'meridian-test-mysql:local',
-  redis: 'meridian-test-redis:local',
+  mysql: 'meridian-test-mysql:9.7',
+  redis: 'meridian-test-valkey:9',
 };
-export const officialImages = { mysql: 'mysql:8.4', redis: 'redis:7' };
+export const officialImages = { mysql: 'mysql:9.7', redis: 'valkey/valkey:9' };
 
 /** The images the tests run when nothing else is decided. */
 export function testImages() {

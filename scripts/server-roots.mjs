@@ -18,7 +18,8 @@ import { aptSource, withoutAddresses } from './apt-source.mjs';
 import { capture, gist, main, Obstacle, withProgress } from './run.mjs';
 import { findBinary } from './servers.mjs';
 
-const suite = 'sid';
+/** The suite that the releases are of. */
+export const suite = 'sid';
 const versionFile = 'meridian-version';
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
 

@@ -5,8 +5,8 @@
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { capture, gist, main, run, tool, withProgress } from './run.mjs';
+import { join, relative } from 'node:path';
+import { capture, gist, main, root, run, tool, withProgress } from './run.mjs';
 
 const fast = [
   ...['unit', 'property', 'integration'].flatMap((project) => ['--project', project]),
@@ -30,6 +30,7 @@ await main(async () => {
       { env },
     );
     const { passed, failed } = count(report, code);
+    for (const line of failures(report)) console.log(line);
     console.log(`${passed} passed, ${failed} failed`);
     return failed === 0 && passed > 0 ? 0 : 1;
   } finally {
@@ -49,6 +50,25 @@ async function build() {
   const { code, output } = await withProgress('Building', () => capture(tool('tsup'), []));
   if (code !== 0) console.error(gist(output));
   return code === 0 ? { MERIDIAN_BUILT: '1' } : {};
+}
+
+/** A line for each failure, begun with `failed:`, so that a long log can be searched for them. */
+function failures(report) {
+  return read(report).testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const file = relative(root, name);
+    const broken = status === 'failed' && assertionResults.length === 0;
+    const tests = assertionResults.filter((test) => test.status === 'failed');
+    return [
+      ...(broken ? [`failed: ${file}: ${firstLine(message)}`] : []),
+      ...tests.map(
+        (test) => `failed: ${file} > ${test.fullName}: ${firstLine(test.failureMessages[0] ?? '')}`,
+      ),
+    ];
+  });
+}
+
+function firstLine(text) {
+  return text.split('\n', 1)[0];
 }
 
 function count(report, code) {

@@ -1,11 +1,10 @@
 #!/bin/sh
-# Understands MYSQL_ROOT_PASSWORD, MYSQL_DATABASE, MYSQL_USER, MYSQL_PASSWORD and the *.sql files of
-# /docker-entrypoint-initdb.d, all on the first start, and server options as arguments.
+# Runs the *.sql files of /docker-entrypoint-initdb.d on the first start; server options as arguments.
 set -eu
 
-case "${1:-mariadbd}" in
+case "${1:-mysqld}" in
   -*) ;;
-  mariadbd | mysqld) shift ;;
+  mysqld) shift ;;
   *) exec "$@" ;;
 esac
 
@@ -14,23 +13,11 @@ if [ -e "$first_start" ]; then
   setup=/run/mysqld/first-start.sql
   {
     echo 'SET sql_log_bin = 0;'
-    if [ -n "${MYSQL_ROOT_PASSWORD:-}" ]; then
-      echo "CREATE USER IF NOT EXISTS 'root'@'%' IDENTIFIED BY '$MYSQL_ROOT_PASSWORD';"
-      echo "GRANT ALL ON *.* TO 'root'@'%' WITH GRANT OPTION;"
-    fi
-    if [ -n "${MYSQL_DATABASE:-}" ]; then
-      echo "CREATE DATABASE IF NOT EXISTS \`$MYSQL_DATABASE\`;"
-    fi
-    if [ -n "${MYSQL_USER:-}" ]; then
-      echo "CREATE USER IF NOT EXISTS '$MYSQL_USER'@'%' IDENTIFIED BY '${MYSQL_PASSWORD:-}';"
-      if [ -n "${MYSQL_DATABASE:-}" ]; then
-        echo "GRANT ALL ON \`$MYSQL_DATABASE\`.* TO '$MYSQL_USER'@'%';"
-      fi
-    fi
     find /docker-entrypoint-initdb.d -name '*.sql' | sort | xargs -r cat
   } > "$setup"
   rm "$first_start"
   set -- "$@" "--init-file=$setup"
 fi
 
-exec mariadbd --user=mysql "$@"
+exec mysqld --no-defaults --user=mysql --datadir=/var/lib/mysql --secure-file-priv=NULL \
+  --socket=/run/mysqld/mysqld.sock --pid-file=/run/mysqld/mysqld.pid "$@"

@@ -2,7 +2,7 @@
 # Server options as arguments, or a command.
 set -eu
 
-case "${1:-redis-server}" in
-  -*) set -- redis-server "$@" ;;
+case "${1:-valkey-server}" in
+  -*) set -- valkey-server "$@" ;;
 esac
 exec "$@"
