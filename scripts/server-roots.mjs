@@ -43,8 +43,13 @@ export function versionOf(folder) {
  */
 export async function ensureRoot(name) {
   const folder = join(rootsFolder(), name);
-  if (existsSync(folder)) return folder;
+  if (isWhole(folder)) return folder;
   return withProgress(`Unpacking ${name}`, () => make(name, folder));
+}
+
+/** The version is written last. */
+function isWhole(folder) {
+  return existsSync(join(folder, versionFile));
 }
 
 async function make(name, folder) {
@@ -68,11 +73,12 @@ async function make(name, folder) {
     await apt.run('apt-get', ...install, release.package);
     for (const file of apt.archives()) await told(findBinary('dpkg-deb'), ['-x', file, arriving]);
     writeFileSync(join(arriving, versionFile), version);
+    if (!isWhole(folder)) rmSync(folder, { recursive: true, force: true });
     renameSync(arriving, folder);
     return folder;
   } catch (error) {
     // Another process was first.
-    if (existsSync(folder)) return folder;
+    if (isWhole(folder)) return folder;
     throw error;
   } finally {
     rmSync(arriving, { recursive: true, force: true });

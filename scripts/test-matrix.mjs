@@ -1,14 +1,15 @@
 /**
  * Runs the integration tests on every server, or on those named by `--only`; other arguments go to
- * vitest. `--write` puts the results into docs/compatibility.md. Releases that can't be had are the last
- * words before the count, and count as skipped.
+ * vitest. `--dialects` runs what servers may understand otherwise, `--write` puts the results of whole runs
+ * into docs/compatibility.md. Releases that can't be had are the last words before the count, and count as
+ * skipped.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { capture, main, Obstacle, root, run, tool } from './run.mjs';
+import { capture, main, Obstacle, root } from './run.mjs';
 import { ensureRoot, releases, versionOf } from './server-roots.mjs';
 import { findBinary } from './servers.mjs';
+import { runTests } from './vitest.mjs';
 
 const page = join(root, 'docs', 'compatibility.md');
 /** Files that talk to Redis in its own words; the others would show nothing new. */
@@ -19,27 +20,38 @@ const aboutRedis = [
   'local-cluster',
   'residency-cache',
 ];
+/** Files that ask servers in words which another release may understand otherwise. */
+const dialects = {
+  mysql: [
+    ...['mysql/', 'rows/', 'statements/', 'classification', 'column-checks', 'identity'],
+    ...['relocation.test', 'relocation-values', 'values'],
+  ].map((name) => `integration/${name}`),
+  redis: ['cache/', 'cache-contract.test', 'redis-kinds'].map((name) => `integration/${name}`),
+};
 const variables = { mysql: 'MERIDIAN_TEST_MYSQL', redis: 'MERIDIAN_TEST_REDIS' };
 
 await main(async () => {
-  const { only, write, rest } = readArguments(process.argv.slice(2));
+  const { only, write, isBrief, rest } = readArguments(process.argv.slice(2));
   const wanted = ['system', ...Object.keys(releases)].filter(
     (name) => only.length === 0 || only.includes(name),
   );
   if (wanted.length === 0) throw new Obstacle(`There is no ${only.join(' or ')}.`);
-  if (write && rest.length > 0) throw new Obstacle('The page holds whole runs: leave out --write.');
+  if (write && (isBrief || rest.length > 0)) {
+    throw new Obstacle('The page holds whole runs: leave out --write.');
+  }
   const lines = [];
   const missing = [];
   const total = { passed: 0, failed: 0, skipped: 0 };
   for (const name of wanted) {
-    const server = await serverOf(name).catch((error) => {
+    const server = await serverOf(name, isBrief).catch((error) => {
       if (!(error instanceof Obstacle)) throw error;
       missing.push(error.message.split('\n')[0]);
       total.skipped++;
     });
     if (server === undefined) continue;
     console.log(`\n${server.label}`);
-    const counted = await test(server, rest);
+    const chosen = rest.length > 0 ? rest : server.files;
+    const counted = await runTests(['--project', 'integration', ...chosen], server.env);
     for (const key of Object.keys(total)) total[key] += counted[key];
     lines.push({ name, cells: [server.label, server.scope, ...Object.values(counted)] });
   }
@@ -52,17 +64,23 @@ await main(async () => {
 
 function readArguments(args) {
   const only = args.filter((_, index) => args[index - 1] === '--only');
-  const rest = args.filter((arg, index) => arg !== '--only' && args[index - 1] !== '--only');
-  return { only, write: rest.includes('--write'), rest: rest.filter((arg) => arg !== '--write') };
+  const others = args.filter((arg, index) => arg !== '--only' && args[index - 1] !== '--only');
+  return {
+    only,
+    write: others.includes('--write'),
+    isBrief: others.includes('--dialects'),
+    rest: others.filter((arg) => arg !== '--write' && arg !== '--dialects'),
+  };
 }
 
-async function serverOf(name) {
+async function serverOf(name, isBrief) {
   if (name === 'system') {
     const versions = [
       await systemVersion('mariadbd', 'mysqld'),
       await systemVersion('redis-server'),
     ];
-    return { label: versions.join(', '), scope: 'all', env: {}, files: [] };
+    const files = isBrief ? Object.values(dialects).flat() : [];
+    return { label: versions.join(', '), scope: 'all', env: {}, files };
   }
   const { kind } = releases[name];
   const folder = await ensureRoot(name);
@@ -70,7 +88,7 @@ async function serverOf(name) {
     label: `${name.split('-')[0]} ${versionOf(folder)}`,
     scope: kind === 'mysql' ? 'all' : 'those about Redis',
     env: { [variables[kind]]: folder },
-    files: kind === 'mysql' ? [] : aboutRedis,
+    files: isBrief ? dialects[kind] : kind === 'mysql' ? [] : aboutRedis,
   };
 }
 
@@ -80,28 +98,6 @@ async function systemVersion(...names) {
   const { output } = await capture(file, ['--version']);
   const [version = '?'] = /\d+\.\d+\.\d+/.exec(output) ?? [];
   return `${/mariadb/i.test(output) ? 'mariadb' : (names[1] ?? names[0].split('-')[0])} ${version}`;
-}
-
-async function test({ env, files }, rest) {
-  const folder = mkdtempSync(join(tmpdir(), 'meridian-matrix-'));
-  try {
-    const report = join(folder, 'report.json');
-    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-    const chosen = rest.length > 0 ? rest : files;
-    await run(tool('vitest'), ['run', '--project', 'integration', ...reporters, ...chosen], {
-      env,
-    });
-    const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(
-      readFileSync(report, 'utf8'),
-    );
-    const broken = testResults.filter(
-      ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
-    );
-    const failed = numFailedTests + broken.length;
-    return { passed: numPassedTests, failed, skipped: numPendingTests };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
 }
 
 /** Rows of releases that were not run this time stay as they are. */

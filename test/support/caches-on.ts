@@ -8,11 +8,13 @@ import type { RedisGround } from './redis-kinds.ts';
 /** Asks again every few milliseconds, until it is so. */
 export const soon = <T>(what: () => T) => eventually(what, { interval: 3, timeout: 5_000 });
 
+/** Grounds of one kind share their servers. */
+let turn = 0;
+
 /** Opens the caches of tests on one ground; those of one test share a namespace. */
 export function cachesOn(ground: RedisGround) {
   const caches: { close(): Promise<void> }[] = [];
   let events: MeridianEvent[] = [];
-  let turn = 0;
   let namespace = '';
 
   afterEach(async () => {

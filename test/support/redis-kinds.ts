@@ -42,23 +42,27 @@ export function forEachSharedRedis(define: (ground: RedisGround) => void): void 
   );
 }
 
+/** Servers of a kind serve both majors: a cluster takes longer to form than its tests to run. */
 function forEach(chosen: readonly Variant[], define: (ground: RedisGround) => void): void {
+  const started = new Map<RedisKind, LocalRedis>();
+  afterAll(async () => {
+    await Promise.all([...started.values()].map((servers) => servers.stop()));
+  });
   for (const { title, kind, major } of chosen) {
     describe(title, () => {
-      let started: LocalRedis | undefined;
       const clients: IoredisClient[] = [];
       const servers = () => {
-        if (started) return started;
+        const running = kind === 'memory' ? undefined : started.get(kind);
+        if (running !== undefined) return running;
         throw new Error(`no servers run ${title}`);
       };
 
       beforeAll(async () => {
-        if (kind !== 'memory') started = await start(kind);
+        if (kind !== 'memory' && !started.has(kind)) started.set(kind, await start(kind));
       });
       afterEach(() => {
         for (const client of clients.splice(0)) client.disconnect();
       });
-      afterAll(() => started?.stop());
 
       define({
         kind,
