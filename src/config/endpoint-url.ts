@@ -5,7 +5,7 @@ export interface EndpointAddress {
   readonly user: string;
   readonly password: string;
   readonly database: string;
-  /** `verify`: TLS with the certificate checked against the system's authorities. */
+  /** `verify`: TLS with the certificate checked against the system's authorities and the host. */
   readonly tls: 'off' | 'verify';
 }
 

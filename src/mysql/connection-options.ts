@@ -24,6 +24,6 @@ export function connectionOptions(address: EndpointAddress): ConnectionOptions {
     flags: ['SESSION_TRACK'],
     // A server has 16,382 for all its connections; the driver alone would keep 16,000 of each.
     maxPreparedStatements: 250,
-    ...(address.tls === 'verify' && { ssl: { minVersion: 'TLSv1.2' } }),
+    ...(address.tls === 'verify' && { ssl: { minVersion: 'TLSv1.2', verifyIdentity: true } }),
   };
 }

@@ -6,8 +6,9 @@ import type { Cancellation } from './cancellation.ts';
 import { driverFault } from './driver-error.ts';
 import { OpeningGate } from './opening-gate.ts';
 import { OrphanedThreads } from './orphaned-threads.ts';
-import { type Ask, ServerConnection } from './server-connection.ts';
+import { ServerConnection } from './server-connection.ts';
 import { type ConnectionOwner, Session } from './session.ts';
+import type { Ask } from './sql.ts';
 
 export interface EndpointPoolConfig {
   /** Connections at most; also how many statements may run at once. */
@@ -105,8 +106,8 @@ export class EndpointPool implements ConnectionOwner {
   }
 
   quarantine(connection: ServerConnection): void {
-    const { threadId, facts } = connection;
-    void this.#orphans.add({ threadId, facts, close: () => this.#drop(connection) });
+    const { facts } = connection;
+    void this.#orphans.add({ facts, close: () => this.#drop(connection) });
   }
 
   /** Resolves when nothing that was given up or cut off until now runs on the server any more, or nobody asks. */

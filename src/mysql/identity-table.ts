@@ -1,8 +1,7 @@
 import { DriverFault } from '../errors/driver-fault.ts';
 import type { Cancellation } from './cancellation.ts';
-import type { Ask } from './server-connection.ts';
 import type { Session } from './session.ts';
-import { quoteName, type RawRow, type SqlValue } from './sql.ts';
+import { type Ask, quoteName, type RawRow, type SqlValue } from './sql.ts';
 import { directoryTable } from './system-tables.ts';
 
 /** Who a shard's database says it is. */

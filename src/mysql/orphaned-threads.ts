@@ -2,11 +2,12 @@ import type { EndpointAddress } from '../config/endpoint-url.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
 import type { Ended } from '../errors/meridian-error.ts';
 import { type ConnectionFacts, ServerConnection } from './server-connection.ts';
+import { hasThread } from './server-thread.ts';
+import type { RawRow } from './sql.ts';
 
 /** A thread of the server on which a statement may still run that nobody here hears of any more. */
 export interface Orphan {
-  readonly threadId: number;
-  /** What the server said when the thread's connection was opened. */
+  /** What the server said when the thread's connection was opened: which thread, of which server. */
   readonly facts: ConnectionFacts;
   /** Closes the client's side, once the server was told or could not be told. */
   readonly close: () => void;
@@ -36,7 +37,8 @@ const longestWatchMs = 600_000;
  * Asks through one side connection at a time, so that a storm of time-outs does not become a storm of
  * connections, and again until the server answers. It kills the connection, not the statement: a
  * killed statement may look like a success, and its transaction would stay open. Numbers of threads are
- * given anew only after a restart, which is told by when the server was started.
+ * given anew only after a restart, which is told by when the server was started. Behind a proxy with
+ * numbers of its own nothing is killed: the server's list of threads tells when it is over.
  */
 export class OrphanedThreads {
   readonly #address: EndpointAddress;
@@ -114,7 +116,7 @@ export class OrphanedThreads {
       for (let round = 0; this.#watched.size > 0; round++) {
         for (const orphan of [...this.#watched]) {
           if (orphan.facts.server !== side.facts.server) continue;
-          if (isAnotherLife(orphan, side) || (await this.#kill(side, orphan))) {
+          if (isAnotherLife(orphan, side) || (await this.#isOver(side, orphan))) {
             this.#end(orphan, 'over');
           } else orphan.close();
         }
@@ -133,22 +135,38 @@ export class OrphanedThreads {
   }
 
   /** Whether the server knows the thread no more. Rejects when the side connection is of no use. */
-  async #kill(side: ServerConnection, { threadId }: Orphan): Promise<boolean> {
+  async #isOver(side: ServerConnection, { facts, close }: Orphan): Promise<boolean> {
+    const { id, isRenumbered } = facts.thread;
+    if (!isRenumbered && !side.facts.thread.isRenumbered) return !(await this.#kill(side, id));
+    // The proxy, if anybody, ends what it ran for a client that is gone.
+    close();
+    const ask = (sql: string) => this.#askInTime(side, sql);
+    return !(await hasThread(id, side.facts.thread, ask));
+  }
+
+  /** Whether the server had such a thread of ours to kill. */
+  async #kill(side: ServerConnection, id: number): Promise<boolean> {
+    try {
+      await this.#askInTime(side, `KILL ${id}`);
+      return true;
+    } catch (error) {
+      if (!(error instanceof DriverFault) || error.errno === undefined) throw error;
+      if (error.errno !== noSuchThread && error.errno !== notOurs) throw error;
+      return false;
+    }
+  }
+
+  async #askInTime(side: ServerConnection, sql: string): Promise<readonly RawRow[]> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      const message = `KILL was not answered within ${this.#timeoutMs} ms`;
+      const message = `${sql} was not answered within ${this.#timeoutMs} ms`;
       timer = setTimeout(
         () => reject(new DriverFault(message, { phase: 'sent' })),
         this.#timeoutMs,
       );
     });
     try {
-      await Promise.race([side.ask(`KILL ${threadId}`), late]);
-      return false;
-    } catch (error) {
-      if (!(error instanceof DriverFault) || error.errno === undefined) throw error;
-      if (error.errno !== noSuchThread && error.errno !== notOurs) throw error;
-      return true;
+      return await Promise.race([side.ask(sql), late]);
     } finally {
       clearTimeout(timer);
     }

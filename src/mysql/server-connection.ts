@@ -5,6 +5,8 @@ import { DriverFault, type Phase } from '../errors/driver-fault.ts';
 import { connectionOptions } from './connection-options.ts';
 import { driverFault } from './driver-error.ts';
 import { readResult } from './read-result.ts';
+import { assertServerName, namedAs } from './server-name.ts';
+import { type ServerThread, serverThread } from './server-thread.ts';
 import {
   bootedAtMs,
   readSessionFacts,
@@ -13,7 +15,7 @@ import {
   sessionSetup,
   uptimeQuery,
 } from './session-state.ts';
-import type { RawRow } from './sql.ts';
+import type { Ask, RawRow } from './sql.ts';
 
 export interface OpeningOptions {
   /** Milliseconds for name, handshake, login and the session's state together. */
@@ -24,11 +26,9 @@ export interface OpeningOptions {
   readonly verify?: ((ask: Ask) => Promise<void>) | undefined;
 }
 
-/** Sends a statement of the text protocol and gives its rows. */
-export type Ask = (sql: string) => Promise<readonly RawRow[]>;
-
-/** The last two on the monotonic clock of this process. */
-export interface ConnectionFacts extends SessionFacts {
+/** Times on the monotonic clock of this process. */
+export interface ConnectionFacts extends Omit<SessionFacts, 'threadId'> {
+  readonly thread: ServerThread;
   readonly openedAtMs: number;
   /** When its server was started. */
   readonly bootedAtMs: number;
@@ -36,6 +36,7 @@ export interface ConnectionFacts extends SessionFacts {
 
 const unknownFacts: ConnectionFacts = {
   server: '',
+  thread: { id: 0, isRenumbered: false },
   maxPacketBytes: Number.POSITIVE_INFINITY,
   openedAtMs: 0,
   bootedAtMs: 0,
@@ -52,7 +53,8 @@ export class ServerConnection {
   /** Resolves when it is closed, by whichever side: with the reason, if that was not this one. */
   readonly closed: Promise<DriverFault | undefined>;
   readonly #socket: Socket;
-  readonly #countsBytes: boolean;
+  readonly #host: string;
+  readonly #isEncrypted: boolean;
   readonly #debug: boolean | undefined;
   #facts: ConnectionFacts = unknownFacts;
   #alive = true;
@@ -62,9 +64,10 @@ export class ServerConnection {
   constructor(address: EndpointAddress, { timeoutMs, verify, debugErrors }: OpeningOptions) {
     this.#debug = debugErrors;
     const { host, port } = address;
-    const socket = connect({ host, port, keepAlive: true, noDelay: true });
+    const socket = namedAs(host, connect({ host, port, keepAlive: true, noDelay: true }));
     this.#socket = socket;
-    this.#countsBytes = address.tls === 'off';
+    this.#host = host;
+    this.#isEncrypted = address.tls === 'verify';
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
         this.#alive = false;
@@ -92,10 +95,6 @@ export class ServerConnection {
     return this.#alive;
   }
 
-  get threadId(): number {
-    return this.driver.threadId;
-  }
-
   /** What its server said of itself when it was opened. */
   get facts(): ConnectionFacts {
     return this.#facts;
@@ -103,12 +102,13 @@ export class ServerConnection {
 
   /** Bytes handed to the socket so far; undefined where they can't be told, under TLS. */
   get bytesSent(): number | undefined {
-    return this.#countsBytes ? this.#socket.bytesWritten : undefined;
+    return this.#isEncrypted ? undefined : this.#socket.bytesWritten;
   }
 
   /** What an error of the driver means for a command that had come as far as `phase`. */
   faultOf(error: unknown, phase: Phase): DriverFault {
-    return driverFault(error, phase, { threadId: this.threadId ?? undefined, debug: this.#debug });
+    const threadId = this.#facts.thread.id || undefined;
+    return driverFault(error, phase, { threadId, debug: this.#debug });
   }
 
   /** Ends it at once. What runs on it fails, with an outcome that nobody knows. */
@@ -145,11 +145,15 @@ export class ServerConnection {
     }, timeoutMs);
     try {
       await this.ask(sessionSetup);
+      if (this.#isEncrypted) assertServerName(this.#host, Reflect.get(this.driver, 'stream'));
       const [row] = await this.ask(sessionQuery);
-      const facts = readSessionFacts(row);
+      const { threadId, ...facts } = readSessionFacts(row);
+      const ask = (sql: string) => this.ask(sql);
+      const thread = await serverThread(this.driver.threadId, threadId, ask);
       const [status] = await this.ask(uptimeQuery);
-      this.#facts = { ...facts, openedAtMs: performance.now(), bootedAtMs: bootedAtMs(status) };
-      await verify?.((sql) => this.ask(sql));
+      const openedAtMs = performance.now();
+      this.#facts = { ...facts, thread, openedAtMs, bootedAtMs: bootedAtMs(status) };
+      await verify?.(ask);
     } catch (error) {
       this.destroy();
       throw error instanceof DriverFault ? whileConnecting(error) : error;

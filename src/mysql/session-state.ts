@@ -34,7 +34,7 @@ export const sessionSetup = `SET SESSION
  * differs among the servers of a shard; MariaDB's default is the same for all, so host and port say more.
  */
 export const sessionQuery = `SELECT CONCAT_WS('/', @@server_id, @@hostname, @@port /*!80000 , @@server_uuid */) AS server,
-  @@max_allowed_packet AS max_packet, @@SESSION.sql_mode AS sql_mode, CONCAT_WS(' ',
+  CONNECTION_ID() AS thread, @@max_allowed_packet AS max_packet, @@SESSION.sql_mode AS sql_mode, CONCAT_WS(' ',
     @@character_set_client, @@character_set_connection, @@character_set_results, @@collation_connection,
     @@SESSION.time_zone, @@SESSION.autocommit + 0, @@SESSION.completion_type, @@SESSION.sql_auto_is_null + 0,
     @@SESSION.sql_select_limit, @@SESSION.foreign_key_checks + 0, @@SESSION.unique_checks + 0) AS settings,
@@ -64,6 +64,8 @@ export interface SessionFacts {
   readonly server: string;
   /** The most bytes that the server takes as one statement with its parameters. */
   readonly maxPacketBytes: number;
+  /** The number of the server's thread: a proxy greets with one of its own. */
+  readonly threadId: number;
 }
 
 /** @throws {DriverFault} when the state is not the one that was set: something between has a will of its own. */
@@ -84,5 +86,9 @@ export function readSessionFacts(row: RawRow | undefined): SessionFacts {
       { phase: 'connecting' },
     );
   }
-  return { server: String(row.server), maxPacketBytes: Number(row.max_packet) };
+  return {
+    server: String(row.server),
+    maxPacketBytes: Number(row.max_packet),
+    threadId: Number(row.thread),
+  };
 }

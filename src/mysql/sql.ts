@@ -12,6 +12,9 @@ export interface Statement {
 /** A row as the driver hands it over, before any codec. */
 export type RawRow = Record<string, unknown>;
 
+/** Sends a statement of the text protocol and gives its rows. */
+export type Ask = (sql: string) => Promise<readonly RawRow[]>;
+
 /** A column of a result, as far as merging needs to know it. */
 export interface ResultColumn {
   readonly name: string;

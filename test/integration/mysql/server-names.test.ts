@@ -1,0 +1,86 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { type LocalCluster, startLocalCluster } from 'meridian/testing';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type MysqlTlsProxy, startMysqlTlsProxy } from '../../support/mysql-tls-proxy.ts';
+import { programFile } from '../../support/programs.ts';
+import { serverCertificates } from '../../support/server-certificates.ts';
+import { ServerSessions } from '../../support/server-sessions.ts';
+
+type Name = keyof typeof serverCertificates;
+
+let cluster: LocalCluster<'one'>;
+let folder: string;
+const proxies = new Map<Name, MysqlTlsProxy>();
+
+beforeAll(async () => {
+  cluster = await startLocalCluster({ shards: ['one'] });
+  const { url } = cluster.shards.one.primary;
+  // MySQL lets a user in by a hash once it has seen the password.
+  const sessions = new ServerSessions();
+  (await sessions.acquire(sessions.pool(url))).release();
+  await sessions.close();
+  folder = await mkdtemp(join(tmpdir(), 'meridian-names-'));
+  const authorities = Object.values(serverCertificates).map(({ certificate }) => certificate);
+  await writeFile(join(folder, 'authorities.pem'), authorities.join(''));
+  for (const name of ['localhost', '127.0.0.1', 'other.example'] as const) {
+    proxies.set(name, await startMysqlTlsProxy(url, serverCertificates[name]));
+  }
+});
+
+afterAll(async () => {
+  await Promise.all([...proxies.values()].map((proxy) => proxy.close()));
+  await cluster.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function proxyOf(name: Name): MysqlTlsProxy {
+  const proxy = proxies.get(name);
+  if (proxy === undefined) throw new TypeError(`no proxy has a certificate for ${name}`);
+  return proxy;
+}
+
+/** What a process that trusts all three certificates makes of a server that shows one of them. */
+async function connecting(certificate: Name, host: string): Promise<string> {
+  const url = new URL(cluster.shards.one.primary.url);
+  url.host = `${host}:${proxyOf(certificate).port}`;
+  url.search = '?tls=verify';
+  const bundle = await programFile(
+    fileURLToPath(new URL('../../support/endpoint-client.ts', import.meta.url)),
+  );
+  const env = {
+    ...process.env,
+    NODE_OPTIONS: '',
+    NODE_EXTRA_CA_CERTS: join(folder, 'authorities.pem'),
+  };
+  const { stdout } = await promisify(execFile)(process.execPath, [bundle, url.href], { env });
+  return String(JSON.parse(stdout));
+}
+
+it.each([
+  ['localhost', 'localhost'],
+  ['127.0.0.1', '127.0.0.1'],
+] as const)(
+  'tls=verify lets a server with a certificate for %s be %s',
+  async (certificate, host) => {
+    expect(await connecting(certificate, host)).toBe('connected');
+  },
+);
+
+it.each([
+  ['other.example', 'localhost'],
+  ['other.example', '127.0.0.1'],
+  ['127.0.0.1', 'localhost'],
+  ['localhost', '127.0.0.1'],
+] as const)(
+  'tls=verify tells a server with a certificate for %s that means to be %s nothing',
+  async (certificate, host) => {
+    const before = proxyOf(certificate).logins;
+    expect(await connecting(certificate, host)).toMatch(/does not match certificate's altnames/);
+    expect(proxyOf(certificate).logins).toBe(before);
+  },
+);
