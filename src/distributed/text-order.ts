@@ -2,8 +2,6 @@ import { MergeError } from '../errors/scatter-error.ts';
 
 /** What the order of a text column depends on, as the server told it beside the rows. */
 export interface TextRule {
-  /** 5: no text to the server, whatever it is sent as, and so not sorted as text. */
-  readonly coercibility: number;
   /** Of so many bytes of a weight the server may take notice when it sorts. */
   readonly maxSortLength: number;
   readonly collation: string;
@@ -21,20 +19,20 @@ const none = Buffer.alloc(0);
 const zero = Buffer.alloc(1);
 
 /**
- * Reads what the statement selected as `CONCAT_WS(' ', COERCIBILITY(c), @@max_sort_length, COLLATION(c),
+ * Reads what the statement selected as `CONCAT_WS(' ', COERCIBILITY(c) = COERCIBILITY(1), @@max_sort_length, COLLATION(c),
  * HEX(WEIGHT_STRING(LEFT(CONCAT(' ', c), 1))))`.
  *
  * @throws {MergeError} for a column whose order its weights do not tell.
  */
 export function readTextRule(told: unknown, column: string): TextRule {
-  const [coercibility, maxSortLength, collation = '', space = ''] = String(told).split(' ');
+  const [isNumeric, maxSortLength, collation = '', space = ''] = String(told).split(' ');
   const rule = {
-    coercibility: Number(coercibility),
     maxSortLength: Number(maxSortLength),
     collation,
     space: Buffer.from(space, 'hex'),
   };
-  if (rule.coercibility === 5) {
+  // No text to the server, whatever it is sent as. The number that says so differs between releases.
+  if (isNumeric === '1') {
     throw new MergeError(
       `Column '${column}' is sent as text, but sorted by the server as what it is, a UUID or an address say; ` +
         `select and order by CAST(${column} AS CHAR) AS … in the statement, and by that name in merge.orderBy.`,

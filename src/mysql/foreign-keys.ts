@@ -62,7 +62,7 @@ export function foreignReference(
   return {
     sql:
       `SELECT 1 AS found FROM ${quoteName(key.parent)} p JOIN ${quoteName(key.table)} c ON ${matches(key)} ` +
-      `WHERE p.${quoteName(parent.ownerColumn)} = ? AND c.${quoteName(child.ownerColumn)} <> ? LIMIT 1`,
+      `WHERE p.${quoteName(parent.ownerColumn)} = ? AND c.${quoteName(child.ownerColumn)} <> ? LIMIT 1 LOCK IN SHARE MODE`,
     params: [parent.owner, child.owner],
     once: true,
   };

@@ -80,7 +80,8 @@ export function insertChunk({ table, columns }: CopiedTable, rows: readonly RawR
 
 /**
  * How many rows an owner has and 128 bits over all their columns, whatever the order of the rows:
- * the same on both sides when each row was copied bit by bit.
+ * the same on both sides when each row was copied bit by bit. A locking read, as all of a move's are: a
+ * plain one takes a snapshot, and `innodb_snapshot_isolation` refuses to lock what others change after it.
  */
 export function checksum({ table, ownerColumn, columns }: CopiedTable, owner: SqlValue): Statement {
   const row = digest(`CONCAT_WS(',', ${columns.map(hashable).join(', ')})`);
@@ -89,7 +90,7 @@ export function checksum({ table, ownerColumn, columns }: CopiedTable, owner: Sq
   return {
     sql:
       `SELECT COUNT(*) AS numberOfRows, CAST(${half(1)} AS CHAR) AS high, CAST(${half(17)} AS CHAR) AS low ` +
-      `FROM ${quoteName(table)} WHERE ${quoteName(ownerColumn.name)} = ?`,
+      `FROM ${quoteName(table)} WHERE ${quoteName(ownerColumn.name)} = ? LOCK IN SHARE MODE`,
     params: [owner],
     once: true,
   };

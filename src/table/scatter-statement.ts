@@ -146,7 +146,7 @@ function planOrder(
     added.push(
       `WEIGHT_STRING(${text}) AS ${weight}`,
       // What the order of the weights depends on; a space of the same collation may pad them.
-      `CONCAT_WS(' ', COERCIBILITY(${text}), @@max_sort_length, COLLATION(${text}), HEX(WEIGHT_STRING(LEFT(CONCAT(' ', ${text}), 1)))) AS ${rule}`,
+      `CONCAT_WS(' ', COERCIBILITY(${text}) = COERCIBILITY(1), @@max_sort_length, COLLATION(${text}), HEX(WEIGHT_STRING(LEFT(CONCAT(' ', ${text}), 1)))) AS ${rule}`,
     );
     return { name, sign, weight, rule };
   });
