@@ -10,30 +10,44 @@ import { WatchedPromise } from './watched-promise.ts';
 /** The statements of one open transaction, or of a savepoint in it. Refuses to run once that has ended. */
 export interface TransactionScope {
   run(statement: Statement): Promise<StatementResult>;
-  /** Counts work of several statements as one: the transaction may not end before it does. */
-  track<T>(work: Promise<T>): Promise<T>;
+  /**
+   * One call of the caller's, of any number of statements. It is planned at once, with what it was given,
+   * and carried out once those that were asked for before have ended; the transaction may not end before it.
+   */
+  operation<T>(plan: () => () => Promise<T>): Promise<T>;
   /** Runs `work` so that it alone is undone when it throws; what it threw is thrown. */
   savepoint<T>(work: (scope: TransactionScope) => Promise<T>): Promise<T>;
+}
+
+/** What is under way in a transaction, or in a savepoint of it. */
+interface OpenScope {
+  readonly handle: TransactionScope;
+  readonly running: Set<Promise<unknown>>;
+  /** Failures that nobody had asked for when they came. */
+  readonly unwatched: { readonly tracked: WatchedPromise<unknown>; readonly error: unknown }[];
+  /** The operation that was asked for last, until it has ended. */
+  last: Promise<unknown> | undefined;
+  /** Whether a savepoint in it is asked for or open. */
+  isBelowSavepoint: boolean;
 }
 
 /**
  * What is between BEGIN and COMMIT on one session. A statement is sent once the one before it was
  * answered and the transaction still lives: what the driver had in hand already would reach a server
- * that has rolled back, and be committed by itself.
+ * that has rolled back, and be committed by itself. Operations of several statements take turns as well,
+ * or one would find what another has half done.
  */
 export class OpenTransaction {
   readonly #session: Session;
   readonly #deadline: Deadline;
   readonly #told: (error: unknown) => unknown;
-  readonly #running = new Set<Promise<unknown>>();
-  /** Failures that nobody had asked for when they came. */
-  readonly #unwatched: { readonly tracked: WatchedPromise<unknown>; readonly error: unknown }[] =
-    [];
   /** The newest is the one whose statements run. */
-  readonly #open: TransactionScope[] = [];
+  readonly #open: OpenScope[] = [];
   /** The statement that was asked for last, until it is answered. */
   #newest: Promise<unknown> | undefined;
   #savepoints = 0;
+  /** Whether something was under way when the body ended. */
+  #isRunning = false;
   /** The server rolled back, or the connection is gone: what came after would be half of the work. */
   #doomed: unknown;
   /** What one of its own statements failed with, as the session threw it and as the caller was told. */
@@ -50,11 +64,12 @@ export class OpenTransaction {
   async run<T>(body: (scope: TransactionScope) => Promise<T>): Promise<T> {
     const scope = this.#enter();
     try {
-      const value = await this.#deadline.race(body(scope));
+      const value = await this.#deadline.race(body(scope.handle));
       await this.#assertEnded(scope, 'transaction');
       if (this.#doomed !== undefined) throw this.#doomed;
       return value;
     } finally {
+      this.#isRunning = this.#open.some(({ running }) => running.size > 0);
       this.#open.length = 0;
     }
   }
@@ -69,42 +84,72 @@ export class OpenTransaction {
    * body's own making.
    */
   faultBehind(failure: unknown): unknown {
-    if (failure === this.#deadline.reason) return this.#running.size > 0 ? failure : undefined;
+    if (failure === this.#deadline.reason) return this.#isRunning ? failure : undefined;
     return this.#fault?.told === failure ? this.#fault?.raw : undefined;
   }
 
-  #enter(): TransactionScope {
-    const scope: TransactionScope = {
-      run: (statement) => this.#run(scope, statement),
-      track: (work) => this.#track(work),
-      savepoint: (work) => this.#savepoint(scope, work),
+  #enter(): OpenScope {
+    const scope: OpenScope = {
+      handle: {
+        run: (statement) => this.#run(scope, statement),
+        operation: (plan) => this.#operation(scope, plan),
+        savepoint: (work) => this.#savepoint(scope, work),
+      },
+      running: new Set(),
+      unwatched: [],
+      last: undefined,
+      isBelowSavepoint: false,
     };
     this.#open.push(scope);
     return scope;
   }
 
-  #run(scope: TransactionScope, statement: Statement): Promise<StatementResult> {
+  #operation<T>(scope: OpenScope, plan: () => () => Promise<T>): Promise<T> {
+    const before = scope.last;
+    const work = this.#inOrder(scope, before, plan);
+    scope.last = Promise.allSettled([before, work]).then(() => undefined);
+    return this.#track(scope, work);
+  }
+
+  async #inOrder<T>(
+    scope: OpenScope,
+    before: Promise<unknown> | undefined,
+    plan: () => () => Promise<T>,
+  ): Promise<T> {
+    this.#assertOpen(scope);
+    if (scope.isBelowSavepoint) throw belowSavepoint();
+    const act = plan();
+    if (before !== undefined) {
+      await before;
+      this.#assertOpen(scope);
+    }
+    return act();
+  }
+
+  #run(scope: OpenScope, statement: Statement): Promise<StatementResult> {
     return this.#send(scope, () => this.#session.run(statement, this.#deadline));
   }
 
-  #send(
-    scope: TransactionScope,
-    statement: () => Promise<StatementResult>,
-  ): Promise<StatementResult> {
-    const answered = this.#track(this.#inTurn(this.#newest, scope, statement));
+  #send(scope: OpenScope, statement: () => Promise<StatementResult>): Promise<StatementResult> {
+    const answered = this.#inTurn(this.#newest, scope, statement);
     this.#newest = answered;
-    return answered;
+    const ended = () => {
+      if (this.#newest === answered) this.#newest = undefined;
+    };
+    answered.then(ended, ended);
+    return this.#track(scope, answered);
   }
 
   async #inTurn(
     before: Promise<unknown> | undefined,
-    scope: TransactionScope,
+    scope: OpenScope,
     statement: () => Promise<StatementResult>,
   ): Promise<StatementResult> {
-    this.#assertNewest(scope);
+    this.#assertOpen(scope);
+    if (this.#open.at(-1) !== scope) throw belowSavepoint();
     if (before !== undefined) {
       await Promise.allSettled([before]);
-      if (!this.#open.includes(scope)) throw endedScope();
+      this.#assertOpen(scope);
     }
     if (this.#doomed !== undefined) throw this.#doomed;
     try {
@@ -121,33 +166,39 @@ export class OpenTransaction {
   }
 
   /** Counts work as running; the failure of work that nobody awaits becomes the transaction's own. */
-  #track<T>(work: Promise<T>): Promise<T> {
+  #track<T>({ running, unwatched }: OpenScope, work: Promise<T>): Promise<T> {
     const tracked = WatchedPromise.watching(work);
-    this.#running.add(tracked);
-    const ended = () => {
-      this.#running.delete(tracked);
-      if (this.#newest === tracked) this.#newest = undefined;
-    };
+    running.add(tracked);
+    const ended = () => running.delete(tracked);
     work.then(ended, (error: unknown) => {
       ended();
-      if (!tracked.isWatched) this.#unwatched.push({ tracked, error });
+      if (!tracked.isWatched) unwatched.push({ tracked, error });
     });
     return tracked;
   }
 
-  async #savepoint<T>(
-    outer: TransactionScope,
-    work: (scope: TransactionScope) => Promise<T>,
-  ): Promise<T> {
-    this.#assertNewest(outer);
+  #savepoint<T>(outer: OpenScope, work: (scope: TransactionScope) => Promise<T>): Promise<T> {
+    return this.#operation(outer, () => {
+      outer.isBelowSavepoint = true;
+      return async () => {
+        try {
+          return await this.#nested(outer, work);
+        } finally {
+          outer.isBelowSavepoint = false;
+        }
+      };
+    });
+  }
+
+  async #nested<T>(outer: OpenScope, work: (scope: TransactionScope) => Promise<T>): Promise<T> {
     if (this.#doomed !== undefined) throw this.#doomed;
     const name = `meridian_${++this.#savepoints}`;
-    const control = (scope: TransactionScope, sql: string) =>
+    const control = (scope: OpenScope, sql: string) =>
       this.#send(scope, () => this.#session.control(`${sql} ${name}`, this.#deadline));
     const inner = this.#enter();
     try {
       await control(inner, 'SAVEPOINT');
-      const value = await work(inner);
+      const value = await work(inner.handle);
       await this.#assertEnded(inner, 'savepoint');
       this.#leave(inner);
       await control(outer, 'RELEASE SAVEPOINT');
@@ -162,34 +213,36 @@ export class OpenTransaction {
   }
 
   /** Closes a scope and those inside it. Returns whether it was open. */
-  #leave(scope: TransactionScope): boolean {
+  #leave(scope: OpenScope): boolean {
     const at = this.#open.indexOf(scope);
     if (at >= 0) this.#open.length = at;
     return at >= 0;
   }
 
   /** What was not awaited may go on to more; ending before it would cut it in half. */
-  async #assertEnded(scope: TransactionScope, what: 'transaction' | 'savepoint'): Promise<void> {
-    const forgotten = this.#unwatched.find(({ tracked }) => !tracked.isWatched);
-    const isOver = this.#running.size === 0 && this.#open.at(-1) === scope;
+  async #assertEnded(scope: OpenScope, what: 'transaction' | 'savepoint'): Promise<void> {
+    const forgotten = scope.unwatched.find(({ tracked }) => !tracked.isWatched);
+    const isOver = scope.running.size === 0;
     if (isOver && forgotten === undefined) return;
-    await Promise.allSettled(this.#running);
     this.#doomed ??= new ClosedError(
       isOver
         ? `A statement of the ${what} failed and nobody awaited it, so all was rolled back. Await each of them.`
         : `The function of the ${what} ended before its statements did, so all was rolled back. Await each of them.`,
       { cause: forgotten?.error },
     );
+    await this.idle();
     throw this.#doomed;
   }
 
-  #assertNewest(scope: TransactionScope): void {
-    if (this.#open.at(-1) === scope) return;
+  #assertOpen(scope: OpenScope): void {
     if (!this.#open.includes(scope)) throw endedScope();
-    throw new ClosedError(
-      'A savepoint is open: use the handle that its function was given, and await the savepoint.',
-    );
   }
+}
+
+function belowSavepoint(): ClosedError {
+  return new ClosedError(
+    'A savepoint is open: use the handle that its function was given, and await the savepoint.',
+  );
 }
 
 function endedScope(): ClosedError {

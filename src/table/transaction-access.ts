@@ -73,38 +73,40 @@ export class TransactionAccess {
     const tables = this.#registry
       .in(this.#route.keyspace)
       .map(([label, runtime]) => [label, this.#table(scope, runtime)]);
-    const tracked = trackedBy(scope);
+    const { keyspace } = this.#route;
     return {
       ...Object.fromEntries(tables),
-      query: tracked(
-        async (
-          sql: string,
-          params: readonly SqlValue[] = [],
-          options: { schema?: RowSchema } = {},
-        ) => {
+      query: (
+        sql: string,
+        params: readonly SqlValue[] = [],
+        options: { schema?: RowSchema } = {},
+      ) =>
+        scope.operation(() => {
           assertRead(sql, true);
-          assertParameterForms('read', sql, params, this.#registry.formsIn(this.#route.keyspace));
+          assertParameterForms('read', sql, params, this.#registry.formsIn(keyspace));
           const decode = decoderOf(options);
-          const { rows, columns } = await scope.run({ sql, params });
-          assertDistinct(columns);
-          return rows.map(decode);
-        },
-      ),
-      execute: tracked(
-        async (
-          sql: string,
-          params: readonly SqlValue[] = [],
-          options: { touches?: Touches<Tables>; scope?: ChangeScope } = {},
-        ) => {
+          return async () => {
+            const { rows, columns } = await scope.run({ sql, params });
+            assertDistinct(columns);
+            return rows.map(decode);
+          };
+        }),
+      execute: (
+        sql: string,
+        params: readonly SqlValue[] = [],
+        options: { touches?: Touches<Tables>; scope?: ChangeScope } = {},
+      ) =>
+        scope.operation(() => {
           assertOwnerNamed(assertWrite(sql, true), sql, params, options.scope, this.#owner);
-          assertParameterForms('change', sql, params, this.#registry.formsIn(this.#route.keyspace));
-          const touched = this.#registry.touched(this.#route.keyspace, options.touches);
+          assertParameterForms('change', sql, params, this.#registry.formsIn(keyspace));
+          const touched = this.#registry.touched(keyspace, options.touches);
           for (const [runtime, keys] of touched) this.#touch(runtime, keys);
           this.#notes(this.#registry.homesOf(touched));
-          const { affected, insertId } = await scope.run({ sql, params });
-          return { affected, insertId };
-        },
-      ),
+          return async () => {
+            const { affected, insertId } = await scope.run({ sql, params });
+            return { affected, insertId };
+          };
+        }),
       // What is undone by it stays among what is touched: forgetting more than needed harms nobody.
       savepoint: (body: (nested: object) => Promise<unknown>) =>
         scope.savepoint((inner) => body(this.#handleIn(inner))),
@@ -113,15 +115,14 @@ export class TransactionAccess {
 
   #table(scope: TransactionScope, runtime: TableRuntime) {
     const { codec, statements, table, topology } = runtime;
-    const tracked = trackedBy(scope);
-    const change = async (planned: PlannedChange) => {
+    const change = (planned: PlannedChange) => {
       this.#assertSameSlot(planned.home);
       this.#assertUndoable(scope, runtime);
       this.#touch(runtime, [planned.key.text]);
       this.#notes([planned.home.shard.name]);
-      return { affected: await this.lookups.change(scope, runtime, planned) };
+      return async () => ({ affected: await this.lookups.change(scope, runtime, planned) });
     };
-    const read = async (values: readonly ShardKey[], { forUpdate = false }: LockOptions = {}) => {
+    const read = (values: readonly ShardKey[], { forUpdate = false }: LockOptions = {}) => {
       const keys = values.map((value) => {
         this.#assertSameSlot(routePrimaryKey(topology.current, table, value));
         return codec.key(value);
@@ -130,37 +131,43 @@ export class TransactionAccess {
       // In one order, so that two that lock more rows than one statement takes do so from the same end.
       const sorted = [...wanted].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, param]) => param);
       const select = forUpdate ? statements.lockByKeys : statements.selectByKeys;
-      const found = new Map<string, unknown>();
-      for (const chunk of inChunks(sorted, runtime.keysPerStatement)) {
-        const { rows } = await scope.run(select(chunk));
-        for (const raw of rows) {
-          const identity = codec.identityOf(raw);
-          if (wanted.has(identity)) found.set(identity, codec.decode(raw));
+      return async () => {
+        const found = new Map<string, unknown>();
+        for (const chunk of inChunks(sorted, runtime.keysPerStatement)) {
+          const { rows } = await scope.run(select(chunk));
+          for (const raw of rows) {
+            const identity = codec.identityOf(raw);
+            if (wanted.has(identity)) found.set(identity, codec.decode(raw));
+          }
         }
-      }
-      return keys.map(({ identity }) => found.get(identity) ?? null);
+        return keys.map(({ identity }) => found.get(identity) ?? null);
+      };
     };
     return {
-      get: tracked(async (value: ShardKey, options?: LockOptions) => {
-        const [row] = await read([value], options);
-        return row ?? null;
-      }),
-      getMany: tracked(read),
-      insert: tracked(async (input: Input) => {
-        const planned = planInsert(runtime, input, { within: this.#route });
-        this.#assertSameSlot(planned.route);
-        this.#assertUndoable(scope, runtime);
-        await placeOwnId(runtime, planned, this.#route, this.#deadline);
-        const placed = planned.at(this.#route);
-        this.#touch(runtime, [placed.key.text]);
-        this.#notes([(placed.named ?? placed.route).shard.name]);
-        await this.lookups.insert(scope, runtime, placed);
-        return placed.row;
-      }),
-      update: tracked(async (value: ShardKey, patch: Input) =>
-        change(planUpdate(runtime, value, patch)),
-      ),
-      delete: tracked(async (value: ShardKey) => change(planDelete(runtime, value))),
+      get: (value: ShardKey, options?: LockOptions) =>
+        scope.operation(() => {
+          const readOne = read([value], options);
+          return async () => (await readOne())[0] ?? null;
+        }),
+      getMany: (values: readonly ShardKey[], options?: LockOptions) =>
+        scope.operation(() => read(values, options)),
+      insert: (input: Input) =>
+        scope.operation(() => {
+          const planned = planInsert(runtime, input, { within: this.#route });
+          this.#assertSameSlot(planned.route);
+          this.#assertUndoable(scope, runtime);
+          return async () => {
+            await placeOwnId(runtime, planned, this.#route, this.#deadline);
+            const placed = planned.at(this.#route);
+            this.#touch(runtime, [placed.key.text]);
+            this.#notes([(placed.named ?? placed.route).shard.name]);
+            await this.lookups.insert(scope, runtime, placed);
+            return placed.row;
+          };
+        }),
+      update: (value: ShardKey, patch: Input) =>
+        scope.operation(() => change(planUpdate(runtime, value, patch))),
+      delete: (value: ShardKey) => scope.operation(() => change(planDelete(runtime, value))),
     };
   }
 
@@ -195,11 +202,4 @@ export class TransactionAccess {
       { keyspace: route.keyspace, slot: route.locator },
     );
   }
-}
-
-/** Lets the transaction know of work that is under way, so that it does not end before. */
-function trackedBy(scope: TransactionScope) {
-  return <A extends readonly unknown[], R>(work: (...args: A) => Promise<R>) =>
-    (...args: A): Promise<R> =>
-      scope.track(work(...args));
 }

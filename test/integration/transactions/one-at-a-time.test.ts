@@ -3,6 +3,7 @@ import type { Connection } from 'mysql2/promise';
 import mysql from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { accountOn, failureOf, TestCluster } from '../../support/cluster.ts';
+import { createMembers, directoryKey, members, nobody } from '../../support/members.ts';
 import type { tables } from '../../support/tables.ts';
 
 let cluster: TestCluster;
@@ -144,5 +145,81 @@ describe('statements that are awaited together', () => {
     });
     await late;
     expect(await cents()).toEqual([1]);
+  });
+
+  it('A1: operations run whole, each after those that were asked for before it', async () => {
+    const change = 'UPDATE transactions SET cents = cents * 2 WHERE account_id = ?';
+    await data.transactions
+      .at(account)
+      .transaction((trx) =>
+        Promise.all([
+          trx.transactions.insert({ account_id: account, cents: 100n }),
+          trx.execute(change, [account], { touches: 'none' }),
+          trx.savepoint((inner) => inner.execute(change, [account], { touches: 'none' })),
+        ]),
+      );
+    expect(await cents()).toEqual([400]);
+  });
+
+  it('A1: a savepoint that failed and that nobody awaited fails its transaction', async () => {
+    const failure = await failureOf(
+      data.transactions.at(account).transaction(async (trx) => {
+        const { id } = await trx.transactions.insert({ account_id: account, cents: 1n });
+        const over = new Promise<void>((resolve) => {
+          void trx.savepoint(async (inner) => {
+            await inner.transactions.insert({ account_id: account, cents: 2n });
+            resolve();
+            await inner.transactions.insert({ id, account_id: account, cents: 3n });
+          });
+        });
+        await over;
+        // Refused while the savepoint is open: its end is waited for without awaiting it.
+        await expect.poll(() => trx.transactions.get(id).then(Boolean, () => false)).toBe(true);
+      }),
+    );
+    expect(failure).toBeInstanceOf(ClosedError);
+    expect(failure).toMatchObject({ cause: { code: 'MERIDIAN_DUPLICATE_KEY' } });
+    expect(await cents()).toEqual([]);
+  });
+});
+
+describe('changes of unique values that are awaited together', () => {
+  let unique: DataLayer<{ members: typeof members }>;
+
+  beforeAll(async () => {
+    await createMembers(cluster);
+    const { proxy, url } = await cluster.proxy('eu-1');
+    ({ data: unique } = await cluster.openWith(
+      { members },
+      {
+        redis: false,
+        topology: cluster.topology({ 'eu-1': url }),
+        directory: { keyspace: 'ledger', keys: [directoryKey] },
+      },
+    ));
+    // Time enough for one to come between the statements of another.
+    proxy.latency(5);
+  });
+
+  it.each([
+    ['to nothing and back', { phone: null }, { phone: '7' }],
+    ['away and back', { phone: '8' }, { phone: '7' }],
+    ['away and something else', { phone: '8' }, { name: 'second' }],
+  ])('A1: %s leave the row and its entry in step', async (_, first, second) => {
+    const row = await unique.members.insert({ ...nobody, country: 'DE', phone: '7' });
+    await unique.members
+      .at(row.id)
+      .transaction((trx) =>
+        Promise.all([
+          trx.members.update(row.id, { name: 'first', ...first }),
+          trx.query('SELECT 1').then(() => trx.members.update(row.id, second)),
+        ]),
+      );
+    const expected = { ...row, name: 'first', ...first, ...second };
+    expect(await unique.members.get(row.id)).toEqual(expected);
+    expect(await unique.members.by('phone', expected.phone ?? '').get()).toEqual(expected);
+    const taken = unique.members.insert({ ...nobody, country: 'US', phone: expected.phone });
+    expect(await failureOf(taken)).toMatchObject({ code: 'MERIDIAN_DUPLICATE_KEY' });
+    await unique.members.delete(row.id);
   });
 });
