@@ -1,4 +1,5 @@
 import { checkCallOptions } from '../config/call-options.ts';
+import { atOnce } from '../errors/at-once.ts';
 import { ClosedError } from '../errors/call-error.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { fanOut } from '../observability/fan-out.ts';
@@ -97,7 +98,7 @@ export interface Cache<V> {
 export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
   checkCacheOptions(options);
   const observe = fanOut(options.observer === undefined ? [] : [options.observer]);
-  const { redis, namespace, version, maxGapMs = 1_000, loadTimeoutMs = 10_000 } = options;
+  const { redis, namespace, version, decode, maxGapMs = 1_000, loadTimeoutMs = 10_000 } = options;
   const { commandTimeoutMs = 100, leaseMs = 2_000, maxEntryBytes = 1_000_000 } = options;
   const limits = {
     commandTimeoutMs,
@@ -115,11 +116,11 @@ export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
       namespace,
       schema: encodeURIComponent(options.schema ?? ''),
       // Without `decode` the namespace is the user's word that only this cache writes there.
-      decode: options.decode ?? ((value) => value as V),
+      decode: decode ? (value) => atOnce(decode(value), 'decode') : (value) => value as V,
       // What an application's function gives, the application may hold as well.
       ownsLoaded: false,
-      ownsDecoded: options.decode === undefined,
-      versionOf: version && ((value) => digitsOf(version(value))),
+      ownsDecoded: decode === undefined,
+      versionOf: version && ((value) => digitsOf(atOnce(version(value), 'version'))),
       compressOverBytes: options.compressOverBytes ?? Number.POSITIVE_INFINITY,
       markMs: 0,
       freshness: freshnessOf(options),

@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { checkCallOptions } from '../config/call-options.ts';
+import { atOnce } from '../errors/at-once.ts';
 import { AbortedError } from '../errors/call-error.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import { fanOut } from '../observability/fan-out.ts';
@@ -138,7 +139,8 @@ export function createGuard<Alt = never>(
         }
         // A refusal of its own is not repeated: that is for those who can wait, the callers.
         if (!wasCalled || deadline.reason !== undefined || retries >= config.retries) throw error;
-        const again = retry === undefined ? idempotent && mayHelp(error) : decided(retry, error);
+        const again =
+          retry === undefined ? idempotent && mayHelp(error) : decided(retry, error, 'retry');
         if (!again || !budget.withdraw()) throw error;
         earlier = { error };
         nextPause ??= createBackoff(backoff);
@@ -185,6 +187,9 @@ export function createGuard<Alt = never>(
     snapshot: () => inner.snapshot(),
     trip: (reason) => inner.trip(reason),
     async run(work, options = none) {
+      if (typeof work !== 'function') {
+        throw new ConfigError('Bad call', [{ path: 'work', message: 'must be a function' }]);
+      }
       if (options !== none) checkCallOptions(options, callOptions);
       const { fallback, signal, timeoutMs = config.timeoutMs, priority } = options;
       checkCall(timeoutMs);
@@ -229,14 +234,14 @@ function verdictWith(isFailure: ((error: unknown) => boolean) | undefined) {
   return (error: unknown): Verdict => {
     const own = dependencyVerdict(error);
     if (own === 'nothing') return own;
-    if (!decided(isFailure, error)) return 'well';
+    if (!decided(isFailure, error, 'isFailure')) return 'well';
     return own === 'refused' ? own : 'unwell';
   };
 }
 
-function decided(decide: (error: unknown) => boolean, error: unknown): boolean {
+function decided(decide: (error: unknown) => boolean, error: unknown, path: string): boolean {
   try {
-    return decide(error) === true;
+    return atOnce(decide(error), path) === true;
   } catch (failure) {
     throw laterError(failure, error);
   }

@@ -49,6 +49,14 @@ export class Deadline {
         { path: 'priority', message: `must be one of ${priorities.join(', ')}` },
       ]);
     }
+    if (signal !== undefined && !isSignal(signal)) {
+      throw new ConfigError('Bad call options', [
+        {
+          path: 'signal',
+          message: 'must be an AbortSignal, such as the signal of an AbortController',
+        },
+      ]);
+    }
     this.timeoutMs = timeoutMs;
     this.priority = priority;
     this.#expiresAt = performance.now() + timeoutMs;
@@ -191,4 +199,15 @@ export class Deadline {
       new TimeoutError(`The deadline of ${timeoutMs} ms passed.`, { context: { timeoutMs } }),
     );
   };
+}
+
+/** Of any realm or polyfill. A controller has neither. */
+function isSignal(given: unknown): boolean {
+  return (
+    typeof given === 'object' &&
+    given !== null &&
+    'aborted' in given &&
+    'addEventListener' in given &&
+    typeof given.addEventListener === 'function'
+  );
 }

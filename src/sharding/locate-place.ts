@@ -1,3 +1,4 @@
+import { isPromise } from '../errors/at-once.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import { isCountry } from './country.ts';
 import { canonicalIp } from './ip-address.ts';
@@ -44,7 +45,7 @@ export function locatePlace(place: Place, locateIp: IpLocator | undefined): Loca
 }
 
 function assertForm(place: unknown): asserts place is Place {
-  if (typeof place !== 'object' || place === null || 'then' in place) {
+  if (typeof place !== 'object' || place === null || isPromise(place)) {
     throw new RoutingError(
       'place() must return a place such as { country }, and not a promise of one.',
     );
@@ -74,7 +75,7 @@ function lookUp(locateIp: IpLocator, address: string): IpLocation | undefined {
     );
   }
   if (found === undefined || found === null) return undefined;
-  if (isIpLocation(found)) return found;
+  if (!isPromise(found) && isIpLocation(found)) return found;
   throw new RoutingError(
     'locateIp must return { country, location } and not a promise: an ISO 3166-1 alpha-2 code in ' +
       'upper case, [latitude, longitude] in degrees, each of them or undefined.',

@@ -1,5 +1,6 @@
 import { createHmac, type KeyObject } from 'node:crypto';
 import { memoize } from '../cache/memo.ts';
+import { atOnce } from '../errors/at-once.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import { RowError } from '../errors/row-error.ts';
 import type { LookupPlan } from './lookup-plan.ts';
@@ -107,7 +108,7 @@ export class LookupValues {
   /** What it throws may quote the value, so the error is not passed on. */
   #normalize(value: Plain): unknown {
     try {
-      return this.#plan.rule.normalize?.(value);
+      return atOnce(this.#plan.rule.normalize?.(value), 'normalize');
     } catch (error) {
       throw this.#unfit(`normalize threw ${error instanceof Error ? error.name : 'something'}`);
     }

@@ -51,6 +51,14 @@ forEachSharedRedis((ground) => {
     expect([...seen].sort()).toEqual(users.map((user) => `${user} for ${user}`).sort());
   });
 
+  it('a version that is a promise is refused, and its rejection ends no process', async () => {
+    const version = Object(() => Promise.reject(new Error('late')));
+    const cache = await open<string>({ version });
+    await expect(cache.get('ada', async () => 'Ada')).rejects.toMatchObject({
+      problems: [{ path: 'version' }],
+    });
+  });
+
   it('C4: what another process stored is of the same kind; what would not be is kept out', async () => {
     const [here, there] = [await open<unknown>(), await open<unknown>()];
     const value = {
