@@ -13,7 +13,7 @@ export interface BreakerConfig {
   readonly rule: BreakerRule;
   /** Milliseconds it stays open before a probe. */
   readonly openMs: number;
-  /** Without one, a user's call is the probe. */
+  /** Runs when it is due, whether anybody calls or not. Without one, a user's call is the probe. */
   readonly probe?: Probe | undefined;
   readonly probeTimeoutMs: number;
   readonly now: () => number;
@@ -34,6 +34,8 @@ export class Breaker {
   /** What failed last, for those who ask why. */
   #cause: unknown;
   #period = 0;
+  #probing: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
   constructor(name: string, config: BreakerConfig) {
     this.#name = name;
@@ -111,6 +113,21 @@ export class Breaker {
     }
   }
 
+  /** No more probes. */
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#probing);
+  }
+
+  /** An endpoint that nobody calls recovers too: its first caller must not be the one who finds out. */
+  #probeWhenDue(probe: Probe): void {
+    clearTimeout(this.#probing);
+    if (this.#isClosed || this.#state !== 'open') return;
+    const waitMs = this.#openUntil - this.#config.now();
+    if (waitMs <= 0) this.#runProbe(probe);
+    else this.#probing = setTimeout(() => this.#probeWhenDue(probe), waitMs).unref();
+  }
+
   #runProbe(probe: Probe): void {
     this.#become('half-open');
     const period = this.#period;
@@ -124,6 +141,8 @@ export class Breaker {
     this.#why = why;
     this.#openUntil = this.#config.now() + forMs;
     this.#become('open');
+    const { probe } = this.#config;
+    if (probe !== undefined) this.#probeWhenDue(probe);
   }
 
   #become(state: GuardState): void {

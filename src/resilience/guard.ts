@@ -192,6 +192,7 @@ export class Guard {
     this.#closed = true;
     this.#limit.stopRamp();
     this.#watch?.close();
+    this.#breaker.close();
   }
 
   /** Judged by what comes first: a sign of life, or the end. */

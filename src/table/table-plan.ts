@@ -124,7 +124,7 @@ function planColumns(table: RowTable, report: Report): Map<string, PlannedColumn
     report('schema', 'is a loose object; name every column');
   }
   for (const column of Object.keys(table.columns)) {
-    if (column in shape) continue;
+    if (Object.hasOwn(shape, column)) continue;
     report(
       `columns.${column}`,
       `is no column of the schema${didYouMean(column, Object.keys(shape))}`,
@@ -136,7 +136,10 @@ function planColumns(table: RowTable, report: Report): Map<string, PlannedColumn
       report(`schema.${column}`, kind);
       continue;
     }
-    const storedAs = storedAsOf(kind, table.columns[column]);
+    const storedAs = storedAsOf(
+      kind,
+      Object.hasOwn(table.columns, column) ? table.columns[column] : undefined,
+    );
     if (storedAs.startsWith('!')) report(`columns.${column}`, storedAs.slice(1));
     else if (isStoredAs(storedAs)) planned.set(column, { ...kind, storedAs });
   }
@@ -152,12 +155,13 @@ const codecKinds = {
 } as const;
 
 /** What a column is stored as; a text that starts with `!` says why that can't be told. */
-function storedAsOf({ kind }: ColumnKind, codec: string | undefined): string {
+function storedAsOf({ kind }: ColumnKind, codec: unknown): string {
   if (codec === undefined) {
     return kind === 'custom'
       ? "!has a zod type that says nothing about its column; name a codec, 'bytes' or 'json'"
       : kind;
   }
+  if (typeof codec !== 'string') return `!must name a codec: ${Object.keys(codecKinds).join(', ')}`;
   if (!isCodec(codec)) {
     return `!unknown codec '${codec}'${didYouMean(codec, Object.keys(codecKinds))}; known: ${Object.keys(codecKinds).join(', ')}`;
   }

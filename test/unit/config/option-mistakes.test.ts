@@ -67,6 +67,8 @@ const mistakes: [at: string, to: unknown, path: string, message: RegExp][] = [
   [`${table}/columns`, { cnets: 'json' }, 'tables.transactions.columns.cnets', /mean 'cents'/],
   [`${table}/columns`, { cents: 'bytes' }, 'tables.transactions.columns.cents', /codec 'bytes'/],
   [`${table}/columns`, { cents: 'bits' }, 'tables.transactions.columns.cents', /unknown codec/],
+  [`${table}/columns`, { cents: null }, 'tables.transactions.columns.cents', /must name a codec/],
+  [`${table}/columns`, { toString: 'json' }, 'tables.transactions.columns.toString', /no column/],
   ['directory', { keyspace: 'legder', keys }, 'directory.keyspace', /did you mean 'ledger'/],
   ['directory', { keyspace: 'people', keys }, 'directory.keyspace', /needs a hash keyspace/],
   ['directory', { keyspace: 'ledger', keys: ['hunter2'] }, 'directory.keys.0', /16 bytes/],

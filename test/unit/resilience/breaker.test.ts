@@ -157,6 +157,7 @@ describe('a breaker with a probe of its own', () => {
       answer();
       await vi.advanceTimersByTimeAsync(1);
       expect(breaker.state).toBe('open');
+      breaker.close();
       expect(vi.getTimerCount()).toBe(0);
     } finally {
       vi.useRealTimers();
@@ -214,5 +215,39 @@ describe('a breaker on a window', () => {
     call('well');
     for (let turn = 0; turn < 3; turn++) call('unwell');
     expect(() => breaker.begin()).toThrow('3 times in a row');
+  });
+});
+
+describe('a breaker whose dependency nobody calls', () => {
+  const quiet = (probe: Probe) =>
+    new Breaker('stock', {
+      rule: consecutiveRule(1),
+      openMs: 5,
+      probe,
+      probeTimeoutMs: 1_000,
+      now: () => performance.now(),
+      onChange: () => {},
+    });
+
+  it('is probed again and again when its time is over, and closes', async () => {
+    const probe = vi.fn<Probe>(async () => 1).mockRejectedValueOnce(new Error('down'));
+    const breaker = quiet(probe);
+    breaker.trip('it was gone');
+    await expect.poll(() => breaker.state).toBe('closed');
+    expect(probe).toHaveBeenCalledTimes(2);
+  });
+
+  it('is not probed once it is closed for good', () => {
+    vi.useFakeTimers();
+    try {
+      const probe = vi.fn<Probe>(async () => 1);
+      const breaker = quiet(probe);
+      breaker.trip('it was gone');
+      breaker.close();
+      vi.advanceTimersByTime(1_000);
+      expect(probe).not.toHaveBeenCalled();
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

@@ -203,8 +203,7 @@ describe('a guard with a probe', () => {
       expect(guard.state).toBe('open');
       isUp = true;
       await vi.advanceTimersByTimeAsync(1_000);
-      expect(await errorOf(guard.run(fine))).toBeInstanceOf(CircuitOpenError);
-      await vi.advanceTimersByTimeAsync(1);
+      expect(guard.state).toBe('closed');
       expect(await guard.run(fine)).toBe('fine');
       await vi.advanceTimersByTimeAsync(5_000);
       expect(await hanging).toBeInstanceOf(TimeoutError);
