@@ -101,12 +101,12 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
   };
   const starting = new Deadline(Number.POSITIVE_INFINITY, options.signal);
   try {
-    await within(config.startupTimeoutMs, starting, async (deadline) => {
-      const isLazy = config.startup === 'lazy';
-      gate.open(
-        await (isLazy ? inspection.inspectThoseUp(deadline) : inspection.inspectAll(deadline)),
-      );
-    });
+    const inspected = await within(config.startupTimeoutMs, starting, (deadline) =>
+      config.startup === 'lazy'
+        ? inspection.inspectThoseUp(deadline)
+        : inspection.inspectAll(deadline),
+    );
+    gate.open(inspected.endpoints);
     // Two systems may share one Redis, and even names and keys; their rows must not mix.
     const namespace = `${config.cache.namespace}:${inspection.system.slice(0, 8)}`;
     const sharing = new SharedRedis({
@@ -131,6 +131,9 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     await starting.race(regions.ready());
     const refusals = regions.refusals();
     if (refusals.length > 0) throw new ConfigError('This is another Redis', refusals);
+    await within(config.startupTimeoutMs, starting, (deadline) =>
+      inspection.record(inspected, deadline),
+    );
     const directory = openDirectory(config.directory, plans, {
       topology: store,
       executor,

@@ -5,13 +5,13 @@ import { isMeridianError } from '../errors/meridian-error.ts';
 import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import {
+  type FencedTable,
   type FenceTrigger,
   fenceTriggers,
-  readTriggerNames,
+  readFenceTriggers,
   triggerExists,
 } from '../mysql/fence-triggers.ts';
 import { keysAreSpread, spreadKeys } from '../mysql/moves-table.ts';
-import { type CopiedTable, isBinaryId } from '../mysql/row-copy.ts';
 import type { Session } from '../mysql/session.ts';
 import { quoteName } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/deadline.ts';
@@ -25,7 +25,7 @@ const definitionTimeoutMs = 1_000;
 const mayNotDefine = new Set([1044, 1142, 1227, 1419]);
 
 /** A table, and what it lacks. */
-interface Unfenced {
+export interface Unfenced {
   readonly table: string;
   readonly missing: readonly FenceTrigger[];
 }
@@ -40,28 +40,51 @@ interface Unfenced {
  */
 export async function installFence(
   shard: Shard,
-  tables: readonly CopiedTable[],
+  tables: readonly FencedTable[],
   executor: Executor,
   deadline: Deadline,
 ): Promise<void> {
   const [owners] = tables;
   if (owners === undefined) return;
   const { primary } = shard;
-  const isSpread = keysAreSpread(owners.table);
+  const isSpread = keysAreSpread(owners.ownerTable);
   if ((await executor.runStatement([primary], isSpread, 'read', deadline)).rows.length === 0) {
-    await executor.runStatement([primary], spreadKeys(owners.table), 'write', deadline);
+    await executor.runStatement([primary], spreadKeys(owners.ownerTable), 'write', deadline);
   }
-  const { rows } = await executor.runStatement([primary], readTriggerNames, 'read', deadline);
-  const present = new Set(rows.map(({ name }) => String(name)));
-  const unfenced = tables.flatMap(({ table, ownerColumn }): Unfenced[] => {
-    const missing = fenceTriggers({
-      table,
-      ownerTable: owners.table,
-      ownerColumn: ownerColumn.name,
-      ownerIsBinary: isBinaryId(ownerColumn),
-    }).filter(({ name }) => !present.has(name));
-    return missing.length === 0 ? [] : [{ table, missing }];
+  await defineFence(shard, await unfencedOf(shard, tables, executor, deadline), executor, deadline);
+}
+
+/** Of these tables those that lack triggers on a shard. */
+export async function unfencedOf(
+  shard: Shard,
+  tables: readonly FencedTable[],
+  executor: Executor,
+  deadline: Deadline,
+): Promise<Unfenced[]> {
+  const { rows } = await executor.runStatement(
+    [shard.primary],
+    readFenceTriggers,
+    'read',
+    deadline,
+  );
+  const defined = rows.map(({ name, tbl }) => ({ name: String(name), table: String(tbl) }));
+  return tables.flatMap((fenced): Unfenced[] => {
+    const missing = fenceTriggers(fenced, defined);
+    return missing.length === 0 ? [] : [{ table: fenced.table, missing }];
   });
+}
+
+/**
+ * Defines what tables lack.
+ *
+ * @throws {ConfigError} with the statements, when the user may not; {@link RelocationError} when one is held.
+ */
+export async function defineFence(
+  shard: Shard,
+  unfenced: readonly Unfenced[],
+  executor: Executor,
+  deadline: Deadline,
+): Promise<void> {
   for (const one of unfenced) {
     try {
       await define(shard, one, executor, deadline);
@@ -93,8 +116,8 @@ async function define(
     const { table } = unfenced;
     throw new RelocationError(
       'busy',
-      `Nothing was moved: for ${definitionTimeoutMs} ms a transaction held table '${table}', which needs a trigger before ` +
-        'the first owner leaves. Try again when it has ended.',
+      `Nothing was moved: for ${definitionTimeoutMs} ms a transaction held table '${table}', which needs a trigger that ` +
+        'refuses rows of owners who have left. Try again when it has ended.',
       { cause: error, context: { table, shard: shard.name } },
     );
   }
@@ -131,18 +154,20 @@ function script({ table, missing }: Unfenced): string[] {
 }
 
 function notAllowed(shard: Shard, unfenced: readonly Unfenced[], cause: unknown): ConfigError {
-  const statements = unfenced.flatMap(script);
-  return new ConfigError(
-    `Shard ${shard.name} must refuse rows of owners who have left it`,
-    [
-      {
-        path: `shards.${shard.name}.primary`,
-        message:
-          'this user may not define triggers. Grant it TRIGGER and LOCK TABLES (and set log_bin_trust_function_creators). ' +
-          'Where it must not define them, run this as an administrator; MySQL, unlike MariaDB, shows them only to who has ' +
-          `TRIGGER, so there the grant is needed all the same:\nDELIMITER //\n${statements.join(' //\n')} //\nDELIMITER ;`,
-      },
-    ],
-    { cause },
+  const problem = {
+    path: shard.primary.path,
+    message:
+      'this user may not define triggers. Grant it TRIGGER and LOCK TABLES (and set log_bin_trust_function_creators). ' +
+      `Where it must not define them, run this as an administrator; ${fenceScript(unfenced)}`,
+  };
+  const message = `Shard ${shard.name} must refuse rows of owners who have left it`;
+  return new ConfigError(message, [problem], { cause });
+}
+
+/** What somebody else may run, and what the user needs to see that it was run. */
+export function fenceScript(unfenced: readonly Unfenced[]): string {
+  return (
+    'MySQL, unlike MariaDB, shows triggers only to who has TRIGGER, so there the grant is needed all the same:\n' +
+    `DELIMITER //\n${unfenced.flatMap(script).join(' //\n')} //\nDELIMITER ;`
   );
 }

@@ -139,6 +139,21 @@ function matchTables(
   });
 }
 
+/** As `copiedGroup` does, by what a shard has on record now. */
+export async function assertWholeOn(
+  shard: Shard,
+  group: Group,
+  executor: Executor,
+  deadline: Deadline,
+): Promise<void> {
+  const facts = await executor.run([shard.primary], {
+    access: 'read',
+    deadline,
+    run: (session) => readFacts(session, deadline),
+  });
+  assertWhole(group, facts);
+}
+
 /** A table that only other services know would stay behind. */
 function assertWhole(group: Group, facts: RecordedFacts): void {
   const [{ table: owners }] = group;

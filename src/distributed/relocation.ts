@@ -15,7 +15,13 @@ import {
   nameArrival,
   recordArrival,
 } from '../mysql/moves-table.ts';
-import { type CopiedTable, deleteOwned, forwardRows, setColumns } from '../mysql/row-copy.ts';
+import {
+  type CopiedTable,
+  deleteOwned,
+  forwardRows,
+  isBinaryId,
+  setColumns,
+} from '../mysql/row-copy.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import { idempotencyTable } from '../mysql/system-tables.ts';
 import { Deadline } from '../resilience/deadline.ts';
@@ -28,7 +34,7 @@ import { installFence } from './fence.ts';
 import { assertNothingIsCut } from './group-references.ts';
 import type { Finished, MoveEnding, MoveSettlement } from './move-settlement.ts';
 import { moverLifeMs } from './move-sweeper.ts';
-import { copiedGroup, type Group, ownerParam } from './moving-group.ts';
+import { assertWholeOn, copiedGroup, type Group, ownerParam } from './moving-group.ts';
 import { busy, refusalOf, unknownOwner } from './relocation-refusals.ts';
 import { knowledgeMs } from './shard-movements.ts';
 
@@ -117,7 +123,15 @@ export class Relocation {
     );
     // Who repeats an operation writes its rows as well, and is refused there.
     const fenced = tables.filter(({ table }) => table !== idempotencyTable);
-    await installFence(from.shard, fenced, this.#executor, deadline);
+    const named = fenced.map(({ table, ownerColumn }) => ({
+      table,
+      ownerTable: group[0].table,
+      ownerColumn: ownerColumn.name,
+      ownerIsBinary: isBinaryId(ownerColumn),
+    }));
+    await installFence(from.shard, named, this.#executor, deadline);
+    // Who declared a member before it could see the fence has it on record by now.
+    await assertWholeOn(from.shard, group, this.#executor, deadline);
     const move: Move = {
       table: group[0].table,
       owner: uuidToBytes(order.owner),

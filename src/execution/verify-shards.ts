@@ -43,17 +43,31 @@ export interface Verification {
   readonly observe: Observer;
 }
 
+type SlotRecording = Pick<
+  Verification,
+  'topology' | 'executor' | 'deadline' | 'systemTables' | 'referenceTables'
+>;
+
 /** What shards that fit were found to be. */
 export interface Verified {
   /** The value that all databases of this system share; undefined when there is a problem. */
   readonly system: string | undefined;
   /** Endpoints that may be asked: not replicas that are down, or that have no identity yet. */
   readonly endpoints: readonly Endpoint[];
+  /** Shards of empty keyspaces that get other slots, by what `recordSlots` does. */
+  readonly remapped: readonly Remapped[];
+}
+
+/** A shard whose recorded slots are not those of the topology. */
+interface Remapped {
+  readonly shard: Shard;
+  readonly recordedSlots: string;
 }
 
 /**
  * Makes sure, before any traffic, that each shard's database is the one that the topology means and
- * holds the slots that the topology gives it. Databases used for the first time are recorded.
+ * holds the slots that the topology gives it. Databases used for the first time are recorded; what is
+ * on record stays as it is.
  */
 export async function verifyShards(
   verification: Verification,
@@ -81,18 +95,20 @@ export async function verifyShards(
     const { topology } = verification;
     const declare = (shard: Shard) => topologyFacts(topology, shard);
     await checkFacts({ ...verification, declare }, problems);
-    if (problems.length > before) return { system, endpoints };
+    if (problems.length > before) return { system, endpoints, remapped };
   }
-  for (const keyspace of new Set(remapped.map(({ shard }) => shard.keyspace))) {
-    const moved = remapped.filter(({ shard }) => shard.keyspace === keyspace);
-    await remap(verification, keyspace, moved, problems);
+  for (const [keyspace, moved] of byKeyspace(remapped)) {
+    if (await mayRemap(verification, keyspace, moved)) continue;
+    problems.push(remapProblem(keyspace, namesOf(moved)));
   }
   if (systemTables === 'verify') {
     // One for all of them, or they would be two systems.
     const own = system ?? randomUUID();
     for (const shard of unclaimed) problems.push(unclaimedProblem(shard, own));
   }
-  if (problems.length > before || systemTables === 'verify') return { system, endpoints };
+  if (problems.length > before || systemTables === 'verify') {
+    return { system, endpoints, remapped };
+  }
   let drawn = system;
   const claimed: ShardFinding[] = [];
   // One after the other, in an order that all processes share: the first database decides which
@@ -120,7 +136,30 @@ export async function verifyShards(
   );
   const lost = founded.remapped.filter(({ shard }) => unclaimed.includes(shard));
   problems.push(...lost.map(({ shard }) => foundedProblem(shard)));
-  return { system: drawn, endpoints };
+  return { system: drawn, endpoints, remapped };
+}
+
+/** Records the slots that empty keyspaces get, once everything else was found to fit. */
+export async function recordSlots(
+  verification: SlotRecording,
+  remapped: readonly Remapped[],
+  problems: Problem[],
+): Promise<void> {
+  for (const [keyspace, moved] of byKeyspace(remapped)) {
+    // Rows may have come meanwhile.
+    const mayReplace = await mayRemap(verification, keyspace, moved);
+    const kept: Remapped[] = [];
+    for (const one of moved) {
+      const { shard, recordedSlots } = one;
+      const replaced =
+        mayReplace &&
+        (await onPrimary(verification, shard, (session, deadline) =>
+          replaceSlots(session, recordedSlots, shard.slotFingerprint, deadline),
+        ));
+      if (!replaced) kept.push(one);
+    }
+    if (kept.length > 0) problems.push(remapProblem(keyspace, namesOf(kept)));
+  }
 }
 
 /**
@@ -174,33 +213,36 @@ async function askReplicas(
   return Promise.all(asked);
 }
 
+function byKeyspace(remapped: readonly Remapped[]): Map<string, Remapped[]> {
+  const keyspaces = new Map<string, Remapped[]>();
+  for (const one of remapped) {
+    const { keyspace } = one.shard;
+    keyspaces.set(keyspace, [...(keyspaces.get(keyspace) ?? []), one]);
+  }
+  return keyspaces;
+}
+
+function namesOf(remapped: readonly Remapped[]): string[] {
+  return remapped.map(({ shard }) => shard.name);
+}
+
 /**
  * Other slots are harmless while the whole keyspace is empty; then the record follows a topology of a
  * higher epoch. Of two with the same epoch none knows which one was meant.
  */
-async function remap(
-  verification: Verification,
+async function mayRemap(
+  verification: SlotRecording,
   keyspace: string,
-  moved: readonly { readonly shard: Shard; readonly recordedSlots: string }[],
-  problems: Problem[],
-): Promise<void> {
+  moved: readonly Remapped[],
+): Promise<boolean> {
   const recorded = await Promise.all(
     moved.map(({ shard }) => onPrimary(verification, shard, readFacts)),
   );
-  const mayReplace =
+  return (
     verification.systemTables === 'create' &&
     recorded.every((facts) => isNewer(verification.topology, facts)) &&
-    (await isEmpty(verification, keyspace));
-  const kept: string[] = [];
-  for (const { shard, recordedSlots } of moved) {
-    const replaced =
-      mayReplace &&
-      (await onPrimary(verification, shard, (session, deadline) =>
-        replaceSlots(session, recordedSlots, shard.slotFingerprint, deadline),
-      ));
-    if (!replaced) kept.push(shard.name);
-  }
-  if (kept.length > 0) problems.push(remapProblem(keyspace, kept));
+    (await isEmpty(verification, keyspace))
+  );
 }
 
 function readOnlyProblem({ primary }: Shard): Problem {

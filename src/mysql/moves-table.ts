@@ -44,6 +44,12 @@ export const keysAreSpread = (table: string): Statement => ({
   params: [table, Buffer.alloc(16)],
 });
 
+/** The tables whose owners have begun to leave the shard, sometime. */
+export const readLeavingTables: Statement = {
+  sql: `SELECT DISTINCT owner_table AS tbl FROM ${movesTable}`,
+  params: [],
+};
+
 const gaps = 1_024;
 
 const reversed = (owner: Buffer): Buffer => Buffer.from(owner).reverse();

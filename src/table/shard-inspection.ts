@@ -1,3 +1,4 @@
+import { keepFence } from '../distributed/standing-fence.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { UnavailableError } from '../errors/database-error.ts';
 import { type Answering, awaitPrimaries } from '../execution/await-primaries.ts';
@@ -5,8 +6,13 @@ import type { EndpointGate } from '../execution/endpoint-gate.ts';
 import type { Executor } from '../execution/executor.ts';
 import { onPrimary } from '../execution/on-primary.ts';
 import { ensureSystemTables } from '../execution/system-tables.ts';
-import { recordFacts } from '../execution/verify-facts.ts';
-import { verifyReplica, verifyShards } from '../execution/verify-shards.ts';
+import { checkFacts, type FactCheck, recordFacts } from '../execution/verify-facts.ts';
+import {
+  recordSlots,
+  type Verified,
+  verifyReplica,
+  verifyShards,
+} from '../execution/verify-shards.ts';
 import { type IdentityRow, isReadOnly } from '../mysql/identity-table.ts';
 import { type DatabaseRules, readDatabaseRules } from '../mysql/table-rules.ts';
 import { readMaxPacketBytes, readTableShapes, type TableShape } from '../mysql/table-shape.ts';
@@ -16,6 +22,7 @@ import type { KnownSystem } from '../topology/shard-identity.ts';
 import { type Declared, topologyFacts } from '../topology/shared-facts.ts';
 import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
 import { checkAllRules, uniquenessProblem } from './check-rules.ts';
+import { fencedTables } from './fenced-tables.ts';
 import { checkAllColumns, type SpreadPlan, spreadPlans } from './open-tables.ts';
 import { systemTableNeeds } from './system-table-needs.ts';
 import { type Sharing, tableFacts } from './table-facts.ts';
@@ -37,6 +44,14 @@ interface InspectionParts {
 
 type Shapes = ReadonlyMap<string, TableShape>;
 
+/** Shards that fit, of which nothing is on record yet that was not. */
+export interface InspectedShards {
+  /** Those that may take traffic. */
+  readonly endpoints: readonly Endpoint[];
+  readonly shards: readonly Shard[];
+  readonly remapped: Verified['remapped'];
+}
+
 /** Asks shards who they are and what their tables look like: at startup, and those that come later. */
 export class ShardInspection {
   readonly #parts: InspectionParts;
@@ -45,6 +60,7 @@ export class ShardInspection {
   readonly #shapes = new Map<string, Shapes>();
   readonly #rules = new Map<string, DatabaseRules>();
   #maxPacketBytes = Number.POSITIVE_INFINITY;
+  #isRecorded = false;
   #known: KnownSystem | undefined;
 
   constructor(parts: InspectionParts) {
@@ -74,26 +90,16 @@ export class ShardInspection {
   }
 
   /**
-   * Inspects shards, and their replicas as far as they answer.
+   * Inspects shards, and their replicas as far as they answer: `record` follows once all else was judged.
    *
-   * @returns the endpoints that may take traffic.
    * @throws {ConfigError} with every problem; {@link UnavailableError} or {@link TimeoutError} when a
    * primary does not answer.
    */
-  async inspect(shards: readonly Shard[], deadline: Deadline): Promise<readonly Endpoint[]> {
+  async inspect(shards: readonly Shard[], deadline: Deadline): Promise<InspectedShards> {
     const { topology, plans, executor, systemTables, observe } = this.#parts;
     const problems: Problem[] = [];
-    const { system, endpoints } = await verifyShards(
-      {
-        topology,
-        shards,
-        known: this.#known,
-        executor,
-        deadline,
-        systemTables,
-        referenceTables: this.#referenceTables,
-        observe,
-      },
+    const { system, endpoints, remapped } = await verifyShards(
+      { ...this.#recording(shards, deadline), known: this.#known, observe },
       problems,
     );
     if (problems.length === 0) {
@@ -104,15 +110,35 @@ export class ShardInspection {
     const shapes = await this.#readShapes(shards, deadline);
     this.#checkColumns(shapes, problems);
     this.#checkRules(shapes, problems);
-    if (problems.length === 0) await this.#recordFacts(shards, deadline, problems);
+    if (problems.length === 0) await this.#keepFences(shards, shapes, deadline, problems);
+    if (problems.length === 0) await checkFacts(this.#recording(shards, deadline), problems);
     const [first] = shards;
     if (problems.length > 0 || system === undefined || first === undefined) {
       throw new ConfigError('The databases do not fit', problems);
     }
     for (const [shard, found] of shapes) this.#shapes.set(shard, found);
     this.#known ??= { system, shard: first.name };
+    return { shards, endpoints, remapped };
+  }
+
+  /**
+   * Records what this service says of shared data, once nothing is left that could refuse it.
+   *
+   * @throws {ConfigError} when another process recorded something else meanwhile, or the user may not.
+   */
+  async record(
+    { shards, endpoints, remapped }: InspectedShards,
+    deadline: Deadline,
+  ): Promise<void> {
+    const problems: Problem[] = [];
+    const recording = this.#recording(shards, deadline);
+    await recordSlots(recording, remapped, problems);
+    if (problems.length === 0) await recordFacts(recording, problems);
+    // An owner may have left before the mover could read which tables there are.
+    if (problems.length === 0) await this.#keepFences(shards, this.#shapes, deadline, problems);
+    if (problems.length > 0) throw new ConfigError('The databases do not fit', problems);
     for (const endpoint of endpoints) this.#expect(endpoint);
-    return endpoints;
+    this.#isRecorded = true;
   }
 
   /**
@@ -120,7 +146,7 @@ export class ShardInspection {
    *
    * @throws {UnavailableError} naming those that are not when the deadline passes; what `inspect` throws.
    */
-  async inspectAll(deadline: Deadline): Promise<readonly Endpoint[]> {
+  async inspectAll(deadline: Deadline): Promise<InspectedShards> {
     const { topology, executor, observe } = this.#parts;
     const shards = [...topology.shards.values()];
     const lacks = ({ down }: Answering) => {
@@ -138,7 +164,7 @@ export class ShardInspection {
    *
    * @throws {UnavailableError} naming those that are down when the deadline passes; what `inspect` throws.
    */
-  async inspectThoseUp(deadline: Deadline): Promise<readonly Endpoint[]> {
+  async inspectThoseUp(deadline: Deadline): Promise<InspectedShards> {
     const { topology, executor, observe, plans } = this.#parts;
     const shards = [...topology.shards.values()];
     const needed = [...new Set(plans.map(({ table }) => table.keyspace))];
@@ -164,6 +190,9 @@ export class ShardInspection {
     const { topology, executor } = this.#parts;
     const shard = topology.shards.get(endpoint.shard);
     if (shard === undefined) throw new TypeError('an endpoint belongs to a shard');
+    if (!this.#isRecorded) {
+      throw new UnavailableError(`${endpoint.name} was down at the start, which is not over yet.`);
+    }
     if (endpoint.role === 'replica') {
       await verifyReplica({ executor, deadline }, shard, endpoint, this.#known);
       this.#expect(endpoint);
@@ -173,7 +202,7 @@ export class ShardInspection {
         throw new UnavailableError(`${endpoint.name} is read-only, so it is no primary.`);
       }
       // Its replicas are inspected one by one.
-      await this.inspect([{ ...shard, replicas: [] }], deadline);
+      await this.record(await this.inspect([{ ...shard, replicas: [] }], deadline), deadline);
     }
   }
 
@@ -217,24 +246,34 @@ export class ShardInspection {
     return new Map(await Promise.all(read));
   }
 
-  /** Holds what this service says of shared data against what others said, and records the rest. */
-  #recordFacts(shards: readonly Shard[], deadline: Deadline, problems: Problem[]): Promise<void> {
+  /** What it takes to hold what this service says of shared data against what others said. */
+  #recording(shards: readonly Shard[], deadline: Deadline): FactCheck {
     const { topology, executor, systemTables, sharing } = this.#parts;
     const declare = (shard: Shard): Declared => {
-      const [own, tables] = [
-        topologyFacts(topology, shard),
-        tableFacts(this.#spread, topology, sharing, shard),
-      ];
+      const own = topologyFacts(topology, shard);
+      const tables = tableFacts(this.#spread, topology, sharing, shard);
       return {
         facts: [...own.facts, ...tables.facts],
         families: [...own.families, ...tables.families],
       };
     };
     const referenceTables = this.#referenceTables;
-    return recordFacts(
-      { topology, shards, executor, deadline, systemTables, referenceTables, declare },
-      problems,
-    );
+    return { topology, shards, executor, deadline, systemTables, referenceTables, declare };
+  }
+
+  async #keepFences(
+    shards: readonly Shard[],
+    shapes: ReadonlyMap<string, Shapes>,
+    deadline: Deadline,
+    problems: Problem[],
+  ): Promise<void> {
+    const { topology, plans, executor, systemTables } = this.#parts;
+    const means = { executor, deadline, systemTables };
+    const kept = shards.map((shard) => {
+      const tables = fencedTables(plans, topology, shard, shapes.get(shard.name) ?? new Map());
+      return tables.length === 0 ? undefined : keepFence(means, shard, tables, problems);
+    });
+    await Promise.all(kept);
   }
 
   #checkRules(shapes: ReadonlyMap<string, Shapes>, problems: Problem[]): void {
