@@ -1,11 +1,14 @@
 import { isNotApplied, writeEverywhere } from '../distributed/write-everywhere.ts';
+import { RoutingError } from '../errors/routing-error.ts';
 import { PartialWriteError } from '../errors/scatter-error.ts';
 import type { CallOptions } from '../execution/calls.ts';
 import type { TransactionScope } from '../execution/transaction-scope.ts';
+import { holdFact } from '../mysql/facts-table.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
-import type { Shard } from '../topology/topology.ts';
+import { isShardSetOf, shardSetFact } from '../topology/shard-set.ts';
+import type { Shard, Topology } from '../topology/topology.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
 import type { ReferenceWriteResult } from './reference-types.ts';
 import type { RowKey } from './row-codec.ts';
@@ -53,12 +56,30 @@ export class ReferenceWrites<Schema extends RowSchema> {
     return 1;
   }
 
+  /** Inside of the transaction: who records a shard that joins waits until it has ended. */
+  async #assertOnAllShards(scope: TransactionScope, topology: Topology): Promise<void> {
+    const { rows } = await scope.run(holdFact(shardSetFact));
+    const [recorded] = rows;
+    if (isShardSetOf(topology, recorded && String(recorded.value))) return;
+    const { name } = this.#runtime.table;
+    throw new RoutingError(
+      `'${name}' is on other shards by now than those of this process's topology (epoch ${topology.epoch}): the write ` +
+        'would miss some of them. Start this process with the newest topology; one that runs on it may write.',
+      { table: name, epoch: topology.epoch },
+    );
+  }
+
   async #write(key: RowKey, deadline: Deadline, change: Change): Promise<ReferenceWriteResult> {
     const { cache, executor, topology, table, turns, seen } = this.#runtime;
-    const shards = [...topology.current.shards.values()];
+    const { current } = topology;
+    const shards = [...current.shards.values()];
+    const checked: Change = async (scope) => {
+      await this.#assertOnAllShards(scope, current);
+      return change(scope);
+    };
     const onCommitted = ({ name }: Shard, gtid: string | undefined) => seen?.note(name, gtid);
     const results = await turns.take(deadline, () =>
-      writeEverywhere(executor, { shards, deadline, change, onCommitted }),
+      writeEverywhere(executor, { shards, deadline, change: checked, onCommitted }),
     );
     for (const { shard, outcome } of results)
       if (outcome === 'unknown') seen?.note(shard, undefined);

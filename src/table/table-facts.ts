@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { keysFactOf } from '../topology/directory-keys.ts';
+import { shardSetFact, shardSetOf } from '../topology/shard-set.ts';
 import {
   type Declared,
   type FactFamily,
@@ -42,6 +43,8 @@ export function tableFacts(
       cure: '',
     },
   ];
+  if (spread.some(({ plan }) => 'reference' in plan.table))
+    facts.push(shardSetOfReferences(topology));
   const families: FactFamily[] = [];
   const isGeo = topology.keyspaces.get(shard.keyspace)?.strategy === 'geo';
   for (const { plan, shards } of spread) {
@@ -52,6 +55,20 @@ export function tableFacts(
     families.push(lookupFamily(plan));
   }
   return { facts, families };
+}
+
+/** What a service with reference tables says of the shards that it writes them to. */
+function shardSetOfReferences(topology: Topology): SharedFact {
+  return {
+    name: shardSetFact,
+    value: `${topology.epoch} ${shardSetOf(topology)}`,
+    rule: 'newest',
+    path: 'shards',
+    what: 'the list of shards that reference tables are on, after its epoch,',
+    cure:
+      'Of two lists with one epoch nobody knows which one is meant, and reference tables would be written to some shards only. ' +
+      'Raise the epoch with every shard that joins or leaves.',
+  };
 }
 
 type AnyPlan = TablePlan | ReferencePlan;

@@ -1,13 +1,15 @@
 import { judgeKeys } from './directory-keys.ts';
+import { isNewerList } from './shard-set.ts';
 import type { Shard, Topology } from './topology.ts';
 
 /**
  * How a fact may change. `same`: not at all. `while-empty`: while its keyspace holds no row.
  * `grows`: a greater number replaces a smaller one, and whoever comes with a smaller one is refused.
  * `largest`: as `grows`, but whoever comes with a smaller one is served with the greater.
- * `keys`: in the order in which keys of the directory are changed.
+ * `keys`: in the order in which keys of the directory are changed. `newest`: a list of shards behind its
+ * epoch, of which the one with the greater epoch holds, and of one epoch there is one.
  */
-type FactRule = 'same' | 'while-empty' | 'grows' | 'largest' | 'keys';
+type FactRule = 'same' | 'while-empty' | 'grows' | 'largest' | 'keys' | 'newest';
 
 /** What all services that share a shard must hold alike; its database records it once. */
 export interface SharedFact {
@@ -163,7 +165,11 @@ export function judgeFacts(
       }
     } else if (found === undefined) added.push(fact);
     else if (found === fact.value) continue;
-    else if (fact.rule === 'while-empty') whileEmpty.push({ fact, recorded: found });
+    else if (fact.rule === 'newest') {
+      const isNewer = isNewerList(found, fact.value);
+      if (isNewer === undefined) conflicts.push(factConflict(fact, found, shard));
+      else if (isNewer) replaced.push({ fact, recorded: found });
+    } else if (fact.rule === 'while-empty') whileEmpty.push({ fact, recorded: found });
     else if (fact.rule === 'same') conflicts.push(factConflict(fact, found, shard));
     else if (Number(fact.value) > Number(found)) replaced.push({ fact, recorded: found });
     else if (fact.rule === 'grows') conflicts.push(factConflict(fact, found, shard));
