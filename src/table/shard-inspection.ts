@@ -23,6 +23,7 @@ import { type Declared, topologyFacts } from '../topology/shared-facts.ts';
 import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
 import { checkAllRules, uniquenessProblem } from './check-rules.ts';
 import { fencedTables } from './fenced-tables.ts';
+import { checkFirstUse } from './first-use.ts';
 import { checkAllColumns, type SpreadPlan, spreadPlans } from './open-tables.ts';
 import { systemTableNeeds } from './system-table-needs.ts';
 import { type Sharing, tableFacts } from './table-facts.ts';
@@ -98,6 +99,8 @@ export class ShardInspection {
   async inspect(shards: readonly Shard[], deadline: Deadline): Promise<InspectedShards> {
     const { topology, plans, executor, systemTables, observe } = this.#parts;
     const problems: Problem[] = [];
+    await checkFirstUse({ topology, plans, executor, deadline }, shards, problems);
+    if (problems.length > 0) throw new ConfigError('The databases do not fit', problems);
     const { system, endpoints, remapped } = await verifyShards(
       { ...this.#recording(shards, deadline), known: this.#known, observe },
       problems,

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { addressOf } from '../../support/address-switch.ts';
 import { accountOn, failureOf, shardNames, TestCluster } from '../../support/cluster.ts';
 import { eventually } from '../../support/eventually.ts';
+import { tables } from '../../support/tables.ts';
 
 let cluster: TestCluster;
 
@@ -230,5 +231,53 @@ describe('A6: what a topology says is recorded in the databases', () => {
       await cluster.sql(shard, ddl ?? '');
     }
     await (await cluster.open({ redis: false, systemTables: 'verify' })).data.close();
+  });
+});
+
+describe('tables that hold rows before they are used for the first time', () => {
+  const accountOf = async () => {
+    const { data } = await cluster.open({ redis: false });
+    const account = accountOn('tx-1', data.transactions);
+    await data.transactions.insert({ account_id: account, cents: 1n });
+    await data.users.insert({ country: 'DE', name: 'Ada' });
+    await data.close();
+    for (const shard of shardNames) {
+      await cluster.sql(shard, 'DROP TABLE meridian_identity, meridian_facts');
+    }
+    return account;
+  };
+  const identities = () =>
+    Promise.all(
+      shardNames.map((shard) => cluster.sql(shard, "SHOW TABLES LIKE 'meridian_identity'")),
+    );
+
+  it('are taken where each row is where its key leads', async () => {
+    await accountOf();
+    await start();
+  });
+
+  it('are refused where rows would be looked for elsewhere, and nothing is recorded', async () => {
+    const account = await accountOf();
+    const [row] = await cluster.sql('tx-1', 'SELECT * FROM transactions');
+    await cluster.sql('tx-2', 'INSERT INTO transactions (id, account_id, cents) VALUES (?, ?, 1)', [
+      row?.id,
+      account,
+    ]);
+    await cluster.sql('eu-1', "UPDATE users SET id = UNHEX(REPLACE(UUID(), '-', ''))");
+    const message = await refusal(cluster.topology());
+    expect(message).toMatch(/tables\.transactions: shard 'tx-2' .* 1 of the 1/);
+    expect(message).toMatch(/tables\.users: shard 'eu-1' .* 1 of the 1/);
+    expect(message).not.toContain(account);
+    expect((await identities()).flat()).toEqual([]);
+  });
+
+  it('are refused too when a service declares them later', async () => {
+    const { data } = await cluster.openWith({ users: tables.users }, { redis: false });
+    await data.close();
+    await cluster.sql(
+      'tx-2',
+      "INSERT INTO transactions (id, account_id, cents) VALUES (UUID(), 'somebody', 1)",
+    );
+    expect(await refusal(cluster.topology())).toMatch(/tables\.transactions: shard 'tx-2'/);
   });
 });
