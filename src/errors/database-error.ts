@@ -58,7 +58,7 @@ export class RolledBackError extends MeridianError {
  * A write was sent and its reply was lost: it may be committed or not. Meridian never repeats it.
  * Await `ended` where there is one, for the statement may still wait for a lock and be applied later;
  * then read the row back on the primary before trying again. `context.id` is the id that an insert
- * made for its row.
+ * made for its row; one under an `idempotencyKey` has none, and is repeated under its key.
  *
  * Code `MERIDIAN_UNKNOWN_OUTCOME`; not retryable; outcome `unknown`.
  */

@@ -21,7 +21,7 @@ import type { Shard, Topology } from '../topology/topology.ts';
 import { type Asking, onPrimary } from './on-primary.ts';
 
 /** The server's numbers for a right to write that is missing: on a table, and on a column. */
-const mayNotWrite = new Set<number | undefined>([1142, 1143]);
+export const mayNotWrite = new Set<number | undefined>([1142, 1143]);
 
 /** Two processes may record at once; each round ends with what one of them recorded. */
 const mostRounds = 5;

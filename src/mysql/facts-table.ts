@@ -56,6 +56,13 @@ export function holdFact(fact: string): Statement {
   return { sql: `${sql} /*!80000 FOR SHARE */ /*M! LOCK IN SHARE MODE */`, params };
 }
 
+/** What needs a right to change facts, and changes none. */
+export const factsRights = {
+  INSERT: `INSERT INTO ${factsTable} (fact, value) SELECT fact, value FROM ${factsTable} WHERE 1 = 0`,
+  UPDATE: `UPDATE ${factsTable} SET recorded_at = recorded_at WHERE 1 = 0`,
+  DELETE: `DELETE FROM ${factsTable} WHERE 1 = 0`,
+} as const;
+
 /** What makes a database forget a fact; printed for the operator, who alone may know that it is over. */
 export function forgetFactSql(fact: string): string {
   return `DELETE FROM ${factsTable} WHERE fact = ${quoted(fact)}`;

@@ -7,6 +7,7 @@ import type { Executor } from '../execution/executor.ts';
 import { onPrimary } from '../execution/on-primary.ts';
 import { ensureSystemTables } from '../execution/system-tables.ts';
 import { checkFacts, type FactCheck, recordFacts } from '../execution/verify-facts.ts';
+import { verifyRights } from '../execution/verify-rights.ts';
 import {
   recordSlots,
   type Verified,
@@ -19,14 +20,13 @@ import { readMaxPacketBytes, readTableShapes, type TableShape } from '../mysql/t
 import type { Observer } from '../observability/events.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import type { KnownSystem } from '../topology/shard-identity.ts';
-import { type Declared, topologyFacts } from '../topology/shared-facts.ts';
 import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
 import { checkAllRules, uniquenessProblem } from './check-rules.ts';
 import { fencedTables } from './fenced-tables.ts';
 import { checkFirstUse } from './first-use.ts';
 import { checkAllColumns, type SpreadPlan, spreadPlans } from './open-tables.ts';
 import { systemTableNeeds } from './system-table-needs.ts';
-import { type Sharing, tableFacts } from './table-facts.ts';
+import { declaredFacts, type Sharing, sharesRedis } from './table-facts.ts';
 import type { ReferencePlan, RowPlan, TablePlan } from './table-plan.ts';
 
 interface InspectionParts {
@@ -115,6 +115,9 @@ export class ShardInspection {
     this.#checkRules(shapes, problems);
     if (problems.length === 0) await this.#keepFences(shards, shapes, deadline, problems);
     if (problems.length === 0) await checkFacts(this.#recording(shards, deadline), problems);
+    if (problems.length === 0 && sharesRedis(this.#spread, this.#parts.sharing)) {
+      await verifyRights({ executor, deadline }, shards, problems);
+    }
     const [first] = shards;
     if (problems.length > 0 || system === undefined || first === undefined) {
       throw new ConfigError('The databases do not fit', problems);
@@ -252,14 +255,7 @@ export class ShardInspection {
   /** What it takes to hold what this service says of shared data against what others said. */
   #recording(shards: readonly Shard[], deadline: Deadline): FactCheck {
     const { topology, executor, systemTables, sharing } = this.#parts;
-    const declare = (shard: Shard): Declared => {
-      const own = topologyFacts(topology, shard);
-      const tables = tableFacts(this.#spread, topology, sharing, shard);
-      return {
-        facts: [...own.facts, ...tables.facts],
-        families: [...own.families, ...tables.families],
-      };
-    };
+    const declare = (shard: Shard) => declaredFacts(this.#spread, topology, sharing, shard);
     const referenceTables = this.#referenceTables;
     return { topology, shards, executor, deadline, systemTables, referenceTables, declare };
   }

@@ -26,10 +26,12 @@ export interface SharedRedisParts {
 }
 
 const upkeepMs = 30_000;
-/** Well past two upkeeps, of which one may fail. */
+/** Well past two upkeeps, of which one may fail, and past the time for which a process goes by its word. */
 const unusedAfterSeconds = 120;
 const forgottenAfterSeconds = 86_400;
 const answerMs = 1_000;
+/** Longer, for without it the Redis is left, and a shard that is busy gets all of the reads. */
+const claimAnswerMs = 5_000;
 const upkeepTimeoutMs = 20_000;
 
 interface Copy {
@@ -62,7 +64,7 @@ export class SharedRedis {
     const fact = `redis/at/${this.#parts.namespace}/${region ?? '*'}`;
     const record: RedisRecord = {
       read: () => this.#within(answerMs, (deadline) => this.#read(fact, deadline)),
-      use: (id) => this.#within(answerMs, (deadline) => this.#use(fact, id, deadline)),
+      use: (id) => this.#within(claimAnswerMs, (deadline) => this.#use(fact, id, deadline)),
       replace: (from, id) =>
         this.#within(answerMs, (deadline) => this.#replace(fact, from, id, deadline)),
     };
@@ -127,9 +129,8 @@ export class SharedRedis {
     for (const { fact, identity } of this.#members) {
       const { id } = identity;
       if (id === undefined) continue;
-      const recorded = await this.#use(fact, id, deadline);
-      if (recorded !== undefined && recorded !== id) identity.replaced(recorded);
-      else await this.#repair(fact, id, deadline);
+      await identity.claim();
+      if (identity.id === id) await this.#repair(fact, id, deadline);
     }
     await this.#onFirst(deleteOldFacts(usedPrefix, forgottenAfterSeconds), deadline);
   }

@@ -8,6 +8,7 @@ import {
   memberPlacement,
   placementFactOf,
   type SharedFact,
+  topologyFacts,
 } from '../topology/shared-facts.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
 import { keyIdOf } from './lookup-values.ts';
@@ -26,8 +27,28 @@ export interface Sharing {
   readonly keepMs: number;
 }
 
+/** What a service says of one shard, its keyspace and its tables. */
+export function declaredFacts(
+  spread: readonly SpreadPlan[],
+  topology: Topology,
+  sharing: Sharing,
+  shard: Shard,
+): Declared {
+  const own = topologyFacts(topology, shard);
+  const tables = tableFacts(spread, topology, sharing, shard);
+  return {
+    facts: [...own.facts, ...tables.facts],
+    families: [...own.families, ...tables.families],
+  };
+}
+
+/** Whether it has to say all the time which Redis it uses. */
+export function sharesRedis(spread: readonly SpreadPlan[], { redis }: Sharing): boolean {
+  return redis !== undefined && spread.some(({ plan }) => plan.table.cache !== undefined);
+}
+
 /** What a service says of the tables of one shard, which all that share them must say as well. */
-export function tableFacts(
+function tableFacts(
   spread: readonly SpreadPlan[],
   topology: Topology,
   sharing: Sharing,

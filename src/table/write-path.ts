@@ -151,7 +151,8 @@ export class WritePath<Schema extends RowSchema> {
       );
       return result.row;
     } catch (error) {
-      throw this.#withId(error, planned);
+      // What a call before this one has stored under the key has another id: the key leads to it.
+      throw keyed === undefined ? this.#withId(error, planned) : error;
     }
   }
 

@@ -12,6 +12,18 @@ export interface RedisRecord {
   replace(from: string | undefined, id: string): Promise<string>;
 }
 
+/**
+ * Milliseconds for which this process may use a Redis after it has said so: well within the time for which
+ * others take it at its word, for their clock began later.
+ */
+const claimMs = 90_000;
+
+/** Both clocks: the monotonic one stands still while a machine sleeps, the wall clock may be set back. */
+interface Moment {
+  readonly monotonicMs: number;
+  readonly wallMs: number;
+}
+
 /** A server that holds no key of this slot says so: another node of its cluster is asked. */
 const elsewhere = /^(MOVED|ASK)/;
 
@@ -25,6 +37,9 @@ export class RedisIdentity {
   readonly #record: RedisRecord;
   #id: string | undefined;
   #refusal: string | undefined;
+  /** When it was said last, and heard, that this process uses the Redis. */
+  #claimedAt: Moment | undefined;
+  #renewal: Promise<void> | undefined;
   #admit: () => void = () => {};
   readonly #admitted = new Promise<void>((resolve) => {
     this.#admit = resolve;
@@ -50,6 +65,12 @@ export class RedisIdentity {
    * one on record.
    */
   async admits(client: RedisNode): Promise<boolean> {
+    if (this.#id !== undefined && !isRecent(this.#claimedAt)) await this.#renew();
+    // Others may have put another in its place by now.
+    if (this.#id !== undefined && !isRecent(this.#claimedAt)) {
+      this.#refusal = unclaimed;
+      return false;
+    }
     try {
       await (this.#id === undefined ? this.#meet(client) : this.#confirm(client, this.#id));
     } catch (error) {
@@ -59,10 +80,28 @@ export class RedisIdentity {
     return this.#refusal === undefined;
   }
 
-  /** Another Redis was recorded in the place of this one. */
-  replaced(id: string): void {
-    this.#refusal = otherRedis(id, this.#id ?? '');
-    this.#id = undefined;
+  /** Says that this process still uses the Redis, and leaves it where another was recorded in its place. */
+  async claim(): Promise<void> {
+    const id = this.#id;
+    if (id === undefined) return;
+    const claimedAt = thisMoment();
+    const recorded = await this.#record.use(id);
+    if (recorded === undefined || recorded === id) this.#claimedAt = claimedAt;
+    else {
+      this.#refusal = otherRedis(recorded, id);
+      this.#id = undefined;
+    }
+  }
+
+  /** The nodes of a cluster ask at once. */
+  #renew(): Promise<void> {
+    this.#renewal ??= this.claim()
+      // What keeps it from being said shows in that it was not said of late.
+      .catch(() => undefined)
+      .finally(() => {
+        this.#renewal = undefined;
+      });
+    return this.#renewal;
   }
 
   async #confirm(client: RedisNode, id: string): Promise<void> {
@@ -82,10 +121,12 @@ export class RedisIdentity {
     if (found === undefined) return;
     let recorded = known.id;
     if (recorded === undefined || isLost) recorded = await this.#record.replace(known.id, found);
+    const claimedAt = thisMoment();
     if (recorded === found) recorded = await this.#record.use(found);
     this.#refusal = recorded === found ? undefined : otherRedis(recorded ?? '', found);
     if (recorded !== found) return;
     this.#id = found;
+    this.#claimedAt = claimedAt;
     this.#admit();
   }
 
@@ -100,6 +141,20 @@ export class RedisIdentity {
     return typeof answer === 'string' ? answer : undefined;
   }
 }
+
+function thisMoment(): Moment {
+  return { monotonicMs: performance.now(), wallMs: Date.now() };
+}
+
+function isRecent(moment: Moment | undefined): boolean {
+  if (moment === undefined) return false;
+  const { monotonicMs, wallMs } = thisMoment();
+  return monotonicMs - moment.monotonicMs < claimMs && Math.abs(wallMs - moment.wallMs) < claimMs;
+}
+
+const unclaimed =
+  `for ${claimMs / 1_000} s no shard could be told that this process uses this Redis, so others may use another one by now. ` +
+  'It is used again as soon as a shard can be told.';
 
 const shared =
   'Services of one cache.namespace must hear of each other through one Redis, or each serves rows that another has changed. ';

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { ConfigError, type DataLayerOptions } from 'meridian';
 import { type LocalCluster, startChaosProxy, startLocalCluster } from 'meridian/testing';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { failureOf, shardNames, TestCluster } from '../../support/cluster.ts';
 import { eventually } from '../../support/eventually.ts';
 import type { tables } from '../../support/tables.ts';
@@ -21,6 +21,7 @@ afterAll(() => Promise.all([cluster.stop(), other.stop()]));
 
 /** Nobody runs, nothing is on record and both Redis are empty. */
 afterEach(async () => {
+  vi.restoreAllMocks();
   await Promise.all(opened.splice(0).map((one) => one.close()));
   await cluster.forgetFacts();
   for (const url of [cluster.redisUrl, other.redis.url]) await empty(url);
@@ -133,4 +134,44 @@ it('A7: a Redis that was down at the start and turns out to be another is not us
   });
   await data.close();
   await proxy.close();
+});
+
+const { now } = Date;
+
+/** As after a suspend, in which the monotonic clock stands still. */
+function haveSlept(ms: number): void {
+  vi.spyOn(Date, 'now').mockImplementation(() => now() + ms);
+}
+
+it('a process that slept while another Redis took the place of its own does not go on with it', async () => {
+  const sleeper = await open(cluster.redisUrl);
+  const { id } = await sleeper.data.users.insert({ country: 'DE', name: 'one' });
+  await age();
+  const fresh = await open(other.redis.url);
+  expect(await fresh.data.users.get(id)).toMatchObject({ name: 'one' });
+  haveSlept(180_000);
+  // What it was told before it slept does not count, so it asks before it uses the Redis again.
+  expect((await sleeper.data.users.update(id, { name: 'two' })).invalidation).toBe('pending');
+  await eventually(() => {
+    const faults = sleeper.events.filter((event) => event.type === 'cache-fault');
+    expect(faults.map(({ message }) => message).join()).toContain('the one that services of this');
+  });
+  expect(sleeper.data.health().redis).toEqual({ redis: 'down' });
+  await eventually(() => expect(fresh.data.health().redis).toEqual({ redis: 'up' }));
+});
+
+it('a process that can tell no shard which Redis it uses leaves it in time, and comes back', async () => {
+  const before = await Promise.all(
+    shardNames.map(async (shard) => [shard, await cluster.proxy(shard)] as const),
+  );
+  const urls = Object.fromEntries(before.map(([shard, { url }]) => [shard, url]));
+  const { data } = await cluster.open({ topology: cluster.topology(urls) });
+  opened.push(data);
+  for (const [, { proxy }] of before) proxy.blackHole();
+  haveSlept(60_000);
+  await eventually(() => expect(data.health().redis).toEqual({ redis: 'up' }), { timeout: 5_000 });
+  haveSlept(120_000);
+  await eventually(() => expect(data.health().redis).toEqual({ redis: 'down' }));
+  for (const [, { proxy }] of before) proxy.heal();
+  await eventually(() => expect(data.health().redis).toEqual({ redis: 'up' }), { timeout: 15_000 });
 });
