@@ -28,6 +28,9 @@ export interface MeridianErrorOptions {
 /** A stable error code; `docs/errors.md` lists each one with its cause and cure. */
 export type ErrorCode = `MERIDIAN_${Uppercase<string>}`;
 
+/** Lets `ended` of an error resolve later: what must be done before its caller reads the row back. */
+export let delayEnded: (error: MeridianError, ended: Promise<Ended>) => void;
+
 // Symbol.for, so that an ESM and a CommonJS copy of the package recognise each other's errors.
 const brand = Symbol.for('meridian.error');
 
@@ -47,7 +50,14 @@ export class MeridianError extends Error {
   readonly outcome: Outcome;
   /** Facts for logs: shard, table, slot and the like. Never parameters, credentials or rows. */
   readonly context: ErrorContext;
-  readonly #ended: Promise<Ended> | undefined;
+  #ended: Promise<Ended> | undefined;
+
+  static {
+    delayEnded = (error, ended) => {
+      // Errors of another copy of the package keep theirs.
+      if (#ended in error) error.#ended = ended;
+    };
+  }
 
   constructor(message: string, options: MeridianErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });

@@ -114,7 +114,8 @@ export class WritePath<Schema extends RowSchema> {
         this.#assertComplete(results);
         return rows.map(({ row }) => row);
       };
-      const forget = () => this.#forget(forgettable(rows, claims), claims);
+      const forget = (isApplied: boolean) =>
+        this.#forget(forgettable(rows, claims, isApplied), claims);
       return (await thenForget(stored(), deadline, forget)).result;
     });
   }
@@ -147,7 +148,7 @@ export class WritePath<Schema extends RowSchema> {
       const { result } = await thenForget(
         noting(this.#runtime.seen, place, write(), () => true),
         deadline,
-        () => this.#forget(forgettable([planned], claims), claims),
+        (isApplied) => this.#forget(forgettable([planned], claims, isApplied), claims),
       );
       return result.row;
     } catch (error) {
@@ -248,14 +249,15 @@ export class WritePath<Schema extends RowSchema> {
 
 /**
  * Keys under which "no such row" may be cached: those that were not made just now, and those that a
- * lookup could lead to before the row was there.
+ * lookup could lead to before the row was there. Of an unknown outcome all of them: its error tells ids.
  */
 function forgettable<Schema extends RowSchema>(
   rows: readonly PlannedRow<Schema>[],
   claims: readonly Claim[],
+  isApplied: boolean,
 ): string[] {
   const named = new Set(claims.map(({ rowKey }) => rowKey));
   return rows
-    .filter(({ isFresh, key }) => !isFresh || named.has(key.text))
+    .filter(({ isFresh, key }) => !isApplied || !isFresh || named.has(key.text))
     .map(({ key }) => key.text);
 }
