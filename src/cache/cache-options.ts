@@ -98,7 +98,7 @@ interface Bounds {
 }
 
 const longestMs = 2 ** 31 - 1;
-const milliseconds: Bounds = { least: 1, most: longestMs };
+export const milliseconds: Bounds = { least: 1, most: longestMs };
 const fromNone: Bounds = { least: 0, most: longestMs };
 const count: Bounds = { least: 1, most: Number.MAX_SAFE_INTEGER };
 const share: Bounds = { least: 0, most: 1 };

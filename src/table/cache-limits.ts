@@ -1,4 +1,4 @@
-import { checkNumbers, freshnessOf, tierBounds } from '../cache/cache-options.ts';
+import { checkNumbers, freshnessOf, milliseconds, tierBounds } from '../cache/cache-options.ts';
 import type { CacheConfig } from '../cache/read-through.ts';
 import { digitsOf } from '../cache/redis/entry-text.ts';
 import { didYouMean } from '../config/did-you-mean.ts';
@@ -12,6 +12,8 @@ type Limits = Pick<
 >;
 
 const otherKeys = ['memory', 'version'];
+const bounds = { ...tierBounds, maxLagMs: milliseconds };
+const usualLagMs = 300_000;
 
 /** A table's cache policy with every default filled in. */
 export function cacheLimits(policy: CachePolicy): Limits {
@@ -26,19 +28,18 @@ export function cacheLimits(policy: CachePolicy): Limits {
 }
 
 /** What tells which of two rows is the older, if the policy names a column that does. */
-export function versioning({ version, ...policy }: CachePolicy): {
+export function versioning({ version, maxLagMs = usualLagMs }: CachePolicy): {
   readonly versionOf?: (row: Readonly<Record<string, unknown>>) => string;
+  /** Milliseconds for which a change is remembered, a whole number; 0: not at all. */
   readonly markMs: number;
 } {
   if (version === undefined) return { markMs: 0 };
-  const { ttlMs, staleMs, staleIfErrorMs } = freshnessOf(policy);
   return {
     versionOf: (row) => {
       const value = row[version];
       return typeof value === 'number' || typeof value === 'bigint' ? digitsOf(value) : '';
     },
-    // As long as any copy of an older row can be served.
-    markMs: Math.ceil(ttlMs + Math.max(staleMs, staleIfErrorMs)),
+    markMs: Math.ceil(maxLagMs),
   };
 }
 
@@ -49,18 +50,26 @@ export function checkCache(
   report: (path: string, message: string) => void,
 ): void {
   if (policy === undefined) return;
-  const known = [...Object.keys(tierBounds), ...otherKeys];
+  const known = [...Object.keys(bounds), ...otherKeys];
   for (const key of Object.keys(policy)) {
     if (!known.includes(key)) report(`cache.${key}`, `unknown key${didYouMean(key, known)}`);
   }
   const problems: Problem[] = [];
-  checkNumbers(policy, tierBounds, ['ttlMs'], problems);
+  checkNumbers(policy, bounds, ['ttlMs'], problems);
   for (const { path, message } of problems) report(`cache.${path}`, message);
-  const { memory, version } = policy;
+  const { memory, version, maxLagMs } = policy;
   if (memory !== undefined && typeof memory !== 'boolean') {
     report('cache.memory', 'must be true or false');
   }
-  if (version === undefined) return;
+  if (version === undefined) {
+    if (maxLagMs !== undefined) {
+      report(
+        'cache.maxLagMs',
+        'is of rows with a version, which replicas may load: give cache.version',
+      );
+    }
+    return;
+  }
   const column = columns.get(version);
   const isWhole = column?.kind === 'integer' || column?.kind === 'bigint';
   if (isWhole && !column.nullable && !column.optional) return;

@@ -29,10 +29,17 @@ export interface CachePolicy<Column extends string = string> extends Readonly<Fr
   readonly compressOverBytes?: number;
   /**
    * A column of whole numbers that every change of the row raises. With it an older row never replaces
-   * a newer one in Redis, and a row that was not changed of late may be loaded from a replica, whose lag
-   * must stay under `ttlMs`. Default: none, and rows are loaded from the primary.
+   * a newer one in Redis, and a row that was not changed within `maxLagMs` may be loaded from a replica.
+   * All services that share the table name the same column. Default: none, and rows are loaded from the
+   * primary.
    */
   readonly version?: Column;
+  /**
+   * Milliseconds by which replicas are behind at most. For so long Redis remembers of each row that it was
+   * changed, and loads of it go to the primary. The same in all services that share the table; with
+   * `version` only. Default 300,000.
+   */
+  readonly maxLagMs?: number;
   /** The part of the reads that are compared with the primary aside, 0 to 1. Default 0. */
   readonly shadowRate?: number;
 }

@@ -11,6 +11,7 @@ import {
   topologyFacts,
 } from '../topology/shared-facts.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
+import { versioning } from './cache-limits.ts';
 import { keyIdOf } from './lookup-values.ts';
 import type { SpreadPlan } from './open-tables.ts';
 import type { ReferencePlan, TablePlan } from './table-plan.ts';
@@ -123,8 +124,9 @@ function cacheFact({ label, table }: AnyPlan, { redis }: Sharing): SharedFact[] 
       path: `tables.${label}.cache`,
       what: 'the cache of its rows',
       cure:
-        'Who writes a table must make the cached rows of all services be forgotten: give all of them a cache of this table ' +
-        '(its times may differ), the same cache.namespace and the same Redis.',
+        'Who writes a table must make the cached rows of all services be forgotten, and leave a mark of the change where rows ' +
+        'have a version: give all of them a cache of this table with the same version and maxLagMs (other times may differ), ' +
+        'the same cache.namespace and the same Redis.',
       forgetWhen: 'Once every service that writes it is stopped or says the same as this one',
     },
   ];
@@ -132,7 +134,11 @@ function cacheFact({ label, table }: AnyPlan, { redis }: Sharing): SharedFact[] 
 
 function cacheOf(table: AnyPlan['table'], redis: string | undefined): string {
   if (table.cache === undefined) return 'none';
-  return redis === undefined ? 'memory' : `redis ${redis}`;
+  if (redis === undefined) return 'memory';
+  const { version } = table.cache;
+  const marks =
+    version === undefined ? '' : ` version ${version} lag ${versioning(table.cache).markMs}`;
+  return `redis ${redis}${marks}`;
 }
 
 /** Names what services share: a Redis for all, or one for each of some regions, by their codes. */

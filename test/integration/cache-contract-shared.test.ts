@@ -176,17 +176,22 @@ forEachSharedRedis((ground) => {
     expect(faults()).toEqual([]);
   });
 
-  it('an older version replaces no newer one', async () => {
+  it.each([
+    [10, 9],
+    [100, 99],
+    [1, -1],
+    [-9, -10],
+    [-98, -99],
+  ])('version %i is replaced by no older one, %i', async (newer, older) => {
     const version = ({ version }: { version: number }) => version;
     const slow = await open<{ version: number }>({ memory: false, version, leaseMs: 100 });
     const quick = await open<{ version: number }>({ memory: false, version, leaseMs: 100 });
-    await quick.get('ada', async () => ({ version: 10 }));
+    await quick.get('ada', async () => ({ version: newer }));
     await isStored('ada');
-    // As by a load whose source lags, and which begins after the invalidation of version 10.
-    expect(await slow.get('ada', async () => ({ version: 9 }), { maxAgeMs: 0 })).toEqual({
-      version: 9,
-    });
-    expect(await quick.get('ada', async () => null)).toEqual({ version: 10 });
+    // As by a load whose source lags, and which begins after the invalidation of the newer one.
+    const lagging = await slow.get('ada', async () => ({ version: older }), { maxAgeMs: 0 });
+    expect(lagging).toEqual({ version: older });
+    expect(await quick.get('ada', async () => null)).toEqual({ version: newer });
   });
 
   it('a server that is a master again revives nothing of the time before', async () => {

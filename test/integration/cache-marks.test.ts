@@ -3,8 +3,7 @@ import { type LocalCluster, startLocalCluster } from 'meridian/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { LoadMany } from '../../src/cache/loads/leased-loads.ts';
 import { ReadThrough } from '../../src/cache/read-through.ts';
-import { changedMark } from '../../src/cache/redis/lease-scripts.ts';
-import { leaseKey, valueKey } from '../../src/cache/redis/redis-keys.ts';
+import { leaseKey, markKey, valueKey } from '../../src/cache/redis/redis-keys.ts';
 import { RedisRegions } from '../../src/cache/redis/redis-regions.ts';
 import { eventually } from '../support/eventually.ts';
 import { cacheConfig } from '../support/read-through.ts';
@@ -79,14 +78,41 @@ it('a copy that lags does only when Redis has been known for as long as marks li
   await known();
 });
 
-it('after a change the newest copy is asked, and the mark goes with the fill', async () => {
+it('after a change the newest copy is asked until the mark ends, whatever is stored and forgotten meanwhile', async () => {
   await known();
   expect(await cache.invalidate(['row'])).toBe('done');
-  expect(await redis.get(name('row'))).toBe(changedMark);
+  const changedAtMs = performance.now();
   const { load, lagging } = source();
-  await cache.getMany(['row'], load);
+  for (let loads = 1; loads < 4; loads++) {
+    await cache.getMany(['row'], load, { maxAgeMs: 0 });
+    await eventually(async () => expect(await redis.get(name('row'))).toMatch(/^m2/));
+    await redis.del(name('row'));
+  }
+  if (performance.now() - changedAtMs < markMs) expect(lagging).not.toContain(true);
+  await eventually(async () => {
+    await cache.getMany(['row'], load, { maxAgeMs: 0 });
+    expect(lagging.at(-1)).toBe(true);
+  });
+});
+
+it('a Redis that was emptied is believed again after as long as marks live', async () => {
+  await known();
+  await cache.invalidate(['row']);
+  await redis.flushall();
+  const { load, lagging } = source();
+  await cache.getMany(['row', 'other'], load);
+  expect(lagging).toEqual([false, false]);
+  await known();
+});
+
+it('forgetting all of a namespace leaves marks where they are', async () => {
+  await known();
+  await cache.invalidate(['row']);
+  await regions.stores?.own.forgetAll('test', markMs);
+  expect(await redis.get(markKey(name('row')))).not.toBeNull();
+  const { load, lagging } = source();
+  await cache.getMany(['other'], load);
   expect(lagging).toEqual([false]);
-  await eventually(async () => expect(await redis.get(name('row'))).toMatch(/^m2/));
 });
 
 it('a change between the look at Redis and the lease counts', async () => {
@@ -99,7 +125,7 @@ it('a change between the look at Redis and the lease counts', async () => {
   await eventually(async () => expect(await scriptsRun()).toBeGreaterThan(1));
   await redis
     .multi()
-    .set(name('row'), changedMark, 'PX', 60_000)
+    .set(markKey(name('row')), '1', 'PX', 60_000)
     .del(leaseKey(name('row')))
     .exec();
   await waiting;

@@ -1,27 +1,22 @@
 import { Redis } from 'ioredis';
-import { defineTable } from 'meridian';
+import { type CachePolicy, ConfigError, defineTable } from 'meridian';
 import mysql from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
-import { type Opened, TestCluster } from '../support/cluster.ts';
+import { failureOf, type Opened, TestCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 
 /** Tables with `cache.version`: replicas take the loads of rows that were not changed of late. */
 
 const schema = z.object({ id: z.uuid(), n: z.int() });
+/** Redis must be known for longer than marks of changes live. */
+const policy = { ttlMs: 1_500, negativeTtlMs: 100, maxLagMs: 1_500, version: 'n' } as const;
+const shared = { name: 'counters', keyspace: 'ledger', primaryKey: 'id' } as const;
 const counters = (memory: boolean) => ({
-  counters: defineTable({
-    name: 'counters',
-    keyspace: 'ledger',
-    primaryKey: 'id',
-    schema,
-    cache: { ttlMs, memory, version: 'n' },
-  }),
+  counters: defineTable({ ...shared, schema, cache: { ...policy, memory } }),
 });
 type Counters = Opened<ReturnType<typeof counters>>;
 
-/** Marks of changes live as long as rows, and Redis must be known for longer than that. */
-const ttlMs = 1_500;
 let cluster: TestCluster;
 let redis: Redis;
 
@@ -135,9 +130,76 @@ it('a row that the replica lacks is looked for on the primary', async () => {
   const [told] = await lag(opened);
   await untilReplicaAnswers(opened, told);
   const [first = '', ...ids] = await insert(opened, 5, 3);
-  // As if they had been inserted long ago: nothing says that they changed of late.
-  await redis.flushall();
+  // Nothing says that rows changed of late whose ids nobody knew before.
   expect(await opened.data.counters.get(first)).toMatchObject({ n: 5 });
-  const rows = await opened.data.counters.getMany([told, ...ids]);
+  const rows = await opened.data.counters.getMany([told, ...ids], { maxAgeMs: 0 });
   expect(rows.map((row) => row?.n)).toEqual([1, 5, 5]);
 });
+
+it('a deleted row does not come back from a replica that lags, once its absence is not cached any more', async () => {
+  const opened = await cluster.openWith(counters(false));
+  const other = await cluster.openWith(counters(false));
+  const [told, id] = await lag(opened);
+  await untilReplicaAnswers(opened, told);
+  await untilReplicaAnswers(other, told);
+  const deletedAtMs = performance.now();
+  expect(await opened.data.counters.delete(id)).toMatchObject({
+    affected: 1,
+    invalidation: 'done',
+  });
+  const absences = new Set<number | undefined>();
+  // Past the life of an absence, and short of the life of the mark.
+  while (performance.now() - deletedAtMs < 10 * policy.negativeTtlMs) {
+    for (const { data } of [opened, other]) {
+      const row = await data.counters.get(id);
+      if (performance.now() - deletedAtMs < policy.maxLagMs) absences.add(row?.n);
+    }
+  }
+  expect([...absences]).toEqual([undefined]);
+});
+
+it('a row that was written is read anew from the primary, by services of another schema too', async () => {
+  for (const shard of ['tx-1', 'tx-2'] as const) {
+    await cluster.sql(shard, 'ALTER TABLE counters ADD COLUMN note VARCHAR(20)');
+  }
+  const wide = schema.extend({ note: z.string().nullable() });
+  const opened = await cluster.openWith(counters(false));
+  const other = await cluster.openWith({
+    counters: defineTable({ ...shared, schema: wide, cache: { ...policy, memory: false } }),
+  });
+  const [told, id] = await lag(opened);
+  await untilReplicaAnswers(opened, told);
+  await eventually(async () => expect(await other.data.counters.get(told)).toMatchObject({ n: 1 }));
+  await opened.data.counters.update(id, { n: 50 });
+  expect(await opened.data.counters.get(id)).toMatchObject({ n: 50 });
+  expect(await other.data.counters.get(id)).toMatchObject({ n: 50 });
+  expect(await opened.data.counters.get(id, { maxAgeMs: 0 })).toMatchObject({ n: 50 });
+});
+
+it('a Redis that was emptied after a write brings no old row back', async () => {
+  const opened = await cluster.openWith(counters(false));
+  const other = await cluster.openWith(counters(true));
+  const [told, id] = await lag(opened);
+  await untilReplicaAnswers(opened, told);
+  await untilReplicaAnswers(other, told);
+  await opened.data.counters.update(id, { n: 50 });
+  await redis.flushall();
+  expect(await opened.data.counters.get(id)).toMatchObject({ n: 50 });
+  expect(await other.data.counters.get(id)).toMatchObject({ n: 50 });
+});
+
+it.each([
+  ['no version', { ttlMs: 1_500 }],
+  ['another time for which changes are remembered', { ...policy, maxLagMs: 100 }],
+])(
+  'a service with %s is refused: its writes would not be told to who reads replicas',
+  async (_, given) => {
+    await cluster.openWith(counters(false));
+    const sharing = (cache: CachePolicy<'n'>) =>
+      cluster.openWith({ counters: defineTable({ ...shared, schema, cache }) });
+    const error = await failureOf(sharing(given));
+    expect(error).toBeInstanceOf(ConfigError);
+    expect(error).toMatchObject({ message: expect.stringContaining('version n lag 1500') });
+    await sharing({ ...policy, ttlMs: 9_000 });
+  },
+);

@@ -44,7 +44,7 @@ export interface StoredEntry {
   readonly freshMs: number;
   /** Milliseconds that its load took. */
   readonly loadMs: number;
-  /** Digits that grow with each change of the value; empty where it has none. */
+  /** A whole number that grows with each change of the value; empty where it has none. */
   readonly version: string;
 }
 
@@ -138,5 +138,5 @@ function inflate(body: string, maxOutputLength: number): string {
 /** A version as entries have it; empty, as if there were none, when it can't be compared. */
 export function digitsOf(version: number | bigint): string {
   const text = String(version);
-  return /^\d+$/.test(text) ? text : '';
+  return /^-?\d+$/.test(text) ? text : '';
 }

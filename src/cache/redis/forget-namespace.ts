@@ -1,17 +1,12 @@
 import { channelName } from './invalidation-channel.ts';
-import { boundedReadScript, invalidateScript, markAllScript } from './lease-scripts.ts';
-import { entryKeyOf, leaseKey, patternOf } from './redis-keys.ts';
+import { invalidateScript, markAllScript } from './lease-scripts.ts';
+import { allMarkKey, forgettableKeyOf, leaseKey, patternOf } from './redis-keys.ts';
 import type { RedisLink } from './redis-link.ts';
 import type { RedisLinks } from './redis-links.ts';
 import { runScript } from './run-script.ts';
 
 /** Keys that a server looks at in one step, and that are forgotten at once. */
 const keysPerStep = 500;
-
-/** Says that any value of a namespace may have been changed of late. No entry is called so. */
-function markOfAll(namespace: string): string {
-  return `${namespace}:changed`;
-}
 
 /**
  * Forgets every entry of a namespace and every lease, on all servers, and what processes hold of them in
@@ -28,7 +23,7 @@ export async function forgetNamespace(
   namespace: string,
   markMs: number,
 ): Promise<boolean> {
-  const mark = markOfAll(namespace);
+  const mark = allMarkKey(namespace);
   if (markMs > 0) {
     const args = [String(markMs)];
     const marked = await runScript(links, mark, 'invalidate', markAllScript, [mark], args);
@@ -43,13 +38,6 @@ export async function forgetNamespace(
   return servers.length > 0;
 }
 
-/** Whether any value of a namespace may have been changed of late; also when Redis can't tell. */
-export async function mayAllHaveChanged(links: RedisLinks, namespace: string): Promise<boolean> {
-  const mark = markOfAll(namespace);
-  const found = await runScript(links, mark, 'get', boundedReadScript, [mark], ['1000']);
-  return found !== null;
-}
-
 async function forgetOn(link: RedisLink, links: RedisLinks, namespace: string): Promise<boolean> {
   const pattern = patternOf(namespace);
   let cursor = '0';
@@ -59,7 +47,7 @@ async function forgetOn(link: RedisLink, links: RedisLinks, namespace: string): 
       client.scan(at, 'MATCH', pattern, 'COUNT', keysPerStep),
     );
     if (page === undefined) return false;
-    const keys = [...new Set(page[1].map(entryKeyOf))];
+    const keys = [...new Set(page[1].flatMap((found) => forgettableKeyOf(found) ?? []))];
     for (let from = 0; from < keys.length; from += keysPerStep) {
       const told = await Promise.all(
         keys

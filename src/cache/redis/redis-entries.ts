@@ -9,7 +9,6 @@ import {
   stampText,
   unpackedBytes,
 } from './entry-text.ts';
-import { changedMark } from './lease-scripts.ts';
 import type { Asked } from './read-batches.ts';
 
 export interface EntryConfig<V> {
@@ -21,7 +20,7 @@ export interface EntryConfig<V> {
   readonly ownsDecoded: boolean;
   /** Bytes of a value past which it is compressed. */
   readonly compressOverBytes: number;
-  /** Digits of a number that grows with each change of the value; undefined where it has none. */
+  /** A whole number that grows with each change of the value; undefined where it has none. */
   readonly versionOf?: ((value: V) => string) | undefined;
 }
 
@@ -77,7 +76,7 @@ export class RedisEntries<V> {
 
   /** What a text of Redis holds, or why it is no value. */
   decode(text: string | null | undefined, asked: Asked, placement: string): Sourced<V> | Gap {
-    if (text === null || text === undefined || text === changedMark) return 'none';
+    if (text === null || text === undefined) return 'none';
     const stored = decodeEntry(text, this.#stamp(asked.server, placement), this.#mostUnpacked);
     if (typeof stored === 'string') {
       // Another server's entries and those of rows that moved are to be expected.

@@ -1,7 +1,8 @@
 import type { Deadline } from '../../resilience/deadline.ts';
 import { untold, type Witness } from '../trust.ts';
 import { Carriage } from './carriage.ts';
-import { forgetNamespace, mayAllHaveChanged } from './forget-namespace.ts';
+import { DataEras } from './data-eras.ts';
+import { forgetNamespace } from './forget-namespace.ts';
 import { channelName, type OnInvalidated } from './invalidation-channel.ts';
 import {
   boundedReadScript,
@@ -14,7 +15,7 @@ import {
 } from './lease-scripts.ts';
 import { type Asked, type OnReading, type ReadBatch, ReadBatches } from './read-batches.ts';
 import type { RedisNode } from './redis-client.ts';
-import { leaseKey } from './redis-keys.ts';
+import { leaseKey, markKey } from './redis-keys.ts';
 import type { RedisLink } from './redis-link.ts';
 import type { RedisLinks } from './redis-links.ts';
 import { runScript } from './run-script.ts';
@@ -53,12 +54,14 @@ export class RedisStore {
   readonly config: RedisStoreConfig;
   readonly #batches = new ReadBatches((link, batch) => this.#send(link, batch));
   readonly #carriage = new Carriage();
+  readonly #eras: DataEras;
   readonly #mostBytes: string;
   /** One of them may be a value so long that fetching it takes all the time that a command has. */
   readonly #suspects = new Set<string>();
 
   constructor(links: RedisLinks, config: RedisStoreConfig) {
     this.#links = links;
+    this.#eras = new DataEras(links);
     this.config = config;
     // Caches with other limits may share the keys; much longer than one's own is nobody's.
     this.#mostBytes = String(2 * config.maxEntryBytes);
@@ -77,11 +80,6 @@ export class RedisStore {
   /** Names the server of a key; undefined while it is not used. */
   serverOf(key: string): string | undefined {
     return this.#links.linkOf(key)?.server;
-  }
-
-  /** Milliseconds for which this run of the server of a key has been known; 0 while it is not used. */
-  usedForMs(key: string): number {
-    return this.#links.linkOf(key)?.usedForMs ?? 0;
   }
 
   /** Who tells of a change of a key from now on. */
@@ -103,17 +101,20 @@ export class RedisStore {
   /**
    * Takes a lease, unless another has it. If `isAbsent`, and a value is there after all, it tells the
    * value and returns undefined, as it does when Redis can't tell.
+   *
+   * @param leavesMarks whether changes of the key leave marks.
    */
   async lease(
     key: string,
     token: string,
-    isAbsent: boolean,
+    { isAbsent, leavesMarks }: { readonly isAbsent: boolean; readonly leavesMarks: boolean },
     onReading: OnReading,
   ): Promise<LeaseAnswer | undefined> {
     const link = this.#links.linkOf(key);
     const asked = this.#ask(link);
     const args = [token, String(this.config.leaseMs), isAbsent ? '1' : '0', this.#mostBytes];
-    const answer = await this.#script(key, 'lease', leaseScript, [key, leaseKey(key)], args);
+    const keys = leavesMarks ? [key, leaseKey(key), markKey(key)] : [key, leaseKey(key)];
+    const answer = await this.#script(key, 'lease', leaseScript, keys, args);
     if (typeof answer === 'string') onReading(answer, asked);
     return typeof answer === 'number' ? leaseAnswers[answer] : undefined;
   }
@@ -157,6 +158,7 @@ export class RedisStore {
     const channel = channelName(namespace, link.server);
     const args = [channel, link.channel.messageOf(name), String(markMs)];
     const keys = [key, leaseKey(key)];
+    if (markMs > 0) keys.push(markKey(key));
     return (await this.#script(key, 'invalidate', invalidateScript, keys, args)) !== undefined;
   }
 
@@ -168,9 +170,12 @@ export class RedisStore {
     return forgetNamespace(this.#links, namespace, markMs);
   }
 
-  /** Whether any value of a namespace may have been changed of late; also when Redis can't tell. */
-  mayAllHaveChanged(namespace: string): Promise<boolean> {
-    return mayAllHaveChanged(this.#links, namespace);
+  /**
+   * Milliseconds for which no mark of a change can have been lost where a key lies; 0 when any value may
+   * have been changed of late, and when Redis can't tell.
+   */
+  unlostForMs(namespace: string, key: string): Promise<number> {
+    return this.#eras.unlostForMs(namespace, key);
   }
 
   async #send(link: RedisLink, batch: ReadBatch): Promise<void> {

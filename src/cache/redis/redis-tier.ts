@@ -89,7 +89,9 @@ export class RedisTier<V> {
     const token = tokenOf(server);
     const readings: (Sourced<V> | Gap)[] = [];
     const isAbsent = gap !== 'unusable';
-    const taken = await this.#store.lease(this.#name(key), token, isAbsent, (text, asked) => {
+    const leavesMarks = this.#config.markMs > 0;
+    const wish = { isAbsent, leavesMarks };
+    const taken = await this.#store.lease(this.#name(key), token, wish, (text, asked) => {
       readings.push(this.#entries.decode(text, asked, placement));
     });
     if (taken === 'held') return { kind: 'held' };
@@ -163,13 +165,12 @@ export class RedisTier<V> {
   }
 
   /**
-   * Whether a key without a mark was not changed of late: Redis has been used for so long that it would
-   * have one, and nobody had to forget more than it could name.
+   * Whether a key without a mark was not changed of late: Redis has lost none for so long, and nobody had
+   * to forget more than it could name.
    */
   async #isKnownUnchanged(key: string): Promise<boolean> {
     const { markMs, namespace } = this.#config;
-    if (markMs === 0 || this.#store.usedForMs(this.#name(key)) <= markMs) return false;
-    return !(await this.#store.mayAllHaveChanged(namespace));
+    return markMs > 0 && (await this.#store.unlostForMs(namespace, this.#name(key))) > markMs;
   }
 
   async #tell(store: RedisStore, keys: readonly string[]): Promise<boolean> {
