@@ -3,7 +3,13 @@ import type { SqlValue } from '../mysql/sql.ts';
 import type { ColumnShape } from '../mysql/table-shape.ts';
 import { isUuid, readUuid, uuidFromBytes } from '../sharding/uuid.ts';
 import type { ValueKind } from './column-kind.ts';
-import { hasExactNumbers, inexactNumber, jsonMisfit } from './json-value.ts';
+import {
+  doubledKey,
+  hasDoubledKeys,
+  hasExactNumbers,
+  inexactNumber,
+  jsonMisfit,
+} from './json-value.ts';
 import { isCutText } from './text-length.ts';
 import { holdsText } from './text-repertoire.ts';
 
@@ -103,12 +109,17 @@ const codecs: Record<StoredAs, (shape: ColumnShape) => ColumnCodec> = {
       typeof value === 'number' && Number.isFinite(value) ? value : fail('is not a finite number'),
     decode: (raw) => (typeof raw === 'number' ? raw : fail('is not a number')),
   }),
-  bigint: () => ({
+  bigint: (shape) => ({
     encode: (value) =>
       typeof value === 'bigint' && value >= -(2n ** 63n) && value < 2n ** 64n
         ? value
         : fail('is not a bigint of 64 bits'),
-    decode: (raw) => BigInt(String(raw)),
+    decode(raw) {
+      if (typeof raw === 'bigint') return raw;
+      // A BIGINT comes as text; a number is of a column that has become a FLOAT or DOUBLE since, and rounds.
+      const isExact = shape.dataType !== 'bigint' && Number.isSafeInteger(raw);
+      return isExact || isText(raw) ? BigInt(String(raw)) : fail('is not a whole number as text');
+    },
   }),
   boolean: () => ({
     encode: (value) => (typeof value === 'boolean' ? Number(value) : fail('is not a boolean')),
@@ -117,7 +128,8 @@ const codecs: Record<StoredAs, (shape: ColumnShape) => ColumnCodec> = {
   date: (shape) => ({
     encode(value) {
       if (!isValidDate(value)) return fail('is not a valid Date');
-      return rangeMisfit(value, shape) ?? value;
+      // A copy: the caller may set his while it waits to be sent.
+      return rangeMisfit(value, shape) ?? new Date(value);
     },
     // A copy: readers of one key in one tick are given the same raw row.
     decode: (raw) => (isValidDate(raw) ? new Date(raw) : fail('is not a time that exists')),
@@ -140,14 +152,18 @@ const codecs: Record<StoredAs, (shape: ColumnShape) => ColumnCodec> = {
       },
     };
   },
-  json: () => ({
+  json: (shape) => ({
     encode(value) {
       const misfit = jsonMisfit(value);
       return misfit === undefined ? JSON.stringify(value) : fail(misfit.reason, misfit.at);
     },
     decode(raw) {
       if (!isText(raw)) return fail('is not JSON text');
-      return hasExactNumbers(raw) ? JSON.parse(raw) : fail(inexactNumber);
+      if (!hasExactNumbers(raw)) return fail(inexactNumber);
+      const value: unknown = JSON.parse(raw);
+      // MySQL stores a JSON value with one of them; text is stored as it was given.
+      const isParsed = shape.dataType === 'json';
+      return !isParsed && hasDoubledKeys(raw, value) ? fail(doubledKey) : value;
     },
   }),
   decimal: (shape) => {
@@ -163,7 +179,8 @@ const codecs: Record<StoredAs, (shape: ColumnShape) => ColumnCodec> = {
       if (shape.dataType === 'binary' && value.length !== shape.length) {
         return fail(`has another length than the ${shape.length} bytes of its BINARY column`);
       }
-      return value;
+      // A copy: the caller may write to his while it waits to be sent.
+      return Buffer.from(value);
     },
     decode: (raw) => (raw instanceof Uint8Array ? Buffer.from(raw) : fail('is not bytes')),
   }),

@@ -56,6 +56,9 @@ export function columnKind(schema: z.core.$ZodType): ColumnKind | string {
   if (typeof found === 'string') return found;
   // z.unknown() and some unions take null as well, which is stored as NULL.
   if (found.kind === 'json') nullable ||= z.safeParse(inner, null).success;
+  // What has a default is never absent.
+  const absent = optional ? z.safeParse(schema, undefined) : undefined;
+  if (absent?.success && absent.data !== undefined) optional = false;
   return { nullable, optional, ...found };
 }
 
@@ -101,8 +104,9 @@ function kindOfValues(values: readonly unknown[]): PlainKind | string {
 /** JSON has neither Date nor bigint nor bytes: inside, they would come back as something else. */
 function jsonKind(schema: z.core.$ZodType): PlainKind | string {
   const lost = findLossy(schema, new Set());
-  return lost === undefined
-    ? { kind: 'json' }
+  if (lost === undefined) return { kind: 'json' };
+  return lost === 'catch'
+    ? "is stored as JSON and holds a 'catch', which reads what does not fit as something else"
     : `is stored as JSON but holds a '${lost}', which JSON lacks; use a string or a number inside`;
 }
 
@@ -118,6 +122,7 @@ const lossy = new Set([
   'custom',
   'transform',
   'pipe',
+  'catch',
 ]);
 
 function findLossy(schema: z.core.$ZodType, seen: Set<unknown>): string | undefined {

@@ -95,3 +95,63 @@ function canonical(number: string): string {
   const power = Number(exponent) - fraction.length + (digits.length - significant.length);
   return `${sign}${significant}e${power}`;
 }
+
+/** Why a JSON text with a key twice is refused. */
+export const doubledKey =
+  'holds an object with a key twice, of which JavaScript takes the last and a server may take the first';
+
+const keyTokens = /"[^"\\]*(?:\\[\s\S][^"\\]*)*"(\s*:)?/g;
+
+/** Whether an object of a JSON text has a key twice, given what JSON.parse made of it. */
+export function hasDoubledKeys(text: string, value: unknown): boolean {
+  const kept = keysOf(value);
+  // Every key has a colon; where texts have some too, keys are counted one by one.
+  let colons = 0;
+  for (let at = text.indexOf(':'); at >= 0; at = text.indexOf(':', at + 1)) colons++;
+  if (colons === kept) return false;
+  let keys = 0;
+  for (const [, colon] of text.matchAll(keyTokens)) if (colon !== undefined) keys++;
+  return keys > kept;
+}
+
+/** How many keys all objects of a value have together. */
+function keysOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  const children: unknown[] = Object.values(value);
+  let count = Array.isArray(value) ? 0 : children.length;
+  for (const child of children) count += keysOf(child);
+  return count;
+}
+
+/** A schema takes a key for none. */
+export class LostKey extends Error {}
+
+/**
+ * What a schema says of a stored JSON value, but with the stored values where it changed them: defaults
+ * are there, keys that it does not know are not, and nothing is trimmed once more.
+ *
+ * @throws {LostKey} for a key `__proto__`, which schemas of records drop.
+ */
+export function asStored(stored: unknown, parsed: unknown): unknown {
+  if (stored === parsed) return stored;
+  if (Array.isArray(stored) && Array.isArray(parsed)) {
+    return stored.map((item: unknown, index) => asStored(item, parsed[index]));
+  }
+  if (isObject(stored) && isObject(parsed)) {
+    if (Object.hasOwn(stored, '__proto__') && !Object.hasOwn(parsed, '__proto__')) {
+      throw new LostKey("has a key '__proto__', which its schema drops");
+    }
+    return Object.fromEntries(
+      Object.entries(parsed).map(([key, value]) => [
+        key,
+        Object.hasOwn(stored, key) ? asStored(stored[key], value) : value,
+      ]),
+    );
+  }
+  // Of another type it was coerced, which the type of the row says.
+  return typeof stored === typeof parsed ? stored : parsed;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

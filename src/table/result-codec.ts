@@ -3,7 +3,7 @@ import { ConfigError } from '../errors/config-error.ts';
 import { RowUnreadableError } from '../errors/row-error.ts';
 import { uuidFromBytes } from '../sharding/uuid.ts';
 import { columnKind, type ValueKind } from './column-kind.ts';
-import { hasExactNumbers, inexactNumber } from './json-value.ts';
+import { doubledKey, hasDoubledKeys, hasExactNumbers, inexactNumber } from './json-value.ts';
 
 type RawRow = Readonly<Record<string, unknown>>;
 
@@ -72,6 +72,7 @@ function formOf(name: string, kind: ValueKind, value: unknown): unknown {
     throw new RowUnreadableError('the query', name, 'is not JSON text');
   }
   if (!hasExactNumbers(value)) throw new RowUnreadableError('the query', name, inexactNumber);
+  if (hasDoubledKeys(value, parsed)) throw new RowUnreadableError('the query', name, doubledKey);
   return parsed;
 }
 

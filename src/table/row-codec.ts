@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { didYouMean } from '../config/did-you-mean.ts';
 import type { Problem } from '../errors/config-error.ts';
 import { RoutingError } from '../errors/routing-error.ts';
@@ -7,6 +7,15 @@ import type { RawRow, SqlValue } from '../mysql/sql.ts';
 import type { TableShape } from '../mysql/table-shape.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import { isUuid } from '../sharding/uuid.ts';
+import {
+  answersLate,
+  type CheckedColumn,
+  checked,
+  keepStored,
+  lateColumn,
+  parseColumn,
+  reportLosses,
+} from './checked-row.ts';
 import { CodecFailure, type ColumnCodec, columnCodec, UnheldText } from './column-codec.ts';
 import type { ValueKind } from './column-kind.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
@@ -21,10 +30,8 @@ export interface RowKey {
   readonly param: SqlValue;
 }
 
-interface Column {
-  readonly name: string;
+interface Column extends CheckedColumn {
   readonly codec: ColumnCodec;
-  readonly type: z.core.$ZodType;
   readonly nullable: boolean;
   readonly optional: boolean;
 }
@@ -48,7 +55,7 @@ export class RowCodec<Schema extends RowSchema> {
       if (column === undefined || type === undefined) return [];
       const own = columnCodec(storedAs, column);
       const codec = storedAs === 'string' && isShardKey(plan.table, name) ? ownerCodec(own) : own;
-      return [{ name, codec, type, nullable, optional }];
+      return [{ name, codec, type, nullable, optional, isJson: storedAs === 'json' }];
     });
     this.#byName = new Map(this.#columns.map((column) => [column.name, column]));
     this.columns = this.#columns.map(({ name }) => name);
@@ -67,7 +74,12 @@ export class RowCodec<Schema extends RowSchema> {
   /** Checks a row that is to be stored. @throws {RowError} naming every column that is wrong. */
   parse(row: Readonly<Record<string, unknown>>): RowOf<Schema> {
     const problems = this.#unknownColumns(row);
-    const parsed = this.#plan.table.schema.safeParse(row);
+    const parsed = checked(this.#plan.table.schema, row);
+    if (parsed === undefined) {
+      problems.push({ path: lateColumn(this.#columns, row), message: answersLate });
+      throw new RowError(this.#plan.table.name, problems);
+    }
+    if (parsed.success) reportLosses(this.#columns, row, parsed.data, problems);
     if (parsed.success && problems.length === 0) return parsed.data;
     throw new RowError(this.#plan.table.name, [
       ...problems,
@@ -138,15 +150,23 @@ export class RowCodec<Schema extends RowSchema> {
       }
       row[column.name] = this.valueOf(column.name, raw);
     }
-    const parsed = this.#plan.table.schema.safeParse(row);
-    if (parsed.success) return parsed.data;
+    const parsed = checked(this.#plan.table.schema, row);
+    if (parsed === undefined) throw this.#unreadable(lateColumn(this.#columns, row), answersLate);
+    if (parsed.success) return this.#keepStored(row, parsed.data);
     const [issue] = parsed.error.issues;
     throw this.#unreadable(issue?.path.join('.') ?? '?', `does not fit: ${issue?.message}`);
   }
 
+  #keepStored(row: RawRow, parsed: RowOf<Schema>): RowOf<Schema> {
+    const lost = keepStored(this.#columns, row, parsed);
+    if (lost !== undefined) throw this.#unreadable(lost.column, lost.reason);
+    return parsed;
+  }
+
   /** A row that another process decoded and stored, if it fits the schema. */
   tryCheck(row: unknown): RowOf<Schema> | undefined {
-    return this.#plan.table.schema.safeParse(row).data;
+    const parsed = checked(this.#plan.table.schema, row);
+    return parsed?.success && isRecord(row) ? this.#keepStored(row, parsed.data) : undefined;
   }
 
   /** The key of a row by the value that names it. @throws {RoutingError} when it can't be one. */
@@ -268,11 +288,6 @@ function ownerCodec({ encode, decode }: ColumnCodec): ColumnCodec {
   };
 }
 
-function parseColumn({ name, type }: Column, value: unknown, problems: Problem[]): unknown {
-  const parsed = z.safeParse(type, value);
-  if (parsed.success) return parsed.data;
-  for (const { path, message } of parsed.error.issues) {
-    problems.push({ path: [name, ...path].join('.'), message });
-  }
-  return undefined;
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }
