@@ -103,11 +103,9 @@ it('JSON text with a key twice is not read as one of the two', async () => {
   await write('within', 'any', '{"a":{"b":1},"c":[{"b":2},{"b":"x: y, \\"b\\": z"}]}');
   expect((await data.notes.get('within'))?.any).toMatchObject({ a: { b: 1 } });
   const account = 'twice';
-  const query = data.notes
-    .at(account)
-    .query('SELECT `any` FROM notes WHERE id = ?', [account], {
-      schema: z.object({ any: z.json() }),
-    });
+  const query = data.notes.at(account).query('SELECT `any` FROM notes WHERE id = ?', [account], {
+    schema: z.object({ any: z.json() }),
+  });
   expect(await failureOf(query)).toBeInstanceOf(RowUnreadableError);
 });
 
