@@ -29,6 +29,8 @@ export const idempotencyTable = 'meridian_idempotency';
 export const factsTable = 'meridian_facts';
 
 const options = 'ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin';
+/** Names of tables and columns may hold any character. */
+const anyText = 'CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
 const now = 'TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)';
 
 const ddl: Record<SystemTable, { readonly name: string; readonly columns: string }> = {
@@ -53,7 +55,7 @@ const ddl: Record<SystemTable, { readonly name: string; readonly columns: string
   },
   moves: {
     name: movesTable,
-    columns: `owner_table VARCHAR(64) NOT NULL,
+    columns: `owner_table VARCHAR(64) ${anyText} NOT NULL,
   reversed_owner BINARY(16) NOT NULL,
   move_id BINARY(16) NOT NULL,
   slot SMALLINT UNSIGNED NOT NULL,
@@ -69,7 +71,7 @@ const ddl: Record<SystemTable, { readonly name: string; readonly columns: string
   },
   forward: {
     name: forwardTable,
-    columns: `row_table VARCHAR(64) NOT NULL,
+    columns: `row_table VARCHAR(64) ${anyText} NOT NULL,
   row_id BINARY(16) NOT NULL,
   locator SMALLINT UNSIGNED NOT NULL,
   move_id BINARY(16) NOT NULL,
@@ -91,9 +93,8 @@ const ddl: Record<SystemTable, { readonly name: string; readonly columns: string
   },
   facts: {
     name: factsTable,
-    // Names of tables and columns may hold any character.
-    columns: `fact VARCHAR(150) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY,
-  value VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    columns: `fact VARCHAR(150) ${anyText} NOT NULL PRIMARY KEY,
+  value VARCHAR(255) ${anyText} NOT NULL,
   recorded_at ${now}`,
   },
 };
