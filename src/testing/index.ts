@@ -3,12 +3,13 @@
  *
  * @module
  */
+
 export type { AwaitedFault, Direction, Fault, StatementPattern } from './chaos-faults.ts';
 export { type ChaosProxy, type ChaosProxyOptions, startChaosProxy } from './chaos-proxy.ts';
+export type { LocalClusterOptions } from './cluster-options.ts';
 export type { ClusterProvider } from './cluster-plan.ts';
 export {
   type LocalCluster,
-  type LocalClusterOptions,
   startLocalCluster,
 } from './local-cluster.ts';
 export { startLocalRedis } from './local-redis.ts';

@@ -1,51 +1,11 @@
-import {
-  type ClusterPlan,
-  type ClusterProvider,
-  checkPlan,
-  type StartedServers,
-} from './cluster-plan.ts';
+import { checkClusterOptions, type LocalClusterOptions } from './cluster-options.ts';
+import type { ClusterPlan, ClusterProvider, StartedServers } from './cluster-plan.ts';
 import { startContainerCluster } from './container-cluster.ts';
 import { startProcessCluster } from './process-cluster.ts';
 import { chooseProvider } from './provider.ts';
 import type { LocalShard, RedisServer } from './server.ts';
 import type { ServerLocation } from './server-location.ts';
 import { type ProxiedShard, proxied } from './shard-proxies.ts';
-
-/** What to start. */
-export interface LocalClusterOptions<Name extends string = string> {
-  /** One MariaDB or MySQL server each. May be empty when only Redis is wanted. */
-  readonly shards: readonly Name[];
-  /** Read-only servers per shard that follow its primary by GTID. Default 0. */
-  readonly replicas?: number;
-  /**
-   * Which MariaDB or MySQL program to run. Default: what `MERIDIAN_TEST_MYSQL` names, else the one
-   * that is found on this machine. Means `provider: 'process'`.
-   */
-  readonly mysql?: ServerLocation;
-  /**
-   * Whether to start a Redis, and which Redis or Valkey program. Default: `true`, what
-   * `MERIDIAN_TEST_REDIS` names, else the one that is found on this machine.
-   */
-  readonly redis?: boolean | ServerLocation;
-  /** Whether each shard gets a `proxy` before its primary, and a `url` through it. Default `false`. */
-  readonly proxies?: boolean;
-  /**
-   * `process`: the `mariadbd` or `mysqld` and `redis-server` of this machine. `container`: through
-   * testcontainers. `auto`: processes where the binaries are, else containers. Default: the
-   * environment variable `MERIDIAN_TEST_PROVIDER`, else `auto`.
-   */
-  readonly provider?: ClusterProvider | 'auto';
-  /** The database made on each shard. Default `app`. */
-  readonly database?: string;
-  /** How long each server may take to answer. Default 30 000. */
-  readonly startTimeoutMs?: number;
-  /** Containers only. Default: `MERIDIAN_MYSQL_IMAGE`, else `mysql:8.4`. MariaDB images do too. */
-  readonly mysqlImage?: string;
-  /** Containers only. Default: `MERIDIAN_REDIS_IMAGE`, else `redis:7`. */
-  readonly redisImage?: string;
-  /** Told what is being done, a line at a time. */
-  readonly onProgress?: (message: string) => void;
-}
 
 type WantedRedis = true | ServerLocation;
 
@@ -90,8 +50,8 @@ export function startLocalCluster<const Name extends string>(
 export async function startLocalCluster<const Name extends string>(
   options: LocalClusterOptions<Name>,
 ): Promise<LocalCluster<Name, RedisServer | undefined>> {
+  checkClusterOptions(options);
   const plan = planOf(options);
-  checkPlan(plan);
   const provider = await chooseProvider(options.provider, plan);
   const start = provider === 'process' ? startProcessCluster : startContainerCluster;
   const servers = await start(plan);

@@ -468,13 +468,19 @@ describe('nothing is left', () => {
 
 describe('options', () => {
   it.each([
-    [{ shards: ['a', 'a'] }, /'shards' must be a list without repeats/],
+    [{ shards: ['a', 'a'] }, /'shards' must be a list .* without repeats/],
     [{ shards: [''] }, /'shards' must be a list of names/],
     [{ shards: ['a'], replicas: -1 }, /'replicas' must be an integer from 0/],
     [{ shards: ['a'], database: 'a`b' }, /'database' must be letters/],
     [{ shards: ['a'], startTimeoutMs: 0 }, /'startTimeoutMs' must be a number/],
+    [{ shards: 5 }, /'shards' must be a list/],
+    [{ shards: [], shard: ['a'] }, /no option 'shard'; did you mean 'shards'\?/],
+    [{ shards: [], redis: 'x' }, /'redis' must be true, false or/],
+    [{ shards: [], mysql: null }, /'mysql' must be \{ file \}/],
+    [{ shards: [], onProgress: 5 }, /'onProgress' must be a function/],
+    [{ shards: [], replicas: 1e300 }, /'replicas' must be an integer from 0 to 20/],
   ])('%j is refused', async (options, message) => {
-    await expect(startLocalCluster(options)).rejects.toThrow(message);
+    await expect(startLocalCluster(Object(options))).rejects.toThrow(message);
   });
 
   it('an unknown provider is refused', async () => {
