@@ -77,3 +77,21 @@ it('an insert whose caller leaves says which row it made', async () => {
   expect(error).toBeInstanceOf(AbortedError);
   await expectNamed(error);
 });
+
+it('an insert under a key names no row, for an earlier one may have made another: the key leads to it', async () => {
+  const row = { account_id: account, cents: 2n };
+  // The reply is lost, and nobody can be asked what became of it.
+  proxy.refuse();
+  const dropped = proxy.dropNextCommitReply();
+  const error = await failureOf(
+    transactions().insert(row, { idempotencyKey: 'lost', timeoutMs: 1_000 }),
+  );
+  await dropped.happened;
+  expect(error).toMatchObject({ outcome: 'unknown', context: { shard: 'tx-1' } });
+  expect(error).not.toHaveProperty('context.id');
+  proxy.heal();
+  const found = await eventually(() => transactions().insert(row, { idempotencyKey: 'lost' }), {
+    timeout: 10_000,
+  });
+  expect(await ids()).toEqual([found.id]);
+});
