@@ -217,6 +217,12 @@ export class Forwarding {
     );
   }
 
+  /** The shards of a keyspace, by the topology of this process. */
+  membersOf(keyspace: string): ReadonlySet<string> {
+    const { shards = [] } = this.#topology.current.keyspaces.get(keyspace) ?? {};
+    return new Set(shards.map(({ name }) => name));
+  }
+
   movementsOf(shard: Shard): ShardMovements {
     let movements = this.#shards.get(shard.name);
     if (movements === undefined) {

@@ -1,5 +1,6 @@
 import { UnavailableError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
+import { RoutingError } from '../errors/routing-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { StreamLimits } from '../execution/row-stream.ts';
 import { Deadline } from '../resilience/deadline.ts';
@@ -7,6 +8,7 @@ import type { Shard } from '../topology/topology.ts';
 import type { Forwarding } from './forwarding.ts';
 import { moverLifeMs } from './move-sweeper.ts';
 import { type ScatterRequest, scatter } from './scatter.ts';
+import type { ShardMovements } from './shard-movements.ts';
 
 const pollMs = 20;
 const patienceMs = 2_000;
@@ -19,7 +21,8 @@ class Disturbed extends Error {}
  * would be there twice, or not at all. When one does, all shards are asked again, before the first
  * row is handed out.
  *
- * @throws {UnavailableError} when there is no such time for two seconds.
+ * @throws {UnavailableError} when there is no such time for two seconds; {@link RoutingError} when a shard has
+ * joined that this process does not know.
  */
 export async function* scatterInQuiet<T>(
   forwarding: Forwarding,
@@ -88,6 +91,7 @@ async function awaitQuiet(
     if (performance.now() >= givingUpAt) throw restless();
     await deadline.pause(pollMs);
   }
+  assertNoneJoined(forwarding, all);
   const quietUntil = until();
   const flips = all.map(({ lastFlip }) => lastFlip);
   return {
@@ -99,6 +103,20 @@ async function awaitQuiet(
       return unchanged && performance.now() < until();
     },
   };
+}
+
+/** Who lets a shard join waits until this is known everywhere, before it puts rows there. */
+function assertNoneJoined(forwarding: Forwarding, all: readonly ShardMovements[]): void {
+  for (const movements of all) {
+    const { keyspace } = movements.shard;
+    const joined = movements.joinedBeside(forwarding.membersOf(keyspace));
+    if (joined === undefined) continue;
+    throw new RoutingError(
+      `Shard '${joined}' has joined keyspace '${keyspace}' since this process read its topology, so its rows would be missing. ` +
+        'Start this process with the newest topology; one that runs on it may ask.',
+      { keyspace, shard: joined },
+    );
+  }
 }
 
 /** A shard that keeps a move from being ended is reported when the patience for quiet is over. */

@@ -36,10 +36,7 @@ import type { Finished, MoveEnding, MoveSettlement } from './move-settlement.ts'
 import { moverLifeMs } from './move-sweeper.ts';
 import { assertWholeOn, copiedGroup, type Group, ownerParam } from './moving-group.ts';
 import { busy, refusalOf, unknownOwner } from './relocation-refusals.ts';
-import { knowledgeMs } from './shard-movements.ts';
-
-/** Clocks of two processes may run a little differently. */
-const clockMarginMs = 50;
+import { heardByAllMs } from './shard-movements.ts';
 
 const attempts = 3;
 
@@ -106,7 +103,7 @@ export class Relocation {
         // Movers and writers may deadlock; the server has then chosen this move, and all is as before.
         const isDeadlock =
           error instanceof RelocationError && error.cause instanceof RolledBackError;
-        const hasTime = deadline.remainingMs > order.pauseMs + knowledgeMs;
+        const hasTime = deadline.remainingMs > order.pauseMs + heardByAllMs;
         if (!isDeadlock || !hasTime || attempt === attempts) throw error;
       }
     }
@@ -143,7 +140,7 @@ export class Relocation {
     await this.#announce(flight, deadline);
     let moved = { rows: 0, pausedMs: 0 };
     try {
-      await deadline.pause(knowledgeMs + clockMarginMs);
+      await deadline.pause(heardByAllMs);
       moved = await this.#copyAndFlip(flight, deadline);
     } catch (error) {
       const ending = await this.#settle(flight, error);

@@ -1,6 +1,7 @@
 import type { Executor } from '../execution/executor.ts';
 import { moveState, readMovements } from '../mysql/moves-table.ts';
 import { Deadline } from '../resilience/deadline.ts';
+import { memberFacts } from '../topology/shared-facts.ts';
 import type { Shard } from '../topology/topology.ts';
 
 /**
@@ -9,7 +10,11 @@ import type { Shard } from '../topology/topology.ts';
  */
 export const knowledgeMs = 500;
 
+/** After so many milliseconds everybody has heard of what was recorded: clocks may run a little differently. */
+export const heardByAllMs = knowledgeMs + 50;
+
 const readTimeoutMs = 2_000;
+const read = readMovements(memberFacts);
 
 interface Knowledge {
   /** Slots that some owner has left, or is about to leave. */
@@ -22,6 +27,8 @@ interface Knowledge {
   readonly lastFlip: string;
   /** Milliseconds since the oldest move that has not ended was announced. */
   readonly oldestMs: number;
+  /** The shards of the keyspace, as they are on record. */
+  readonly members: readonly string[];
 }
 
 const nothing: Knowledge = {
@@ -30,6 +37,7 @@ const nothing: Knowledge = {
   quietUntil: 0,
   lastFlip: '',
   oldestMs: 0,
+  members: [],
 };
 
 /**
@@ -73,6 +81,11 @@ export class ShardMovements {
     return this.#known.oldestMs;
   }
 
+  /** A shard that has joined the keyspace since this process read its topology. */
+  joinedBeside(known: ReadonlySet<string>): string | undefined {
+    return this.#known.members.find((name) => !known.has(name));
+  }
+
   /** Asks the shard if what is known does not hold any more. */
   async refresh(deadline: Deadline): Promise<void> {
     if (performance.now() >= this.#known.validUntil) await this.#ask(deadline);
@@ -98,12 +111,7 @@ export class ShardMovements {
     const askedAt = performance.now();
     try {
       const endpoints = [this.shard.primary];
-      const { rows } = await this.#executor.runStatement(
-        endpoints,
-        readMovements,
-        'read',
-        deadline,
-      );
+      const { rows } = await this.#executor.runStatement(endpoints, read, 'read', deadline);
       this.#known = understand(rows, askedAt);
     } finally {
       deadline.end();
@@ -119,7 +127,12 @@ function understand(
   let quietMs = knowledgeMs;
   let oldestMs = 0;
   let lastFlip = '';
+  const members: string[] = [];
   for (const { slot, state, ageMs, flippedAt } of rows) {
+    if (state === 'member') {
+      members.push(String(flippedAt).slice(memberFacts.length));
+      continue;
+    }
     if (slot === null) {
       lastFlip = String(flippedAt);
       continue;
@@ -136,5 +149,6 @@ function understand(
     quietUntil: askedAt + Math.max(0, quietMs),
     lastFlip,
     oldestMs,
+    members,
   };
 }

@@ -30,6 +30,7 @@ export async function keepFence(
   tables: readonly FencedTable[],
   problems: Problem[],
 ): Promise<void> {
+  if (tables.length === 0) return;
   const { rows } = await executor.runStatement(
     [shard.primary],
     readLeavingTables,

@@ -45,10 +45,12 @@ export async function checkFacts(check: FactCheck, problems: Problem[]): Promise
 /**
  * Records what the databases do not know yet, once everything else was found to fit: a service that is
  * refused leaves nothing behind. What another process recorded meanwhile is refused as ever.
+ *
+ * @returns whether a shard has joined a keyspace that others know without it.
  */
-export async function recordFacts(check: FactCheck, problems: Problem[]): Promise<void> {
+export async function recordFacts(check: FactCheck, problems: Problem[]): Promise<boolean> {
   const verdicts = await judgeAll(check, problems);
-  if (verdicts === undefined) return;
+  if (verdicts === undefined) return false;
   // One after the other, in an order that all processes share: of two that differ, the one that is
   // first on the first shard is so on all.
   for (const shard of check.shards.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -58,12 +60,13 @@ export async function recordFacts(check: FactCheck, problems: Problem[]): Promis
       const refused = await record(check, shard, verdict);
       if (refused !== undefined) {
         problems.push(unrecorded(shard, refused));
-        return;
+        return false;
       }
       verdict = (await judgeAll({ ...check, shards: [shard] }, problems))?.get(shard.name);
     }
-    if (verdict === undefined) return;
+    if (verdict === undefined) return false;
   }
+  return [...verdicts.values()].some(({ joins }) => joins);
 }
 
 function isOpen({ added, replaced, whileEmpty }: FactVerdict): boolean {

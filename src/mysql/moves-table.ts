@@ -1,6 +1,6 @@
 import { insertMark } from './settlement-table.ts';
 import type { Statement } from './sql.ts';
-import { forwardTable, movesTable, settlementTable } from './system-tables.ts';
+import { factsTable, forwardTable, movesTable, settlementTable } from './system-tables.ts';
 
 /** An owner on the way from one shard to another. Recorded on the shard it leaves. */
 export interface Move {
@@ -146,16 +146,20 @@ export const readUnfinishedMoves: Statement = {
   params: [],
 };
 
-/** The slots that some owner has left, the moves that have not ended, and when the last one ended. */
-export const readMovements: Statement = {
+/**
+ * The slots that some owner has left, the moves that have not ended, when the last one ended, and the
+ * names of facts that begin with `members`: which shards the keyspace has.
+ */
+export const readMovements = (members: string): Statement => ({
   sql: `SELECT slot, 'moved' AS state, 0 AS ageMs, NULL AS flippedAt FROM ${movesTable} WHERE state = 'moved' GROUP BY slot
     UNION ALL SELECT slot, state, CAST(TIMESTAMPDIFF(MICROSECOND, changed_at, CURRENT_TIMESTAMP(6)) / 1000 AS SIGNED), NULL
     FROM ${movesTable} WHERE state IN ('announced', 'reversing')
     UNION ALL SELECT NULL, NULL, 0, CONCAT_WS('/',
       (SELECT MAX(changed_at) FROM ${movesTable} WHERE state = 'moved'),
-      (SELECT MAX(settled_at) FROM ${settlementTable} WHERE outcome = 'aborted'))`,
-  params: [],
-};
+      (SELECT MAX(settled_at) FROM ${settlementTable} WHERE outcome = 'aborted'))
+    UNION ALL SELECT NULL, 'member', 0, fact FROM ${factsTable} WHERE fact LIKE CONCAT(?, '%')`,
+  params: [members],
+});
 
 export interface RecordedMove extends Move {
   readonly state: MoveState;

@@ -1,3 +1,4 @@
+import { heardByAllMs } from '../distributed/shard-movements.ts';
 import { keepFence } from '../distributed/standing-fence.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { UnavailableError } from '../errors/database-error.ts';
@@ -130,16 +131,16 @@ export class ShardInspection {
   /**
    * Records what this service says of shared data, once nothing is left that could refuse it.
    *
-   * @throws {ConfigError} when another process recorded something else meanwhile, or the user may not.
+   * @throws {ConfigError} when another process was first with something else, or the user may not.
    */
-  async record(
-    { shards, endpoints, remapped }: InspectedShards,
-    deadline: Deadline,
-  ): Promise<void> {
+  async record(inspected: InspectedShards, deadline: Deadline): Promise<void> {
+    const { shards, endpoints, remapped } = inspected;
     const problems: Problem[] = [];
     const recording = this.#recording(shards, deadline);
     await recordSlots(recording, remapped, problems);
-    if (problems.length === 0) await recordFacts(recording, problems);
+    const hasJoined = problems.length === 0 && (await recordFacts(recording, problems));
+    // Before this service puts a row there which others would leave out.
+    if (hasJoined) await deadline.pause(heardByAllMs);
     // An owner may have left before the mover could read which tables there are.
     if (problems.length === 0) await this.#keepFences(shards, this.#shapes, deadline, problems);
     if (problems.length > 0) throw new ConfigError('The databases do not fit', problems);
@@ -256,8 +257,8 @@ export class ShardInspection {
   #recording(shards: readonly Shard[], deadline: Deadline): FactCheck {
     const { topology, executor, systemTables, sharing } = this.#parts;
     const declare = (shard: Shard) => declaredFacts(this.#spread, topology, sharing, shard);
-    const referenceTables = this.#referenceTables;
-    return { topology, shards, executor, deadline, systemTables, referenceTables, declare };
+    const known = { topology, referenceTables: this.#referenceTables, declare };
+    return { ...known, shards, executor, deadline, systemTables };
   }
 
   async #keepFences(
@@ -267,10 +268,9 @@ export class ShardInspection {
     problems: Problem[],
   ): Promise<void> {
     const { topology, plans, executor, systemTables } = this.#parts;
-    const means = { executor, deadline, systemTables };
     const kept = shards.map((shard) => {
       const tables = fencedTables(plans, topology, shard, shapes.get(shard.name) ?? new Map());
-      return tables.length === 0 ? undefined : keepFence(means, shard, tables, problems);
+      return keepFence({ executor, deadline, systemTables }, shard, tables, problems);
     });
     await Promise.all(kept);
   }

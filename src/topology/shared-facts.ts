@@ -57,9 +57,12 @@ export interface FactVerdict {
   readonly replaced: readonly { readonly fact: SharedFact; readonly recorded: string }[];
   /** Facts that may be replaced only while the keyspace holds no row. */
   readonly whileEmpty: readonly { readonly fact: SharedFact; readonly recorded: string }[];
+  /** Whether a shard is added to a keyspace that had others before. */
+  readonly joins: boolean;
 }
 
-const members = 'member/';
+/** What the names of facts begin with that say which shards a keyspace has. */
+export const memberFacts = 'member/';
 
 const whileEmpty =
   " While no shard of the keyspace holds a row, a higher epoch and systemTables: 'create' may change it.";
@@ -119,7 +122,7 @@ export function topologyFacts({ epoch, keyspaces }: Topology, shard: Shard): Dec
     },
     ...shards.map(
       (member): SharedFact => ({
-        name: members + member.name,
+        name: memberFacts + member.name,
         value: strategy === 'geo' ? `region ${member.region.code}` : 'hash',
         rule: 'while-empty',
         path: `shards.${member.name}.region`,
@@ -134,7 +137,7 @@ export function topologyFacts({ epoch, keyspaces }: Topology, shard: Shard): Dec
     facts,
     families: [
       {
-        prefix: members,
+        prefix: memberFacts,
         path: `keyspaces.${name}.shards`,
         describe: (rest) =>
           `leaves out shard '${rest}', which is on record as a member of this keyspace: its rows would be missing from every answer. Put it back, under the name that it had: a shard is known by its name.`,
@@ -181,7 +184,9 @@ export function judgeFacts(
       conflicts.push({ name, path, message: describe(name.slice(prefix.length)), forgetWhen });
     }
   }
-  return { conflicts, added, replaced, whileEmpty };
+  const isMember = (name: string) => name.startsWith(memberFacts);
+  const joins = added.some(({ name }) => isMember(name)) && [...recorded.keys()].some(isMember);
+  return { conflicts, added, replaced, whileEmpty, joins };
 }
 
 /** A difference, with both sides of it. */

@@ -31,6 +31,8 @@ afterAll(() => cluster.stop());
 beforeEach(async () => {
   await cluster.forgetFacts();
   for (const shard of shardNames) await cluster.sql(shard, 'DELETE FROM rates');
+  for (const shard of ['eu-1', 'us-1', 'tx-2'] as const)
+    await cluster.sql(shard, 'DELETE FROM users');
   await cluster.sql('tx-2', 'DROP TABLE IF EXISTS meridian_identity');
 });
 
@@ -113,5 +115,23 @@ it('an epoch that is raised for other reasons keeps nobody from writing', async 
   await old.rates.put({ code: 'GBP', cents: 1 });
   await fresh.rates.put({ code: 'GBP', cents: 2 });
   expect(await old.rates.get('GBP')).toMatchObject({ cents: 2 });
+  await Promise.all([old.close(), fresh.close()]);
+});
+
+it('everywhere of a process on an older topology does not leave out a region that has joined', async () => {
+  const { data: old } = await cluster.openWith(own, { topology: before(1) });
+  await old.users.insert({ country: 'DE', name: 'Ada' });
+  const names = () => old.users.everywhere.query('SELECT name FROM users');
+  expect(await names()).toEqual([{ name: 'Ada' }]);
+  const { data: fresh } = await cluster.openWith(own, { topology: after(2) });
+  await fresh.users.insert({ country: 'SG', name: 'Lee' });
+  expect(await failureOf(names())).toMatchObject({
+    code: 'MERIDIAN_ROUTING',
+    message: expect.stringContaining("Shard 'ap-1' has joined keyspace 'people'"),
+  });
+  const found = await fresh.users.everywhere.query('SELECT name FROM users');
+  expect(found.map(({ name }) => name).sort()).toEqual(['Ada', 'Lee']);
+  // What names its place goes on.
+  await old.users.insert({ country: 'DE', name: 'Bea' });
   await Promise.all([old.close(), fresh.close()]);
 });
