@@ -154,7 +154,9 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
       observe,
       maxPacketBytes: () => inspection.maxPacketBytes,
     };
-    const registry = new TableRegistry();
+    const registry = new TableRegistry((keyspace) =>
+      inspection.rules.effectsOf(topology.keyspaces.get(keyspace)?.shards ?? []),
+    );
     const moves = new Moves({ topology: store, executor, calls, registry, forwarding, observe });
     const tables = plans.map((plan) => {
       const runtime = openTable(plan, inspection.shapeOf(plan), shared);

@@ -1,4 +1,5 @@
 import type { Cancellation } from './cancellation.ts';
+import { readSchemaObjects, type SchemaObjects } from './schema-objects.ts';
 import type { Session } from './session.ts';
 
 /** A unique index beside the primary key. */
@@ -32,6 +33,7 @@ export interface DatabaseRules {
   readonly tables: ReadonlyMap<string, TableRules>;
   /** As far as the user may see them: it needs the TRIGGER right on their table. */
   readonly triggers: readonly Trigger[];
+  readonly objects: SchemaObjects;
 }
 
 type Building = TableRules & { uniqueIndexes: UniqueIndex[]; cascades: Cascade[] };
@@ -83,5 +85,6 @@ export async function readDatabaseRules(
       table: String(tbl),
       body: String(body),
     })),
+    objects: await readSchemaObjects(session, cancellation),
   };
 }

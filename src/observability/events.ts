@@ -84,6 +84,14 @@ export type MeridianEvent =
   /** A UNIQUE index keeps values apart on each shard, but two shards may hold the same one. */
   | { readonly type: 'unique-per-shard'; readonly table: string; readonly index: string }
   | {
+      /**
+       * Definitions of views and functions that the user may not see, by shard: what these change, or read
+       * of one shard only, is not refused, and goes by what functions say of themselves.
+       */
+      readonly type: 'definitions-unseen';
+      readonly shards: Readonly<Record<string, number>>;
+    }
+  | {
       /** A step that others will make up for failed. */
       readonly type: 'directory-fault';
       readonly operation: 'confirm' | 'release' | 'sweep';

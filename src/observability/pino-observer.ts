@@ -24,6 +24,7 @@ const levels: Record<MeridianEvent['type'], 'debug' | 'info' | 'warn'> = {
   closed: 'info',
   'identity-recorded': 'info',
   'unique-per-shard': 'warn',
+  'definitions-unseen': 'warn',
   'endpoint-verified': 'info',
   relocation: 'info',
   'moves-settled': 'warn',

@@ -1,7 +1,10 @@
 import type { Problem } from '../errors/config-error.ts';
+import { type SqlToken, tokensOf } from '../mysql/sql-tokens.ts';
 import type { DatabaseRules, TableRules, UniqueIndex } from '../mysql/table-rules.ts';
 import type { TableShape } from '../mysql/table-shape.ts';
+import { type HiddenEffects, runTextOf } from './hidden-effects.ts';
 import type { SpreadPlan } from './open-tables.ts';
+import type { ShardRules } from './shard-rules.ts';
 import type { ReferencePlan, TablePlan } from './table-plan.ts';
 
 type Plan = TablePlan | ReferencePlan;
@@ -18,7 +21,7 @@ export interface LocalUniqueness {
 /** Holds what servers do by themselves against what a table's rows must be; each problem is told once. */
 export function checkAllRules(
   plans: readonly SpreadPlan[],
-  rules: ReadonlyMap<string, DatabaseRules>,
+  rules: ShardRules,
   shapes: ReadonlyMap<string, ReadonlyMap<string, TableShape>>,
   problems: Problem[],
 ): LocalUniqueness[] {
@@ -26,10 +29,11 @@ export function checkAllRules(
   const local = new Map<string, LocalUniqueness>();
   for (const { plan, shards } of plans) {
     for (const { name: shard } of shards) {
-      const database = rules.get(shard);
+      const database = rules.byShard.get(shard);
       const table = database?.tables.get(plan.table.name);
       const shape = shapes.get(shard)?.get(plan.table.name);
       if (database === undefined || table === undefined || shape === undefined) continue;
+      const effects = rules.effectsOf([{ name: shard }]);
       const report = (path: string, message: string) => {
         const at = `tables.${plan.label}${path === '' ? '' : `.${path}`}`;
         const id = JSON.stringify([at, message]);
@@ -37,7 +41,7 @@ export function checkAllRules(
       };
       checkEngine(table, report);
       checkCascades(plan, table, report);
-      checkTriggers(plan, database, report);
+      checkTriggers(plan, database, effects, report);
       if ('reference' in plan.table || shards.length < 2) continue;
       checkGeneratedKey(plan, shape, report);
       for (const index of table.uniqueIndexes) {
@@ -91,16 +95,18 @@ function hasLookups(table: Plan['table']): boolean {
  * A trigger may write cached rows of which nobody is told, and columns of its own row, which then is not
  * the one that was given.
  */
-function checkTriggers({ table }: Plan, { triggers }: DatabaseRules, report: Report): void {
-  const named = new RegExp(`(?<![\\w$])${escaped(table.name)}(?![\\w$])`, 'i');
+function checkTriggers(
+  { table }: Plan,
+  { triggers }: DatabaseRules,
+  effects: HiddenEffects,
+  report: Report,
+): void {
   for (const { name, table: on, body } of triggers) {
     if (own.test(name)) continue;
-    const text = body.replace(/'(?:[^'\\]|''|\\[\s\S])*'/g, "''");
-    if (
-      table.cache !== undefined &&
-      on !== table.name &&
-      (named.test(text) || /\bCALL\b/i.test(text))
-    ) {
+    const run = runTextOf(body);
+    const tokens = tokensOf(run);
+    const text = withoutTexts(run, tokens);
+    if (table.cache !== undefined && on !== table.name && effects.mayChange(table.name, tokens)) {
       report(
         'cache',
         `trigger '${name}' of '${on}' may change rows of this table, which its cache would not hear of. Write them in your service, or drop the cache`,
@@ -118,6 +124,13 @@ function checkTriggers({ table }: Plan, { triggers }: DatabaseRules, report: Rep
       );
     }
   }
+}
+
+/** The same without what stands in quotes, which would be taken for a statement. */
+function withoutTexts(body: string, tokens: readonly SqlToken[]): string {
+  return tokens
+    .map(({ kind, start, end }) => (kind === 'text' ? "''" : body.slice(start, end)))
+    .join(' ');
 }
 
 /** `SET NEW.a = 1, NEW.b = 2`, and not `IF NEW.a = 1`. */

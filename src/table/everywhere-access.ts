@@ -10,11 +10,13 @@ import type { Observer } from '../observability/events.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { RowSchema } from './define-table.ts';
+import { assertNoHiddenChange } from './hidden-changes.ts';
 import { assertParameterForms } from './parameter-forms.ts';
 import { assertRead } from './raw-statement.ts';
 import { decoderOf } from './result-codec.ts';
 import type { QueryRow } from './row-types.ts';
-import { assertNoReference, planScatter } from './scatter-statement.ts';
+import { assertSpread } from './scatter/assert-spread.ts';
+import { planScatter } from './scatter-statement.ts';
 import { mustSee } from './seen-writes.ts';
 import { shardsInBulk } from './shards-in-bulk.ts';
 import type { TableRegistry } from './table-registry.ts';
@@ -94,11 +96,13 @@ export class EverywhereAccess {
     const decode = decoderOf(options);
     const shards = shardsInBulk(this.#runtime, options.regions);
     const isMerged = merge?.orderBy !== undefined || merge?.limit !== undefined;
-    if (shards.length > 1) assertNoReference(sql, this.#registry.referenceNames());
     const plan =
       shards.length > 1 || isMerged
         ? planScatter(sql, params, merge ?? {})
         : { sql, order: undefined };
+    if (shards.length > 1) {
+      assertSpread(sql, this.#registry.knownIn(this.#runtime.table.keyspace));
+    }
     const rows = this.#scatter(shards, { sql: plan.sql, params }, options, {
       combine: (sources, onOpen) => mergeRows(sources, plan.order, onOpen),
       limit: merge?.limit ?? Number.POSITIVE_INFINITY,
@@ -133,8 +137,10 @@ export class EverywhereAccess {
   }
 
   #assertRead(sql: string, params: readonly SqlValue[], options: Options): void {
+    const { keyspace } = this.#runtime.table;
     assertRead(sql);
-    assertParameterForms('read', sql, params, this.#registry.formsIn(this.#runtime.table.keyspace));
+    assertNoHiddenChange(sql, this.#registry.effectsIn(keyspace));
+    assertParameterForms('read', sql, params, this.#registry.formsIn(keyspace));
     assertLimits(options);
   }
 

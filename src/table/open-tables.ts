@@ -10,7 +10,7 @@ import type { LoadGates } from '../execution/load-gates.ts';
 import { ReadBatcher } from '../execution/read-batcher.ts';
 import { referenceStatements } from '../mysql/reference-statements.ts';
 import { maxKeysPerStatement, tableStatements } from '../mysql/statements.ts';
-import type { ColumnShape, TableShape } from '../mysql/table-shape.ts';
+import type { TableShape } from '../mysql/table-shape.ts';
 import type { Observer } from '../observability/events.ts';
 import { keyspaceOf } from '../routing/router.ts';
 import type { IpLocator } from '../sharding/locate-place.ts';
@@ -21,6 +21,7 @@ import type { TopologyStore } from '../topology/topology-store.ts';
 import { auditedFor, type Who } from './audited.ts';
 import { cacheLimits, versioning } from './cache-limits.ts';
 import { checkAgreement, checkColumns } from './check-columns.ts';
+import { comparisonOf } from './column-comparison.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import { type OpenDirectory, openLookups } from './open-lookups.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
@@ -162,9 +163,10 @@ function openRows<Schema extends RowSchema>(
     current: () => topology.current,
     of: (text: string) => shardOf(codec.keyOfText(text)),
   };
-  const equalityOf = (column: string) =>
-    keyEquality(shape.columns.get(column), columns.get(column)?.kind === 'uuid');
-  const equality = equalityOf(table.primaryKey);
+  const comparedAs = (column: string) =>
+    comparisonOf(shape.columns.get(column), columns.get(column)?.kind === 'uuid');
+  const compared = { key: comparedAs(table.primaryKey), owner: comparedAs(shardKey) };
+  const { equality } = compared.key;
   const keysPerStatement = equality === 'collation' ? 1 : maxKeysPerStatement;
   const statements = tableStatements({
     table: table.name,
@@ -172,7 +174,7 @@ function openRows<Schema extends RowSchema>(
     key: table.primaryKey,
     exactKey: equality === 'exact',
     shardKey,
-    exactShardKey: equalityOf(shardKey) === 'exact',
+    exactShardKey: compared.owner.equality === 'exact',
   });
   const source = {
     table: table.name,
@@ -192,6 +194,7 @@ function openRows<Schema extends RowSchema>(
     }),
     batcher: new ReadBatcher(source, executor, observe),
     gates,
+    compared,
     keysPerStatement,
     maxPacketBytes: shared.maxPacketBytes,
     topology,
@@ -204,21 +207,6 @@ function openRows<Schema extends RowSchema>(
     lookups: undefined,
     seen: undefined,
   };
-}
-
-/**
- * How SQL compares the key. `exact`: as JavaScript does. `padded`: but for spaces at the end.
- * `collation`: `ada` and `ADA` may be one.
- */
-function keyEquality(
-  column: ColumnShape | undefined,
-  isUuid: boolean,
-): 'exact' | 'padded' | 'collation' {
-  const collation = column?.collation;
-  if (collation === undefined || collation === 'binary') return 'exact';
-  // A UUID is one key in either letter case, which is what such a collation says too.
-  if (!collation.endsWith('_bin')) return isUuid ? 'exact' : 'collation';
-  return collation.includes('nopad') || collation.includes('0900') ? 'exact' : 'padded';
 }
 
 interface CacheParts {

@@ -33,27 +33,6 @@ const ofOneShard = [
 const sorting = [['ORDER', 'BY'], ['LIMIT'], ['FETCH', 'FIRST'], ['FETCH', 'NEXT']];
 
 /**
- * Every shard has all rows of a reference table: read as the first table, they would come once from each,
- * and which of them another table lacks is not for one shard to say.
- *
- * @param references their names, in lower case.
- * @throws {MergeError}
- */
-export function assertNoReference(sql: string, references: ReadonlySet<string>): void {
-  if (references.size === 0) return;
-  const tokens = tokensOf(sql);
-  for (const [index, token] of tokens.entries()) {
-    if (!isWord(token, 'FROM')) continue;
-    const name = tokens.slice(index + 1).find(({ kind }) => kind === 'word' || kind === 'name');
-    if (name === undefined || token.depth > 0 || !references.has(name.text.toLowerCase())) continue;
-    throw new MergeError(
-      `'${name.text}' is a reference table, of which every shard has all rows: they would come once from each. ` +
-        'Read it with all(), or shard by shard with everywhere.each().',
-    );
-  }
-}
-
-/**
  * How a text is run on several shards. What a shard would work out over its own rows is refused, also
  * in a subquery: that too sees one shard only, and no text shows whether the rows it needs are there.
  * What the shards sort and cut must be sorted and cut again in the same way.
@@ -67,12 +46,6 @@ export function planScatter(
 ): ScatterPlan {
   const tokens = tokensOf(sql);
   assertNoSkip(tokens);
-  if (isWithoutTable(tokens)) {
-    throw new MergeError(
-      'A statement without FROM reads no table, so each shard would answer it once. ' +
-        'Ask one with at(key).query(), or each of them with everywhere.each().',
-    );
-  }
   const partial = find(tokens, ofOneShard) ?? aggregateIn(tokens);
   if (partial !== undefined) {
     throw new MergeError(
@@ -99,15 +72,6 @@ export function planScatter(
     );
   }
   return planOrder(sql, tokens, terms, orderBy);
-}
-
-/** SHOW and EXPLAIN tell of each shard, and so are not meant. */
-function isWithoutTable(tokens: readonly SqlToken[]): boolean {
-  const [first] = tokens.filter(({ text }) => text !== '(');
-  if (isWord(first, 'VALUES')) return true;
-  const reads = (token: SqlToken, index: number) =>
-    isWord(token, 'FROM') && !isWord(tokens[index + 1], 'DUAL');
-  return isWord(first, 'SELECT') && !tokens.some(reads);
 }
 
 function planOrder(
@@ -249,6 +213,21 @@ function assertNoSkip(tokens: readonly SqlToken[]): void {
   if (!skips) return;
   throw new MergeError(
     'An OFFSET skips rows on each shard, not of the whole. Ask for the rows after the last key of the page before.',
+  );
+}
+
+/**
+ * What of a query is worked out over the rows of one shard: an aggregate, say, and where it stands at least
+ * so deep, sorting and cutting.
+ */
+export function partialIn(tokens: readonly SqlToken[], sortingFrom: number): string | undefined {
+  return (
+    find(tokens, ofOneShard) ??
+    aggregateIn(tokens) ??
+    find(
+      tokens.filter(({ depth }) => depth >= sortingFrom),
+      sorting,
+    )
   );
 }
 

@@ -13,6 +13,7 @@ import type { ShardKey } from '../sharding/shard-key.ts';
 import { assertOwnerNamed, type ChangeScope, type Owner } from './change-scope.ts';
 import type { RowSchema } from './define-table.ts';
 import { forwardableKey } from './forwardable.ts';
+import { assertNoHiddenChange } from './hidden-changes.ts';
 import { type OwnedListOptions, OwnedRows } from './owned-rows.ts';
 import { assertParameterForms } from './parameter-forms.ts';
 import { assertRead, assertWrite } from './raw-statement.ts';
@@ -76,8 +77,7 @@ export class ShardAccess {
     params: Params = [],
     options: RawQueryOptions = {},
   ): Promise<QueryRow[]> {
-    assertRead(sql);
-    assertParameterForms('read', sql, params, this.#forms);
+    this.#assertRead(sql, params);
     const decode = decoderOf(options);
     const { rows, columns } = await this.#runtime.calls.run(options, (deadline) =>
       this.#read(sql, params, options, deadline),
@@ -133,8 +133,7 @@ export class ShardAccess {
     params: Params = [],
     options: StreamOptions = {},
   ): AsyncGenerator<QueryRow, void, undefined> {
-    assertRead(sql);
-    assertParameterForms('read', sql, params, this.#forms);
+    this.#assertRead(sql, params);
     const { readerTimeoutMs, ...call } = options;
     const { deadline: whole, end } = this.#runtime.calls.open('stream', call);
     try {
@@ -190,6 +189,12 @@ export class ShardAccess {
     return this.#checked(deadline, (route) =>
       executor.runStatement(this.#endpoints(route, options), { sql, params }, 'read', deadline),
     );
+  }
+
+  #assertRead(sql: string, params: Params): void {
+    assertRead(sql);
+    assertNoHiddenChange(sql, this.#registry.effectsIn(this.#home.keyspace));
+    assertParameterForms('read', sql, params, this.#forms);
   }
 
   get #forms() {

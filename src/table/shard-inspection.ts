@@ -16,7 +16,7 @@ import {
   verifyShards,
 } from '../execution/verify-shards.ts';
 import { type IdentityRow, isReadOnly } from '../mysql/identity-table.ts';
-import { type DatabaseRules, readDatabaseRules } from '../mysql/table-rules.ts';
+import { readDatabaseRules } from '../mysql/table-rules.ts';
 import { readMaxPacketBytes, readTableShapes, type TableShape } from '../mysql/table-shape.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Deadline } from '../resilience/deadline.ts';
@@ -26,6 +26,7 @@ import { checkAllRules, uniquenessProblem } from './check-rules.ts';
 import { fencedTables } from './fenced-tables.ts';
 import { checkFirstUse } from './first-use.ts';
 import { checkAllColumns, type SpreadPlan, spreadPlans } from './open-tables.ts';
+import { ShardRules } from './shard-rules.ts';
 import { systemTableNeeds } from './system-table-needs.ts';
 import { declaredFacts, type Sharing, sharesRedis } from './table-facts.ts';
 import type { ReferencePlan, RowPlan, TablePlan } from './table-plan.ts';
@@ -60,7 +61,8 @@ export class ShardInspection {
   readonly #spread: readonly SpreadPlan[];
   readonly #referenceTables: ReadonlySet<string>;
   readonly #shapes = new Map<string, Shapes>();
-  readonly #rules = new Map<string, DatabaseRules>();
+  /** What the servers were found to do by themselves. */
+  readonly rules = new ShardRules();
   #maxPacketBytes = Number.POSITIVE_INFINITY;
   #isRecorded = false;
   #known: KnownSystem | undefined;
@@ -123,6 +125,7 @@ export class ShardInspection {
     if (problems.length > 0 || system === undefined || first === undefined) {
       throw new ConfigError('The databases do not fit', problems);
     }
+    this.rules.tellUnseen(shapes.keys(), this.#parts.observe);
     for (const [shard, found] of shapes) this.#shapes.set(shard, found);
     this.#known ??= { system, shard: first.name };
     return { shards, endpoints, remapped };
@@ -244,7 +247,7 @@ export class ShardInspection {
           run: async (session) => {
             const bytes = await readMaxPacketBytes(session, deadline);
             this.#maxPacketBytes = Math.min(this.#maxPacketBytes, bytes);
-            this.#rules.set(name, await readDatabaseRules(session, deadline));
+            this.rules.set(name, await readDatabaseRules(session, deadline));
             return readTableShapes(session, deadline);
           },
         });
@@ -277,7 +280,7 @@ export class ShardInspection {
 
   #checkRules(shapes: ReadonlyMap<string, Shapes>, problems: Problem[]): void {
     const { uniqueAcrossShards, observe } = this.#parts;
-    for (const local of checkAllRules(this.#spread, this.#rules, shapes, problems)) {
+    for (const local of checkAllRules(this.#spread, this.rules, shapes, problems)) {
       if (uniqueAcrossShards === 'refuse') problems.push(uniquenessProblem(local));
       else {
         const { plan, index } = local;

@@ -5,10 +5,13 @@ import { RoutingError } from '../errors/routing-error.ts';
 import { idempotencyTable } from '../mysql/system-tables.ts';
 import { columnKind } from './column-kind.ts';
 import type { Table } from './define-table.ts';
+import type { HiddenEffects } from './hidden-effects.ts';
 import type { TableForms } from './parameter-forms.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
 import { routePrimaryKey } from './route-row.ts';
 import type { Tables, Touches } from './row-types.ts';
+import { placedTable } from './scatter/placed-table.ts';
+import type { KnownTables } from './scatter/query-judge.ts';
 import type { TableRuntime } from './table-runtime.ts';
 
 /** Cached rows that a change touched: the texts of their keys, by table. */
@@ -24,20 +27,24 @@ export class TableRegistry {
   readonly #tables = new Map<string, TableRuntime>();
   readonly #references = new Map<string, ReferenceRuntime>();
   readonly #forms = new Map<string, readonly TableForms[]>();
+  readonly #known = new Map<string, KnownTables>();
+  /** What views and functions of a keyspace do: the same value until more is known. */
+  readonly effectsIn: (keyspace: string) => HiddenEffects;
+
+  constructor(effectsIn: (keyspace: string) => HiddenEffects) {
+    this.effectsIn = effectsIn;
+  }
 
   add(label: string, runtime: TableRuntime): void {
     this.#tables.set(label, runtime);
     this.#forms.clear();
+    this.#known.clear();
   }
 
   addReference(label: string, runtime: ReferenceRuntime): void {
     this.#references.set(label, runtime);
     this.#forms.clear();
-  }
-
-  /** The names of reference tables, in lower case. */
-  referenceNames(): ReadonlySet<string> {
-    return new Set([...this.#references.values()].map(({ table }) => table.name.toLowerCase()));
+    this.#known.clear();
   }
 
   /** The tables of a keyspace, by label. */
@@ -63,6 +70,23 @@ export class TableRegistry {
       this.#forms.set(keyspace, forms);
     }
     return forms;
+  }
+
+  /** The tables that a statement in a keyspace may name, for where their rows are. */
+  knownIn(keyspace: string): KnownTables {
+    let known = this.#known.get(keyspace);
+    const effects = this.effectsIn(keyspace);
+    if (known?.effects !== effects) {
+      const placed = this.in(keyspace).map(([, runtime]) => placedTable(runtime));
+      const references = [...this.#references.values()].map(({ table }) => table);
+      known = {
+        placed: new Map(placed.map((table) => [table.name.toLowerCase(), table])),
+        references: new Set(references.map(({ name }) => name.toLowerCase())),
+        effects,
+      };
+      this.#known.set(keyspace, known);
+    }
+    return known;
   }
 
   /**

@@ -8,6 +8,7 @@ import type { TableStatements } from '../mysql/statements.ts';
 import type { IpLocator } from '../sharding/locate-place.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import type { Audited } from './audited.ts';
+import type { ColumnComparison } from './column-comparison.ts';
 import type { RowOf, RowSchema, Table } from './define-table.ts';
 import type { RowCodec } from './row-codec.ts';
 import type { SeenWrites } from './seen-writes.ts';
@@ -22,6 +23,8 @@ export interface TableRuntime<Schema extends RowSchema = RowSchema> {
   readonly batcher: ReadBatcher;
   /** What loads of the cache pass through on their way to a shard. */
   readonly gates: LoadGates;
+  /** How SQL compares the columns that name a row and its owner. */
+  readonly compared: { readonly key: ColumnComparison; readonly owner: ColumnComparison };
   /** 1 where SQL may call different keys equal, so that they can't be asked for together. */
   readonly keysPerStatement: number;
   /** The most bytes of one statement that every server takes which is known by now. */

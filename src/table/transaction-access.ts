@@ -7,6 +7,7 @@ import type { Route } from '../routing/route.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import { assertOwnerNamed, type ChangeScope, type Owner } from './change-scope.ts';
 import type { RowSchema } from './define-table.ts';
+import { hiddenChange } from './hidden-changes.ts';
 import { inChunks } from './in-chunks.ts';
 import { assertParameterForms } from './parameter-forms.ts';
 import { placeOwnId } from './place-own-id.ts';
@@ -85,6 +86,8 @@ export class TransactionAccess {
           assertRead(sql, true);
           assertParameterForms('read', sql, params, this.#registry.formsIn(keyspace));
           const decode = decoderOf(options);
+          if (hiddenChange(sql, this.#registry.effectsIn(keyspace)) !== undefined)
+            this.#hasWritten = true;
           return async () => {
             const { rows, columns } = await scope.run({ sql, params });
             assertDistinct(columns);

@@ -46,7 +46,7 @@ it('takes the first rows of the whole, and ends what still runs', async () => {
   expect(
     await everywhere().query('SELECT id FROM transactions', [], { merge: { limit: 0 } }),
   ).toEqual([]);
-  const first = await everywhere().query(`SELECT seq FROM ${numbers(6)}`, [], {
+  const first = await everywhere().query(`SELECT seq FROM transactions, ${numbers(6)}`, [], {
     merge: { limit: 1 },
   });
   expect(first).toHaveLength(1);

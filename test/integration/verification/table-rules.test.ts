@@ -17,6 +17,8 @@ const shards = ['tx-1', 'tx-2'] as const;
 beforeEach(async () => {
   for (const shard of shards) {
     await cluster.sql(shard, 'DROP TABLE IF EXISTS children, things, parents, meridian_facts');
+    await cluster.sql(shard, 'DROP VIEW IF EXISTS seen_things');
+    await cluster.sql(shard, 'DROP FUNCTION IF EXISTS touch_things');
   }
 });
 
@@ -72,6 +74,14 @@ describe('A15: what would change or keep rows by itself', () => {
     expect(await refusal(things)).toMatch(/tables\.things\.schema\.n: trigger 'rounds' sets it/);
   });
 
+  it('a trigger that sets a column of the schema, with a comment in between', async () => {
+    await create(
+      `CREATE TABLE things (${columns}, n DOUBLE NOT NULL)`,
+      'CREATE TRIGGER rounds BEFORE INSERT ON things FOR EACH ROW SET NEW./* c */`n` /* d */ = ROUND(NEW.n)',
+    );
+    expect(await refusal(things)).toMatch(/tables\.things\.schema\.n: trigger 'rounds' sets it/);
+  });
+
   it('A15: a trigger that only looks, or writes elsewhere, is none of our business', async () => {
     await create(
       `CREATE TABLE things (${columns}, n DOUBLE NOT NULL, noted INT NULL)`,
@@ -98,6 +108,29 @@ describe('A10: rows that the server changes behind a cache', () => {
       `CREATE TABLE things (${columns}, n DOUBLE NOT NULL)`,
       'CREATE TABLE parents (id INT PRIMARY KEY)',
       'CREATE TRIGGER writes AFTER DELETE ON parents FOR EACH ROW DELETE FROM things WHERE n = OLD.id',
+    );
+    expect(await refusal(cached)).toMatch(/tables\.things\.cache: trigger 'writes' of 'parents'/);
+    await cluster.openWith({ things });
+  });
+
+  it.each([
+    [
+      'view',
+      'CREATE VIEW seen_things AS SELECT id, n FROM things',
+      'UPDATE seen_things SET n = 0 WHERE n = NEW.id',
+    ],
+    [
+      'function',
+      `CREATE FUNCTION touch_things(x INT) RETURNS INT MODIFIES SQL DATA
+         BEGIN UPDATE things SET n = 0 WHERE n = x; RETURN 1; END`,
+      'SET @x = touch_things(NEW.id)',
+    ],
+  ])('a trigger of another table that writes it by a %s', async (_, define, body) => {
+    await create(
+      `CREATE TABLE things (${columns}, n DOUBLE NOT NULL)`,
+      'CREATE TABLE parents (id INT PRIMARY KEY)',
+      define,
+      `CREATE TRIGGER writes AFTER INSERT ON parents FOR EACH ROW ${body}`,
     );
     expect(await refusal(cached)).toMatch(/tables\.things\.cache: trigger 'writes' of 'parents'/);
     await cluster.openWith({ things });

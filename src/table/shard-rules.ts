@@ -1,0 +1,39 @@
+import { unseenIn } from '../mysql/schema-objects.ts';
+import type { DatabaseRules } from '../mysql/table-rules.ts';
+import type { Observer } from '../observability/events.ts';
+import { HiddenEffects } from './hidden-effects.ts';
+
+/** What the servers of shards do by themselves, as far as they have been asked. */
+export class ShardRules {
+  readonly byShard = new Map<string, DatabaseRules>();
+  readonly #effects = new Map<string, HiddenEffects>();
+
+  set(shard: string, rules: DatabaseRules): void {
+    this.byShard.set(shard, rules);
+    this.#effects.clear();
+  }
+
+  /** What views and functions of some shards do; another value once more is known. */
+  effectsOf(shards: readonly { readonly name: string }[]): HiddenEffects {
+    const id = JSON.stringify(shards.map(({ name }) => name));
+    let effects = this.#effects.get(id);
+    if (effects === undefined) {
+      effects = new HiddenEffects(
+        shards.flatMap(({ name }) => this.byShard.get(name)?.objects ?? []),
+      );
+      this.#effects.set(id, effects);
+    }
+    return effects;
+  }
+
+  /** Tells of definitions that the user may not see: what is behind them nobody checks. */
+  tellUnseen(shards: Iterable<string>, observe: Observer): void {
+    const unseen = [...shards].flatMap((shard) => {
+      const objects = this.byShard.get(shard)?.objects;
+      const count = objects === undefined ? 0 : unseenIn(objects);
+      return count === 0 ? [] : [[shard, count] as const];
+    });
+    if (unseen.length === 0) return;
+    observe({ type: 'definitions-unseen', shards: Object.fromEntries(unseen) });
+  }
+}
