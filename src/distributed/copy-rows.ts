@@ -1,11 +1,15 @@
+import { DriverFault } from '../errors/driver-fault.ts';
+import { isMeridianError } from '../errors/meridian-error.ts';
 import { RelocationError } from '../errors/relocation-error.ts';
 import type { TransactionScope } from '../execution/transaction-scope.ts';
 import {
   type CopiedTable,
   checksum,
+  countTypedJson,
   insertChunk,
   selectChunk,
   sqlValue,
+  typedJsonColumns,
 } from '../mysql/row-copy.ts';
 import type { RawRow, SqlValue } from '../mysql/sql.ts';
 import { ownerParam } from './moving-group.ts';
@@ -27,13 +31,59 @@ export async function copyRows(
   let after: SqlValue | undefined;
   for (;;) {
     const { rows } = await source.run(selectChunk(table, param, after, rowsPerChunk));
-    for (const part of parts(rows, table.columns.length))
-      await target.run(insertChunk(table, part));
+    for (const part of parts(rows, table.columns.length)) await insert(table, part, target);
     copied += rows.length;
     const last = rows.at(-1);
     if (last === undefined || rows.length < rowsPerChunk) return copied;
     after = sqlValue(last[table.primaryKey.name]);
   }
+}
+
+/** The server's numbers for a value that it stored once and, in this sql_mode, would not store again. */
+const refusedValues = new Set<number | undefined>([1264, 1265, 1292, 1366, 1406]);
+
+async function insert(
+  table: CopiedTable,
+  rows: readonly RawRow[],
+  target: TransactionScope,
+): Promise<void> {
+  try {
+    await target.run(insertChunk(table, rows));
+  } catch (error) {
+    const fault = isMeridianError(error) ? error.cause : undefined;
+    if (!(fault instanceof DriverFault && refusedValues.has(fault.errno))) throw error;
+    const column = fault.column === undefined ? 'a column' : `column '${fault.column}'`;
+    throw new RelocationError(
+      'unfit',
+      `Nothing was moved: ${column} of '${table.table}' holds a value that the server would not store again (${fault.message}): ` +
+        "the '' of an ENUM, a date that does not exist, what an older sql_mode let in. Give the rows of this owner a value that fits.",
+      { cause: error, context: { table: table.table, column: fault.column } },
+    );
+  }
+}
+
+/**
+ * Refuses rows whose JSON is of more types than its text tells: the other server would store text.
+ *
+ * @throws {RelocationError} naming the column.
+ */
+export async function assertPlainJson(
+  table: CopiedTable,
+  owner: Buffer,
+  source: TransactionScope,
+): Promise<void> {
+  const columns = typedJsonColumns(table);
+  if (columns.length === 0) return;
+  const { rows } = await source.run(countTypedJson(table, columns, ownerParam(table, owner)));
+  const odd = columns.find((_, place) => Number(rows[0]?.[`c${place}`]) > 0);
+  if (odd === undefined) return;
+  throw new RelocationError(
+    'unfit',
+    `Nothing was moved: column '${odd.name}' of '${table.table}' holds JSON of a type that JSON text lacks (a date, a time, bytes ` +
+      'or a DECIMAL that SQL put there), which would arrive as text or as another number. Make it text first, in the rows of this ' +
+      `owner: ${odd.name} = CAST(CAST(${odd.name} AS CHAR) AS JSON).`,
+    { context: { table: table.table, column: odd.name } },
+  );
 }
 
 /**

@@ -9,7 +9,12 @@ import {
   uncopyableColumns,
 } from '../mysql/row-copy.ts';
 import type { SqlValue } from '../mysql/sql.ts';
-import { readLeadingColumns, readTableShapes, type TableShape } from '../mysql/table-shape.ts';
+import {
+  readLeadingColumns,
+  readTableShapes,
+  readVersionedTables,
+  type TableShape,
+} from '../mysql/table-shape.ts';
 import type { Deadline } from '../resilience/deadline.ts';
 import { uuidFromBytes } from '../sharding/uuid.ts';
 import { recordedMembers } from '../topology/shared-facts.ts';
@@ -30,6 +35,8 @@ interface ShardShape {
   readonly shapes: ReadonlyMap<string, TableShape>;
   /** `table.column` of every column that an index begins with. */
   readonly leading: ReadonlySet<string>;
+  /** Tables that keep their history. */
+  readonly versioned: ReadonlySet<string>;
   readonly foreignKeys: readonly ForeignKey[];
   /** What services that share the shard have recorded. */
   readonly facts: RecordedFacts;
@@ -58,6 +65,13 @@ export async function copiedGroup(
     readShape(to, executor, deadline),
   ]);
   const tables = matchTables(group, from, source, to, target);
+  for (const { table } of group) {
+    if (!source.versioned.has(table) && !target.versioned.has(table)) continue;
+    throw unfit(
+      table,
+      'is system-versioned, and its history would stay behind; keep its rows where they are, or DROP SYSTEM VERSIONING',
+    );
+  }
   const names = new Set(group.map(({ table }) => table));
   for (const { table, parent } of source.foreignKeys) {
     if (names.has(table) || !names.has(parent)) continue;
@@ -179,6 +193,7 @@ function readShape(shard: Shard, executor: Executor, deadline: Deadline): Promis
     run: async (session) => ({
       shapes: await readTableShapes(session, deadline),
       leading: await readLeadingColumns(session, deadline),
+      versioned: await readVersionedTables(session, deadline),
       foreignKeys: await readForeignKeys(session, deadline),
       facts: await readFacts(session, deadline),
     }),

@@ -29,7 +29,7 @@ import { within } from '../resilience/within.ts';
 import type { Route } from '../routing/route.ts';
 import { uuidToBytes } from '../sharding/uuid.ts';
 import { announce } from './announce.ts';
-import { copyRows, verifyRows } from './copy-rows.ts';
+import { assertPlainJson, copyRows, verifyRows } from './copy-rows.ts';
 import { installFence } from './fence.ts';
 import { assertNothingIsCut } from './group-references.ts';
 import type { Finished, MoveEnding, MoveSettlement } from './move-settlement.ts';
@@ -220,6 +220,7 @@ export class Relocation {
     let rows = await copyRows(owners, move.owner, source, target);
     if (rows === 0) throw unknownOwner(move.table);
     for (const table of members) rows += await copyRows(table, move.owner, source, target);
+    for (const table of tables) await assertPlainJson(table, move.owner, source);
     for (const table of tables) await verifyRows(table, move.owner, source, target);
     await assertNothingIsCut(tables, foreignKeys, move.owner, source, target);
     if (order.patch.size > 0) {

@@ -18,6 +18,8 @@ export interface DriverFaultFields {
   readonly threadId?: number | undefined;
   /** The unique key named by a duplicate-key error. */
   readonly key?: string | undefined;
+  /** The column whose value the server refused. */
+  readonly column?: string | undefined;
 }
 
 /**
@@ -31,6 +33,7 @@ export class DriverFault extends Error implements DriverFaultFields {
   readonly sqlState: string | undefined;
   readonly threadId: number | undefined;
   readonly key: string | undefined;
+  readonly column: string | undefined;
 
   constructor(message: string, fields: DriverFaultFields) {
     super(message);
@@ -41,6 +44,7 @@ export class DriverFault extends Error implements DriverFaultFields {
     this.sqlState = fields.sqlState;
     this.threadId = fields.threadId;
     this.key = fields.key;
+    this.column = fields.column;
   }
 }
 

@@ -12,6 +12,8 @@ const manualAdvice = /^You have an error in your SQL syntax; .* syntax to use/;
 const lineOfSyntaxError = / at line (\d+)$/;
 const duplicateKey = / for key '(?:[^'.]*\.)?([^']*)'$/;
 
+const refusedColumn = / for column (?:`[^`]*`\.`[^`]*`\.)?[`']([^`']*)[`'] at row \d+$/;
+
 /** Where an error comes from, and how much of it may be told. */
 interface Origin {
   readonly threadId?: number | undefined;
@@ -38,6 +40,7 @@ export function driverFault(
     sqlState: text(error, 'sqlState'),
     threadId,
     key: errno === 1062 ? duplicateKey.exec(message)?.[1] : undefined,
+    column: errno === undefined ? undefined : refusedColumn.exec(message)?.[1],
   });
 }
 

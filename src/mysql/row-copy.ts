@@ -78,6 +78,33 @@ export function insertChunk({ table, columns }: CopiedTable, rows: readonly RawR
   };
 }
 
+/** Columns in which a server keeps JSON of its own: of more types than JSON text tells. */
+export function typedJsonColumns({ columns }: CopiedTable): readonly ColumnShape[] {
+  return columns.filter(({ dataType }) => dataType === 'json');
+}
+
+/**
+ * How many of an owner's rows hold JSON that would come back from its text as something else: a date, a
+ * time, bytes or a DECIMAL, which functions of SQL made. One number a column, by its place.
+ */
+export function countTypedJson(
+  { table, ownerColumn }: CopiedTable,
+  columns: readonly ColumnShape[],
+  owner: SqlValue,
+): Statement {
+  const counts = columns.map(({ name }, place) => {
+    const value = quoteName(name);
+    const text = `CAST(${value} AS CHAR)`;
+    const again = `CAST(${text} AS JSON)`;
+    return `COALESCE(SUM(NOT (${value} <=> ${again}) OR ${text} <> CAST(${again} AS CHAR)), 0) AS c${place}`;
+  });
+  return {
+    sql: `SELECT ${counts.join(', ')} FROM ${quoteName(table)} WHERE ${quoteName(ownerColumn.name)} = ?`,
+    params: [owner],
+    once: true,
+  };
+}
+
 /**
  * How many rows an owner has and 128 bits over all their columns, whatever the order of the rows:
  * the same on both sides when each row was copied bit by bit. A locking read, as all of a move's are: a

@@ -76,6 +76,17 @@ export async function readLeadingColumns(
   return new Set(rows.map((row) => `${row.tbl}.${row.name}`));
 }
 
+/** Tables whose old rows the server keeps, with the times at which they were written (MariaDB). */
+export async function readVersionedTables(
+  session: Session,
+  cancellation: Cancellation,
+): Promise<ReadonlySet<string>> {
+  const sql = `SELECT table_name AS name FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND table_type = 'SYSTEM VERSIONED'`;
+  const { rows } = await session.run({ sql, params: [] }, cancellation);
+  return new Set(rows.map(({ name }) => String(name)));
+}
+
 /** The most bytes that the server takes as one statement with its parameters. */
 export async function readMaxPacketBytes(
   session: Session,
