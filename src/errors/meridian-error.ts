@@ -61,7 +61,7 @@ export class MeridianError extends Error {
 
   constructor(message: string, options: MeridianErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.name = new.target.name;
+    this.name = nameOf(options.code);
     this.code = options.code;
     this.retryable = options.retryable ?? false;
     this.outcome = options.outcome ?? 'not-applied';
@@ -84,6 +84,14 @@ export class MeridianError extends Error {
     const { name, code, message, retryable, outcome, context } = this;
     return { name, code, message, retryable, outcome, context };
   }
+}
+
+/** The name of an error's class, which a bundler that shortens names would not keep: `MERIDIAN_ROLLED_BACK`. */
+function nameOf(code: ErrorCode): string {
+  if (code === 'MERIDIAN_ROW_INVALID') return 'RowError';
+  const words = code.split('_').slice(1);
+  const name = words.map((word) => word.slice(0, 1) + word.slice(1).toLowerCase()).join('');
+  return `${name}Error`;
 }
 
 /** Whether a value is a Meridian error, whichever copy of the package threw it. */

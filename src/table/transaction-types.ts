@@ -43,7 +43,8 @@ export type Transaction<KeyspaceName extends string, All extends Tables> = {
     options?: { readonly schema?: Schema },
   ): Promise<QueryResult<Schema>[]>;
   /**
-   * Runs a change. `insertId` is the AUTO_INCREMENT number of its new row, of several that of the first.
+   * Runs a change. `insertId` is the AUTO_INCREMENT number of its new row, of several that of the first;
+   * with ON DUPLICATE KEY UPDATE it may be that of a row that was there before.
    *
    * @throws {RoutingError} when the key that `at()` was given is not among the parameters and `scope` is
    * not `'shard'`; when the statement gives rows (RETURNING).

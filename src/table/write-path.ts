@@ -36,7 +36,8 @@ export interface WriteResult {
   /**
    * The AUTO_INCREMENT number that the server gave the new row of an `execute`, or what it set with
    * `LAST_INSERT_ID(…)`: of an INSERT of several rows that of the first, whose others need not follow
-   * without gaps. Undefined where the statement made none, and of every other write.
+   * without gaps. With ON DUPLICATE KEY UPDATE it may be that of a row that was there before. Undefined where
+   * the statement made none, and of every other write.
    */
   readonly insertId: bigint | undefined;
   /** What a later read must have seen to see this write; undefined when nothing was written. */

@@ -35,6 +35,28 @@ describe('a Meridian error', () => {
     expect(new meridian.TimeoutError('x').retryable).toBe(true);
   });
 
+  it.each([
+    [new meridian.AbortedError('x')],
+    [new meridian.CircuitOpenError('x')],
+    [new meridian.ClosedError('x')],
+    [new meridian.ConfigError('x', [])],
+    [new meridian.DuplicateKeyError('x')],
+    [new meridian.MergeError('x')],
+    [new meridian.OverloadError('x')],
+    [new meridian.PartialWriteError('x', [])],
+    [new meridian.RelocationError('busy', 'x')],
+    [new meridian.RolledBackError('x')],
+    [new meridian.RoutingError('x')],
+    [new meridian.RowError('x', [])],
+    [new meridian.RowUnreadableError('x', 'x', 'x')],
+    [new meridian.StatementError('x')],
+    [new meridian.TimeoutError('x')],
+    [new meridian.UnavailableError('x')],
+    [new meridian.UnknownOutcomeError('x')],
+  ])('is called as its class is, also where a bundler shortens that: %s', (error) => {
+    expect(error.name).toBe(error.constructor.name);
+  });
+
   it('has the name of its class, and is an Error', () => {
     const error = new meridian.ClosedError('x');
     expect(error).toBeInstanceOf(Error);
