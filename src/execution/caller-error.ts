@@ -130,8 +130,8 @@ function lacksRight({ errno }: DriverFault): boolean {
 
 function grantCure(failure: Failure): string {
   return (
-    ` Grant this right to the user in the URL at ${pathOf(failure)} of the topology; ` +
-    "what systemTables: 'create' would make, 'verify' prints for somebody else to run."
+    ` Grant this right to the user in the URL at ${pathOf(failure)} of the topology. ` +
+    "Of Meridian's own tables, systemTables: 'verify' prints what somebody else may run."
   );
 }
 

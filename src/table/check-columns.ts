@@ -45,7 +45,10 @@ export function checkColumns(
   }
   if (shape.primaryKey.length !== 1 || shape.primaryKey[0] !== table.primaryKey) {
     const actual = shape.primaryKey.join(', ') || 'none';
-    report('primaryKey', `the table's primary key is (${actual}), not (${table.primaryKey})`);
+    report(
+      'primaryKey',
+      `the table's primary key is (${actual}), not (${table.primaryKey}); ${keyCure(shape.primaryKey.length)}`,
+    );
   }
   for (const [name, planned] of columns) {
     const column = shape.columns.get(name);
@@ -163,4 +166,11 @@ function trait({ dataType, columnType, length, collation }: ColumnShape, isKey: 
 
 function described({ columnType, collation }: ColumnShape): string {
   return collation === undefined ? columnType : `${columnType} ${collation}`;
+}
+
+function keyCure(columns: number): string {
+  if (columns === 1) return 'name the one that it has';
+  return columns === 0
+    ? 'give it one, or, if it is a view, leave it out of the tables and read it with raw SQL'
+    : 'it must be of one column: give the table one of its own, a UUID say, and a unique index on these';
 }

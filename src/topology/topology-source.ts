@@ -24,7 +24,7 @@ export function fileTopology(path: string): TopologySource {
       try {
         text = await readFile(path, 'utf8');
       } catch (error) {
-        throw fail('can not be read', error);
+        throw fail(`can not be read: ${reasonOf(error)}`, error);
       }
       try {
         return JSON.parse(text);
@@ -40,3 +40,15 @@ export function fileTopology(path: string): TopologySource {
 export function staticTopology(document: unknown): TopologySource {
   return { name: 'topology', load: async () => document };
 }
+
+function reasonOf(error: unknown): string {
+  const code =
+    error instanceof Error && 'code' in error ? String(error.code) : 'for no stated reason';
+  return reasons.get(code) ?? code;
+}
+
+const reasons = new Map([
+  ['ENOENT', 'there is no such file; a relative path begins at the working directory'],
+  ['EACCES', 'this process has not the right to'],
+  ['EISDIR', 'it is a folder'],
+]);
