@@ -1,5 +1,6 @@
 import type { Cancellation } from './cancellation.ts';
 import { readSchemaObjects, type SchemaObjects } from './schema-objects.ts';
+import { seesTriggers } from './seen-triggers.ts';
 import type { Session } from './session.ts';
 
 /** A unique index beside the primary key. */
@@ -15,9 +16,11 @@ export interface Cascade {
   readonly rule: string;
 }
 
+/** A trigger, or an event of the server's clock. */
 export interface Trigger {
   readonly name: string;
-  readonly table: string;
+  /** Whose changes it follows; undefined for an event. */
+  readonly table: string | undefined;
   readonly body: string;
 }
 
@@ -33,6 +36,7 @@ export interface DatabaseRules {
   readonly tables: ReadonlyMap<string, TableRules>;
   /** As far as the user may see them: it needs the TRIGGER right on their table. */
   readonly triggers: readonly Trigger[];
+  readonly seesTriggers: boolean;
   readonly objects: SchemaObjects;
 }
 
@@ -45,8 +49,13 @@ const uniques = `SELECT table_name AS tbl, index_name AS name, column_name AS co
   AND index_name <> 'PRIMARY' ORDER BY table_name, index_name, seq_in_index`;
 const references = `SELECT table_name AS tbl, constraint_name AS name, delete_rule AS onDelete, update_rule AS onUpdate
   FROM information_schema.referential_constraints WHERE constraint_schema = DATABASE()`;
-const triggers = `SELECT trigger_name AS name, event_object_table AS tbl, action_statement AS body
-  FROM information_schema.triggers WHERE trigger_schema = DATABASE()`;
+/** Of other databases those that name this one; their tables are no tables of this one, whatever their name. */
+const triggers = `SELECT trigger_name AS name, action_statement AS body,
+    IF(event_object_schema = DATABASE(), event_object_table, CONCAT(event_object_schema, '.', event_object_table)) AS tbl
+  FROM information_schema.triggers
+  WHERE trigger_schema = DATABASE() OR LOCATE(DATABASE(), action_statement) > 0`;
+const events = `SELECT event_name AS name, event_definition AS body FROM information_schema.events
+  WHERE event_schema = DATABASE() OR LOCATE(DATABASE(), event_definition) > 0`;
 
 const harmless = new Set(['RESTRICT', 'NO ACTION']);
 
@@ -77,14 +86,15 @@ export async function readDatabaseRules(
       tables.get(String(tbl))?.cascades.push({ name: String(name), rule: `ON ${event} ${action}` });
     }
   }
-  const found = await ask(triggers);
+  const found = [...(await ask(triggers)), ...(await ask(events))];
   return {
     tables,
     triggers: found.map(({ name, tbl, body }) => ({
       name: String(name),
-      table: String(tbl),
+      table: tbl === undefined ? undefined : String(tbl),
       body: String(body),
     })),
+    seesTriggers: await seesTriggers(session, cancellation),
     objects: await readSchemaObjects(session, cancellation),
   };
 }

@@ -86,10 +86,13 @@ export type MeridianEvent =
   | {
       /**
        * Definitions of views and functions that the user may not see, by shard: what these change, or read
-       * of one shard only, is not refused, and goes by what functions say of themselves.
+       * of one shard only, is not refused, and goes by what functions say of themselves. `triggers`: shards
+       * on which the user may not see triggers, for which it takes `GRANT TRIGGER ON` the database: one that
+       * changes cached rows, or columns that are given, is not refused there.
        */
       readonly type: 'definitions-unseen';
       readonly shards: Readonly<Record<string, number>>;
+      readonly triggers: readonly string[];
     }
   | {
       /** A step that others will make up for failed. */

@@ -109,7 +109,7 @@ function checkTriggers(
     if (table.cache !== undefined && on !== table.name && effects.mayChange(table.name, tokens)) {
       report(
         'cache',
-        `trigger '${name}' of '${on}' may change rows of this table, which its cache would not hear of. Write them in your service, or drop the cache`,
+        `${on === undefined ? `event '${name}'` : `trigger '${name}' of '${on}'`} may change rows of this table, which its cache would not hear of. Write them in your service, or drop the cache`,
       );
     }
     if (on !== table.name) continue;

@@ -26,14 +26,18 @@ export class ShardRules {
     return effects;
   }
 
-  /** Tells of definitions that the user may not see: what is behind them nobody checks. */
+  /** Tells of definitions and triggers that the user may not see: what is behind them nobody checks. */
   tellUnseen(shards: Iterable<string>, observe: Observer): void {
-    const unseen = [...shards].flatMap((shard) => {
-      const objects = this.byShard.get(shard)?.objects;
-      const count = objects === undefined ? 0 : unseenIn(objects);
+    const known = [...shards].flatMap((shard) => {
+      const rules = this.byShard.get(shard);
+      return rules === undefined ? [] : [{ shard, rules }];
+    });
+    const unseen = known.flatMap(({ shard, rules }) => {
+      const count = unseenIn(rules.objects);
       return count === 0 ? [] : [[shard, count] as const];
     });
-    if (unseen.length === 0) return;
-    observe({ type: 'definitions-unseen', shards: Object.fromEntries(unseen) });
+    const triggers = known.flatMap(({ shard, rules }) => (rules.seesTriggers ? [] : [shard]));
+    if (unseen.length === 0 && triggers.length === 0) return;
+    observe({ type: 'definitions-unseen', shards: Object.fromEntries(unseen), triggers });
   }
 }

@@ -86,7 +86,11 @@ it('runs them in a transaction, and what only reckons anywhere', async () => {
 it('says at the start whose definitions it may not see, and goes by what they say of themselves', async () => {
   const { data: blind, events } = await cluster.open();
   expect(events.filter(({ type }) => type === 'definitions-unseen')).toEqual([
-    { type: 'definitions-unseen', shards: { 'tx-1': 3, 'tx-2': 3 } },
+    {
+      type: 'definitions-unseen',
+      shards: { 'tx-1': 3, 'tx-2': 3 },
+      triggers: [],
+    },
   ]);
   const at = blind.transactions.at(account);
   expect(await failureOf(at.query('SELECT draw() AS n'))).toBeInstanceOf(RoutingError);

@@ -75,3 +75,12 @@ it('a service that caches nothing needs no right to change what is on record alr
   const { data } = await cluster.openWith({ transactions: tables.transactions }, { topology });
   await data.close();
 });
+
+it('a user that is shown no triggers is told so, for it would be as if there were none', async () => {
+  const topology = cluster.topology(await narrowUser('SELECT, INSERT, UPDATE, DELETE'));
+  const { data, events } = await cluster.open({ topology });
+  expect(events.filter(({ type }) => type === 'definitions-unseen')).toMatchObject([
+    { triggers: [...shardNames] },
+  ]);
+  await data.close();
+});

@@ -213,3 +213,27 @@ describe('V1: 0 in AUTO_INCREMENT columns', () => {
     expect(await data.things.get(two?.id ?? '')).toEqual(two);
   });
 });
+
+it('A10: what another database of the server, or its clock, does to a cached table is refused', async () => {
+  await create(`CREATE TABLE things (${columns}, n DOUBLE NOT NULL)`);
+  const [row] = await cluster.sql('tx-1', 'SELECT DATABASE() AS name');
+  const change = `UPDATE \`${String(row?.name)}\`.things SET n = n + 1`;
+  const user = decodeURIComponent(new URL(cluster.url('tx-1')).username);
+  try {
+    await cluster.sql('tx-1', 'CREATE DATABASE beside');
+    await cluster.sql('tx-1', 'CREATE TABLE beside.things (id INT PRIMARY KEY)');
+    await cluster.sql('tx-1', `GRANT TRIGGER ON beside.* TO '${user}'@'%'`);
+    await cluster.sql(
+      'tx-1',
+      `CREATE TRIGGER beside.touching AFTER INSERT ON beside.things FOR EACH ROW ${change}`,
+    );
+    await cluster.sql('tx-1', `CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY DISABLE DO ${change}`);
+    const message = await refusal(cached);
+    expect(message).toMatch(/trigger 'touching' of 'beside\.things' may change rows/);
+    expect(message).toMatch(/event 'nightly' may change rows/);
+  } finally {
+    await cluster.sql('tx-1', `REVOKE TRIGGER ON beside.* FROM '${user}'@'%'`);
+    await cluster.sql('tx-1', 'DROP DATABASE beside');
+    await cluster.sql('tx-1', 'DROP EVENT nightly');
+  }
+});
