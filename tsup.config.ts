@@ -18,13 +18,12 @@ export default defineConfig({
   clean: true,
   treeshake: true,
   // The package is small without source maps, and its stack traces are read all the same: functions and
-  // classes keep their names (an error's name is its class's), and statements their lines.
+  // classes keep their names, and none disappears into another.
   minify: 'terser',
   terserOptions: {
-    module: false,
-    toplevel: false,
+    toplevel: true,
     ecma: 2020,
-    compress: { defaults: false },
+    compress: { ecma: 2020, inline: false, reduce_funcs: false },
     keep_classnames: true,
     keep_fnames: true,
     format: { comments: false, semicolons: false },

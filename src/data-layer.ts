@@ -11,7 +11,7 @@ import { Calls } from './execution/calls.ts';
 import { EndpointGate } from './execution/endpoint-gate.ts';
 import { Endpoints } from './execution/endpoints.ts';
 import { Executor } from './execution/executor.ts';
-import { shardsHealth } from './execution/health.ts';
+import { areServed, shardsHealth } from './execution/health.ts';
 import { LoadGates } from './execution/load-gates.ts';
 import { fanOut } from './observability/fan-out.ts';
 import { defaultLogger, pinoObserver } from './observability/pino-observer.ts';
@@ -181,10 +181,11 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     });
     moves.watch();
     sharing.watch();
+    const keyspaces = new Set(plans.map(({ table }) => table.keyspace));
     const outcomes = new OutcomeSweeper({
       topology: store,
       executor,
-      keyspaces: new Set(plans.map(({ table }) => table.keyspace)),
+      keyspaces,
       ...config.idempotency,
       observe,
     });
@@ -220,7 +221,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
       },
       directory: directoryHandle(directory, calls),
       health: () => ({
-        ready: !calls.isClosing && inspection.isServed(gate),
+        ready: !calls.isClosing && areServed(keyspaces, topology, gate),
         closing: calls.isClosing,
         shards: shardsHealth(store.current, endpoints, gate),
         redis: regions.states(),

@@ -47,6 +47,17 @@ export interface EndpointHealth {
   readonly lastFault: EndpointFault | null;
 }
 
+/** Whether of each of these keyspaces a primary may be asked. */
+export function areServed(
+  names: Iterable<string>,
+  { keyspaces }: Topology,
+  gate: EndpointGate,
+): boolean {
+  return [...names].every((name) =>
+    keyspaces.get(name)?.shards.some(({ primary }) => gate.stateOf(primary) === 'verified'),
+  );
+}
+
 /** How the shards of a topology do, as far as this process knows. No I/O. */
 export function shardsHealth(
   { shards }: Topology,

@@ -44,7 +44,13 @@ export const keysAreSpread = (table: string): Statement => ({
   params: [table, Buffer.alloc(16)],
 });
 
-/** The tables whose owners have begun to leave the shard, sometime. */
+/** A row if an owner of the table has left the shard, or is about to. */
+export const hasDeparted = (table: string): Statement => ({
+  sql: `SELECT 1 AS found FROM ${movesTable} WHERE owner_table = ? AND state <> 'none' LIMIT 1`,
+  params: [table],
+});
+
+/** The tables of which an owner has left the shard, or a mover has begun to see to it. */
 export const readLeavingTables: Statement = {
   sql: `SELECT DISTINCT owner_table AS tbl FROM ${movesTable}`,
   params: [],

@@ -3,7 +3,6 @@ import { keepFence } from '../distributed/standing-fence.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { UnavailableError } from '../errors/database-error.ts';
 import { type Answering, awaitPrimaries } from '../execution/await-primaries.ts';
-import type { EndpointGate } from '../execution/endpoint-gate.ts';
 import type { Executor } from '../execution/executor.ts';
 import { onPrimary } from '../execution/on-primary.ts';
 import { ensureSystemTables } from '../execution/system-tables.ts';
@@ -214,14 +213,6 @@ export class ShardInspection {
       // Its replicas are inspected one by one.
       await this.record(await this.inspect([{ ...shard, replicas: [] }], deadline), deadline);
     }
-  }
-
-  /** Whether of each keyspace that has tables a primary may be asked. */
-  isServed(gate: EndpointGate): boolean {
-    return this.#parts.plans.every(({ table }) => {
-      const shards = this.#parts.topology.keyspaces.get(table.keyspace)?.shards ?? [];
-      return shards.some(({ primary }) => gate.stateOf(primary) === 'verified');
-    });
   }
 
   #expect(endpoint: Endpoint): void {

@@ -59,6 +59,6 @@ export function cachesOn(ground: RedisGround) {
     compared: () =>
       events.flatMap((event) => (event.type === 'cache-shadow' ? [event.outcome] : [])),
     isStored: (key: string) =>
-      soon(async () => expect(await raw().get(nameOf(key))).toMatch(/^m2\|\d*\|[^|]*\|\w{16}\|/)),
+      soon(async () => expect(await raw().get(nameOf(key))).toMatch(/^m2\|-?\d*\|[^|]*\|\w{16}\|/)),
   };
 }
