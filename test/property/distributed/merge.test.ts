@@ -43,7 +43,7 @@ const weightOf = (text: string) =>
       return bytes.subarray(1);
     }),
   );
-const rule = '2 1024 utf8mb4_bin 000020';
+const rule = '0 1024 utf8mb4_bin 000020';
 const orNull = <T>(values: fc.Arbitrary<T>) => fc.option(values, { freq: 8 });
 const row = fc.record({
   small: orNull(fc.integer({ min: -3, max: 3 })),
@@ -185,7 +185,7 @@ describe('the order of values', () => {
     expect(compare('a', 'ab')).toBeLessThan(0);
     expect(compare('a', 'a  ')).toBe(0);
     expect(compare('a', 'a\t')).toBeGreaterThan(0);
-    const noPadding = '2 1024 utf8mb4_nopad_bin 000020';
+    const noPadding = '0 1024 utf8mb4_nopad_bin 000020';
     expect(compare('a', 'a ', noPadding)).toBeLessThan(0);
     expect(compare('a', 'a\t', noPadding)).toBeLessThan(0);
   });
