@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import type { ChaosFaults, Direction, ReplyDrop } from './chaos-faults.ts';
 import { ChaosLane, type LaneOwner } from './chaos-lane.ts';
 import { MysqlStatements } from './mysql-statements.ts';
+import { resetSocket } from './reset-socket.ts';
 import { TestingError } from './testing-error.ts';
 
 export interface Target {
@@ -59,8 +60,8 @@ export class ChaosConnection {
   /** Ends both sides with a TCP reset. */
   reset(): void {
     this.#forget();
-    this.#client.resetAndDestroy();
-    if (this.#connected) this.#server.resetAndDestroy();
+    resetSocket(this.#client);
+    if (this.#connected) resetSocket(this.#server);
     else this.#server.destroy();
   }
 
@@ -128,14 +129,7 @@ export class ChaosConnection {
 
   async #bothClosed(): Promise<void> {
     const closed = [this.#client, this.#server].map(
-      (socket) =>
-        new Promise<void>((resolve) => {
-          socket.once('close', () => resolve());
-          // Node can't reset a connection whose end is on its way, and then never says 'close'.
-          socket.on('error', (error) => {
-            if ('syscall' in error && error.syscall === 'reset') resolve();
-          });
-        }),
+      (socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())),
     );
     await Promise.all(closed);
     this.#forget();

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { ChaosFaults } from './chaos-faults.ts';
+import { resetSocket } from './reset-socket.ts';
 
 /** One thing that came in at one end and is to come out at the other, in order. */
 interface Item {
@@ -98,7 +99,7 @@ export class ChaosLane {
       this.#to.end();
     } else if (item.what === 'reset') {
       this.close();
-      this.#to.resetAndDestroy();
+      resetSocket(this.#to);
     } else if (this.#owner.allowance() <= 0) {
       this.#owner.cut();
     } else {
