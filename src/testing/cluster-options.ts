@@ -1,6 +1,6 @@
 import { didYouMean } from '../config/did-you-mean.ts';
 import type { ClusterProvider } from './cluster-plan.ts';
-import type { ServerLocation } from './server-location.ts';
+import type { ServerLocation } from './mysql/server-location.ts';
 import { TestingError } from './testing-error.ts';
 
 /** What to start. */

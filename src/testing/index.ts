@@ -4,15 +4,15 @@
  * @module
  */
 
-export type { AwaitedFault, Direction, Fault, StatementPattern } from './chaos-faults.ts';
-export { type ChaosProxy, type ChaosProxyOptions, startChaosProxy } from './chaos-proxy.ts';
+export type { AwaitedFault, Direction, Fault, StatementPattern } from './chaos/chaos-faults.ts';
+export { type ChaosProxy, type ChaosProxyOptions, startChaosProxy } from './chaos/chaos-proxy.ts';
 export type { LocalClusterOptions } from './cluster-options.ts';
 export type { ClusterProvider } from './cluster-plan.ts';
 export {
   type LocalCluster,
   startLocalCluster,
 } from './local-cluster.ts';
-export { startLocalRedis } from './local-redis.ts';
+export { startLocalRedis } from './redis/local-redis.ts';
 export type {
   ClusterRedis,
   ClusterRedisOptions,
@@ -25,7 +25,7 @@ export type {
   SentinelRedisOptions,
   StandaloneRedis,
   StandaloneRedisOptions,
-} from './redis-kinds.ts';
+} from './redis/redis-kinds.ts';
 export type {
   LocalServer,
   LocalShard,
@@ -33,7 +33,7 @@ export type {
   RedisRole,
   RedisServer,
   ServerState,
-} from './server.ts';
-export type { ServerLocation } from './server-location.ts';
-export type { ProxiedShard } from './shard-proxies.ts';
+} from './runners/server.ts';
+export type { ServerLocation } from './mysql/server-location.ts';
+export type { ProxiedShard } from './chaos/shard-proxies.ts';
 export { TestingError } from './testing-error.ts';

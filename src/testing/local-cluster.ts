@@ -2,10 +2,10 @@ import { checkClusterOptions, type LocalClusterOptions } from './cluster-options
 import type { ClusterPlan, ClusterProvider, StartedServers } from './cluster-plan.ts';
 import { startContainerCluster } from './container-cluster.ts';
 import { startProcessCluster } from './process-cluster.ts';
-import { chooseProvider } from './provider.ts';
-import type { LocalShard, RedisServer } from './server.ts';
-import type { ServerLocation } from './server-location.ts';
-import { type ProxiedShard, proxied } from './shard-proxies.ts';
+import { chooseProvider } from './runners/provider.ts';
+import type { LocalShard, RedisServer } from './runners/server.ts';
+import type { ServerLocation } from './mysql/server-location.ts';
+import { type ProxiedShard, proxied } from './chaos/shard-proxies.ts';
 
 type WantedRedis = true | ServerLocation;
 

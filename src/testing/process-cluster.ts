@@ -1,14 +1,14 @@
-import { findMysql, findRedis, missingBinary } from './binaries.ts';
+import { findMysql, findRedis, missingBinary } from './runners/binaries.ts';
 import type { ClusterPlan, StartedServers } from './cluster-plan.ts';
-import { dataDirectoryTemplate } from './data-directory.ts';
-import { PortReservations } from './free-port.ts';
-import { newAccounts } from './mysql-accounts.ts';
-import { type MysqlHome, startMysqlProcess } from './mysql-process.ts';
-import type { ProcessHost } from './process-runner.ts';
-import { startRedisProcess } from './redis-process.ts';
-import type { LocalShard, RedisServer } from './server.ts';
-import { startShardServers, told } from './shard-servers.ts';
-import { Supervisor } from './supervisor.ts';
+import { dataDirectoryTemplate } from './mysql/data-directory.ts';
+import { PortReservations } from './runners/free-port.ts';
+import { newAccounts } from './mysql/mysql-accounts.ts';
+import { type MysqlHome, startMysqlProcess } from './mysql/mysql-process.ts';
+import type { ProcessHost } from './runners/process-runner.ts';
+import { startRedisProcess } from './redis/redis-process.ts';
+import type { LocalShard, RedisServer } from './runners/server.ts';
+import { startShardServers, told } from './mysql/shard-servers.ts';
+import { Supervisor } from './runners/supervisor.ts';
 
 /** Starts the servers as processes of this machine, under a supervisor that outlives us briefly. */
 export async function startProcessCluster(plan: ClusterPlan): Promise<StartedServers> {

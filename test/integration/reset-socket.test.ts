@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { expect, it } from 'vitest';
-import { resetSocket } from '../../src/testing/reset-socket.ts';
+import { resetSocket } from '../../src/testing/chaos/reset-socket.ts';
 
 async function connected() {
   const server = createServer({ allowHalfOpen: true }).listen({ host: '127.0.0.1', port: 0 });

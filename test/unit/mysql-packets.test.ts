@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type MysqlPacket, MysqlPacketFramer } from '../../src/testing/mysql-packets.ts';
-import { MysqlStatements } from '../../src/testing/mysql-statements.ts';
+import { type MysqlPacket, MysqlPacketFramer } from '../../src/testing/chaos/mysql-packets.ts';
+import { MysqlStatements } from '../../src/testing/chaos/mysql-statements.ts';
 
 function packet(sequence: number, payload: Buffer | string): Buffer {
   const body = Buffer.from(payload);
