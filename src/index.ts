@@ -65,10 +65,10 @@ export type { EndpointHealth, Health, ShardHealth, ShardState } from './executio
 export type { SqlValue } from './mysql/sql.ts';
 export type { MeridianEvent, Observer } from './observability/events.ts';
 export type { Logger } from './observability/pino-observer.ts';
-export type { GuardState } from './resilience/breaker.ts';
+export type { GuardState } from './resilience/breaker/breaker.ts';
 export type { Guard, GuardOptions, GuardRunOptions } from './resilience/create-guard.ts';
 export type { GuardSnapshot } from './resilience/guard.ts';
-export type { Priority } from './resilience/priority.ts';
+export type { Priority } from './resilience/admission/priority.ts';
 export type { Explanation } from './routing/explain.ts';
 export type { ReferenceExplanation } from './routing/nearest-shards.ts';
 export type { IpLocator } from './sharding/locate-place.ts';

@@ -1,4 +1,4 @@
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Freshness } from './freshness.ts';
 
 /** One caller's wishes. */

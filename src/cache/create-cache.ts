@@ -3,8 +3,8 @@ import { atOnce } from '../errors/at-once.ts';
 import { ClosedError } from '../errors/call-error.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { fanOut } from '../observability/fan-out.ts';
-import { Deadline } from '../resilience/deadline.ts';
-import { within } from '../resilience/within.ts';
+import { Deadline } from '../resilience/time/deadline.ts';
+import { within } from '../resilience/time/within.ts';
 import type { CacheCall } from './cache-call.ts';
 import {
   type CacheOptions,

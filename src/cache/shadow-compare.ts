@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Observer } from '../observability/events.ts';
-import { Deadline } from '../resilience/deadline.ts';
+import { Deadline } from '../resilience/time/deadline.ts';
 import { Flight } from './loads/flight.ts';
 import type { LoadMany } from './loads/leased-loads.ts';
 import type { MemoryEntry } from './memory/memory-store.ts';

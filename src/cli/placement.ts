@@ -9,7 +9,7 @@ import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import { Endpoints } from '../execution/endpoints.ts';
 import { Executor } from '../execution/executor.ts';
-import { Deadline } from '../resilience/deadline.ts';
+import { Deadline } from '../resilience/time/deadline.ts';
 import { createTopology } from '../topology/create-topology.ts';
 import type { Topology } from '../topology/topology.ts';
 import { fileTopology } from '../topology/topology-source.ts';

@@ -1,5 +1,5 @@
 import type { EntryKey, EntryOwner } from '../mysql/directory-table.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 
 /** What one attempt to write wants of the entry of one value. */
 export interface Claim extends EntryKey, EntryOwner {

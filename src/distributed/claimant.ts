@@ -2,7 +2,7 @@ import { DuplicateKeyError, RolledBackError } from '../errors/database-error.ts'
 import type { Executor } from '../execution/executor.ts';
 import type { Entry } from '../mysql/directory-table.ts';
 import type { Settled } from '../mysql/settlement-table.ts';
-import { Deadline } from '../resilience/deadline.ts';
+import { Deadline } from '../resilience/time/deadline.ts';
 import { routeLocator } from '../routing/router.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';

@@ -8,7 +8,7 @@ import {
 } from '../execution/transaction.ts';
 import type { TransactionScope } from '../execution/transaction-scope.ts';
 import type { Observer } from '../observability/events.ts';
-import { Deadline } from '../resilience/deadline.ts';
+import { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import type { Claim, Claimed } from './claim.ts';
 import type { Claimant } from './claimant.ts';

@@ -14,8 +14,8 @@ import {
 import { keysAreSpread, spreadKeys } from '../mysql/moves-table.ts';
 import type { Session } from '../mysql/session.ts';
 import { quoteName } from '../mysql/sql.ts';
-import type { Deadline } from '../resilience/deadline.ts';
-import { within } from '../resilience/within.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
+import { within } from '../resilience/time/within.ts';
 import type { Shard } from '../topology/topology.ts';
 
 /** A definition waits for open transactions, and everybody else for it: so it may not wait long. */

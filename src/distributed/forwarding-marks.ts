@@ -1,6 +1,6 @@
 import type { Executor } from '../execution/executor.ts';
 import { bytesOf, readForward, readForwards, writeForward } from '../mysql/moves-table.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import { routeForwarded } from '../routing/router.ts';
 import { uuidFromBytes, uuidToBytes } from '../sharding/uuid.ts';

@@ -2,7 +2,7 @@ import { UnavailableError } from '../errors/database-error.ts';
 import { ownerMovedState } from '../errors/driver-fault.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import { Deadline } from '../resilience/deadline.ts';
+import { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import { routeForwarded } from '../routing/router.ts';
 import type { Shard } from '../topology/topology.ts';

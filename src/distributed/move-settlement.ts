@@ -19,7 +19,7 @@ import {
 } from '../mysql/moves-table.ts';
 import { type CopiedTable, deleteOwned, forgetForwards, ownedIds } from '../mysql/row-copy.ts';
 import type { Statement, StatementResult } from '../mysql/sql.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import { routeForwarded } from '../routing/router.ts';
 import { uuidFromBytes } from '../sharding/uuid.ts';

@@ -15,7 +15,7 @@ import {
   readVersionedTables,
   type TableShape,
 } from '../mysql/table-shape.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import { uuidFromBytes } from '../sharding/uuid.ts';
 import { recordedMembers } from '../topology/shared-facts.ts';
 import type { Shard } from '../topology/topology.ts';

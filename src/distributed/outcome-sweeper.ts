@@ -5,7 +5,7 @@ import { Recurring } from '../execution/recurring.ts';
 import { selectFact } from '../mysql/facts-table.ts';
 import { deleteOldOutcomes } from '../mysql/idempotency-table.ts';
 import type { Observer } from '../observability/events.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import { keepMsFact } from '../topology/shared-facts.ts';
 import type { Endpoint, Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';

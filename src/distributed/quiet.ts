@@ -3,7 +3,7 @@ import { isMeridianError } from '../errors/meridian-error.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { StreamLimits } from '../execution/row-stream.ts';
-import { Deadline } from '../resilience/deadline.ts';
+import { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { Forwarding } from './forwarding.ts';
 import { moverLifeMs } from './move-sweeper.ts';

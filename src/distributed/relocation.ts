@@ -24,8 +24,8 @@ import {
 } from '../mysql/row-copy.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import { idempotencyTable } from '../mysql/system-tables.ts';
-import { Deadline } from '../resilience/deadline.ts';
-import { within } from '../resilience/within.ts';
+import { Deadline } from '../resilience/time/deadline.ts';
+import { within } from '../resilience/time/within.ts';
 import type { Route } from '../routing/route.ts';
 import { uuidToBytes } from '../sharding/uuid.ts';
 import { announce } from './announce.ts';

@@ -8,7 +8,7 @@ import {
   type Settled,
   selectMark,
 } from '../mysql/settlement-table.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
 
 const marksPerDelete = 1_000;

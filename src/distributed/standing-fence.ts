@@ -4,7 +4,7 @@ import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { FencedTable } from '../mysql/fence-triggers.ts';
 import { hasDeparted, readLeavingTables } from '../mysql/moves-table.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
 import { defineFence, fenceScript, unfencedOf } from './fence.ts';
 

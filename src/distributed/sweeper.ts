@@ -3,7 +3,7 @@ import type { Executor } from '../execution/executor.ts';
 import { Recurring } from '../execution/recurring.ts';
 import { type Entry, readEntry, selectDangling } from '../mysql/directory-table.ts';
 import type { Observer } from '../observability/events.ts';
-import { Deadline } from '../resilience/deadline.ts';
+import { Deadline } from '../resilience/time/deadline.ts';
 import { keyspaceOf } from '../routing/router.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';

@@ -14,7 +14,7 @@ import {
 import { DriverFault, isLockedOut, type Phase } from '../errors/driver-fault.ts';
 import type { Ended, ErrorContext, Outcome } from '../errors/meridian-error.ts';
 import { unreadableCode } from '../errors/server-codes.ts';
-import { classifyError } from '../resilience/classify.ts';
+import { classifyError } from '../resilience/retry/classify.ts';
 
 /** What the failed work was; what a lost reply means follows from it. */
 export type Access = 'read' | 'write' | 'transaction';

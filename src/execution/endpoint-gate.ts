@@ -3,7 +3,7 @@ import { UnavailableError } from '../errors/database-error.ts';
 import { isLockedOut } from '../errors/driver-fault.ts';
 import { type ErrorCode, isMeridianError } from '../errors/meridian-error.ts';
 import type { Observer } from '../observability/events.ts';
-import { Deadline } from '../resilience/deadline.ts';
+import { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import type { Admission } from './executor.ts';
 

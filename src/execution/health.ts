@@ -1,4 +1,4 @@
-import type { GuardState } from '../resilience/breaker.ts';
+import type { GuardState } from '../resilience/breaker/breaker.ts';
 import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
 import type { EndpointFault, EndpointGate, EndpointState } from './endpoint-gate.ts';
 import type { Endpoints } from './endpoints.ts';

@@ -1,5 +1,5 @@
 import type { Session } from '../mysql/session.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { Executor } from './executor.ts';
 

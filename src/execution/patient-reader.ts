@@ -1,6 +1,6 @@
 import { TimeoutError } from '../errors/call-error.ts';
 import { ConfigError } from '../errors/config-error.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 
 /** Milliseconds for which a stream waits for its reader to ask for the next row, unless it is told. */
 const defaultReaderTimeoutMs = 60_000;

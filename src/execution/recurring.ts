@@ -1,5 +1,5 @@
 import { ClosedError } from '../errors/call-error.ts';
-import { Deadline } from '../resilience/deadline.ts';
+import { Deadline } from '../resilience/time/deadline.ts';
 
 export interface RecurringConfig {
   readonly timeoutMs: number;

@@ -8,7 +8,7 @@ import {
   selectOutcome,
 } from '../mysql/idempotency-table.ts';
 import type { Statement, StatementResult } from '../mysql/sql.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import type { Executor } from './executor.ts';
 import type { Verdict } from './transaction.ts';

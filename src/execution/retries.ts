@@ -1,10 +1,10 @@
 import { DriverFault } from '../errors/driver-fault.ts';
 import { isMeridianError, type MeridianError } from '../errors/meridian-error.ts';
 import type { Observer } from '../observability/events.ts';
-import { type BackoffConfig, createBackoff } from '../resilience/backoff.ts';
-import { classifyError } from '../resilience/classify.ts';
-import type { Deadline } from '../resilience/deadline.ts';
-import { RetryBudget } from '../resilience/retry-budget.ts';
+import { type BackoffConfig, createBackoff } from '../resilience/retry/backoff.ts';
+import { classifyError } from '../resilience/retry/classify.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
+import { RetryBudget } from '../resilience/retry/retry-budget.ts';
 import type { Endpoint } from '../topology/topology.ts';
 
 export interface RetryConfig extends BackoffConfig {

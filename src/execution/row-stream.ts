@@ -1,5 +1,5 @@
 import type { RawRow, ResultColumn, Statement } from '../mysql/sql.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import { deferred } from './deferred.ts';
 import type { Executor } from './executor.ts';

@@ -10,7 +10,7 @@ import {
   storeResult,
   takeOver,
 } from '../mysql/idempotency-table.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import type { Executor } from './executor.ts';
 import { resolveCommit } from './resolve-commit.ts';

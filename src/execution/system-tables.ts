@@ -6,7 +6,7 @@ import {
   type SystemTable,
   systemTableDdl,
 } from '../mysql/system-tables.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { Executor } from './executor.ts';
 

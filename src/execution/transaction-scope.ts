@@ -4,7 +4,7 @@ import { DriverFault } from '../errors/driver-fault.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Session } from '../mysql/session.ts';
 import type { Statement, StatementResult } from '../mysql/sql.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import { WatchedPromise } from './watched-promise.ts';
 
 /** The statements of one open transaction, or of a savepoint in it. Refuses to run once that has ended. */

@@ -4,7 +4,7 @@ import { factsRights } from '../mysql/facts-table.ts';
 import type { Session } from '../mysql/session.ts';
 import { quoteName } from '../mysql/sql.ts';
 import { factsTable } from '../mysql/system-tables.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
 import { type Asking, onPrimary } from './on-primary.ts';
 import { mayNotWrite } from './verify-facts.ts';

@@ -12,7 +12,7 @@ import {
   replaceSlots,
 } from '../mysql/identity-table.ts';
 import type { Observer } from '../observability/events.ts';
-import { Deadline } from '../resilience/deadline.ts';
+import { Deadline } from '../resilience/time/deadline.ts';
 import {
   foundedProblem,
   judgeIdentities,

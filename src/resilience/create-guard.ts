@@ -4,18 +4,18 @@ import { atOnce } from '../errors/at-once.ts';
 import { AbortedError } from '../errors/call-error.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import { fanOut } from '../observability/fan-out.ts';
-import { createBackoff } from './backoff.ts';
-import type { GuardState } from './breaker.ts';
-import { classifyError } from './classify.ts';
+import { createBackoff } from './retry/backoff.ts';
+import type { GuardState } from './breaker/breaker.ts';
+import { classifyError } from './retry/classify.ts';
 import { type CockatielPolicy, policyError, policyOf } from './cockatiel-policy.ts';
-import { Deadline } from './deadline.ts';
-import { givenUp } from './given-up.ts';
+import { Deadline } from './time/deadline.ts';
+import { givenUp } from './retry/given-up.ts';
 import { Guard as AdmissionGuard, type GuardSnapshot } from './guard.ts';
 import { checkGuardOptions, type GuardOptions } from './guard-options.ts';
-import { laterError } from './later-error.ts';
-import type { Priority } from './priority.ts';
-import { RetryBudget } from './retry-budget.ts';
-import { dependencyVerdict, type Verdict } from './verdict.ts';
+import { laterError } from './retry/later-error.ts';
+import type { Priority } from './admission/priority.ts';
+import { RetryBudget } from './retry/retry-budget.ts';
+import { dependencyVerdict, type Verdict } from './breaker/verdict.ts';
 
 export type { GuardOptions } from './guard-options.ts';
 

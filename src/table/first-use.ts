@@ -5,7 +5,7 @@ import { readFacts } from '../mysql/facts-table.ts';
 import type { Session } from '../mysql/session.ts';
 import { quoteName, type RawRow } from '../mysql/sql.ts';
 import { movesTable } from '../mysql/system-tables.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import { routeKey } from '../routing/router.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import { placementFactOf } from '../topology/shared-facts.ts';

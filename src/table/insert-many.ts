@@ -4,7 +4,7 @@ import type { ShardResult } from '../errors/scatter-error.ts';
 import { runTransaction } from '../execution/transaction.ts';
 import type { TransactionScope } from '../execution/transaction-scope.ts';
 import type { StatementResult } from '../mysql/sql.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { RowSchema } from './define-table.ts';

@@ -4,7 +4,7 @@ import { IdempotencyConflictError } from '../errors/idempotency-error.ts';
 import { type Performed, runOnce } from '../execution/run-once.ts';
 import { type Committed, type Resolve, runTransaction } from '../execution/transaction.ts';
 import type { TransactionScope } from '../execution/transaction-scope.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import { type KeyScope, keyedOperation } from './idempotency-key.ts';

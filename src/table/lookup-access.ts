@@ -1,6 +1,6 @@
 import { handOut } from '../cache/memory/memory-store.ts';
 import type { ReadThrough } from '../cache/read-through.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import { type Explanation, explainRoute } from '../routing/explain.ts';
 import { keyspaceOf } from '../routing/router.ts';

@@ -1,6 +1,6 @@
 import type { Claim } from '../distributed/claim.ts';
 import { RowError } from '../errors/row-error.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { LookupValue } from './lookup-values.ts';
 import { ReadPath } from './read-path.ts';
 import type { TableLookup } from './table-lookups.ts';

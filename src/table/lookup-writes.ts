@@ -3,7 +3,7 @@ import { DuplicateKeyError, RolledBackError } from '../errors/database-error.ts'
 import type { Committed, TransactionConfig } from '../execution/transaction.ts';
 import type { TransactionScope } from '../execution/transaction-scope.ts';
 import type { Statement } from '../mysql/sql.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import type { RowSchema } from './define-table.ts';

@@ -7,7 +7,7 @@ import type { CallOptions, Calls } from '../execution/calls.ts';
 import type { Executor } from '../execution/executor.ts';
 import { Recurring } from '../execution/recurring.ts';
 import type { Observer } from '../observability/events.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import type { TableRegistry } from './table-registry.ts';

@@ -1,6 +1,6 @@
 import { ConfigError } from '../errors/config-error.ts';
 import type { Statement, StatementResult } from '../mysql/sql.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import { canonicalKey, type ShardKey } from '../sharding/shard-key.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import { assertOwner } from './owner-scope.ts';

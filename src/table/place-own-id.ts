@@ -1,4 +1,4 @@
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { RowSchema } from './define-table.ts';
 import { forwardable, ownerOf } from './forwardable.ts';

@@ -5,7 +5,7 @@ import { ConfigError } from '../errors/config-error.ts';
 import { allEnded } from '../execution/all-ended.ts';
 import type { CallOptions } from '../execution/calls.ts';
 import { turn } from '../execution/turn.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import { mayHold } from '../sharding/residency.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';

@@ -1,5 +1,5 @@
 import type { ReferenceStatements } from '../mysql/reference-statements.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import { nearestShards } from '../routing/nearest-shards.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
 import type { ReferenceTable } from './reference-table.ts';

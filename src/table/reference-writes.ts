@@ -5,7 +5,7 @@ import type { CallOptions } from '../execution/calls.ts';
 import type { TransactionScope } from '../execution/transaction-scope.ts';
 import { holdFact } from '../mysql/facts-table.ts';
 import type { SqlValue } from '../mysql/sql.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import { isShardSetOf, shardSetFact } from '../topology/shard-set.ts';
 import type { Shard, Topology } from '../topology/topology.ts';

@@ -1,6 +1,6 @@
 import { allEnded } from '../execution/all-ended.ts';
 import type { PointRead } from '../execution/read-batcher.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import { type Consistency, endpointOrder } from '../routing/endpoint-order.ts';
 import type { Route } from '../routing/route.ts';
 import type { Shard } from '../topology/topology.ts';

@@ -5,7 +5,7 @@ import { whileRead } from '../execution/patient-reader.ts';
 import { streamRows } from '../execution/row-stream.ts';
 import { assertDistinct } from '../mysql/distinct-columns.ts';
 import type { ResultColumn, SqlValue, StatementResult } from '../mysql/sql.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import { endpointOrder } from '../routing/endpoint-order.ts';
 import type { Route } from '../routing/route.ts';
 import { keyspaceOf, routeKey } from '../routing/router.ts';

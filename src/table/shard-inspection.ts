@@ -18,7 +18,7 @@ import { type IdentityRow, isReadOnly } from '../mysql/identity-table.ts';
 import { readDatabaseRules } from '../mysql/table-rules.ts';
 import { readMaxPacketBytes, readTableShapes, type TableShape } from '../mysql/table-shape.ts';
 import type { Observer } from '../observability/events.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { KnownSystem } from '../topology/shard-identity.ts';
 import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
 import { checkAllRules, uniquenessProblem } from './check-rules.ts';

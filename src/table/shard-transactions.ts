@@ -9,7 +9,7 @@ import {
 } from '../execution/transaction.ts';
 import type { TransactionScope } from '../execution/transaction-scope.ts';
 import type { Statement, StatementResult } from '../mysql/sql.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import { keyspaceOf } from '../routing/router.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';

@@ -13,7 +13,7 @@ import {
 } from '../mysql/facts-table.ts';
 import type { Statement } from '../mysql/sql.ts';
 import type { Observer } from '../observability/events.ts';
-import { Deadline } from '../resilience/deadline.ts';
+import { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 

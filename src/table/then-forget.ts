@@ -1,5 +1,5 @@
 import { delayEnded, type Ended, isMeridianError } from '../errors/meridian-error.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 
 /**
  * Invalidates the cached rows that a write touched. Never rejects.

@@ -2,7 +2,7 @@ import { RoutingError } from '../errors/routing-error.ts';
 import type { TransactionScope } from '../execution/transaction-scope.ts';
 import { assertDistinct } from '../mysql/distinct-columns.ts';
 import type { SqlValue } from '../mysql/sql.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import { assertOwnerNamed, type ChangeScope, type Owner } from './change-scope.ts';

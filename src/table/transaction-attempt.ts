@@ -1,5 +1,5 @@
 import type { TransactionScope } from '../execution/transaction-scope.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { Owner } from './change-scope.ts';
 import type { TableRegistry } from './table-registry.ts';

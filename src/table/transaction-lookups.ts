@@ -5,7 +5,7 @@ import { DuplicateKeyError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { TransactionScope } from '../execution/transaction-scope.ts';
 import type { Statement } from '../mysql/sql.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { RowSchema } from './define-table.ts';
 import { claimsOf } from './lookup-claims.ts';

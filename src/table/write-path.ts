@@ -8,7 +8,7 @@ import { PartialWriteError, type ShardResult } from '../errors/scatter-error.ts'
 import type { CallOptions } from '../execution/calls.ts';
 import type { TransactionScope } from '../execution/transaction-scope.ts';
 import type { StatementResult } from '../mysql/sql.ts';
-import type { Deadline } from '../resilience/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { RowOf, RowSchema } from './define-table.ts';

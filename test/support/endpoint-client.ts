@@ -1,4 +1,4 @@
-import { Deadline } from '../../src/resilience/deadline.ts';
+import { Deadline } from '../../src/resilience/time/deadline.ts';
 import { ServerSessions } from './server-sessions.ts';
 
 /** What a process of its own, with authorities of its own, makes of each of the addresses that it is given. */

@@ -3,7 +3,7 @@ import { readEndpointUrl } from '../../src/config/endpoint-url.ts';
 import { EndpointPool } from '../../src/mysql/endpoint-pool.ts';
 import type { Session } from '../../src/mysql/session.ts';
 import type { SqlValue } from '../../src/mysql/sql.ts';
-import { Deadline } from '../../src/resilience/deadline.ts';
+import { Deadline } from '../../src/resilience/time/deadline.ts';
 
 /** Pools and sessions below the data layer, for tests of what servers answer to them. */
 export class ServerSessions {

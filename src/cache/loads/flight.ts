@@ -1,4 +1,4 @@
-import { Deadline } from '../../resilience/deadline.ts';
+import { Deadline } from '../../resilience/time/deadline.ts';
 
 /**
  * One load under way, for one or more keys, and the callers that wait for it. It ends early when

@@ -1,5 +1,5 @@
 import type { Observer } from '../../observability/events.ts';
-import type { Deadline } from '../../resilience/deadline.ts';
+import type { Deadline } from '../../resilience/time/deadline.ts';
 import { type Freshness, lifeOf } from '../freshness.ts';
 import { freezeDeep } from '../memory/frozen.ts';
 import { type Held, heldCopy } from '../memory/own-copy.ts';

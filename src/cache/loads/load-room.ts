@@ -1,5 +1,5 @@
-import { Bulkhead, type BulkheadConfig } from '../../resilience/bulkhead.ts';
-import type { Deadline } from '../../resilience/deadline.ts';
+import { Bulkhead, type BulkheadConfig } from '../../resilience/admission/bulkhead.ts';
+import type { Deadline } from '../../resilience/time/deadline.ts';
 
 /** Milliseconds without the end of any load, while others wait, after which some are let in. */
 const standstillMs = 200;

@@ -1,6 +1,6 @@
 import { ClosedError } from '../../errors/call-error.ts';
 import type { Observer } from '../../observability/events.ts';
-import { Deadline } from '../../resilience/deadline.ts';
+import { Deadline } from '../../resilience/time/deadline.ts';
 import type { Freshness } from '../freshness.ts';
 import { Flight } from './flight.ts';
 import type { Landing, LeasedLoads, LoadMany } from './leased-loads.ts';

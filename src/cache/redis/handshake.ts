@@ -1,5 +1,5 @@
 import { UnavailableError } from '../../errors/database-error.ts';
-import type { Deadline } from '../../resilience/deadline.ts';
+import type { Deadline } from '../../resilience/time/deadline.ts';
 import { sleepsSoFar } from '../memory/coarse-clock.ts';
 import { allScripts, trialScript } from './lease-scripts.ts';
 import { cureOf } from './reconnection.ts';

@@ -1,5 +1,5 @@
 import type { Observer } from '../../observability/events.ts';
-import { createBackoff } from '../../resilience/backoff.ts';
+import { createBackoff } from '../../resilience/retry/backoff.ts';
 
 /** What is told; each answers with false when it did not confirm. */
 export interface InvalidationTarget {

@@ -1,6 +1,6 @@
 import { UnavailableError } from '../../errors/database-error.ts';
 import type { Observer } from '../../observability/events.ts';
-import { Deadline } from '../../resilience/deadline.ts';
+import { Deadline } from '../../resilience/time/deadline.ts';
 import { sleepsSoFar } from '../memory/coarse-clock.ts';
 import { type Greeted, Handshake, openingMs, tenureOf, UnfitServer } from './handshake.ts';
 import { InvalidationChannel } from './invalidation-channel.ts';

@@ -1,4 +1,4 @@
-import type { Deadline } from '../../resilience/deadline.ts';
+import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { OnInvalidated } from './invalidation-channel.ts';
 import type { RedisLink, RedisLinkConfig } from './redis-link.ts';
 

@@ -1,7 +1,7 @@
 import { isIoredis } from '../../config/given-redis.ts';
 import type { Problem } from '../../errors/config-error.ts';
 import type { Observer } from '../../observability/events.ts';
-import { Deadline } from '../../resilience/deadline.ts';
+import { Deadline } from '../../resilience/time/deadline.ts';
 import { openLinks } from './open-links.ts';
 import type { RedisClient } from './redis-client.ts';
 import type { RedisIdentity } from './redis-identity.ts';

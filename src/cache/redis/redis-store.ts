@@ -1,4 +1,4 @@
-import type { Deadline } from '../../resilience/deadline.ts';
+import type { Deadline } from '../../resilience/time/deadline.ts';
 import { untold, type Witness } from '../trust.ts';
 import { Carriage } from './carriage.ts';
 import { DataEras } from './data-eras.ts';

@@ -1,5 +1,5 @@
 import type { Observer } from '../../observability/events.ts';
-import type { Deadline } from '../../resilience/deadline.ts';
+import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { OnInvalidated } from './invalidation-channel.ts';
 import type { RedisNode } from './redis-client.ts';
 import { RedisLink } from './redis-link.ts';

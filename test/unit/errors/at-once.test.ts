@@ -1,7 +1,7 @@
 import { ConfigError, RoutingError } from 'meridian';
 import { createGuard } from 'meridian/resilience';
 import { describe, expect, it } from 'vitest';
-import { Deadline } from '../../../src/resilience/deadline.ts';
+import { Deadline } from '../../../src/resilience/time/deadline.ts';
 import { locatePlace } from '../../../src/sharding/locate-place.ts';
 import { failureOf } from '../../support/cluster.ts';
 

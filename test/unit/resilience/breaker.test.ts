@@ -1,12 +1,12 @@
 import { CircuitOpenError } from 'meridian';
 import { describe, expect, it, vi } from 'vitest';
-import { Breaker, type GuardState, type Probe } from '../../../src/resilience/breaker.ts';
+import { Breaker, type GuardState, type Probe } from '../../../src/resilience/breaker/breaker.ts';
 import {
   type BreakerRule,
   consecutiveRule,
   eitherRule,
   windowRule,
-} from '../../../src/resilience/breaker-rules.ts';
+} from '../../../src/resilience/breaker/breaker-rules.ts';
 import { manualClock, settled } from '../../support/calls.ts';
 
 function breakerOn(rule: BreakerRule, probe?: Probe) {

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { AbortedError, ConfigError, TimeoutError } from 'meridian';
 import { describe, expect, it, vi } from 'vitest';
-import { Deadline } from '../../../src/resilience/deadline.ts';
+import { Deadline } from '../../../src/resilience/time/deadline.ts';
 
 const never = () => new Promise<never>(() => {});
 

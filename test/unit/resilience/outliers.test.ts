@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { LatencyQuantile } from '../../../src/resilience/latency-quantile.ts';
-import { type Ejection, Outliers } from '../../../src/resilience/outliers.ts';
+import { LatencyQuantile } from '../../../src/resilience/admission/latency-quantile.ts';
+import { type Ejection, Outliers } from '../../../src/resilience/breaker/outliers.ts';
 import { manualClock } from '../../support/calls.ts';
 
 function four() {

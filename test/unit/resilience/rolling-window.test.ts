@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { RollingWindow } from '../../../src/resilience/rolling-window.ts';
+import { RollingWindow } from '../../../src/resilience/breaker/rolling-window.ts';
 
 it('sums what happened in its buckets, and nothing older', () => {
   fc.assert(

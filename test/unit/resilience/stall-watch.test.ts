@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { StallWatch } from '../../../src/resilience/stall-watch.ts';
+import { StallWatch } from '../../../src/resilience/time/stall-watch.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();

@@ -1,5 +1,5 @@
-import { isMeridianError } from '../errors/meridian-error.ts';
-import { classifyError, isServerFailure } from './classify.ts';
+import { isMeridianError } from '../../errors/meridian-error.ts';
+import { classifyError, isServerFailure } from '../retry/classify.ts';
 
 /**
  * What the end of a call says about whom it called.

@@ -1,5 +1,5 @@
-import { ownerMovedState, type Phase } from '../errors/driver-fault.ts';
-import { isMeridianError, type MeridianError, type Outcome } from '../errors/meridian-error.ts';
+import { ownerMovedState, type Phase } from '../../errors/driver-fault.ts';
+import { isMeridianError, type MeridianError, type Outcome } from '../../errors/meridian-error.ts';
 import {
   type ConnectionAfter,
   type FailureKind,
@@ -9,7 +9,7 @@ import {
   serverCode,
   unreadableAnswer,
   unreadableCode,
-} from '../errors/server-codes.ts';
+} from '../../errors/server-codes.ts';
 
 /** All that is decided about a failure. */
 export interface Classification {

@@ -1,5 +1,5 @@
 import { ConsecutiveBreaker } from 'cockatiel';
-import type { BreakerWindow } from '../config/breaker-window.ts';
+import type { BreakerWindow } from '../../config/breaker-window.ts';
 import { RollingWindow } from './rolling-window.ts';
 
 /** Decides when a breaker opens. Both answers: whether it must open now. */

@@ -1,4 +1,4 @@
-import { AbortedError, TimeoutError } from '../errors/call-error.ts';
+import { AbortedError, TimeoutError } from '../../errors/call-error.ts';
 
 /** What the caller is told whose call ended while its work ran: nobody knows how far that came. */
 export function givenUp(

@@ -1,6 +1,6 @@
-import { AbortedError, TimeoutError } from '../errors/call-error.ts';
-import { ConfigError } from '../errors/config-error.ts';
-import { type Priority, priorities } from './priority.ts';
+import { AbortedError, TimeoutError } from '../../errors/call-error.ts';
+import { ConfigError } from '../../errors/config-error.ts';
+import { type Priority, priorities } from '../admission/priority.ts';
 
 type Listener = (reason: Error) => void;
 

@@ -1,4 +1,4 @@
-import type { Probe } from './breaker.ts';
+import type { Probe } from '../breaker/breaker.ts';
 import { withTimeLimit } from './time-limit.ts';
 
 export interface StallWatchConfig {
