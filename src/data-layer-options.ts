@@ -14,7 +14,7 @@ import type { TopologyDocument } from './config/topology-document.ts';
 import { ConfigError, type Problem } from './errors/config-error.ts';
 import type { Observer } from './observability/events.ts';
 import type { Logger } from './observability/pino-observer.ts';
-import type { IpLocator } from './sharding/locate-place.ts';
+import type { IpLocator } from './sharding/places/locate-place.ts';
 import type { Table } from './table/define-table.ts';
 import type { ReferenceTable } from './table/reference-table.ts';
 import {

@@ -71,9 +71,9 @@ export type { GuardSnapshot } from './resilience/guard.ts';
 export type { Priority } from './resilience/admission/priority.ts';
 export type { Explanation } from './routing/explain.ts';
 export type { ReferenceExplanation } from './routing/nearest-shards.ts';
-export type { IpLocator } from './sharding/locate-place.ts';
-export type { IpLocation, Place } from './sharding/place.ts';
-export { uuidFromBytes, uuidToBytes } from './sharding/uuid.ts';
+export type { IpLocator } from './sharding/places/locate-place.ts';
+export type { IpLocation, Place } from './sharding/places/place.ts';
+export { uuidFromBytes, uuidToBytes } from './sharding/ids/uuid.ts';
 export {
   type CachePolicy,
   defineTable,

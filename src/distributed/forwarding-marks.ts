@@ -3,7 +3,7 @@ import { bytesOf, readForward, readForwards, writeForward } from '../mysql/moves
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import { routeForwarded } from '../routing/router.ts';
-import { uuidFromBytes, uuidToBytes } from '../sharding/uuid.ts';
+import { uuidFromBytes, uuidToBytes } from '../sharding/ids/uuid.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 
 const mostHints = 10_000;

@@ -22,7 +22,7 @@ import type { Statement, StatementResult } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import { routeForwarded } from '../routing/router.ts';
-import { uuidFromBytes } from '../sharding/uuid.ts';
+import { uuidFromBytes } from '../sharding/ids/uuid.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import type { Forwardable } from './forwarding-marks.ts';

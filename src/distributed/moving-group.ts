@@ -16,7 +16,7 @@ import {
   type TableShape,
 } from '../mysql/table-shape.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
-import { uuidFromBytes } from '../sharding/uuid.ts';
+import { uuidFromBytes } from '../sharding/ids/uuid.ts';
 import { recordedMembers } from '../topology/shared-facts.ts';
 import type { Shard } from '../topology/topology.ts';
 

@@ -27,7 +27,7 @@ import { idempotencyTable } from '../mysql/system-tables.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import { within } from '../resilience/time/within.ts';
 import type { Route } from '../routing/route.ts';
-import { uuidToBytes } from '../sharding/uuid.ts';
+import { uuidToBytes } from '../sharding/ids/uuid.ts';
 import { announce } from './announce.ts';
 import { assertPlainJson, copyRows, verifyRows } from './copy-rows.ts';
 import { installFence } from './fence.ts';

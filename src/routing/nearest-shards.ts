@@ -1,4 +1,4 @@
-import { regionsByDistance } from '../sharding/region.ts';
+import { regionsByDistance } from '../sharding/places/region.ts';
 import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
 import { type Consistency, endpointOrder } from './endpoint-order.ts';
 import { type ExplainedEndpoint, explainEndpoint } from './explain.ts';

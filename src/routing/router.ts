@@ -1,9 +1,9 @@
 import { RoutingError } from '../errors/routing-error.ts';
-import { GEO_SLOTS, geoLocator } from '../sharding/geo-strategy.ts';
-import { HASH_SLOTS } from '../sharding/hash-strategy.ts';
-import { idLocator } from '../sharding/id-codec.ts';
+import { GEO_SLOTS, geoLocator } from '../sharding/places/geo-strategy.ts';
+import { HASH_SLOTS } from '../sharding/slots/hash-strategy.ts';
+import { idLocator } from '../sharding/ids/id-codec.ts';
 import { hashSlotFor } from '../sharding/locate-key.ts';
-import { type LocatedPlace, regionOfPlace } from '../sharding/place.ts';
+import { type LocatedPlace, regionOfPlace } from '../sharding/places/place.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type {
   GeoKeyspace,

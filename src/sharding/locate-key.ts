@@ -1,5 +1,5 @@
-import { HASH_SLOTS, slotOf } from './hash-strategy.ts';
-import { idLocator } from './id-codec.ts';
+import { HASH_SLOTS, slotOf } from './slots/hash-strategy.ts';
+import { idLocator } from './ids/id-codec.ts';
 import type { ShardKey } from './shard-key.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { RoutingError } from '../errors/routing-error.ts';
-import { isBytes } from './is-bytes.ts';
-import { isUuid } from './uuid.ts';
+import { isBytes } from './ids/is-bytes.ts';
+import { isUuid } from './ids/uuid.ts';
 
 /** A value that decides which shard a row lives on. */
 export type ShardKey = string | number | bigint | Uint8Array;

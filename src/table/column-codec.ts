@@ -1,7 +1,7 @@
 import { dateOf } from '../mysql/read-times.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import type { ColumnShape } from '../mysql/table-shape.ts';
-import { isUuid, readUuid, uuidFromBytes } from '../sharding/uuid.ts';
+import { isUuid, readUuid, uuidFromBytes } from '../sharding/ids/uuid.ts';
 import type { ValueKind } from './column-kind.ts';
 import {
   doubledKey,

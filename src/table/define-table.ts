@@ -1,4 +1,4 @@
-import type { Place } from '../sharding/place.ts';
+import type { Place } from '../sharding/places/place.ts';
 import { checkDefinition } from './check-definition.ts';
 import type { ColumnCodecName } from './column-codec.ts';
 import {

@@ -1,6 +1,6 @@
 import type { Forwardable } from '../distributed/forwarding-marks.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
-import { uuidFromBytes } from '../sharding/uuid.ts';
+import { uuidFromBytes } from '../sharding/ids/uuid.ts';
 import type { Table } from './define-table.ts';
 import type { RowKey } from './row-codec.ts';
 

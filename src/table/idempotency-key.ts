@@ -3,7 +3,7 @@ import { packValue } from '../cache/redis/codec.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import type { KeyedOperation } from '../mysql/idempotency-table.ts';
 import { canonicalKey, type ShardKey } from '../sharding/shard-key.ts';
-import { readUuid, uuidFromBytes } from '../sharding/uuid.ts';
+import { readUuid, uuidFromBytes } from '../sharding/ids/uuid.ts';
 
 const longestKey = 255;
 const hashBytes = 16;

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { RowError } from '../errors/row-error.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import { type SqlToken, tokensOf } from '../mysql/sql-tokens.ts';
-import { isUuid } from '../sharding/uuid.ts';
+import { isUuid } from '../sharding/ids/uuid.ts';
 import { columnKind } from './column-kind.ts';
 import { type NamedColumn, parameterColumns } from './parameter-columns.ts';
 

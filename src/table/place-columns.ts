@@ -1,4 +1,4 @@
-import type { Place } from '../sharding/place.ts';
+import type { Place } from '../sharding/places/place.ts';
 import type { RowOf, RowSchema, Table } from './define-table.ts';
 
 const fields = ['region', 'country', 'location'] as const;

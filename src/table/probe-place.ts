@@ -1,4 +1,4 @@
-import type { Place } from '../sharding/place.ts';
+import type { Place } from '../sharding/places/place.ts';
 
 /** What place() says of a part of a row, and what it looked at. */
 export type PlaceProbe = {

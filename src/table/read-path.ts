@@ -7,7 +7,7 @@ import type { CallOptions } from '../execution/calls.ts';
 import { turn } from '../execution/turn.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
-import { mayHold } from '../sharding/residency.ts';
+import { mayHold } from '../sharding/places/residency.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { RowOf, RowSchema } from './define-table.ts';

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { ConfigError } from '../errors/config-error.ts';
 import { RowUnreadableError } from '../errors/row-error.ts';
-import { uuidFromBytes } from '../sharding/uuid.ts';
+import { uuidFromBytes } from '../sharding/ids/uuid.ts';
 import { columnKind, type ValueKind } from './column-kind.ts';
 import { doubledKey, hasDoubledKeys, hasExactNumbers, inexactNumber } from './json-value.ts';
 

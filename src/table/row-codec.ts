@@ -6,7 +6,7 @@ import { RowError, RowUnreadableError } from '../errors/row-error.ts';
 import type { RawRow, SqlValue } from '../mysql/sql.ts';
 import type { TableShape } from '../mysql/table-shape.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
-import { isUuid } from '../sharding/uuid.ts';
+import { isUuid } from '../sharding/ids/uuid.ts';
 import {
   answersLate,
   type CheckedColumn,

@@ -2,7 +2,7 @@ import { didYouMean } from '../config/did-you-mean.ts';
 import { ResidencyError } from '../errors/residency-error.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import { keyspaceOf } from '../routing/router.ts';
-import { mayHold } from '../sharding/residency.ts';
+import { mayHold } from '../sharding/places/residency.ts';
 import type { Keyspace, Shard } from '../topology/topology.ts';
 import type { TableRuntime } from './table-runtime.ts';
 

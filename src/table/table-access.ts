@@ -2,7 +2,7 @@ import type { CallOptions } from '../execution/calls.ts';
 import type { Observer } from '../observability/events.ts';
 import { type Explanation, explainRoute } from '../routing/explain.ts';
 import { routeKey } from '../routing/router.ts';
-import type { Place } from '../sharding/place.ts';
+import type { Place } from '../sharding/places/place.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import { EverywhereAccess } from './everywhere-access.ts';
 import { forwardableKey } from './forwardable.ts';

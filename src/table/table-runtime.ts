@@ -5,7 +5,7 @@ import type { Executor } from '../execution/executor.ts';
 import type { LoadGates } from '../execution/load-gates.ts';
 import type { ReadBatcher } from '../execution/read-batcher.ts';
 import type { TableStatements } from '../mysql/statements.ts';
-import type { IpLocator } from '../sharding/locate-place.ts';
+import type { IpLocator } from '../sharding/places/locate-place.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import type { Audited } from './audited.ts';
 import type { ColumnComparison } from './column-comparison.ts';

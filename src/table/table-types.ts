@@ -2,7 +2,7 @@ import type { Merge } from '../distributed/scatter.ts';
 import type { CallOptions } from '../execution/calls.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import type { Explanation } from '../routing/explain.ts';
-import type { Place } from '../sharding/place.ts';
+import type { Place } from '../sharding/places/place.ts';
 import type { ChangeScope } from './change-scope.ts';
 import type { MemberTable, RowSchema, Table } from './define-table.ts';
 import type { BackfillOptions, BackfillResult } from './lookup-backfill.ts';

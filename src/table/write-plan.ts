@@ -2,7 +2,7 @@ import type { RawRow, SqlValue, Statement } from '../mysql/sql.ts';
 import { maxRowsPerInsert } from '../mysql/statements.ts';
 import type { Route } from '../routing/route.ts';
 import { keyspaceOf } from '../routing/router.ts';
-import { newId } from '../sharding/id.ts';
+import { newId } from '../sharding/ids/id.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import {

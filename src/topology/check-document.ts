@@ -2,7 +2,7 @@ import { didYouMean } from '../config/did-you-mean.ts';
 import { endpointLabel } from '../config/endpoint-url.ts';
 import type { ParsedTopology } from '../config/topology-document.ts';
 import type { Problem } from '../errors/config-error.ts';
-import { countryHint, isCountry } from '../sharding/country.ts';
+import { countryHint, isCountry } from '../sharding/places/country.ts';
 
 /** What the well-formed entries of a document mean together: everything but the slots. */
 export function checkDocument(document: ParsedTopology, problems: Problem[]): void {

@@ -1,7 +1,7 @@
 import type { EndpointAddress } from '../config/endpoint-url.ts';
-import type { PlacingRegion } from '../sharding/place.ts';
-import type { ResidencyRegion } from '../sharding/residency.ts';
-import type { SlotMap } from '../sharding/slot-map.ts';
+import type { PlacingRegion } from '../sharding/places/place.ts';
+import type { ResidencyRegion } from '../sharding/places/residency.ts';
+import type { SlotMap } from '../sharding/slots/slot-map.ts';
 
 /** A geographic area that holds shards. */
 export interface TopologyRegion extends PlacingRegion, ResidencyRegion {}

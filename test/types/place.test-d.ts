@@ -9,8 +9,8 @@ import {
 import { type MaxmindResponse, maxmindLocator } from 'meridian/sharding';
 import { expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
-import { locatePlace } from '../../src/sharding/locate-place.ts';
-import { type PlacingRules, regionOfPlace } from '../../src/sharding/place.ts';
+import { locatePlace } from '../../src/sharding/places/locate-place.ts';
+import { type PlacingRules, regionOfPlace } from '../../src/sharding/places/place.ts';
 import type { tables } from '../support/tables.ts';
 
 declare const options: DataLayerOptions<typeof tables>;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createSlotMap } from '../../../src/sharding/consistent-hash.ts';
-import { formatSlotRanges } from '../../../src/sharding/slot-ranges.ts';
+import { createSlotMap } from '../../../src/sharding/slots/consistent-hash.ts';
+import { formatSlotRanges } from '../../../src/sharding/slots/slot-ranges.ts';
 
 const SLOTS = 512;
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createIdSource, newId } from '../../../src/sharding/id.ts';
-import { decodeId, idLocator } from '../../../src/sharding/id-codec.ts';
+import { createIdSource, newId } from '../../../src/sharding/ids/id.ts';
+import { decodeId, idLocator } from '../../../src/sharding/ids/id-codec.ts';
 import { hashSlotFor } from '../../../src/sharding/locate-key.ts';
-import { uuidToBytes } from '../../../src/sharding/uuid.ts';
+import { uuidToBytes } from '../../../src/sharding/ids/uuid.ts';
 
 const codes = fc.nat({ max: 63 });
 const locators = fc.nat({ max: 0xffff });

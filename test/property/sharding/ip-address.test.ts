@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canonicalIp } from '../../../src/sharding/ip-address.ts';
+import { canonicalIp } from '../../../src/sharding/places/ip-address.ts';
 
 const nearly = fc
   .tuple(fc.oneof(fc.ipV4(), fc.ipV6()), fc.nat(40), fc.constantFrom(...'0123af.:%[] ,/x'))

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import oracle from 'murmurhash3js-revisited';
 import { describe, expect, it } from 'vitest';
-import { HASH_SLOTS, slotOf } from '../../../src/sharding/hash-strategy.ts';
+import { HASH_SLOTS, slotOf } from '../../../src/sharding/slots/hash-strategy.ts';
 import { murmur3 } from '../../../src/sharding/murmur3.ts';
 import { canonicalKey, keyBytes } from '../../../src/sharding/shard-key.ts';
 

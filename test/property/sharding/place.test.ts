@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { isMeridianError } from 'meridian';
 import { expect, it } from 'vitest';
-import { countryCentroid } from '../../../src/sharding/country.ts';
+import { countryCentroid } from '../../../src/sharding/places/country.ts';
 import {
   type LocatedPlace,
   type PlacingRegion,
   type PlacingRules,
   regionOfPlace,
-} from '../../../src/sharding/place.ts';
-import { type LatLon, nearestRegion } from '../../../src/sharding/region.ts';
+} from '../../../src/sharding/places/place.ts';
+import { type LatLon, nearestRegion } from '../../../src/sharding/places/region.ts';
 
 const countries = ['DE', 'FR', 'US', 'BR', 'CN', 'JP', 'NZ'];
 const names = ['eu', 'us', 'br', 'cn', 'nz'];

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { rebalance } from '../../../src/sharding/rebalance.ts';
-import { slotMapOf } from '../../../src/sharding/slot-map.ts';
-import { formatSlotRanges } from '../../../src/sharding/slot-ranges.ts';
+import { rebalance } from '../../../src/sharding/slots/rebalance.ts';
+import { slotMapOf } from '../../../src/sharding/slots/slot-map.ts';
+import { formatSlotRanges } from '../../../src/sharding/slots/slot-ranges.ts';
 
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f'];
 

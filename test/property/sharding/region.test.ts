@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type LatLon, nearestRegion, type Region } from '../../../src/sharding/region.ts';
+import { type LatLon, nearestRegion, type Region } from '../../../src/sharding/places/region.ts';
 import { kilometres } from '../../support/great-circle.ts';
 
 const latitudes = fc.oneof(

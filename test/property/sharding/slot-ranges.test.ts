@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { slotFingerprint } from '../../../src/sharding/slot-fingerprint.ts';
-import { slotMapOf } from '../../../src/sharding/slot-map.ts';
+import { slotFingerprint } from '../../../src/sharding/slots/slot-fingerprint.ts';
+import { slotMapOf } from '../../../src/sharding/slots/slot-map.ts';
 import {
   formatSlotRanges,
   parseSlotRanges,
   readSlotRanges,
-} from '../../../src/sharding/slot-ranges.ts';
+} from '../../../src/sharding/slots/slot-ranges.ts';
 
 const SHARDS = ['a', 'b', 'c', 'd'];
 // In runs, as maps come, so that ranges and single slots both appear.

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isUuid, uuidFromBytes, uuidToBytes } from '../../../src/sharding/uuid.ts';
+import { isUuid, uuidFromBytes, uuidToBytes } from '../../../src/sharding/ids/uuid.ts';
 
 const bytes16 = fc.uint8Array({ minLength: 16, maxLength: 16 });
 

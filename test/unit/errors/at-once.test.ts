@@ -2,7 +2,7 @@ import { ConfigError, RoutingError } from 'meridian';
 import { createGuard } from 'meridian/resilience';
 import { describe, expect, it } from 'vitest';
 import { Deadline } from '../../../src/resilience/time/deadline.ts';
-import { locatePlace } from '../../../src/sharding/locate-place.ts';
+import { locatePlace } from '../../../src/sharding/places/locate-place.ts';
 import { failureOf } from '../../support/cluster.ts';
 
 /** What JavaScript can write, and types refuse: a function that rejects where nobody waits for it. */

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError, type Problem } from '../../../src/errors/config-error.ts';
-import { createSlotMap } from '../../../src/sharding/consistent-hash.ts';
-import { slotFingerprint } from '../../../src/sharding/slot-fingerprint.ts';
-import type { SlotMap } from '../../../src/sharding/slot-map.ts';
-import type { WeightedShard } from '../../../src/sharding/weighted-shard.ts';
+import { createSlotMap } from '../../../src/sharding/slots/consistent-hash.ts';
+import { slotFingerprint } from '../../../src/sharding/slots/slot-fingerprint.ts';
+import type { SlotMap } from '../../../src/sharding/slots/slot-map.ts';
+import type { WeightedShard } from '../../../src/sharding/slots/weighted-shard.ts';
 
 const named = (count: number) => Array.from({ length: count }, (_, i) => ({ name: `tx-${i + 1}` }));
 

@@ -5,8 +5,8 @@ import {
   countryCodes,
   countryHint,
   isCountry,
-} from '../../../src/sharding/country.ts';
-import { isOnEarth, type LatLon, nearestRegion } from '../../../src/sharding/region.ts';
+} from '../../../src/sharding/places/country.ts';
+import { isOnEarth, type LatLon, nearestRegion } from '../../../src/sharding/places/region.ts';
 import { kilometres } from '../../support/great-circle.ts';
 
 const middle = (code: string): LatLon => {

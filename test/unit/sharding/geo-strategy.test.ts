@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { RoutingError } from '../../../src/errors/routing-error.ts';
-import { geoLocator, splitGeoLocator } from '../../../src/sharding/geo-strategy.ts';
+import { geoLocator, splitGeoLocator } from '../../../src/sharding/places/geo-strategy.ts';
 
 describe('a geo locator', () => {
   it('holds the region in the upper 6 bits and the slot in the lower 10', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { RoutingError } from '../../../src/errors/routing-error.ts';
-import { newId } from '../../../src/sharding/id.ts';
-import { decodeId, idLocator } from '../../../src/sharding/id-codec.ts';
-import { uuidToBytes } from '../../../src/sharding/uuid.ts';
+import { newId } from '../../../src/sharding/ids/id.ts';
+import { decodeId, idLocator } from '../../../src/sharding/ids/id-codec.ts';
+import { uuidToBytes } from '../../../src/sharding/ids/uuid.ts';
 
 // RFC 9562, appendix A.6: 2022-02-22 19:22:22 UTC.
 const example = '017f22e2-79b0-7cc3-98c4-dc0c0c07398f';

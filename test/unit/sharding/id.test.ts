@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import { RoutingError } from '../../../src/errors/routing-error.ts';
-import { createIdSource, newId } from '../../../src/sharding/id.ts';
-import { decodeId } from '../../../src/sharding/id-codec.ts';
-import { uuidToBytes } from '../../../src/sharding/uuid.ts';
+import { createIdSource, newId } from '../../../src/sharding/ids/id.ts';
+import { decodeId } from '../../../src/sharding/ids/id-codec.ts';
+import { uuidToBytes } from '../../../src/sharding/ids/uuid.ts';
 
 const T = 1_700_000_000_000;
 

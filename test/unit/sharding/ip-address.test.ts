@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { canonicalIp } from '../../../src/sharding/ip-address.ts';
+import { canonicalIp } from '../../../src/sharding/places/ip-address.ts';
 
 it.each([
   ['203.0.113.7', '203.0.113.7'],

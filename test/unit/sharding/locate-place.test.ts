@@ -1,6 +1,6 @@
 import { type IpLocator, type Place, RoutingError } from 'meridian';
 import { describe, expect, it } from 'vitest';
-import { locatePlace } from '../../../src/sharding/locate-place.ts';
+import { locatePlace } from '../../../src/sharding/places/locate-place.ts';
 
 const berlin = { country: 'DE', location: [52.5, 13.4] } as const;
 const inBerlin: IpLocator = () => berlin;

@@ -1,7 +1,7 @@
 import { type CityResponse, Reader } from 'maxmind';
 import { maxmindLocator } from 'meridian/sharding';
 import { expect, it } from 'vitest';
-import { locatePlace } from '../../../src/sharding/locate-place.ts';
+import { locatePlace } from '../../../src/sharding/places/locate-place.ts';
 import { mmdbFile } from '../../support/mmdb-file.ts';
 
 const reader = new Reader<CityResponse>(

@@ -4,7 +4,7 @@ import {
   type LocatedPlace,
   type PlacingRegion,
   regionOfPlace as regionByRules,
-} from '../../../src/sharding/place.ts';
+} from '../../../src/sharding/places/place.ts';
 
 const region = (
   name: string,

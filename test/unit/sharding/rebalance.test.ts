@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../src/errors/config-error.ts';
-import { createSlotMap } from '../../../src/sharding/consistent-hash.ts';
-import { rebalance } from '../../../src/sharding/rebalance.ts';
-import { formatSlotRanges, parseSlotRanges } from '../../../src/sharding/slot-ranges.ts';
+import { createSlotMap } from '../../../src/sharding/slots/consistent-hash.ts';
+import { rebalance } from '../../../src/sharding/slots/rebalance.ts';
+import { formatSlotRanges, parseSlotRanges } from '../../../src/sharding/slots/slot-ranges.ts';
 
 const named = (...names: string[]) => names.map((name) => ({ name }));
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { RoutingError } from '../../../src/errors/routing-error.ts';
-import { type LatLon, nearestRegion } from '../../../src/sharding/region.ts';
+import { type LatLon, nearestRegion } from '../../../src/sharding/places/region.ts';
 
 const region = (name: string, code: number, location: LatLon) => ({ name, code, location });
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { mayHold } from '../../../src/sharding/residency.ts';
+import { mayHold } from '../../../src/sharding/places/residency.ts';
 
 const eu = { name: 'eu', residency: 'strict', allow: new Set(['uk']) } as const;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../src/errors/config-error.ts';
-import { slotFingerprint } from '../../../src/sharding/slot-fingerprint.ts';
-import { parseSlotRanges } from '../../../src/sharding/slot-ranges.ts';
+import { slotFingerprint } from '../../../src/sharding/slots/slot-fingerprint.ts';
+import { parseSlotRanges } from '../../../src/sharding/slots/slot-ranges.ts';
 
 const map = parseSlotRanges({ a: '0-4', b: '5-8', idle: '' }, 9);
 

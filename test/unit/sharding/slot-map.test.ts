@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { RoutingError } from '../../../src/errors/routing-error.ts';
-import { slotMapOf } from '../../../src/sharding/slot-map.ts';
+import { slotMapOf } from '../../../src/sharding/slots/slot-map.ts';
 
 describe('a slot map', () => {
   const map = slotMapOf(['b', 'idle', 'a'], ['a', 'b', 'b']);

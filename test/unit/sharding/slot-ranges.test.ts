@@ -5,7 +5,7 @@ import {
   parseSlotRanges,
   readSlotRanges,
   type SlotRanges,
-} from '../../../src/sharding/slot-ranges.ts';
+} from '../../../src/sharding/slots/slot-ranges.ts';
 
 function problemsOf(ranges: SlotRanges, slots: number) {
   const result = readSlotRanges(ranges, slots);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { RoutingError } from '../../../src/errors/routing-error.ts';
-import { uuidFromBytes, uuidToBytes } from '../../../src/sharding/uuid.ts';
+import { uuidFromBytes, uuidToBytes } from '../../../src/sharding/ids/uuid.ts';
 
 const text = '017f22e2-79b0-7cc3-98c4-dc0c0c07398f';
 const hex = '017f22e279b07cc398c4dc0c0c07398f';

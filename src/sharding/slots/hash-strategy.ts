@@ -1,5 +1,5 @@
-import { murmur3 } from './murmur3.ts';
-import type { ShardKey } from './shard-key.ts';
+import { murmur3 } from '../murmur3.ts';
+import type { ShardKey } from '../shard-key.ts';
 
 /** Slots of a hash keyspace. A power of two, so that the low bits of a hash are a slot. */
 export const HASH_SLOTS = 16_384;

@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto';
-import { assertWithin } from './assert-within.ts';
+import { assertWithin } from '../places/assert-within.ts';
 import { uuidFromBytes } from './uuid.ts';
 
 /** Makes an id that carries its keyspace code (0–63) and locator (0–65535). */

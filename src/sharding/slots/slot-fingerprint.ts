@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ConfigError } from '../errors/config-error.ts';
+import { ConfigError } from '../../errors/config-error.ts';
 import type { SlotMap } from './slot-map.ts';
 import { slotRangesOf } from './slot-ranges.ts';
 

@@ -1,4 +1,4 @@
-import { RoutingError } from '../errors/routing-error.ts';
+import { RoutingError } from '../../errors/routing-error.ts';
 
 /**
  * Refuses numbers that a code, slot or locator cannot be.

@@ -1,4 +1,4 @@
-import { RoutingError } from '../errors/routing-error.ts';
+import { RoutingError } from '../../errors/routing-error.ts';
 import { isBytes } from './is-bytes.ts';
 import { hasUuidShape, hexByteAt, isUuid } from './uuid.ts';
 

@@ -1,4 +1,4 @@
-import { ConfigError, type Problem } from '../errors/config-error.ts';
+import { ConfigError, type Problem } from '../../errors/config-error.ts';
 import { slotCountProblems } from './slot-map.ts';
 
 /** A shard that is to own slots. */

@@ -1,4 +1,4 @@
-import { ConfigError, type Problem } from '../errors/config-error.ts';
+import { ConfigError, type Problem } from '../../errors/config-error.ts';
 import { type SlotMap, slotCountProblems, slotMapOf } from './slot-map.ts';
 
 /** Per shard the slots it owns: `'0-8191'`, `'7'`, `'0-10,20,30-40'`, or `''` for none. */

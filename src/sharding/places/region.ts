@@ -1,4 +1,4 @@
-import { RoutingError } from '../errors/routing-error.ts';
+import { RoutingError } from '../../errors/routing-error.ts';
 
 /** Degrees: latitude −90 to 90, north positive; longitude −180 to 180, east positive. */
 export type LatLon = readonly [latitude: number, longitude: number];

@@ -1,5 +1,5 @@
-import type { Problem } from '../errors/config-error.ts';
-import { RoutingError } from '../errors/routing-error.ts';
+import type { Problem } from '../../errors/config-error.ts';
+import { RoutingError } from '../../errors/routing-error.ts';
 
 /** Which shard owns each slot of a keyspace. Immutable. */
 export interface SlotMap {

@@ -1,5 +1,5 @@
-import { isPromise } from '../errors/at-once.ts';
-import { RoutingError } from '../errors/routing-error.ts';
+import { isPromise } from '../../errors/at-once.ts';
+import { RoutingError } from '../../errors/routing-error.ts';
 import { isCountry } from './country.ts';
 import { canonicalIp } from './ip-address.ts';
 import type { IpLocation, LocatedPlace, Place } from './place.ts';

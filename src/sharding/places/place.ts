@@ -1,5 +1,5 @@
-import { ResidencyError } from '../errors/residency-error.ts';
-import { RoutingError } from '../errors/routing-error.ts';
+import { ResidencyError } from '../../errors/residency-error.ts';
+import { RoutingError } from '../../errors/routing-error.ts';
 import { countryCentroid, countryHint, isCountry } from './country.ts';
 import { assertOnEarth, type LatLon, nearestRegion, type Region } from './region.ts';
 

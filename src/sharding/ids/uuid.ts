@@ -1,4 +1,4 @@
-import { RoutingError } from '../errors/routing-error.ts';
+import { RoutingError } from '../../errors/routing-error.ts';
 import { charCodeAt } from './char-code-at.ts';
 import { isBytes } from './is-bytes.ts';
 
