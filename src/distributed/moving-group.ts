@@ -1,6 +1,6 @@
 import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import { type RecordedFacts, readFacts } from '../mysql/facts-table.ts';
+import { type RecordedFacts, readFacts } from '../identity/facts-table.ts';
 import { type ForeignKey, readForeignKeys } from '../mysql/foreign-keys.ts';
 import {
   type CopiedTable,
@@ -17,7 +17,7 @@ import {
 } from '../mysql/table-shape.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import { uuidFromBytes } from '../sharding/ids/uuid.ts';
-import { recordedMembers } from '../topology/shared-facts.ts';
+import { recordedMembers } from '../identity/shared-facts.ts';
 import type { Shard } from '../topology/topology.ts';
 
 /** One table of a group by its names. */

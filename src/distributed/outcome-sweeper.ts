@@ -2,11 +2,11 @@ import { isMeridianError } from '../errors/meridian-error.ts';
 import { allEnded } from '../execution/all-ended.ts';
 import type { Executor } from '../execution/executor.ts';
 import { Recurring } from '../execution/recurring.ts';
-import { selectFact } from '../mysql/facts-table.ts';
+import { selectFact } from '../identity/facts-table.ts';
 import { deleteOldOutcomes } from '../mysql/idempotency-table.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
-import { keepMsFact } from '../topology/shared-facts.ts';
+import { keepMsFact } from '../identity/shared-facts.ts';
 import type { Endpoint, Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 

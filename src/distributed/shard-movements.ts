@@ -1,7 +1,7 @@
 import type { Executor } from '../execution/executor.ts';
 import { moveState, readMovements } from '../mysql/moves-table.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
-import { memberFacts } from '../topology/shared-facts.ts';
+import { memberFacts } from '../identity/shared-facts.ts';
 import type { Shard } from '../topology/topology.ts';
 
 /**

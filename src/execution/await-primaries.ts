@@ -3,7 +3,7 @@ import { CircuitOpenError, TimeoutError } from '../errors/call-error.ts';
 import { UnavailableError } from '../errors/database-error.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
 import { isMeridianError, type MeridianError } from '../errors/meridian-error.ts';
-import { readIdentity } from '../mysql/identity-table.ts';
+import { readIdentity } from '../identity/identity-table.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import { within } from '../resilience/time/within.ts';

@@ -1,6 +1,6 @@
 import type { DataLayerConfig } from '../config/data-layer-options.ts';
 import { EndpointPool } from '../mysql/endpoint-pool.ts';
-import { type IdentityRow, verifyIdentity } from '../mysql/identity-table.ts';
+import { type IdentityRow, verifyIdentity } from '../identity/identity-table.ts';
 import { ping } from '../mysql/ping.ts';
 import type { Session } from '../mysql/session.ts';
 import type { Observer } from '../observability/events.ts';

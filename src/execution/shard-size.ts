@@ -1,5 +1,5 @@
 import { ConfigError } from '../errors/config-error.ts';
-import { readIdentity } from '../mysql/identity-table.ts';
+import { readIdentity } from '../identity/identity-table.ts';
 import { readTableSizes } from '../mysql/table-sizes.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';

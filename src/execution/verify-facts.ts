@@ -7,8 +7,8 @@ import {
   readFacts,
   recordFactSql,
   replaceFact,
-} from '../mysql/facts-table.ts';
-import { holdsRows } from '../mysql/identity-table.ts';
+} from '../identity/facts-table.ts';
+import { holdsRows } from '../identity/identity-table.ts';
 import { factsTable } from '../mysql/system-tables.ts';
 import {
   type Declared,
@@ -16,7 +16,7 @@ import {
   type FactVerdict,
   factConflict,
   judgeFacts,
-} from '../topology/shared-facts.ts';
+} from '../identity/shared-facts.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
 import { type Asking, onPrimary } from './on-primary.ts';
 

@@ -1,6 +1,6 @@
 import type { Problem } from '../errors/config-error.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
-import { factsRights } from '../mysql/facts-table.ts';
+import { factsRights } from '../identity/facts-table.ts';
 import type { Session } from '../mysql/session.ts';
 import { quoteName } from '../mysql/sql.ts';
 import { factsTable } from '../mysql/system-tables.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { UnavailableError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
-import { readFacts } from '../mysql/facts-table.ts';
+import { readFacts } from '../identity/facts-table.ts';
 import {
   claimIdentity,
   identityDdl,
@@ -10,7 +10,7 @@ import {
   isReadOnly,
   readIdentity,
   replaceSlots,
-} from '../mysql/identity-table.ts';
+} from '../identity/identity-table.ts';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import {
@@ -19,8 +19,8 @@ import {
   type KnownSystem,
   remapProblem,
   type ShardFinding,
-} from '../topology/shard-identity.ts';
-import { topologyFacts } from '../topology/shared-facts.ts';
+} from '../identity/shard-identity.ts';
+import { topologyFacts } from '../identity/shared-facts.ts';
 import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
 import type { Executor } from './executor.ts';
 import { onPrimary } from './on-primary.ts';

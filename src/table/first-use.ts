@@ -1,14 +1,14 @@
 import type { Problem } from '../errors/config-error.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import { type Asking, onPrimary } from '../execution/on-primary.ts';
-import { readFacts } from '../mysql/facts-table.ts';
+import { readFacts } from '../identity/facts-table.ts';
 import type { Session } from '../mysql/session.ts';
 import { quoteName, type RawRow } from '../mysql/sql.ts';
 import { movesTable } from '../mysql/system-tables.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import { routeKey } from '../routing/router.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
-import { placementFactOf } from '../topology/shared-facts.ts';
+import { placementFactOf } from '../identity/shared-facts.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
 import type { Table } from './define-table.ts';
 import { routePrimaryKey } from './route-row.ts';

@@ -14,12 +14,12 @@ import {
   verifyReplica,
   verifyShards,
 } from '../execution/verify-shards.ts';
-import { type IdentityRow, isReadOnly } from '../mysql/identity-table.ts';
+import { type IdentityRow, isReadOnly } from '../identity/identity-table.ts';
 import { readDatabaseRules } from '../mysql/table-rules.ts';
 import { readMaxPacketBytes, readTableShapes, type TableShape } from '../mysql/table-shape.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
-import type { KnownSystem } from '../topology/shard-identity.ts';
+import type { KnownSystem } from '../identity/shard-identity.ts';
 import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
 import { checkAllRules, uniquenessProblem } from './check-rules.ts';
 import { fencedTables } from './fenced-tables.ts';

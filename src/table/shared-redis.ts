@@ -10,7 +10,7 @@ import {
   replaceFact,
   selectFactAndAges,
   touchFact,
-} from '../mysql/facts-table.ts';
+} from '../identity/facts-table.ts';
 import type { Statement } from '../mysql/sql.ts';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/time/deadline.ts';

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
-import { keysFactOf } from '../topology/directory-keys.ts';
-import { shardSetFact, shardSetOf } from '../topology/shard-set.ts';
+import { keysFactOf } from '../identity/directory-keys.ts';
+import { shardSetFact, shardSetOf } from '../identity/shard-set.ts';
 import {
   type Declared,
   type FactFamily,
@@ -9,7 +9,7 @@ import {
   placementFactOf,
   type SharedFact,
   topologyFacts,
-} from '../topology/shared-facts.ts';
+} from '../identity/shared-facts.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
 import { versioning } from './cache-limits.ts';
 import { keyIdOf } from './lookup-values.ts';

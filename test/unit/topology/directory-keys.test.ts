@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { afterBackfill, judgeKeys } from '../../../src/topology/directory-keys.ts';
+import { afterBackfill, judgeKeys } from '../../../src/identity/directory-keys.ts';
 
 it('A8: keys are changed in the order that the guide tells, and versions of one step overlap', () => {
   const steps = [

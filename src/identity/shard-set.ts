@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Topology } from './topology.ts';
+import type { Topology } from '../topology/topology.ts';
 
 /** The fact that says which shards reference tables are on, by the newest topology that was in use. */
 export const shardSetFact = 'reference/shards';

@@ -1,5 +1,5 @@
 import type { Problem } from '../errors/config-error.ts';
-import type { Endpoint, Shard } from './topology.ts';
+import type { Endpoint, Shard } from '../topology/topology.ts';
 
 /** Who a shard's database says it is. */
 interface RecordedIdentity {
