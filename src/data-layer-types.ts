@@ -1,5 +1,5 @@
 import type { SweptMoves } from './distributed/move-sweeper.ts';
-import type { SweptOutcomes } from './distributed/outcome-sweeper.ts';
+import type { SweptOutcomes } from './commit/outcome-sweeper.ts';
 import type { PlacementReport } from './distributed/placement-report.ts';
 import type { CallOptions, Drained } from './execution/calls.ts';
 import type { Health } from './execution/health.ts';

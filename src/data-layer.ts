@@ -4,7 +4,7 @@ import { closeOnce } from './data-layer-close.ts';
 import { type DataLayerOptions, readOptions } from './data-layer-options.ts';
 import type { DataLayer, DataLayerMembers } from './data-layer-types.ts';
 import { Forwarding } from './distributed/forwarding.ts';
-import { OutcomeSweeper } from './distributed/outcome-sweeper.ts';
+import { OutcomeSweeper } from './commit/outcome-sweeper.ts';
 import { readPlacement } from './distributed/placement.ts';
 import { ConfigError } from './errors/config-error.ts';
 import { Calls } from './execution/calls.ts';

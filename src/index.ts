@@ -22,7 +22,7 @@ export type {
   PlacementOptions,
 } from './data-layer-types.ts';
 export type { SweptMoves } from './distributed/move-sweeper.ts';
-export type { SweptOutcomes } from './distributed/outcome-sweeper.ts';
+export type { SweptOutcomes } from './commit/outcome-sweeper.ts';
 export { placementChart } from './distributed/placement-chart.ts';
 export type {
   KeyspacePlacement,

@@ -1,7 +1,7 @@
 import { DriverFault } from '../errors/driver-fault.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import { RelocationError } from '../errors/relocation-error.ts';
-import type { TransactionScope } from '../execution/transaction-scope.ts';
+import type { TransactionScope } from '../commit/transaction-scope.ts';
 import {
   type CopiedTable,
   checksum,

@@ -1,5 +1,5 @@
 import { RelocationError } from '../errors/relocation-error.ts';
-import type { TransactionScope } from '../execution/transaction-scope.ts';
+import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { danglingReference, type ForeignKey, foreignReference } from '../mysql/foreign-keys.ts';
 import type { CopiedTable } from '../mysql/row-copy.ts';
 import { ownerParam } from './moving-group.ts';

@@ -1,7 +1,7 @@
 import { allEnded } from '../execution/all-ended.ts';
 import type { Executor } from '../execution/executor.ts';
-import { runTransaction } from '../execution/transaction.ts';
-import type { TransactionScope } from '../execution/transaction-scope.ts';
+import { runTransaction } from '../commit/transaction.ts';
+import type { TransactionScope } from '../commit/transaction-scope.ts';
 import {
   bytesOf,
   cancelArrival,

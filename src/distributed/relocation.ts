@@ -3,8 +3,8 @@ import { RolledBackError, UnknownOutcomeError } from '../errors/database-error.t
 import { isMeridianError } from '../errors/meridian-error.ts';
 import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import { runTransaction } from '../execution/transaction.ts';
-import type { TransactionScope } from '../execution/transaction-scope.ts';
+import { runTransaction } from '../commit/transaction.ts';
+import type { TransactionScope } from '../commit/transaction-scope.ts';
 import type { ForeignKey } from '../mysql/foreign-keys.ts';
 import {
   beginCrossing,

@@ -9,7 +9,7 @@ import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import type { Claimant } from './claimant.ts';
 import type { Directory } from './directory.ts';
-import { forgetOldMarks } from './settlement.ts';
+import { forgetOldMarks } from '../commit/settlement.ts';
 
 const entriesPerPage = 200;
 /** How long the settling of one entry may wait for a transaction that is still open. */

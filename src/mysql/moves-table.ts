@@ -1,4 +1,4 @@
-import { insertMark } from './settlement-table.ts';
+import { insertMark } from '../commit/settlement-table.ts';
 import type { Statement } from './sql.ts';
 import { factsTable, forwardTable, movesTable, settlementTable } from './system-tables.ts';
 

@@ -1,8 +1,8 @@
 import { isOwnerMoved, mayBeMoved } from '../distributed/forwarding.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { ShardResult } from '../errors/scatter-error.ts';
-import { runTransaction } from '../execution/transaction.ts';
-import type { TransactionScope } from '../execution/transaction-scope.ts';
+import { runTransaction } from '../commit/transaction.ts';
+import type { TransactionScope } from '../commit/transaction-scope.ts';
 import type { StatementResult } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';

@@ -1,7 +1,7 @@
 import type { Claim } from '../distributed/claim.ts';
 import { DuplicateKeyError } from '../errors/database-error.ts';
 import { onPrimary } from '../execution/on-primary.ts';
-import type { Committed } from '../execution/transaction.ts';
+import type { Committed } from '../commit/transaction.ts';
 import { readFacts, replaceFact } from '../identity/facts-table.ts';
 import { readLastMove } from '../mysql/moves-table.ts';
 import type { RawRow } from '../mysql/sql.ts';

@@ -1,7 +1,7 @@
 import type { Claim } from '../distributed/claim.ts';
 import { DuplicateKeyError, RolledBackError } from '../errors/database-error.ts';
-import type { Committed, TransactionConfig } from '../execution/transaction.ts';
-import type { TransactionScope } from '../execution/transaction-scope.ts';
+import type { Committed, TransactionConfig } from '../commit/transaction.ts';
+import type { TransactionScope } from '../commit/transaction-scope.ts';
 import type { Statement } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';

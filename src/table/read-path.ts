@@ -4,7 +4,7 @@ import type { ReadThrough } from '../cache/read-through.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import { allEnded } from '../execution/all-ended.ts';
 import type { CallOptions } from '../execution/calls.ts';
-import { turn } from '../execution/turn.ts';
+import { turn } from '../commit/turn.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import { mayHold } from '../sharding/places/residency.ts';

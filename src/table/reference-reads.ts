@@ -3,7 +3,7 @@ import type { ReadThrough } from '../cache/read-through.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import { MergeError } from '../errors/scatter-error.ts';
 import type { LoadGates } from '../execution/load-gates.ts';
-import { turn } from '../execution/turn.ts';
+import { turn } from '../commit/turn.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import { nearestEndpoints } from '../routing/nearest-shards.ts';

@@ -2,7 +2,7 @@ import { isNotApplied, writeEverywhere } from '../distributed/write-everywhere.t
 import { RoutingError } from '../errors/routing-error.ts';
 import { PartialWriteError } from '../errors/scatter-error.ts';
 import type { CallOptions } from '../execution/calls.ts';
-import type { TransactionScope } from '../execution/transaction-scope.ts';
+import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { holdFact } from '../identity/facts-table.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';

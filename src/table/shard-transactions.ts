@@ -1,21 +1,21 @@
 import { isOwnerMoved } from '../distributed/forwarding.ts';
 import type { Forwardable } from '../distributed/forwarding-marks.ts';
 import { RolledBackError } from '../errors/database-error.ts';
-import { type OnceOutcome, runOnce } from '../execution/run-once.ts';
+import { type OnceOutcome, runOnce } from '../commit/run-once.ts';
 import {
   type Committed,
   runTransaction,
   type TransactionConfig,
-} from '../execution/transaction.ts';
-import type { TransactionScope } from '../execution/transaction-scope.ts';
+} from '../commit/transaction.ts';
+import type { TransactionScope } from '../commit/transaction-scope.ts';
 import type { Statement, StatementResult } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import { keyspaceOf } from '../routing/router.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { Owner } from './change-scope.ts';
-import { keyedOperation } from './idempotency-key.ts';
-import { packResult, unpackResult } from './keyed-result.ts';
+import { keyedOperation } from '../commit/idempotency-key.ts';
+import { packResult, unpackResult } from '../commit/keyed-result.ts';
 import { assertOwner } from './owner-scope.ts';
 import { noting } from './seen-writes.ts';
 import type { TableRegistry } from './table-registry.ts';

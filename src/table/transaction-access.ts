@@ -1,5 +1,5 @@
 import { RoutingError } from '../errors/routing-error.ts';
-import type { TransactionScope } from '../execution/transaction-scope.ts';
+import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { assertDistinct } from '../mysql/distinct-columns.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';

@@ -1,4 +1,4 @@
-import type { TransactionScope } from '../execution/transaction-scope.ts';
+import type { TransactionScope } from '../commit/transaction-scope.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { Owner } from './change-scope.ts';

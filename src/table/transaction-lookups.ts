@@ -1,9 +1,9 @@
 import type { Claim, Claimed } from '../distributed/claim.ts';
 import { type ClaimedWrites, newToken } from '../distributed/claimed-write.ts';
-import { markApplied } from '../distributed/settlement.ts';
+import { markApplied } from '../commit/settlement.ts';
 import { DuplicateKeyError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
-import type { TransactionScope } from '../execution/transaction-scope.ts';
+import type { TransactionScope } from '../commit/transaction-scope.ts';
 import type { Statement } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';

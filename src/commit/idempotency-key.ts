@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { packValue } from '../cache/redis/codec.ts';
 import { ConfigError } from '../errors/config-error.ts';
-import type { KeyedOperation } from '../mysql/idempotency-table.ts';
+import type { KeyedOperation } from './idempotency-table.ts';
 import { canonicalKey, type ShardKey } from '../sharding/shard-key.ts';
 import { readUuid, uuidFromBytes } from '../sharding/ids/uuid.ts';
 

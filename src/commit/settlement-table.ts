@@ -1,5 +1,5 @@
-import type { Statement } from './sql.ts';
-import { settlementTable } from './system-tables.ts';
+import type { Statement } from '../mysql/sql.ts';
+import { settlementTable } from '../mysql/system-tables.ts';
 
 /** How work that spans two shards ended. */
 export type Settled = 'applied' | 'aborted';

@@ -1,13 +1,13 @@
 import { DuplicateKeyError, RolledBackError } from '../errors/database-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import type { TransactionScope } from '../execution/transaction-scope.ts';
+import type { TransactionScope } from './transaction-scope.ts';
 import {
   deleteMark,
   deleteOldMarks,
   insertMark,
   type Settled,
   selectMark,
-} from '../mysql/settlement-table.ts';
+} from './settlement-table.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
 

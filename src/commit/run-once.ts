@@ -9,10 +9,10 @@ import {
   selectOutcome,
   storeResult,
   takeOver,
-} from '../mysql/idempotency-table.ts';
+} from './idempotency-table.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
-import type { Executor } from './executor.ts';
+import type { Executor } from '../execution/executor.ts';
 import { resolveCommit } from './resolve-commit.ts';
 import type { Committed, Resolve } from './transaction.ts';
 import type { TransactionScope } from './transaction-scope.ts';

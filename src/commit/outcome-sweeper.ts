@@ -3,7 +3,7 @@ import { allEnded } from '../execution/all-ended.ts';
 import type { Executor } from '../execution/executor.ts';
 import { Recurring } from '../execution/recurring.ts';
 import { selectFact } from '../identity/facts-table.ts';
-import { deleteOldOutcomes } from '../mysql/idempotency-table.ts';
+import { deleteOldOutcomes } from './idempotency-table.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import { keepMsFact } from '../identity/shared-facts.ts';

@@ -5,8 +5,8 @@ import type { Session } from '../mysql/session.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import { within } from '../resilience/time/within.ts';
 import type { Endpoint } from '../topology/topology.ts';
-import { callerError } from './caller-error.ts';
-import type { Executor } from './executor.ts';
+import { callerError } from '../execution/caller-error.ts';
+import type { Executor } from '../execution/executor.ts';
 import { OpenTransaction, type TransactionScope } from './transaction-scope.ts';
 
 const rollbackTimeoutMs = 2_000;

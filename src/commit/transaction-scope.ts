@@ -5,7 +5,7 @@ import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Session } from '../mysql/session.ts';
 import type { Statement, StatementResult } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
-import { WatchedPromise } from './watched-promise.ts';
+import { WatchedPromise } from '../execution/watched-promise.ts';
 
 /** The statements of one open transaction, or of a savepoint in it. Refuses to run once that has ended. */
 export interface TransactionScope {

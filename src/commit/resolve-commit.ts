@@ -6,11 +6,11 @@ import {
   readOutcome,
   selectDeparture,
   selectOutcome,
-} from '../mysql/idempotency-table.ts';
+} from './idempotency-table.ts';
 import type { Statement, StatementResult } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
-import type { Executor } from './executor.ts';
+import type { Executor } from '../execution/executor.ts';
 import type { Verdict } from './transaction.ts';
 
 /** Pause between two questions to a primary that does not answer. */
