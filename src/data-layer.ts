@@ -3,7 +3,7 @@ import { isPerRegion, RedisRegions } from './cache/redis/redis-regions.ts';
 import { closeOnce } from './data-layer-close.ts';
 import { type DataLayerOptions, readOptions } from './data-layer-options.ts';
 import type { DataLayer, DataLayerMembers } from './data-layer-types.ts';
-import { Forwarding } from './distributed/forwarding.ts';
+import { Forwarding } from './forwarding/forwarding.ts';
 import { OutcomeSweeper } from './commit/outcome-sweeper.ts';
 import { readPlacement } from './distributed/placement.ts';
 import { ConfigError } from './errors/config-error.ts';

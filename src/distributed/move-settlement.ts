@@ -25,7 +25,7 @@ import { routeForwarded } from '../routing/router.ts';
 import { uuidFromBytes } from '../sharding/ids/uuid.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
-import type { Forwardable } from './forwarding-marks.ts';
+import type { Forwardable } from '../forwarding/forwarding-marks.ts';
 import { copiedTables, type Group, ownerParam } from './moving-group.ts';
 
 const retries = 5;

@@ -5,10 +5,10 @@ import type { Executor } from '../execution/executor.ts';
 import type { StreamLimits } from '../execution/row-stream.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
-import type { Forwarding } from './forwarding.ts';
+import type { Forwarding } from '../forwarding/forwarding.ts';
 import { moverLifeMs } from './move-sweeper.ts';
 import { type ScatterRequest, scatter } from './scatter.ts';
-import type { ShardMovements } from './shard-movements.ts';
+import type { ShardMovements } from '../forwarding/shard-movements.ts';
 
 const pollMs = 20;
 const patienceMs = 2_000;

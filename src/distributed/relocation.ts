@@ -36,7 +36,7 @@ import type { Finished, MoveEnding, MoveSettlement } from './move-settlement.ts'
 import { moverLifeMs } from './move-sweeper.ts';
 import { assertWholeOn, copiedGroup, type Group, ownerParam } from './moving-group.ts';
 import { busy, refusalOf, unknownOwner } from './relocation-refusals.ts';
-import { heardByAllMs } from './shard-movements.ts';
+import { heardByAllMs } from '../forwarding/shard-movements.ts';
 
 const attempts = 3;
 

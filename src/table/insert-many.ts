@@ -1,4 +1,4 @@
-import { isOwnerMoved, mayBeMoved } from '../distributed/forwarding.ts';
+import { isOwnerMoved, mayBeMoved } from '../forwarding/forwarding.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { ShardResult } from '../errors/scatter-error.ts';
 import { runTransaction } from '../commit/transaction.ts';

@@ -1,4 +1,4 @@
-import type { Forwarding } from '../distributed/forwarding.ts';
+import type { Forwarding } from '../forwarding/forwarding.ts';
 import { MoveSettlement } from '../distributed/move-settlement.ts';
 import { MoveSweeper, type SweptMoves } from '../distributed/move-sweeper.ts';
 import { Relocation } from '../distributed/relocation.ts';

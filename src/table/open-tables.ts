@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Placement } from '../cache/memory/memory-tier.ts';
 import { ReadThrough } from '../cache/read-through.ts';
 import type { RedisStores } from '../cache/redis/redis-regions.ts';
-import type { Forwarding } from '../distributed/forwarding.ts';
+import type { Forwarding } from '../forwarding/forwarding.ts';
 import type { Problem } from '../errors/config-error.ts';
 import type { Calls } from '../execution/calls.ts';
 import type { Executor } from '../execution/executor.ts';

@@ -1,4 +1,4 @@
-import type { Forwardable } from '../distributed/forwarding-marks.ts';
+import type { Forwardable } from '../forwarding/forwarding-marks.ts';
 import { UnknownOutcomeError } from '../errors/database-error.ts';
 import type { CallOptions } from '../execution/calls.ts';
 import { whileRead } from '../execution/patient-reader.ts';

@@ -1,4 +1,4 @@
-import { heardByAllMs } from '../distributed/shard-movements.ts';
+import { heardByAllMs } from '../forwarding/shard-movements.ts';
 import { keepFence } from '../distributed/standing-fence.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { UnavailableError } from '../errors/database-error.ts';

@@ -1,5 +1,5 @@
-import { isOwnerMoved } from '../distributed/forwarding.ts';
-import type { Forwardable } from '../distributed/forwarding-marks.ts';
+import { isOwnerMoved } from '../forwarding/forwarding.ts';
+import type { Forwardable } from '../forwarding/forwarding-marks.ts';
 import { RolledBackError } from '../errors/database-error.ts';
 import { type OnceOutcome, runOnce } from '../commit/run-once.ts';
 import {

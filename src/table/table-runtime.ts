@@ -1,5 +1,5 @@
 import type { ReadThrough } from '../cache/read-through.ts';
-import type { Forwarding } from '../distributed/forwarding.ts';
+import type { Forwarding } from '../forwarding/forwarding.ts';
 import type { Calls } from '../execution/calls.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { LoadGates } from '../execution/load-gates.ts';

@@ -1,6 +1,6 @@
 import type { Claim } from '../distributed/claim.ts';
-import type { Forwarding } from '../distributed/forwarding.ts';
-import type { Forwardable } from '../distributed/forwarding-marks.ts';
+import type { Forwarding } from '../forwarding/forwarding.ts';
+import type { Forwardable } from '../forwarding/forwarding-marks.ts';
 import { AbortedError, TimeoutError } from '../errors/call-error.ts';
 import { UnknownOutcomeError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
