@@ -4,7 +4,7 @@ import type { PlacementReport } from './distributed/placement-report.ts';
 import type { CallOptions, Drained } from './execution/calls.ts';
 import type { Health } from './execution/health.ts';
 import type { Guard, GuardOptions } from './resilience/create-guard.ts';
-import type { DirectoryHandle } from './table/directory-handle.ts';
+import type { DirectoryHandle } from './directory/directory-handle.ts';
 import type { Tables } from './table/row-types.ts';
 import type { Session } from './table/sessions.ts';
 import type { HandleOf } from './table/table-types.ts';

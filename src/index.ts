@@ -30,7 +30,7 @@ export type {
   PlacementSkew,
   ShardPlacement,
 } from './distributed/placement-report.ts';
-export type { SweepResult } from './distributed/sweeper.ts';
+export type { SweepResult } from './directory/sweeper.ts';
 export {
   AbortedError,
   CircuitOpenError,
@@ -83,12 +83,12 @@ export {
   type Table,
   type TableDefinition,
 } from './table/define-table.ts';
-export type { DirectoryHandle, SweepOptions } from './table/directory-handle.ts';
+export type { DirectoryHandle, SweepOptions } from './directory/directory-handle.ts';
 export type {
   BackfillOptions,
   BackfillProgress,
   BackfillResult,
-} from './table/lookup-backfill.ts';
+} from './directory/lookup-backfill.ts';
 export type { ReadOptions } from './table/read-path.ts';
 export type { ReferenceDefinition, ReferenceTable } from './table/reference-table.ts';
 export type {

@@ -9,7 +9,7 @@ import type { Route } from '../routing/route.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { RowSchema } from './define-table.ts';
 import { ownerOf } from './forwardable.ts';
-import type { LookupWrites } from './lookup-writes.ts';
+import type { LookupWrites } from '../directory/lookup-writes.ts';
 import { placeOwnId } from './place-own-id.ts';
 import { noting } from './seen-writes.ts';
 import type { TableRuntime } from './table-runtime.ts';

@@ -1,5 +1,5 @@
 import { packValue, unpackValue } from '../cache/redis/codec.ts';
-import type { Claim } from '../distributed/claim.ts';
+import type { Claim } from '../directory/claim.ts';
 import { IdempotencyConflictError } from '../errors/idempotency-error.ts';
 import { type Performed, runOnce } from '../commit/run-once.ts';
 import { type Committed, type Resolve, runTransaction } from '../commit/transaction.ts';
@@ -8,7 +8,7 @@ import type { Deadline } from '../resilience/time/deadline.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import { type KeyScope, keyedOperation } from '../commit/idempotency-key.ts';
-import type { LookupWrites } from './lookup-writes.ts';
+import type { LookupWrites } from '../directory/lookup-writes.ts';
 import { ReadPath } from './read-path.ts';
 import { routePrimaryKey } from './route-row.ts';
 import { noteWrite } from './seen-writes.ts';

@@ -23,7 +23,7 @@ import { cacheLimits, versioning } from './cache-limits.ts';
 import { checkAgreement, checkColumns } from './check-columns.ts';
 import { comparisonOf } from './column-comparison.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
-import { type OpenDirectory, openLookups } from './open-lookups.ts';
+import { type OpenDirectory, openLookups } from '../directory/open-lookups.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
 import { Nearest, WriteTurns } from './reference-runtime.ts';
 import { routePrimaryKey } from './route-row.ts';

@@ -12,7 +12,7 @@ import {
 } from '../identity/shared-facts.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
 import { versioning } from './cache-limits.ts';
-import { keyIdOf } from './lookup-values.ts';
+import { keyIdOf } from '../directory/lookup-values.ts';
 import type { SpreadPlan } from './open-tables.ts';
 import type { ReferencePlan, TablePlan } from './table-plan.ts';
 

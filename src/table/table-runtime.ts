@@ -12,7 +12,7 @@ import type { ColumnComparison } from './column-comparison.ts';
 import type { RowOf, RowSchema, Table } from './define-table.ts';
 import type { RowCodec } from './row-codec.ts';
 import type { SeenWrites } from './seen-writes.ts';
-import type { TableLookups } from './table-lookups.ts';
+import type { TableLookups } from '../directory/table-lookups.ts';
 
 /** What one table's reads and writes work with. Built once, when the data layer starts. */
 export interface TableRuntime<Schema extends RowSchema = RowSchema> {

@@ -5,7 +5,7 @@ import type { Explanation } from '../routing/explain.ts';
 import type { Place } from '../sharding/places/place.ts';
 import type { ChangeScope } from './change-scope.ts';
 import type { MemberTable, RowSchema, Table } from './define-table.ts';
-import type { BackfillOptions, BackfillResult } from './lookup-backfill.ts';
+import type { BackfillOptions, BackfillResult } from '../directory/lookup-backfill.ts';
 import type { ReadOptions } from './read-path.ts';
 import type { ReferenceTable } from './reference-table.ts';
 import type { ReferenceHandle } from './reference-types.ts';

@@ -17,7 +17,7 @@ import { routePrimaryKey } from './route-row.ts';
 import type { Tables, Touches } from './row-types.ts';
 import type { TableRegistry, TouchedKeys } from './table-registry.ts';
 import type { TableRuntime } from './table-runtime.ts';
-import { TransactionLookups } from './transaction-lookups.ts';
+import { TransactionLookups } from '../directory/transaction-lookups.ts';
 import type { LockOptions } from './transaction-types.ts';
 import { type PlannedChange, planDelete, planInsert, planUpdate } from './write-plan.ts';
 

@@ -1,4 +1,4 @@
-import type { Claim } from '../distributed/claim.ts';
+import type { Claim } from '../directory/claim.ts';
 import type { Forwarding } from '../forwarding/forwarding.ts';
 import type { Forwardable } from '../forwarding/forwarding-marks.ts';
 import { AbortedError, TimeoutError } from '../errors/call-error.ts';
@@ -16,7 +16,7 @@ import { forwardable, ownerOf } from './forwardable.ts';
 import { chanceOf, checkIdempotencyKey } from '../commit/idempotency-key.ts';
 import { insertMany } from './insert-many.ts';
 import { insertOnce, type KeyedInsert, type StoredRow } from './keyed-insert.ts';
-import { forgetClaims, LookupWrites, type RowChange } from './lookup-writes.ts';
+import { forgetClaims, LookupWrites, type RowChange } from '../directory/lookup-writes.ts';
 import { placeOwnId } from './place-own-id.ts';
 import { noting, tokenOfWrite } from './seen-writes.ts';
 import type { TableRuntime } from './table-runtime.ts';

@@ -2,7 +2,7 @@ import { createHmac, createSecretKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { LookupRule } from '../../../src/table/define-table.ts';
 import type { LookupPlan } from '../../../src/table/lookup-plan.ts';
-import { keyIdOf, LookupValues } from '../../../src/table/lookup-values.ts';
+import { keyIdOf, LookupValues } from '../../../src/directory/lookup-values.ts';
 
 const keys = ['the first key of all', 'another key of ours'].map((text) =>
   createSecretKey(Buffer.from(text)),

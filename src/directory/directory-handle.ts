@@ -1,4 +1,4 @@
-import type { SweepResult } from '../distributed/sweeper.ts';
+import type { SweepResult } from './sweeper.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import type { Calls } from '../execution/calls.ts';
 import type { OpenDirectory } from './open-lookups.ts';

@@ -1,7 +1,7 @@
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import { Recurring } from '../execution/recurring.ts';
-import { type Entry, readEntry, selectDangling } from '../mysql/directory-table.ts';
+import { type Entry, readEntry, selectDangling } from './directory-table.ts';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import { keyspaceOf } from '../routing/router.ts';

@@ -1,4 +1,4 @@
-import type { EntryKey, EntryOwner } from '../mysql/directory-table.ts';
+import type { EntryKey, EntryOwner } from './directory-table.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 
 /** What one attempt to write wants of the entry of one value. */

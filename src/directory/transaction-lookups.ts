@@ -1,5 +1,5 @@
-import type { Claim, Claimed } from '../distributed/claim.ts';
-import { type ClaimedWrites, newToken } from '../distributed/claimed-write.ts';
+import type { Claim, Claimed } from './claim.ts';
+import { type ClaimedWrites, newToken } from './claimed-write.ts';
 import { markApplied } from '../commit/settlement.ts';
 import { DuplicateKeyError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
@@ -7,12 +7,12 @@ import type { TransactionScope } from '../commit/transaction-scope.ts';
 import type { Statement } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
-import type { RowSchema } from './define-table.ts';
+import type { RowSchema } from '../table/define-table.ts';
 import { claimsOf } from './lookup-claims.ts';
 import { forgetClaims } from './lookup-writes.ts';
 import type { TableLookups } from './table-lookups.ts';
-import type { TableRuntime } from './table-runtime.ts';
-import type { PlannedChange, PlannedRow } from './write-plan.ts';
+import type { TableRuntime } from '../table/table-runtime.ts';
+import type { PlannedChange, PlannedRow } from '../table/write-plan.ts';
 
 /**
  * Keeps the directory in step with one transaction of the caller's. All its claims have one token,

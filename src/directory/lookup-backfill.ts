@@ -1,4 +1,4 @@
-import type { Claim } from '../distributed/claim.ts';
+import type { Claim } from './claim.ts';
 import { DuplicateKeyError } from '../errors/database-error.ts';
 import { onPrimary } from '../execution/on-primary.ts';
 import type { Committed } from '../commit/transaction.ts';
@@ -12,9 +12,9 @@ import { afterBackfill, keysFactOf } from '../identity/directory-keys.ts';
 import type { Shard } from '../topology/topology.ts';
 import { claimsOf, holdsSame } from './lookup-claims.ts';
 import { forgetClaims } from './lookup-writes.ts';
-import { shardsInBulk } from './shards-in-bulk.ts';
+import { shardsInBulk } from '../table/shards-in-bulk.ts';
 import type { NamedLookup } from './table-lookups.ts';
-import type { TableRuntime } from './table-runtime.ts';
+import type { TableRuntime } from '../table/table-runtime.ts';
 
 /** How far a backfill has come. */
 export interface BackfillProgress {

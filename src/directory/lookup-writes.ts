@@ -1,4 +1,4 @@
-import type { Claim } from '../distributed/claim.ts';
+import type { Claim } from './claim.ts';
 import { DuplicateKeyError, RolledBackError } from '../errors/database-error.ts';
 import type { Committed, TransactionConfig } from '../commit/transaction.ts';
 import type { TransactionScope } from '../commit/transaction-scope.ts';
@@ -6,14 +6,14 @@ import type { Statement } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { Endpoint } from '../topology/topology.ts';
-import type { RowSchema } from './define-table.ts';
+import type { RowSchema } from '../table/define-table.ts';
 import { claimsOf, holdsSame } from './lookup-claims.ts';
 import { cacheKeyOf } from './lookup-values.ts';
-import { ReadPath } from './read-path.ts';
-import type { RowKey } from './row-codec.ts';
+import { ReadPath } from '../table/read-path.ts';
+import type { RowKey } from '../table/row-codec.ts';
 import type { TableLookup, TableLookups } from './table-lookups.ts';
-import type { TableRuntime } from './table-runtime.ts';
-import type { PlannedChange, PlannedRow } from './write-plan.ts';
+import type { TableRuntime } from '../table/table-runtime.ts';
+import type { PlannedChange, PlannedRow } from '../table/write-plan.ts';
 
 /** How often a change starts over because the row's values changed while it prepared. */
 const attempts = 5;

@@ -10,7 +10,7 @@ import {
   readEntry,
   selectEntries,
   takeOver,
-} from '../mysql/directory-table.ts';
+} from './directory-table.ts';
 import type { Statement, StatementResult } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import { type Consistency, endpointOrder } from '../routing/endpoint-order.ts';

@@ -1,18 +1,18 @@
 import { ReadThrough } from '../cache/read-through.ts';
 import type { RedisStores } from '../cache/redis/redis-regions.ts';
 import type { DirectoryConfig } from '../config/directory-options.ts';
-import { Claimant } from '../distributed/claimant.ts';
-import { ClaimedWrites } from '../distributed/claimed-write.ts';
-import { Directory } from '../distributed/directory.ts';
-import { Sweeper } from '../distributed/sweeper.ts';
+import { Claimant } from './claimant.ts';
+import { ClaimedWrites } from './claimed-write.ts';
+import { Directory } from './directory.ts';
+import { Sweeper } from './sweeper.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { Observer } from '../observability/events.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
-import { cacheLimits } from './cache-limits.ts';
-import type { RowSchema } from './define-table.ts';
+import { cacheLimits } from '../table/cache-limits.ts';
+import type { RowSchema } from '../table/define-table.ts';
 import { LookupValues } from './lookup-values.ts';
 import { type TableLookup, TableLookups } from './table-lookups.ts';
-import type { TablePlan } from './table-plan.ts';
+import type { TablePlan } from '../table/table-plan.ts';
 
 /** The directory of unique values, as all tables share it. */
 export interface OpenDirectory {

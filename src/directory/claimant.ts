@@ -1,6 +1,6 @@
 import { DuplicateKeyError, RolledBackError } from '../errors/database-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import type { Entry } from '../mysql/directory-table.ts';
+import type { Entry } from './directory-table.ts';
 import type { Settled } from '../commit/settlement-table.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import { routeLocator } from '../routing/router.ts';
