@@ -2,7 +2,7 @@ import type { SweptMoves } from './distributed/move-sweeper.ts';
 import type { SweptOutcomes } from './commit/outcome-sweeper.ts';
 import type { PlacementReport } from './distributed/placement-report.ts';
 import type { CallOptions, Drained } from './execution/calls.ts';
-import type { Health } from './execution/health.ts';
+import type { Health } from './verification/health.ts';
 import type { Guard, GuardOptions } from './resilience/create-guard.ts';
 import type { DirectoryHandle } from './directory/directory-handle.ts';
 import type { Tables } from './table/row-types.ts';

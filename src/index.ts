@@ -61,7 +61,7 @@ export { RoutingError } from './errors/routing-error.ts';
 export { RowError, RowUnreadableError } from './errors/row-error.ts';
 export { MergeError, PartialWriteError, type ShardResult } from './errors/scatter-error.ts';
 export type { CallOptions } from './execution/calls.ts';
-export type { EndpointHealth, Health, ShardHealth, ShardState } from './execution/health.ts';
+export type { EndpointHealth, Health, ShardHealth, ShardState } from './verification/health.ts';
 export type { SqlValue } from './mysql/sql.ts';
 export type { MeridianEvent, Observer } from './observability/events.ts';
 export type { Logger } from './observability/pino-observer.ts';

@@ -20,7 +20,7 @@ import type { Shard, Topology } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import { auditedFor, type Who } from './audited.ts';
 import { cacheLimits, versioning } from './cache-limits.ts';
-import { checkAgreement, checkColumns } from './check-columns.ts';
+import { checkAgreement, checkColumns } from '../verification/check-columns.ts';
 import { comparisonOf } from './column-comparison.ts';
 import type { RowOf, RowSchema } from './define-table.ts';
 import { type OpenDirectory, openLookups } from '../directory/open-lookups.ts';

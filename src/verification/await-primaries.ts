@@ -8,8 +8,8 @@ import type { Observer } from '../observability/events.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import { within } from '../resilience/time/within.ts';
 import type { Shard } from '../topology/topology.ts';
-import type { Executor } from './executor.ts';
-import { onPrimary } from './on-primary.ts';
+import type { Executor } from '../execution/executor.ts';
+import { onPrimary } from '../execution/on-primary.ts';
 
 /** How long one look at a primary may take. */
 const patienceMs = 3_000;

@@ -18,7 +18,7 @@ import {
   judgeFacts,
 } from '../identity/shared-facts.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
-import { type Asking, onPrimary } from './on-primary.ts';
+import { type Asking, onPrimary } from '../execution/on-primary.ts';
 
 /** The server's numbers for a right to write that is missing: on a table, and on a column. */
 export const mayNotWrite = new Set<number | undefined>([1142, 1143]);

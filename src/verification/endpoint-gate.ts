@@ -5,7 +5,7 @@ import { type ErrorCode, isMeridianError } from '../errors/meridian-error.ts';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
-import type { Admission } from './executor.ts';
+import type { Admission } from '../execution/executor.ts';
 
 /** Between two looks at an endpoint that nobody asks for. */
 const lookAgainMs = 1_000;

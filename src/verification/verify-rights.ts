@@ -6,7 +6,7 @@ import { quoteName } from '../mysql/sql.ts';
 import { factsTable } from '../mysql/system-tables.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
-import { type Asking, onPrimary } from './on-primary.ts';
+import { type Asking, onPrimary } from '../execution/on-primary.ts';
 import { mayNotWrite } from './verify-facts.ts';
 
 /**

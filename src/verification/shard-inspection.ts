@@ -2,18 +2,18 @@ import { heardByAllMs } from '../forwarding/shard-movements.ts';
 import { keepFence } from '../distributed/standing-fence.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { UnavailableError } from '../errors/database-error.ts';
-import { type Answering, awaitPrimaries } from '../execution/await-primaries.ts';
+import { type Answering, awaitPrimaries } from './await-primaries.ts';
 import type { Executor } from '../execution/executor.ts';
 import { onPrimary } from '../execution/on-primary.ts';
-import { ensureSystemTables } from '../execution/system-tables.ts';
-import { checkFacts, type FactCheck, recordFacts } from '../execution/verify-facts.ts';
-import { verifyRights } from '../execution/verify-rights.ts';
+import { ensureSystemTables } from './system-tables.ts';
+import { checkFacts, type FactCheck, recordFacts } from './verify-facts.ts';
+import { verifyRights } from './verify-rights.ts';
 import {
   recordSlots,
   type Verified,
   verifyReplica,
   verifyShards,
-} from '../execution/verify-shards.ts';
+} from './verify-shards.ts';
 import { type IdentityRow, isReadOnly } from '../identity/identity-table.ts';
 import { readDatabaseRules } from '../mysql/table-rules.ts';
 import { readMaxPacketBytes, readTableShapes, type TableShape } from '../mysql/table-shape.ts';
@@ -22,13 +22,13 @@ import type { Deadline } from '../resilience/time/deadline.ts';
 import type { KnownSystem } from '../identity/shard-identity.ts';
 import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
 import { checkAllRules, uniquenessProblem } from './check-rules.ts';
-import { fencedTables } from './fenced-tables.ts';
+import { fencedTables } from '../table/fenced-tables.ts';
 import { checkFirstUse } from './first-use.ts';
-import { checkAllColumns, type SpreadPlan, spreadPlans } from './open-tables.ts';
+import { checkAllColumns, type SpreadPlan, spreadPlans } from '../table/open-tables.ts';
 import { ShardRules } from './shard-rules.ts';
 import { systemTableNeeds } from './system-table-needs.ts';
 import { declaredFacts, type Sharing, sharesRedis } from './table-facts.ts';
-import type { ReferencePlan, RowPlan, TablePlan } from './table-plan.ts';
+import type { ReferencePlan, RowPlan, TablePlan } from '../table/table-plan.ts';
 
 interface InspectionParts {
   readonly topology: Topology;

@@ -22,8 +22,8 @@ import {
 } from '../identity/shard-identity.ts';
 import { topologyFacts } from '../identity/shared-facts.ts';
 import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
-import type { Executor } from './executor.ts';
-import { onPrimary } from './on-primary.ts';
+import type { Executor } from '../execution/executor.ts';
+import { onPrimary } from '../execution/on-primary.ts';
 import { checkFacts, isEmpty, isNewer } from './verify-facts.ts';
 
 const patienceMs = 3_000;

@@ -8,7 +8,7 @@ import {
 } from '../mysql/system-tables.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
-import type { Executor } from './executor.ts';
+import type { Executor } from '../execution/executor.ts';
 
 /** The system tables that a shard must have. */
 export interface SystemTableNeed {
