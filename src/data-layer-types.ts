@@ -1,6 +1,6 @@
 import type { SweptMoves } from './distributed/move-sweeper.ts';
 import type { SweptOutcomes } from './commit/outcome-sweeper.ts';
-import type { PlacementReport } from './distributed/placement-report.ts';
+import type { PlacementReport } from './placement/placement-report.ts';
 import type { CallOptions, Drained } from './execution/calls.ts';
 import type { Health } from './verification/health.ts';
 import type { Guard, GuardOptions } from './resilience/create-guard.ts';

@@ -5,7 +5,7 @@ import { type DataLayerOptions, readOptions } from './data-layer-options.ts';
 import type { DataLayer, DataLayerMembers } from './data-layer-types.ts';
 import { Forwarding } from './forwarding/forwarding.ts';
 import { OutcomeSweeper } from './commit/outcome-sweeper.ts';
-import { readPlacement } from './distributed/placement.ts';
+import { readPlacement } from './placement/placement.ts';
 import { ConfigError } from './errors/config-error.ts';
 import { Calls } from './execution/calls.ts';
 import { EndpointGate } from './verification/endpoint-gate.ts';

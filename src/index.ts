@@ -23,13 +23,13 @@ export type {
 } from './data-layer-types.ts';
 export type { SweptMoves } from './distributed/move-sweeper.ts';
 export type { SweptOutcomes } from './commit/outcome-sweeper.ts';
-export { placementChart } from './distributed/placement-chart.ts';
+export { placementChart } from './placement/placement-chart.ts';
 export type {
   KeyspacePlacement,
   PlacementReport,
   PlacementSkew,
   ShardPlacement,
-} from './distributed/placement-report.ts';
+} from './placement/placement-report.ts';
 export type { SweepResult } from './directory/sweeper.ts';
 export {
   AbortedError,

@@ -2,8 +2,8 @@ import type {
   KeyspacePlacement,
   PlacementReport,
   ShardPlacement,
-} from '../distributed/placement-report.ts';
-import { countText, sizeText, skewText } from '../distributed/placement-text.ts';
+} from '../placement/placement-report.ts';
+import { countText, sizeText, skewText } from '../placement/placement-text.ts';
 
 /** A report as lines of a terminal: one table a keyspace, its skew below. No I/O. */
 export function placementTable(report: PlacementReport): string {

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { placementTable } from '../../../src/cli/placement-table.ts';
-import { placementChart } from '../../../src/distributed/placement-chart.ts';
-import type { PlacementReport } from '../../../src/distributed/placement-report.ts';
-import { sizeText } from '../../../src/distributed/placement-text.ts';
+import { placementChart } from '../../../src/placement/placement-chart.ts';
+import type { PlacementReport } from '../../../src/placement/placement-report.ts';
+import { sizeText } from '../../../src/placement/placement-text.ts';
 
 const report: PlacementReport = {
   epoch: 3,

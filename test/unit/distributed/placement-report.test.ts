@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { placementReport, type SizeFinding } from '../../../src/distributed/placement-report.ts';
+import { placementReport, type SizeFinding } from '../../../src/placement/placement-report.ts';
 import type { Problem } from '../../../src/errors/config-error.ts';
 import { createTopology } from '../../../src/topology/create-topology.ts';
 

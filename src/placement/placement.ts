@@ -1,6 +1,6 @@
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import { readShardSize } from '../execution/shard-size.ts';
+import { readShardSize } from './shard-size.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
 import { type PlacementReport, placementReport, type SizeFinding } from './placement-report.ts';
 

@@ -1,6 +1,6 @@
-import type { Cancellation } from './cancellation.ts';
-import type { Session } from './session.ts';
-import { quoteName } from './sql.ts';
+import type { Cancellation } from '../mysql/cancellation.ts';
+import type { Session } from '../mysql/session.ts';
+import { quoteName } from '../mysql/sql.ts';
 
 /** How much one table holds. */
 export interface TableSize {
