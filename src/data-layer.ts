@@ -24,7 +24,7 @@ import { directoryHandle } from './directory/directory-handle.ts';
 import { Moves } from './table/moves.ts';
 import { openDirectory } from './directory/open-lookups.ts';
 import { openReference, openTable } from './table/open-tables.ts';
-import { referenceAccess } from './table/reference-access.ts';
+import { referenceAccess } from './reference/reference-access.ts';
 import type { Tables } from './table/row-types.ts';
 import { type MakeHandle, sessionsOf } from './table/sessions.ts';
 import { ShardInspection } from './verification/shard-inspection.ts';

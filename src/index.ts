@@ -95,7 +95,7 @@ export type {
   AllOptions,
   ReferenceHandle,
   ReferenceWriteResult,
-} from './table/reference-types.ts';
+} from './reference/reference-types.ts';
 export type { RelocateOptions, RelocationResult } from './table/relocate-owner.ts';
 export type {
   Key,

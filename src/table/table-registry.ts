@@ -7,7 +7,7 @@ import { columnKind } from './column-kind.ts';
 import type { Table } from './define-table.ts';
 import type { HiddenEffects } from './hidden-effects.ts';
 import type { TableForms } from './parameter-forms.ts';
-import type { ReferenceRuntime } from './reference-runtime.ts';
+import type { ReferenceRuntime } from '../reference/reference-runtime.ts';
 import { routePrimaryKey } from './route-row.ts';
 import type { Tables, Touches } from './row-types.ts';
 import { placedTable } from './scatter/placed-table.ts';

@@ -8,7 +8,7 @@ import type { MemberTable, RowSchema, Table } from './define-table.ts';
 import type { BackfillOptions, BackfillResult } from '../directory/lookup-backfill.ts';
 import type { ReadOptions } from './read-path.ts';
 import type { ReferenceTable } from './reference-table.ts';
-import type { ReferenceHandle } from './reference-types.ts';
+import type { ReferenceHandle } from '../reference/reference-types.ts';
 import type { RelocateOptions, RelocationResult } from './relocate-owner.ts';
 import type {
   Key,

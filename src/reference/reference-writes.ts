@@ -1,4 +1,4 @@
-import { isNotApplied, writeEverywhere } from '../distributed/write-everywhere.ts';
+import { isNotApplied, writeEverywhere } from './write-everywhere.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import { PartialWriteError } from '../errors/scatter-error.ts';
 import type { CallOptions } from '../execution/calls.ts';
@@ -11,9 +11,9 @@ import { isShardSetOf, shardSetFact } from '../identity/shard-set.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
 import type { ReferenceWriteResult } from './reference-types.ts';
-import type { RowKey } from './row-codec.ts';
-import type { RowSchema } from './row-schema.ts';
-import { thenForget } from './then-forget.ts';
+import type { RowKey } from '../table/row-codec.ts';
+import type { RowSchema } from '../table/row-schema.ts';
+import { thenForget } from '../table/then-forget.ts';
 
 type Change = (scope: TransactionScope) => Promise<number>;
 

@@ -1,4 +1,4 @@
-import { quoteName, type SqlValue, type Statement } from './sql.ts';
+import { quoteName, type SqlValue, type Statement } from '../mysql/sql.ts';
 
 /** Texts for tables that every shard holds in full. */
 export interface ReferenceStatements {
