@@ -1,4 +1,4 @@
-import type { SweptMoves } from './distributed/move-sweeper.ts';
+import type { SweptMoves } from './relocation/move-sweeper.ts';
 import type { SweptOutcomes } from './commit/outcome-sweeper.ts';
 import type { PlacementReport } from './placement/placement-report.ts';
 import type { CallOptions, Drained } from './execution/calls.ts';

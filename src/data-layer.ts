@@ -21,7 +21,7 @@ import { within } from './resilience/time/within.ts';
 import { reportUnlawfulReplicas, type Who } from './table/audited.ts';
 import { callOptionNames } from './table/call-option-names.ts';
 import { directoryHandle } from './directory/directory-handle.ts';
-import { Moves } from './table/moves.ts';
+import { Moves } from './relocation/moves.ts';
 import { openDirectory } from './directory/open-lookups.ts';
 import { openReference, openTable } from './table/open-tables.ts';
 import { referenceAccess } from './reference/reference-access.ts';

@@ -21,7 +21,7 @@ export type {
   DataLayer,
   PlacementOptions,
 } from './data-layer-types.ts';
-export type { SweptMoves } from './distributed/move-sweeper.ts';
+export type { SweptMoves } from './relocation/move-sweeper.ts';
 export type { SweptOutcomes } from './commit/outcome-sweeper.ts';
 export { placementChart } from './placement/placement-chart.ts';
 export type {
@@ -96,7 +96,7 @@ export type {
   ReferenceHandle,
   ReferenceWriteResult,
 } from './reference/reference-types.ts';
-export type { RelocateOptions, RelocationResult } from './table/relocate-owner.ts';
+export type { RelocateOptions, RelocationResult } from './relocation/relocate-owner.ts';
 export type {
   Key,
   LocatingKey,

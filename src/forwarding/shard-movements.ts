@@ -1,5 +1,5 @@
 import type { Executor } from '../execution/executor.ts';
-import { moveState, readMovements } from '../mysql/moves-table.ts';
+import { moveState, readMovements } from '../relocation/moves-table.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import { memberFacts } from '../identity/shared-facts.ts';
 import type { Shard } from '../topology/topology.ts';

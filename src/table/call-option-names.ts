@@ -1,7 +1,7 @@
 import type { OwnedListOptions } from './owned-rows.ts';
 import type { ReadOptions } from './read-path.ts';
 import type { AllOptions } from '../reference/reference-types.ts';
-import type { RelocateOptions } from './relocate-owner.ts';
+import type { RelocateOptions } from '../relocation/relocate-owner.ts';
 import type { Tables } from './row-types.ts';
 import type { ExecuteOptions, QueryOptions, ScatterOptions } from './table-types.ts';
 import type { TransactionOptions } from './transaction-options.ts';

@@ -1,6 +1,6 @@
 import { didYouMean } from '../config/did-you-mean.ts';
-import type { MovedRow } from '../distributed/move-settlement.ts';
-import type { Group } from '../distributed/moving-group.ts';
+import type { MovedRow } from '../relocation/move-settlement.ts';
+import type { Group } from '../relocation/moving-group.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import { idempotencyTable } from '../mysql/system-tables.ts';
 import { columnKind } from './column-kind.ts';

@@ -9,7 +9,7 @@ import type { BackfillOptions, BackfillResult } from '../directory/lookup-backfi
 import type { ReadOptions } from './read-path.ts';
 import type { ReferenceTable } from './reference-table.ts';
 import type { ReferenceHandle } from '../reference/reference-types.ts';
-import type { RelocateOptions, RelocationResult } from './relocate-owner.ts';
+import type { RelocateOptions, RelocationResult } from '../relocation/relocate-owner.ts';
 import type {
   Key,
   LocatingKey,

@@ -1,5 +1,5 @@
 import { heardByAllMs } from '../forwarding/shard-movements.ts';
-import { keepFence } from '../distributed/standing-fence.ts';
+import { keepFence } from '../relocation/standing-fence.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { UnavailableError } from '../errors/database-error.ts';
 import { type Answering, awaitPrimaries } from './await-primaries.ts';
@@ -22,7 +22,7 @@ import type { Deadline } from '../resilience/time/deadline.ts';
 import type { KnownSystem } from '../identity/shard-identity.ts';
 import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
 import { checkAllRules, uniquenessProblem } from './check-rules.ts';
-import { fencedTables } from '../table/fenced-tables.ts';
+import { fencedTables } from '../relocation/fenced-tables.ts';
 import { checkFirstUse } from './first-use.ts';
 import { checkAllColumns, type SpreadPlan, spreadPlans } from '../table/open-tables.ts';
 import { ShardRules } from './shard-rules.ts';

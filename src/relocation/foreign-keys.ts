@@ -1,6 +1,6 @@
-import type { Cancellation } from './cancellation.ts';
-import type { Session } from './session.ts';
-import { quoteName, type SqlValue, type Statement } from './sql.ts';
+import type { Cancellation } from '../mysql/cancellation.ts';
+import type { Session } from '../mysql/session.ts';
+import { quoteName, type SqlValue, type Statement } from '../mysql/sql.ts';
 
 /** A rule that rows of one table refer to rows of another. */
 export interface ForeignKey {

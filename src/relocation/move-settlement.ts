@@ -16,8 +16,8 @@ import {
   removeReversedMove,
   reverseMove,
   undoArrival,
-} from '../mysql/moves-table.ts';
-import { type CopiedTable, deleteOwned, forgetForwards, ownedIds } from '../mysql/row-copy.ts';
+} from './moves-table.ts';
+import { type CopiedTable, deleteOwned, forgetForwards, ownedIds } from './row-copy.ts';
 import type { Statement, StatementResult } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';

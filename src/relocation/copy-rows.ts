@@ -10,7 +10,7 @@ import {
   selectChunk,
   sqlValue,
   typedJsonColumns,
-} from '../mysql/row-copy.ts';
+} from './row-copy.ts';
 import type { RawRow, SqlValue } from '../mysql/sql.ts';
 import { ownerParam } from './moving-group.ts';
 

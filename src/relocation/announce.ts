@@ -1,6 +1,6 @@
 import { DuplicateKeyError } from '../errors/database-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import { announceMove, type Move, readMove, recordedMove } from '../mysql/moves-table.ts';
+import { announceMove, type Move, readMove, recordedMove } from './moves-table.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { MoveSettlement } from './move-settlement.ts';

@@ -10,8 +10,8 @@ import {
   fenceTriggers,
   readFenceTriggers,
   triggerExists,
-} from '../mysql/fence-triggers.ts';
-import { keysAreSpread, spreadKeys } from '../mysql/moves-table.ts';
+} from './fence-triggers.ts';
+import { keysAreSpread, spreadKeys } from './moves-table.ts';
 import type { Session } from '../mysql/session.ts';
 import { quoteName } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';

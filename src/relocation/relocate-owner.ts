@@ -1,6 +1,6 @@
-import type { Group } from '../distributed/moving-group.ts';
-import type { Relocation } from '../distributed/relocation.ts';
-import { unknownOwner } from '../distributed/relocation-refusals.ts';
+import type { Group } from './moving-group.ts';
+import type { Relocation } from './relocation.ts';
+import { unknownOwner } from './relocation-refusals.ts';
 import { RelocationError } from '../errors/relocation-error.ts';
 import { ResidencyError } from '../errors/residency-error.ts';
 import { RoutingError } from '../errors/routing-error.ts';
@@ -13,12 +13,12 @@ import { locatePlace } from '../sharding/places/locate-place.ts';
 import type { Place } from '../sharding/places/place.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { GeoKeyspace, GeoRegion } from '../topology/topology.ts';
-import type { RowOf, RowSchema } from './define-table.ts';
-import { placeColumns } from './place-columns.ts';
-import type { ReadPath } from './read-path.ts';
-import { assertKeysStay, routePrimaryKey } from './route-row.ts';
-import { noting } from './seen-writes.ts';
-import type { TableRuntime } from './table-runtime.ts';
+import type { RowOf, RowSchema } from '../table/define-table.ts';
+import { placeColumns } from '../table/place-columns.ts';
+import type { ReadPath } from '../table/read-path.ts';
+import { assertKeysStay, routePrimaryKey } from '../table/route-row.ts';
+import { noting } from '../table/seen-writes.ts';
+import type { TableRuntime } from '../table/table-runtime.ts';
 
 const defaultPauseMs = 1_500;
 

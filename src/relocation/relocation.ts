@@ -5,7 +5,7 @@ import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import { runTransaction } from '../commit/transaction.ts';
 import type { TransactionScope } from '../commit/transaction-scope.ts';
-import type { ForeignKey } from '../mysql/foreign-keys.ts';
+import type { ForeignKey } from './foreign-keys.ts';
 import {
   beginCrossing,
   expectArrival,
@@ -14,14 +14,14 @@ import {
   type Move,
   nameArrival,
   recordArrival,
-} from '../mysql/moves-table.ts';
+} from './moves-table.ts';
 import {
   type CopiedTable,
   deleteOwned,
   forwardRows,
   isBinaryId,
   setColumns,
-} from '../mysql/row-copy.ts';
+} from './row-copy.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import { idempotencyTable } from '../mysql/system-tables.ts';
 import { Deadline } from '../resilience/time/deadline.ts';

@@ -1,7 +1,7 @@
 import type { Forwarding } from '../forwarding/forwarding.ts';
-import { MoveSettlement } from '../distributed/move-settlement.ts';
-import { MoveSweeper, type SweptMoves } from '../distributed/move-sweeper.ts';
-import { Relocation } from '../distributed/relocation.ts';
+import { MoveSettlement } from './move-settlement.ts';
+import { MoveSweeper, type SweptMoves } from './move-sweeper.ts';
+import { Relocation } from './relocation.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { CallOptions, Calls } from '../execution/calls.ts';
 import type { Executor } from '../execution/executor.ts';
@@ -10,7 +10,7 @@ import type { Observer } from '../observability/events.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
-import type { TableRegistry } from './table-registry.ts';
+import type { TableRegistry } from '../table/table-registry.ts';
 
 const sweepMs = 30_000;
 const sweepTimeoutMs = 20_000;

@@ -1,7 +1,7 @@
 import { RelocationError } from '../errors/relocation-error.ts';
 import type { TransactionScope } from '../commit/transaction-scope.ts';
-import { danglingReference, type ForeignKey, foreignReference } from '../mysql/foreign-keys.ts';
-import type { CopiedTable } from '../mysql/row-copy.ts';
+import { danglingReference, type ForeignKey, foreignReference } from './foreign-keys.ts';
+import type { CopiedTable } from './row-copy.ts';
 import { ownerParam } from './moving-group.ts';
 
 /**

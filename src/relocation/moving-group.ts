@@ -1,13 +1,13 @@
 import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import { type RecordedFacts, readFacts } from '../identity/facts-table.ts';
-import { type ForeignKey, readForeignKeys } from '../mysql/foreign-keys.ts';
+import { type ForeignKey, readForeignKeys } from './foreign-keys.ts';
 import {
   type CopiedTable,
   isBinaryId,
   storedColumns,
   uncopyableColumns,
-} from '../mysql/row-copy.ts';
+} from './row-copy.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import {
   readLeadingColumns,

@@ -1,5 +1,5 @@
 import type { Executor } from '../execution/executor.ts';
-import { type RecordedMove, readUnfinishedMoves, recordedMove } from '../mysql/moves-table.ts';
+import { type RecordedMove, readUnfinishedMoves, recordedMove } from './moves-table.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import { routeForwarded } from '../routing/router.ts';
 import type { Shard } from '../topology/topology.ts';
