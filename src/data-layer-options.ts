@@ -15,20 +15,20 @@ import { ConfigError, type Problem } from './errors/config-error.ts';
 import type { Observer } from './observability/events.ts';
 import type { Logger } from './observability/pino-observer.ts';
 import type { IpLocator } from './sharding/places/locate-place.ts';
-import type { Table } from './table/define-table.ts';
-import type { ReferenceTable } from './table/reference-table.ts';
+import type { Table } from './rows/schema/define-table.ts';
+import type { ReferenceTable } from './rows/schema/reference-table.ts';
 import {
   type ReservedName,
   reservedInTransactions,
   reservedNames,
-} from './table/reserved-names.ts';
-import type { Tables } from './table/row-types.ts';
+} from './rows/schema/reserved-names.ts';
+import type { Tables } from './rows/schema/row-types.ts';
 import {
   planReference,
   planTable,
   type ReferencePlan,
   type TablePlan,
-} from './table/table-plan.ts';
+} from './rows/schema/table-plan.ts';
 import { createTopology } from './topology/create-topology.ts';
 import type { Topology } from './topology/topology.ts';
 import { fileTopology, staticTopology, type TopologySource } from './topology/topology-source.ts';

@@ -5,7 +5,7 @@ import type { CallOptions, Drained } from './execution/calls.ts';
 import type { Health } from './verification/health.ts';
 import type { Guard, GuardOptions } from './resilience/create-guard.ts';
 import type { DirectoryHandle } from './directory/directory-handle.ts';
-import type { Tables } from './table/row-types.ts';
+import type { Tables } from './rows/schema/row-types.ts';
 import type { Session } from './table/sessions.ts';
 import type { HandleOf } from './table/table-types.ts';
 

@@ -18,20 +18,20 @@ import { defaultLogger, pinoObserver } from './observability/pino-observer.ts';
 import { createGuard, type Guard } from './resilience/create-guard.ts';
 import { Deadline } from './resilience/time/deadline.ts';
 import { within } from './resilience/time/within.ts';
-import { reportUnlawfulReplicas, type Who } from './table/audited.ts';
+import { reportUnlawfulReplicas, type Who } from './rows/audited.ts';
 import { callOptionNames } from './table/call-option-names.ts';
 import { directoryHandle } from './directory/directory-handle.ts';
 import { Moves } from './relocation/moves.ts';
 import { openDirectory } from './directory/open-lookups.ts';
 import { openReference, openTable } from './table/open-tables.ts';
 import { referenceAccess } from './reference/reference-access.ts';
-import type { Tables } from './table/row-types.ts';
+import type { Tables } from './rows/schema/row-types.ts';
 import { type MakeHandle, sessionsOf } from './table/sessions.ts';
 import { ShardInspection } from './verification/shard-inspection.ts';
 import { SharedRedis } from './verification/shared-redis.ts';
 import { tableAccess } from './table/table-access.ts';
 import { sharedRedisName } from './verification/table-facts.ts';
-import { TableRegistry } from './table/table-registry.ts';
+import { TableRegistry } from './rows/table-registry.ts';
 import { TopologyStore } from './topology/topology-store.ts';
 
 /**

@@ -82,15 +82,15 @@ export {
   type MemberTable,
   type Table,
   type TableDefinition,
-} from './table/define-table.ts';
+} from './rows/schema/define-table.ts';
 export type { DirectoryHandle, SweepOptions } from './directory/directory-handle.ts';
 export type {
   BackfillOptions,
   BackfillProgress,
   BackfillResult,
 } from './directory/lookup-backfill.ts';
-export type { ReadOptions } from './table/read-path.ts';
-export type { ReferenceDefinition, ReferenceTable } from './table/reference-table.ts';
+export type { ReadOptions } from './rows/reads/read-path.ts';
+export type { ReferenceDefinition, ReferenceTable } from './rows/schema/reference-table.ts';
 export type {
   AllOptions,
   ReferenceHandle,
@@ -107,7 +107,7 @@ export type {
   Row,
   Tables,
   Touches,
-} from './table/row-types.ts';
+} from './rows/schema/row-types.ts';
 export type { Session } from './table/sessions.ts';
 export type {
   EverywhereHandle,
@@ -128,5 +128,5 @@ export type {
   Transaction,
   TransactionTable,
 } from './table/transaction-types.ts';
-export type { InsertOptions, WriteResult } from './table/write-path.ts';
+export type { InsertOptions, WriteResult } from './rows/writes/write-path.ts';
 export { fileTopology, type TopologySource } from './topology/topology-source.ts';

@@ -4,7 +4,7 @@ import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import { type Explanation, explainRoute } from '../routing/explain.ts';
 import { keyspaceOf } from '../routing/router.ts';
-import type { RowOf, RowSchema } from '../table/define-table.ts';
+import type { RowOf, RowSchema } from '../rows/schema/define-table.ts';
 import type { LookupValue } from './lookup-values.ts';
 import {
   type Currency,
@@ -12,10 +12,10 @@ import {
   isAsEver,
   type ReadOptions,
   type ReadPath,
-} from '../table/read-path.ts';
-import { mustSee } from '../table/seen-writes.ts';
+} from '../rows/reads/read-path.ts';
+import { mustSee } from '../rows/sessions/seen-writes.ts';
 import type { NamedLookup, TableLookup, TableLookups } from './table-lookups.ts';
-import type { TableRuntime } from '../table/table-runtime.ts';
+import type { TableRuntime } from '../rows/table-runtime.ts';
 
 /**
  * Reads the rows that hold the values of one lookup.

@@ -12,9 +12,9 @@ import { afterBackfill, keysFactOf } from '../identity/directory-keys.ts';
 import type { Shard } from '../topology/topology.ts';
 import { claimsOf, holdsSame } from './lookup-claims.ts';
 import { forgetClaims } from './lookup-writes.ts';
-import { shardsInBulk } from '../table/shards-in-bulk.ts';
+import { shardsInBulk } from '../rows/reads/shards-in-bulk.ts';
 import type { NamedLookup } from './table-lookups.ts';
-import type { TableRuntime } from '../table/table-runtime.ts';
+import type { TableRuntime } from '../rows/table-runtime.ts';
 
 /** How far a backfill has come. */
 export interface BackfillProgress {

@@ -2,9 +2,9 @@ import type { Claim } from './claim.ts';
 import { RowError } from '../errors/row-error.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { LookupValue } from './lookup-values.ts';
-import { ReadPath } from '../table/read-path.ts';
+import { ReadPath } from '../rows/reads/read-path.ts';
 import type { TableLookup } from './table-lookups.ts';
-import type { TableRuntime } from '../table/table-runtime.ts';
+import type { TableRuntime } from '../rows/table-runtime.ts';
 
 /** The row that claims are made for. */
 export interface ClaimingRow {

@@ -3,7 +3,7 @@ import { memoize } from '../cache/memo.ts';
 import { atOnce } from '../errors/at-once.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import { RowError } from '../errors/row-error.ts';
-import type { LookupPlan } from '../table/lookup-plan.ts';
+import type { LookupPlan } from '../rows/schema/lookup-plan.ts';
 
 type Plain = string | number | bigint;
 

@@ -6,14 +6,14 @@ import type { Statement } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { Endpoint } from '../topology/topology.ts';
-import type { RowSchema } from '../table/define-table.ts';
+import type { RowSchema } from '../rows/schema/define-table.ts';
 import { claimsOf, holdsSame } from './lookup-claims.ts';
 import { cacheKeyOf } from './lookup-values.ts';
-import { ReadPath } from '../table/read-path.ts';
-import type { RowKey } from '../table/row-codec.ts';
+import { ReadPath } from '../rows/reads/read-path.ts';
+import type { RowKey } from '../rows/row-codec.ts';
 import type { TableLookup, TableLookups } from './table-lookups.ts';
-import type { TableRuntime } from '../table/table-runtime.ts';
-import type { PlannedChange, PlannedRow } from '../table/write-plan.ts';
+import type { TableRuntime } from '../rows/table-runtime.ts';
+import type { PlannedChange, PlannedRow } from '../rows/writes/write-plan.ts';
 
 /** How often a change starts over because the row's values changed while it prepared. */
 const attempts = 5;

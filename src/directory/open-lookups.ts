@@ -8,11 +8,11 @@ import { Sweeper } from './sweeper.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { Observer } from '../observability/events.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
-import { cacheLimits } from '../table/cache-limits.ts';
-import type { RowSchema } from '../table/define-table.ts';
+import { cacheLimits } from '../rows/schema/cache-limits.ts';
+import type { RowSchema } from '../rows/schema/define-table.ts';
 import { LookupValues } from './lookup-values.ts';
 import { type TableLookup, TableLookups } from './table-lookups.ts';
-import type { TablePlan } from '../table/table-plan.ts';
+import type { TablePlan } from '../rows/schema/table-plan.ts';
 
 /** The directory of unique values, as all tables share it. */
 export interface OpenDirectory {

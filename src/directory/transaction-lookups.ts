@@ -7,12 +7,12 @@ import type { TransactionScope } from '../commit/transaction-scope.ts';
 import type { Statement } from '../mysql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
-import type { RowSchema } from '../table/define-table.ts';
+import type { RowSchema } from '../rows/schema/define-table.ts';
 import { claimsOf } from './lookup-claims.ts';
 import { forgetClaims } from './lookup-writes.ts';
 import type { TableLookups } from './table-lookups.ts';
-import type { TableRuntime } from '../table/table-runtime.ts';
-import type { PlannedChange, PlannedRow } from '../table/write-plan.ts';
+import type { TableRuntime } from '../rows/table-runtime.ts';
+import type { PlannedChange, PlannedRow } from '../rows/writes/write-plan.ts';
 
 /**
  * Keeps the directory in step with one transaction of the caller's. All its claims have one token,

@@ -8,13 +8,13 @@ import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import { nearestEndpoints } from '../routing/nearest-shards.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
-import { inChunks } from '../table/in-chunks.ts';
-import { checkCurrency, isAsEver, type ReadOptions } from '../table/read-path.ts';
+import { inChunks } from '../rows/in-chunks.ts';
+import { checkCurrency, isAsEver, type ReadOptions } from '../rows/reads/read-path.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
 import type { AllOptions } from './reference-types.ts';
-import type { RowKey } from '../table/row-codec.ts';
-import type { RowOf, RowSchema } from '../table/row-schema.ts';
-import { mustSee } from '../table/seen-writes.ts';
+import type { RowKey } from '../rows/row-codec.ts';
+import type { RowOf, RowSchema } from '../rows/schema/row-schema.ts';
+import { mustSee } from '../rows/sessions/seen-writes.ts';
 
 const defaultMaxRows = 100_000;
 

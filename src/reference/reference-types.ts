@@ -2,9 +2,9 @@ import type { z } from 'zod';
 import type { ShardResult } from '../errors/scatter-error.ts';
 import type { CallOptions } from '../execution/calls.ts';
 import type { ReferenceExplanation } from '../routing/nearest-shards.ts';
-import type { ReadOptions } from '../table/read-path.ts';
-import type { ReferenceTable } from '../table/reference-table.ts';
-import type { Flat } from '../table/row-schema.ts';
+import type { ReadOptions } from '../rows/reads/read-path.ts';
+import type { ReferenceTable } from '../rows/schema/reference-table.ts';
+import type { Flat } from '../rows/schema/row-schema.ts';
 
 /** What a write of a reference table did; every shard has taken it. */
 export interface ReferenceWriteResult {

@@ -11,9 +11,9 @@ import { isShardSetOf, shardSetFact } from '../identity/shard-set.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
 import type { ReferenceWriteResult } from './reference-types.ts';
-import type { RowKey } from '../table/row-codec.ts';
-import type { RowSchema } from '../table/row-schema.ts';
-import { thenForget } from '../table/then-forget.ts';
+import type { RowKey } from '../rows/row-codec.ts';
+import type { RowSchema } from '../rows/schema/row-schema.ts';
+import { thenForget } from '../rows/sessions/then-forget.ts';
 
 type Change = (scope: TransactionScope) => Promise<number>;
 

@@ -10,7 +10,7 @@ import type { Observer } from '../observability/events.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
-import type { TableRegistry } from '../table/table-registry.ts';
+import type { TableRegistry } from '../rows/table-registry.ts';
 
 const sweepMs = 30_000;
 const sweepTimeoutMs = 20_000;

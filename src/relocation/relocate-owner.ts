@@ -13,12 +13,12 @@ import { locatePlace } from '../sharding/places/locate-place.ts';
 import type { Place } from '../sharding/places/place.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { GeoKeyspace, GeoRegion } from '../topology/topology.ts';
-import type { RowOf, RowSchema } from '../table/define-table.ts';
-import { placeColumns } from '../table/place-columns.ts';
-import type { ReadPath } from '../table/read-path.ts';
-import { assertKeysStay, routePrimaryKey } from '../table/route-row.ts';
-import { noting } from '../table/seen-writes.ts';
-import type { TableRuntime } from '../table/table-runtime.ts';
+import type { RowOf, RowSchema } from '../rows/schema/define-table.ts';
+import { placeColumns } from '../rows/schema/place-columns.ts';
+import type { ReadPath } from '../rows/reads/read-path.ts';
+import { assertKeysStay, routePrimaryKey } from '../rows/route-row.ts';
+import { noting } from '../rows/sessions/seen-writes.ts';
+import type { TableRuntime } from '../rows/table-runtime.ts';
 
 const defaultPauseMs = 1_500;
 

@@ -1,11 +1,11 @@
-import type { OwnedListOptions } from './owned-rows.ts';
-import type { ReadOptions } from './read-path.ts';
+import type { OwnedListOptions } from '../rows/reads/owned-rows.ts';
+import type { ReadOptions } from '../rows/reads/read-path.ts';
 import type { AllOptions } from '../reference/reference-types.ts';
 import type { RelocateOptions } from '../relocation/relocate-owner.ts';
-import type { Tables } from './row-types.ts';
+import type { Tables } from '../rows/schema/row-types.ts';
 import type { ExecuteOptions, QueryOptions, ScatterOptions } from './table-types.ts';
 import type { TransactionOptions } from './transaction-options.ts';
-import type { InsertOptions } from './write-path.ts';
+import type { InsertOptions } from '../rows/writes/write-path.ts';
 
 type Name =
   | keyof ReadOptions

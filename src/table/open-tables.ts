@@ -9,7 +9,7 @@ import type { Executor } from '../execution/executor.ts';
 import type { LoadGates } from '../execution/load-gates.ts';
 import { ReadBatcher } from '../execution/read-batcher.ts';
 import { referenceStatements } from '../reference/reference-statements.ts';
-import { maxKeysPerStatement, tableStatements } from '../mysql/statements.ts';
+import { maxKeysPerStatement, tableStatements } from '../rows/statements.ts';
 import type { TableShape } from '../mysql/table-shape.ts';
 import type { Observer } from '../observability/events.ts';
 import { keyspaceOf } from '../routing/router.ts';
@@ -18,18 +18,18 @@ import { mayHold } from '../sharding/places/residency.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
-import { auditedFor, type Who } from './audited.ts';
-import { cacheLimits, versioning } from './cache-limits.ts';
+import { auditedFor, type Who } from '../rows/audited.ts';
+import { cacheLimits, versioning } from '../rows/schema/cache-limits.ts';
 import { checkAgreement, checkColumns } from '../verification/check-columns.ts';
-import { comparisonOf } from './column-comparison.ts';
-import type { RowOf, RowSchema } from './define-table.ts';
+import { comparisonOf } from '../rows/schema/column-comparison.ts';
+import type { RowOf, RowSchema } from '../rows/schema/define-table.ts';
 import { type OpenDirectory, openLookups } from '../directory/open-lookups.ts';
 import type { ReferenceRuntime } from '../reference/reference-runtime.ts';
 import { Nearest, WriteTurns } from '../reference/reference-runtime.ts';
-import { routePrimaryKey } from './route-row.ts';
-import { RowCodec } from './row-codec.ts';
-import type { ReferencePlan, RowPlan, TablePlan } from './table-plan.ts';
-import type { TableRuntime } from './table-runtime.ts';
+import { routePrimaryKey } from '../rows/route-row.ts';
+import { RowCodec } from '../rows/row-codec.ts';
+import type { ReferencePlan, RowPlan, TablePlan } from '../rows/schema/table-plan.ts';
+import type { TableRuntime } from '../rows/table-runtime.ts';
 
 /** What all tables of a data layer share. */
 export interface SharedParts {

@@ -3,8 +3,8 @@ import type { Merge } from '../distributed/scatter.ts';
 import { MergeError } from '../errors/scatter-error.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import { type SqlToken, tokensOf } from '../mysql/sql-tokens.ts';
-import { isSame, nameOf, type SelectItem, selectOf, splitAtCommas } from './select-list.ts';
-import { calledAt, isWord } from './statement-facts.ts';
+import { isSame, nameOf, type SelectItem, selectOf, splitAtCommas } from '../rows/reads/select-list.ts';
+import { calledAt, isWord } from '../rows/raw/statement-facts.ts';
 
 /** What is sent to each shard, and how their rows become one result. */
 export interface ScatterPlan {

@@ -5,18 +5,18 @@ import { routeKey } from '../routing/router.ts';
 import type { Place } from '../sharding/places/place.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import { EverywhereAccess } from './everywhere-access.ts';
-import { forwardableKey } from './forwardable.ts';
+import { forwardableKey } from '../rows/forwardable.ts';
 import { LookupAccess } from '../directory/lookup-access.ts';
 import { type BackfillOptions, backfill } from '../directory/lookup-backfill.ts';
 import type { Moves } from '../relocation/moves.ts';
-import { type ReadOptions, ReadPath } from './read-path.ts';
+import { type ReadOptions, ReadPath } from '../rows/reads/read-path.ts';
 import { type RelocateOptions, RelocateOwner } from '../relocation/relocate-owner.ts';
 import { ShardAccess } from './shard-access.ts';
 import { lookupOf, noLookup } from '../directory/table-lookups.ts';
-import type { TableRegistry } from './table-registry.ts';
-import type { TableRuntime } from './table-runtime.ts';
-import { type InsertOptions, WritePath } from './write-path.ts';
-import { planInsert } from './write-plan.ts';
+import type { TableRegistry } from '../rows/table-registry.ts';
+import type { TableRuntime } from '../rows/table-runtime.ts';
+import { type InsertOptions, WritePath } from '../rows/writes/write-path.ts';
+import { planInsert } from '../rows/writes/write-plan.ts';
 
 type Input = Readonly<Record<string, unknown>>;
 

@@ -3,11 +3,11 @@ import type { CallOptions } from '../execution/calls.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import type { Explanation } from '../routing/explain.ts';
 import type { Place } from '../sharding/places/place.ts';
-import type { ChangeScope } from './change-scope.ts';
-import type { MemberTable, RowSchema, Table } from './define-table.ts';
+import type { ChangeScope } from '../rows/raw/change-scope.ts';
+import type { MemberTable, RowSchema, Table } from '../rows/schema/define-table.ts';
 import type { BackfillOptions, BackfillResult } from '../directory/lookup-backfill.ts';
-import type { ReadOptions } from './read-path.ts';
-import type { ReferenceTable } from './reference-table.ts';
+import type { ReadOptions } from '../rows/reads/read-path.ts';
+import type { ReferenceTable } from '../rows/schema/reference-table.ts';
 import type { ReferenceHandle } from '../reference/reference-types.ts';
 import type { RelocateOptions, RelocationResult } from '../relocation/relocate-owner.ts';
 import type {
@@ -19,10 +19,10 @@ import type {
   Row,
   Tables,
   Touches,
-} from './row-types.ts';
+} from '../rows/schema/row-types.ts';
 import type { TransactionOptions } from './transaction-options.ts';
 import type { Transaction } from './transaction-types.ts';
-import type { InsertOptions, WriteResult } from './write-path.ts';
+import type { InsertOptions, WriteResult } from '../rows/writes/write-path.ts';
 
 export interface QueryOptions<Schema extends RowSchema | undefined = undefined>
   extends ReadOptions {

@@ -1,9 +1,9 @@
 import { didYouMean } from '../config/did-you-mean.ts';
 import type { Problem } from '../errors/config-error.ts';
 import type { ColumnShape, TableShape } from '../mysql/table-shape.ts';
-import type { StoredAs } from '../table/column-codec.ts';
-import type { PlannedColumn } from '../table/planned-column.ts';
-import type { RowPlan } from '../table/table-plan.ts';
+import type { StoredAs } from '../rows/schema/column-codec.ts';
+import type { PlannedColumn } from '../rows/schema/planned-column.ts';
+import type { RowPlan } from '../rows/schema/table-plan.ts';
 
 const integers = ['tinyint', 'smallint', 'mediumint', 'int', 'bigint'];
 const texts = ['char', 'varchar', 'tinytext', 'text', 'mediumtext', 'longtext'];

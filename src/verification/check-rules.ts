@@ -2,10 +2,10 @@ import type { Problem } from '../errors/config-error.ts';
 import { type SqlToken, tokensOf } from '../mysql/sql-tokens.ts';
 import type { DatabaseRules, TableRules, UniqueIndex } from '../mysql/table-rules.ts';
 import type { TableShape } from '../mysql/table-shape.ts';
-import { type HiddenEffects, runTextOf } from '../table/hidden-effects.ts';
+import { type HiddenEffects, runTextOf } from '../rows/raw/hidden-effects.ts';
 import type { SpreadPlan } from '../table/open-tables.ts';
 import type { ShardRules } from './shard-rules.ts';
-import type { ReferencePlan, TablePlan } from '../table/table-plan.ts';
+import type { ReferencePlan, TablePlan } from '../rows/schema/table-plan.ts';
 
 type Plan = TablePlan | ReferencePlan;
 

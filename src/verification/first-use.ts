@@ -10,9 +10,9 @@ import { routeKey } from '../routing/router.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import { placementFactOf } from '../identity/shared-facts.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
-import type { Table } from '../table/define-table.ts';
-import { routePrimaryKey } from '../table/route-row.ts';
-import type { TablePlan } from '../table/table-plan.ts';
+import type { Table } from '../rows/schema/define-table.ts';
+import { routePrimaryKey } from '../rows/route-row.ts';
+import type { TablePlan } from '../rows/schema/table-plan.ts';
 
 /** Rows that are looked at from each end of a table: one that was never divided shows it within a few. */
 const rowsOfEachEnd = 1_000;

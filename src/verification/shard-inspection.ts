@@ -28,7 +28,7 @@ import { checkAllColumns, type SpreadPlan, spreadPlans } from '../table/open-tab
 import { ShardRules } from './shard-rules.ts';
 import { systemTableNeeds } from './system-table-needs.ts';
 import { declaredFacts, type Sharing, sharesRedis } from './table-facts.ts';
-import type { ReferencePlan, RowPlan, TablePlan } from '../table/table-plan.ts';
+import type { ReferencePlan, RowPlan, TablePlan } from '../rows/schema/table-plan.ts';
 
 interface InspectionParts {
   readonly topology: Topology;

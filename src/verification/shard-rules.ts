@@ -1,7 +1,7 @@
 import { unseenIn } from '../mysql/schema-objects.ts';
 import type { DatabaseRules } from '../mysql/table-rules.ts';
 import type { Observer } from '../observability/events.ts';
-import { HiddenEffects } from '../table/hidden-effects.ts';
+import { HiddenEffects } from '../rows/raw/hidden-effects.ts';
 
 /** What the servers of shards do by themselves, as far as they have been asked. */
 export class ShardRules {

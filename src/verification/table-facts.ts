@@ -11,10 +11,10 @@ import {
   topologyFacts,
 } from '../identity/shared-facts.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
-import { versioning } from '../table/cache-limits.ts';
+import { versioning } from '../rows/schema/cache-limits.ts';
 import { keyIdOf } from '../directory/lookup-values.ts';
 import type { SpreadPlan } from '../table/open-tables.ts';
-import type { ReferencePlan, TablePlan } from '../table/table-plan.ts';
+import type { ReferencePlan, TablePlan } from '../rows/schema/table-plan.ts';
 
 /** What a data layer says of data that other services may share. */
 export interface Sharing {

@@ -1,6 +1,6 @@
-import type { ColumnComparison } from '../column-comparison.ts';
-import { columnKind } from '../column-kind.ts';
-import type { TableRuntime } from '../table-runtime.ts';
+import type { ColumnComparison } from '../../rows/schema/column-comparison.ts';
+import { columnKind } from '../../rows/schema/column-kind.ts';
+import type { TableRuntime } from '../../rows/table-runtime.ts';
 
 /** A column by whose value a row is on one shard. */
 export interface PlacingColumn {

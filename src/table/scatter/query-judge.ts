@@ -1,6 +1,6 @@
 import { tokensOf } from '../../mysql/sql-tokens.ts';
 import { isGroup, isKeyword, isSymbol, type SqlNodes, treeOf } from '../../mysql/sql-tree.ts';
-import type { HiddenEffects } from '../hidden-effects.ts';
+import type { HiddenEffects } from '../../rows/raw/hidden-effects.ts';
 import { partialIn } from '../scatter-statement.ts';
 import { isQuery, type Join, type Joined, type NamedTable, unclear } from './joined-tables.ts';
 import { columnIn, equalitiesIn } from './owner-equality.ts';

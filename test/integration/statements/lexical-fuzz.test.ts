@@ -2,7 +2,7 @@ import { isMeridianError } from 'meridian';
 import { type LocalCluster, startLocalCluster } from 'meridian/testing';
 import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { assertRead, assertWrite } from '../../../src/table/raw-statement.ts';
+import { assertRead, assertWrite } from '../../../src/rows/raw/raw-statement.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 import { isMariadb } from '../../support/server-flavor.ts';
 

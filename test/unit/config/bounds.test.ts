@@ -2,7 +2,7 @@ import { ConfigError, createDataLayer } from 'meridian';
 import { expect, it } from 'vitest';
 import { readEndpointUrl } from '../../../src/config/endpoint-url.ts';
 import { substituteEnvironment } from '../../../src/config/environment.ts';
-import { isGtidSet, mergeGtids } from '../../../src/mysql/gtid-set.ts';
+import { isGtidSet, mergeGtids } from '../../../src/rows/sessions/gtid-set.ts';
 
 const shard = (text: string) => ({ region: 'eu', primary: `mysql://app:pw@${text}/d` });
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { isGtidSet, mergeGtids } from '../../../src/mysql/gtid-set.ts';
+import { isGtidSet, mergeGtids } from '../../../src/rows/sessions/gtid-set.ts';
 
 const uuid = '3e11fa47-71ca-11e1-9e33-c80aa9429562';
 const other = '00000000-0000-0000-0000-000000000001';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { quoteName } from '../../../src/mysql/sql.ts';
-import { tableStatements } from '../../../src/mysql/statements.ts';
+import { tableStatements } from '../../../src/rows/statements.ts';
 
 const source = {
   table: 'us`ers',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ColumnShape } from '../../../src/mysql/table-shape.ts';
-import { CodecFailure, columnCodec, type StoredAs } from '../../../src/table/column-codec.ts';
+import { CodecFailure, columnCodec, type StoredAs } from '../../../src/rows/schema/column-codec.ts';
 
 const shape = (dataType: string, columnType = dataType, length?: number): ColumnShape => ({
   name: 'x',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { columnKind } from '../../../src/table/column-kind.ts';
+import { columnKind } from '../../../src/rows/schema/column-kind.ts';
 
 const plain = { nullable: false, optional: false };
 

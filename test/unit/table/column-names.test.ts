@@ -2,7 +2,7 @@ import { defineTable } from 'meridian';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 import type { Problem } from '../../../src/errors/config-error.ts';
-import { planReference } from '../../../src/table/table-plan.ts';
+import { planReference } from '../../../src/rows/schema/table-plan.ts';
 
 it.each(['constructor', 'toString', 'valueOf', 'hasOwnProperty'])(
   'a column may be named %s',

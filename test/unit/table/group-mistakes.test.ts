@@ -2,8 +2,8 @@ import { defineTable } from 'meridian';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 import type { Problem } from '../../../src/errors/config-error.ts';
-import type { Table } from '../../../src/table/define-table.ts';
-import { planTable } from '../../../src/table/table-plan.ts';
+import type { Table } from '../../../src/rows/schema/define-table.ts';
+import { planTable } from '../../../src/rows/schema/table-plan.ts';
 import { createTopology } from '../../../src/topology/create-topology.ts';
 
 const topology = createTopology(

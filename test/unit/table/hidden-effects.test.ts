@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Routine } from '../../../src/mysql/schema-objects.ts';
 import { tokensOf } from '../../../src/mysql/sql-tokens.ts';
-import { HiddenEffects, runTextOf } from '../../../src/table/hidden-effects.ts';
+import { HiddenEffects, runTextOf } from '../../../src/rows/raw/hidden-effects.ts';
 
 const functionOf = (body: string | undefined, access = 'CONTAINS SQL'): readonly Routine[] => [
   { isFunction: true, access, body },

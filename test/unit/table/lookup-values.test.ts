@@ -1,7 +1,7 @@
 import { createHmac, createSecretKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { LookupRule } from '../../../src/table/define-table.ts';
-import type { LookupPlan } from '../../../src/table/lookup-plan.ts';
+import type { LookupRule } from '../../../src/rows/schema/define-table.ts';
+import type { LookupPlan } from '../../../src/rows/schema/lookup-plan.ts';
 import { keyIdOf, LookupValues } from '../../../src/directory/lookup-values.ts';
 
 const keys = ['the first key of all', 'another key of ours'].map((text) =>

@@ -1,7 +1,7 @@
 import { defineTable, RowError } from 'meridian';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { assertParameterForms } from '../../../src/table/parameter-forms.ts';
+import { assertParameterForms } from '../../../src/rows/raw/parameter-forms.ts';
 
 const orders = defineTable({
   name: 'orders',

@@ -1,7 +1,7 @@
 import { defineTable, type Place } from 'meridian';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { placeColumns } from '../../../src/table/place-columns.ts';
+import { placeColumns } from '../../../src/rows/schema/place-columns.ts';
 
 const schema = z.object({
   id: z.uuid(),

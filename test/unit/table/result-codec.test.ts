@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { decoderOf } from '../../../src/table/result-codec.ts';
+import { decoderOf } from '../../../src/rows/reads/result-codec.ts';
 
 const read = (value: unknown, type: z.ZodType) =>
   decoderOf({ schema: z.object({ value: type }) })({ value }).value;

@@ -1,7 +1,7 @@
 import { RoutingError } from 'meridian';
 import { expect, it } from 'vitest';
-import { mustSee, SeenWrites, tokenOfWrite } from '../../../src/table/seen-writes.ts';
-import { parseToken } from '../../../src/table/token.ts';
+import { mustSee, SeenWrites, tokenOfWrite } from '../../../src/rows/sessions/seen-writes.ts';
+import { parseToken } from '../../../src/rows/sessions/token.ts';
 import { createTopology } from '../../../src/topology/create-topology.ts';
 
 const uuid = '3e11fa47-71ca-11e1-9e33-c80aa9429562';

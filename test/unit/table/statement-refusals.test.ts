@@ -1,6 +1,6 @@
 import { RoutingError } from 'meridian';
 import { describe, expect, it } from 'vitest';
-import { assertRead, assertWrite } from '../../../src/table/raw-statement.ts';
+import { assertRead, assertWrite } from '../../../src/rows/raw/raw-statement.ts';
 
 const returning = [
   'INSERT INTO t (a) VALUES (1) RETURNING id',

@@ -1,6 +1,6 @@
 import { MergeError } from 'meridian';
 import { describe, expect, it } from 'vitest';
-import { HiddenEffects } from '../../../../src/table/hidden-effects.ts';
+import { HiddenEffects } from '../../../../src/rows/raw/hidden-effects.ts';
 import { assertSpread } from '../../../../src/table/scatter/assert-spread.ts';
 import type { PlacedTable } from '../../../../src/table/scatter/placed-table.ts';
 import type { KnownTables } from '../../../../src/table/scatter/query-judge.ts';

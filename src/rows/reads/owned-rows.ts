@@ -1,0 +1,81 @@
+import { ConfigError } from '../../errors/config-error.ts';
+import type { Statement, StatementResult } from '../../mysql/sql.ts';
+import type { Deadline } from '../../resilience/time/deadline.ts';
+import { canonicalKey, type ShardKey } from '../../sharding/shard-key.ts';
+import type { RowOf, RowSchema } from '../schema/define-table.ts';
+import { assertOwner } from './owner-scope.ts';
+import type { ReadOptions, ReadPath } from './read-path.ts';
+import type { TableRuntime } from '../table-runtime.ts';
+
+export interface OwnedListOptions extends ReadOptions {
+  /** Rows at most. Default 100. */
+  readonly limit?: number;
+  /** The primary key of the last row of the page before. */
+  readonly after?: ShardKey;
+}
+
+type OwnedRow = RowOf<RowSchema>;
+type Read = (statement: Statement, deadline: Deadline) => Promise<StatementResult>;
+
+/** The rows of one owner: what belongs to somebody else is not there. */
+export class OwnedRows {
+  readonly #runtime: TableRuntime;
+  readonly #reads: ReadPath<RowSchema>;
+  readonly #key: ShardKey;
+  readonly #isId: boolean;
+
+  /** @param isId whether the key is an id of the keyspace, which may be that of a row. */
+  constructor(runtime: TableRuntime, reads: ReadPath<RowSchema>, key: ShardKey, isId: boolean) {
+    this.#isId = isId;
+    this.#runtime = runtime;
+    this.#reads = reads;
+    this.#key = key;
+  }
+
+  async get(key: ShardKey, options: ReadOptions | undefined): Promise<OwnedRow | null> {
+    return this.#own(await this.#reads.get(key, options));
+  }
+
+  async getMany(
+    keys: readonly ShardKey[],
+    options: ReadOptions | undefined,
+  ): Promise<(OwnedRow | null)[]> {
+    const rows = await this.#reads.getMany(keys, options);
+    return rows.map((row) => this.#own(row));
+  }
+
+  async list(options: OwnedListOptions, read: Read): Promise<OwnedRow[]> {
+    const { limit = 100, after } = options;
+    if (!Number.isInteger(limit) || limit < 1 || limit > 10_000) {
+      throw new ConfigError('Bad call options', [
+        { path: 'limit', message: 'must be a whole number from 1 to 10,000' },
+      ]);
+    }
+    const { codec, statements, table, calls } = this.#runtime;
+    const forms = codec.formsOf(table.shardKey, this.#key);
+    const last = after === undefined ? undefined : codec.key(after).param;
+    const { rows } = await calls.run(options, async (deadline) => {
+      const found = await read(statements.selectOwned(forms, last, limit), deadline);
+      if (found.rows.length === 0 && this.#isId) {
+        await assertOwner([this.#runtime], this.#key, (statement) => read(statement, deadline));
+      }
+      return found;
+    });
+    return rows.map((raw) => codec.decode(raw));
+  }
+
+  #own(row: OwnedRow | null): OwnedRow | null {
+    const { primaryKey, shardKey } = this.#runtime.table;
+    if (row === null) return null;
+    const isOwn = [row[shardKey], row[primaryKey]].some((value) => isKey(value, this.#key));
+    return isOwn ? row : null;
+  }
+}
+
+/** Whether a column holds a key, in whatever form either is written. */
+function isKey(value: unknown, key: ShardKey): boolean {
+  if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'bigint')
+    return false;
+  const [mine, asked] = [canonicalKey(value), canonicalKey(key)];
+  return mine === asked;
+}

@@ -1,0 +1,231 @@
+import type { LoadCall } from '../../cache/loads/leased-loads.ts';
+import { handOut } from '../../cache/memory/memory-store.ts';
+import type { ReadThrough } from '../../cache/read-through.ts';
+import { ConfigError } from '../../errors/config-error.ts';
+import { allEnded } from '../../execution/all-ended.ts';
+import type { CallOptions } from '../../execution/calls.ts';
+import { turn } from '../../commit/turn.ts';
+import type { Deadline } from '../../resilience/time/deadline.ts';
+import type { Consistency } from '../../routing/endpoint-order.ts';
+import { mayHold } from '../../sharding/places/residency.ts';
+import type { ShardKey } from '../../sharding/shard-key.ts';
+import type { Shard } from '../../topology/topology.ts';
+import type { RowOf, RowSchema } from '../schema/define-table.ts';
+import { forwardable } from '../forwardable.ts';
+import { inChunks } from '../in-chunks.ts';
+import { routePrimaryKey } from '../route-row.ts';
+import { type Found, RowReads, type Wanted } from './row-reads.ts';
+import { mustSee, type SeenWrites } from '../sessions/seen-writes.ts';
+import type { TableRuntime } from '../table-runtime.ts';
+import { parseToken } from '../sessions/token.ts';
+
+/** How current a row must be. */
+export interface Currency {
+  /**
+   * `primary` reads the primary and `replica` a replica, which may lag; both pass by the cache.
+   * Default: the cache, then the primary.
+   */
+  consistency?: Consistency | undefined;
+  /**
+   * The token of a write or of a session: the read sees what was written, also when another process
+   * wrote it and this one has not heard of it. Rows of shards that were written are read from the
+   * primary, others as ever.
+   */
+  token?: string | undefined;
+  /** Milliseconds: a row that was cached longer ago is read anew. Default: the table's policy. */
+  maxAgeMs?: number | undefined;
+}
+
+export interface ReadOptions extends CallOptions, Currency {}
+
+const asEver: Currency = {};
+
+/** Of many keys so many are read at a time, so that neither the event loop nor a shard's queue is flooded. */
+const keysAtOnce = 4_096;
+
+/** Why a row does not come from the cache: its reader asked so, or it may not be kept here. */
+type Passing = Consistency | 'bypass';
+
+/** How rows are read by primary key: memory, Redis, then the shards. */
+export class ReadPath<Schema extends RowSchema> {
+  readonly #runtime: TableRuntime<Schema>;
+  readonly #rows: RowReads<Schema>;
+  /** Where a read may be answered from without looking at anything else: not in a session. */
+  readonly #memory: ReadThrough<RowOf<Schema>> | undefined;
+
+  constructor(runtime: TableRuntime<Schema>) {
+    this.#runtime = runtime;
+    this.#rows = new RowReads(runtime);
+    this.#memory = runtime.seen === undefined ? runtime.cache : undefined;
+  }
+
+  get(key: ShardKey, options: ReadOptions | undefined): Promise<RowOf<Schema> | null> {
+    if (isAsEver(options) && this.#memory !== undefined && typeof key === 'string') {
+      // The one path that costs less than a microsecond: no deadline, no promise but the answer.
+      const entry = this.#memory.hit(key);
+      if (entry !== undefined) return Promise.resolve(handOut(entry));
+    }
+    return this.#runtime.calls.run(options, (deadline) => {
+      checkCurrency(options);
+      return this.read(key, options, deadline);
+    });
+  }
+
+  /** A row as part of another call. */
+  async read(
+    key: ShardKey,
+    currency: Currency = asEver,
+    deadline: Deadline,
+  ): Promise<RowOf<Schema> | null> {
+    const wanted = this.#want(key);
+    const { cache } = this.#runtime;
+    const passing = this.#passing(wanted, currency, this.#mustSee(currency));
+    if (cache === undefined || passing !== undefined) {
+      if (passing === 'bypass') cache?.passBy(1);
+      return (await this.#rows.one(wanted, readAs(passing), deadline)).row;
+    }
+    const { text } = wanted.key;
+    const load = async (_: readonly string[], call: LoadCall) => {
+      const as = call.mayLag(text) ? 'lagging-fill' : 'fill';
+      const found = await this.#rows.one(wanted, as, call.deadline);
+      if (!this.#mayKeep(found.route.shard)) call.keepOut(text);
+      return [found.row];
+    };
+    return cache.get(text, () => load, { deadline, maxAgeMs: currency.maxAgeMs });
+  }
+
+  async getMany(
+    keys: readonly ShardKey[],
+    options: ReadOptions = asEver,
+  ): Promise<(RowOf<Schema> | null)[]> {
+    checkCurrency(options);
+    if (keys.length === 0) return [];
+    return this.#runtime.calls.run(options, async (deadline) => {
+      const rows: (RowOf<Schema> | null)[] = [];
+      for (const some of inChunks(keys, keysAtOnce)) {
+        if (rows.length > 0) await turn(deadline);
+        rows.push(...(await this.#readMany(some, options, deadline)));
+      }
+      return rows;
+    });
+  }
+
+  async #readMany(
+    keys: readonly ShardKey[],
+    options: ReadOptions,
+    deadline: Deadline,
+  ): Promise<(RowOf<Schema> | null)[]> {
+    const { cache } = this.#runtime;
+    const cached: Wanted[] = [];
+    const passing = new Map<Passing, Wanted[]>();
+    const wanted = keys.map((key) => this.#want(key));
+    const seen = this.#mustSee(options);
+    for (const one of wanted) {
+      const as = this.#passing(one, options, seen);
+      if (as === undefined) cached.push(one);
+      else if (!passing.get(as)?.push(one)) passing.set(as, [one]);
+    }
+    if (cache !== undefined && passing.size === 0) {
+      return this.#throughCache(cache, wanted, options, deadline);
+    }
+    cache?.passBy(passing.get('bypass')?.length ?? 0);
+    const [kept, ...found] = await allEnded([
+      cache && cached.length > 0 ? this.#throughCache(cache, cached, options, deadline) : none,
+      ...[...passing].map(([as, some]) => this.#rows.many(some, readAs(as), deadline)),
+    ]);
+    const rows = new Map(cached.map(({ key }, index) => [key.identity, kept[index] ?? null]));
+    for (const some of found) for (const [identity, { row }] of some) rows.set(identity, row);
+    return wanted.map(({ key }) => rows.get(key.identity) ?? null);
+  }
+
+  /** A row as the database has it, and where. */
+  async locate(key: ShardKey, deadline: Deadline): Promise<Found<Schema>> {
+    return this.#rows.one(this.#want(key), 'primary', deadline);
+  }
+
+  /** The rows of keys, in their order. What is found where it may not be kept is handed out only. */
+  #throughCache(
+    cache: ReadThrough<RowOf<Schema>>,
+    wanted: readonly Wanted[],
+    { maxAgeMs }: Currency,
+    deadline: Deadline,
+  ): Promise<(RowOf<Schema> | null)[]> {
+    const byText = new Map(wanted.map((one) => [one.key.text, one]));
+    const load = async (missing: readonly string[], call: LoadCall) => {
+      const lacking = missing.flatMap((text) => byText.get(text) ?? []);
+      const lagging = lacking.filter(({ key }) => call.mayLag(key.text));
+      const current = lacking.filter(({ key }) => !call.mayLag(key.text));
+      const found = await allEnded([
+        this.#rows.many(current, 'fill', call.deadline),
+        this.#rows.many(lagging, 'lagging-fill', call.deadline),
+      ]);
+      const answers = new Map(found.flatMap((some) => [...some]));
+      return missing.map((text) => {
+        const answer = answers.get(byText.get(text)?.key.identity ?? '');
+        if (answer !== undefined && !this.#mayKeep(answer.route.shard)) call.keepOut(text);
+        return answer?.row ?? null;
+      });
+    };
+    const texts = wanted.map(({ key }) => key.text);
+    return cache.getMany(texts, load, { deadline, maxAgeMs });
+  }
+
+  /** How a row is read that may not come from the cache; undefined when it may. */
+  #passing(
+    { home, route }: Wanted,
+    { consistency }: Currency,
+    seen: SeenWrites | undefined,
+  ): Passing | undefined {
+    const { cache, topology } = this.#runtime;
+    // Where rows move about, a write is noted where the row was and where its id says that it is.
+    if (seen?.concerns(topology.current, home.shard.name, route.shard.name)) return 'primary';
+    if (consistency !== undefined || cache === undefined) return consistency ?? 'primary';
+    return this.#mayKeep(route.shard) ? undefined : 'bypass';
+  }
+
+  #mustSee({ token }: Currency): SeenWrites | undefined {
+    return mustSee(this.#runtime.seen, token);
+  }
+
+  /** Whether this process and its Redis may keep what was found on a shard. */
+  #mayKeep({ region }: Shard): boolean {
+    return mayHold(this.#runtime.region, region);
+  }
+
+  #want(value: ShardKey): Wanted {
+    const { codec, topology, table, forwarding } = this.#runtime;
+    const key = codec.key(value);
+    const home = routePrimaryKey(topology.current, table, value);
+    const route = forwarding?.start(forwardable(table, key), home) ?? home;
+    return { key, home, route };
+  }
+}
+
+function readAs(passing: Passing = 'primary'): Consistency {
+  return passing === 'bypass' ? 'primary' : passing;
+}
+
+const none: Promise<never[]> = Promise.resolve([]);
+
+/** Options of a call that do not change what a read may be answered with. */
+const sameAnswer = new Set(['signal', 'timeoutMs', 'priority']);
+
+/** Whether a read asks for nothing but what the cache gives. What nobody knows is refused further on. */
+export function isAsEver(options: object | undefined): boolean {
+  if (options === undefined) return true;
+  for (const name in options) if (!sameAnswer.has(name)) return false;
+  return true;
+}
+
+/**
+ * Checks what a read asks for, also where no row turns out to be asked for.
+ *
+ * @throws {ConfigError} when an age makes no sense; {@link RoutingError} when a token is none.
+ */
+export function checkCurrency({ token, maxAgeMs }: Currency = asEver): void {
+  if (token !== undefined) parseToken(token);
+  if (maxAgeMs === undefined || (typeof maxAgeMs === 'number' && maxAgeMs >= 0)) return;
+  throw new ConfigError('Bad call options', [
+    { path: 'maxAgeMs', message: 'must be a number, 0 or more' },
+  ]);
+}

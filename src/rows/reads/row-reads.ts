@@ -1,0 +1,175 @@
+import { allEnded } from '../../execution/all-ended.ts';
+import type { PointRead } from '../../execution/read-batcher.ts';
+import type { Deadline } from '../../resilience/time/deadline.ts';
+import { type Consistency, endpointOrder } from '../../routing/endpoint-order.ts';
+import type { Route } from '../../routing/route.ts';
+import type { Shard } from '../../topology/topology.ts';
+import type { RowOf, RowSchema } from '../schema/define-table.ts';
+import { forwardable } from '../forwardable.ts';
+import { inChunks } from '../in-chunks.ts';
+import type { RowKey } from '../row-codec.ts';
+import type { TableRuntime } from '../table-runtime.ts';
+
+/** How often rows are sent on together. */
+const hopsTogether = 3;
+
+export interface Wanted {
+  readonly key: RowKey;
+  /** Where its id says that it is. */
+  readonly home: Route;
+  /** Where it is looked for first. */
+  readonly route: Route;
+}
+
+/** A row, or its absence, and where that was found: the law of that region decides who may keep it. */
+export interface Found<Schema extends RowSchema> {
+  readonly row: RowOf<Schema> | null;
+  readonly route: Route;
+}
+
+/**
+ * By whom a row is read, and what for: `fill` is a read of the primary that fills the cache, in the
+ * room that such reads have; `lagging-fill` one for which a replica will do, if it has the row.
+ */
+export type ReadAs = Consistency | 'fill' | 'lagging-fill';
+
+/** How rows are read from the shards, each asked once. */
+export class RowReads<Schema extends RowSchema> {
+  readonly #runtime: TableRuntime<Schema>;
+  #turn: number;
+
+  constructor(runtime: TableRuntime<Schema>) {
+    this.#runtime = runtime;
+    // Sessions are many and short: their first turn must not always be the first replica's.
+    this.#turn = runtime.seen === undefined ? 0 : Math.floor(Math.random() * 1_000);
+  }
+
+  /** The row where it is, or was forwarded to. */
+  one(wanted: Wanted, as: ReadAs, deadline: Deadline): Promise<Found<Schema>> {
+    const { table, forwarding } = this.#runtime;
+    if (forwarding === undefined) return this.#readAt(wanted, as, deadline);
+    const { key, home } = wanted;
+    return forwarding.follow(
+      forwardable(table, key),
+      home,
+      deadline,
+      // A replica of where it went may not have heard of it yet.
+      (route) => this.#readAt({ key, home, route }, route === home ? as : current(as), deadline),
+      ({ row }) => row === null,
+    );
+  }
+
+  /** Travels with the other point reads of this tick. */
+  async #readAt(
+    { key, home, route }: Wanted,
+    as: ReadAs,
+    deadline: Deadline,
+  ): Promise<Found<Schema>> {
+    const { batcher, codec, region } = this.#runtime;
+    const read: PointRead = {
+      lane: `${route.shard.name} ${as}`,
+      endpoints: endpointOrder(route.shard, consistencyOf(as), this.#turn++, region),
+      shard: route.shard.name,
+      gate: this.#gateOf(route.shard, as),
+      key: key.identity,
+      param: key.param,
+      deadline,
+    };
+    const raw = await batcher.read(read);
+    if (raw !== null) return { row: codec.decode(raw), route };
+    // A replica may not have heard of it yet.
+    return as === 'lagging-fill'
+      ? this.#readAt({ key, home, route }, 'fill', deadline)
+      : { row: null, route };
+  }
+
+  /** The rows where they are, or were forwarded to. */
+  async many(
+    wanted: readonly Wanted[],
+    as: ReadAs,
+    deadline: Deadline,
+  ): Promise<Map<string, Found<Schema>>> {
+    const { forwarding, table } = this.#runtime;
+    const found = await this.#readShards(wanted, as, deadline);
+    if (as === 'lagging-fill') {
+      // A replica may not have heard of them yet.
+      const absent = wanted.filter(({ key }) => found.get(key.identity)?.row === null);
+      if (absent.length === 0) return found;
+      return new Map([...found, ...(await this.many(absent, 'fill', deadline))]);
+    }
+    if (forwarding === undefined) return found;
+    let asked = wanted;
+    for (let hop = 0; hop < hopsTogether; hop++) {
+      const missing = asked
+        .filter(({ key }) => found.get(key.identity)?.row === null)
+        .map((one) => ({ ...one, row: forwardable(table, one.key) }));
+      const nexts = await forwarding.nextMany(missing, deadline);
+      asked = missing.flatMap((one) => {
+        // Without a mark at the end of a stale hint it is at home, if anywhere.
+        const route = nexts.get(one.row) ?? one.home;
+        return route === one.route ? [] : [{ ...one, route }];
+      });
+      if (asked.length === 0) return found;
+      const more = await this.#readShards(asked, current(as), deadline);
+      for (const [identity, answer] of more) found.set(identity, answer);
+    }
+    // Their owners move about, or in a circle: each of them by itself.
+    const lost = asked.filter(({ key }) => found.get(key.identity)?.row === null);
+    await allEnded(
+      lost.map(async (one) => {
+        found.set(one.key.identity, await this.one(one, current(as), deadline));
+      }),
+    );
+    return found;
+  }
+
+  /** One statement a shard, or one for every 256 keys of a shard; all shards at once. */
+  async #readShards(
+    wanted: readonly Wanted[],
+    as: ReadAs,
+    deadline: Deadline,
+  ): Promise<Map<string, Found<Schema>>> {
+    const { executor, statements, codec, keysPerStatement, region } = this.#runtime;
+    const found = new Map<string, Found<Schema>>();
+    const groups = new Map<string, { shard: Shard; keys: Map<string, RowKey> }>();
+    const routes = new Map<string, Route>();
+    for (const { key, route } of wanted) {
+      const { shard } = route;
+      const group = groups.get(shard.name) ?? { shard, keys: new Map() };
+      groups.set(shard.name, group);
+      group.keys.set(key.identity, key);
+      routes.set(key.identity, route);
+      found.set(key.identity, { row: null, route });
+    }
+    const reads = [...groups.values()].flatMap(({ shard, keys }) =>
+      inChunks([...keys.values()], keysPerStatement).map(async (chunk) => {
+        const endpoints = endpointOrder(shard, consistencyOf(as), this.#turn++, region);
+        const statement = statements.selectByKeys(chunk.map(({ param }) => param));
+        const ask = () => executor.runStatement(endpoints, statement, 'read', deadline);
+        const gate = this.#gateOf(shard, as);
+        const result = await (gate === undefined ? ask() : gate.admit(ask, deadline));
+        for (const raw of result.rows) {
+          const identity = codec.identityOf(raw);
+          const route = routes.get(identity);
+          if (route !== undefined) found.set(identity, { row: codec.decode(raw), route });
+        }
+      }),
+    );
+    await allEnded(reads);
+    return found;
+  }
+
+  #gateOf({ name }: Shard, as: ReadAs) {
+    return as === 'fill' || as === 'lagging-fill' ? this.#runtime.gates.of(name) : undefined;
+  }
+}
+
+function consistencyOf(as: ReadAs): Consistency {
+  if (as === 'fill') return 'primary';
+  return as === 'lagging-fill' ? 'replica' : as;
+}
+
+/** The same read, of the primary. */
+function current(as: ReadAs): ReadAs {
+  return as === 'fill' || as === 'lagging-fill' ? 'fill' : 'primary';
+}

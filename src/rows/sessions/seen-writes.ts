@@ -1,0 +1,124 @@
+import { isMeridianError } from '../../errors/meridian-error.ts';
+import { isGtidSet, mergeGtids } from './gtid-set.ts';
+import type { Topology } from '../../topology/topology.ts';
+import { formatToken, parseToken, type Written } from './token.ts';
+
+/** The writes that a reader must see: those of its session, or those that a token names. */
+export class SeenWrites {
+  readonly #gtids: Map<string, string | undefined>;
+  readonly #mayBeAnywhere: boolean;
+
+  constructor(written: Written = new Map()) {
+    this.#mayBeAnywhere = written === 'anywhere';
+    this.#gtids = new Map(written === 'anywhere' ? [] : written);
+  }
+
+  /** Portable text; undefined while nothing was written. */
+  get token(): string | undefined {
+    return formatToken(this.#mayBeAnywhere ? 'anywhere' : this.#gtids);
+  }
+
+  /**
+   * A shard was written, or may have been.
+   *
+   * @param gtid undefined when the server gives none, or nobody knows whether the write was applied:
+   * then no later GTID makes up for it.
+   */
+  note(shard: string, gtid: string | undefined): void {
+    const known = this.#gtids.get(shard);
+    if (gtid === undefined || !isGtidSet(gtid)) this.#gtids.set(shard, undefined);
+    else if (!this.#gtids.has(shard)) this.#gtids.set(shard, gtid);
+    else if (known !== undefined) this.#gtids.set(shard, mergeGtids(known, gtid));
+  }
+
+  /** These writes and others. */
+  and(others: SeenWrites): SeenWrites {
+    const both = new SeenWrites(
+      this.#mayBeAnywhere || others.#mayBeAnywhere ? 'anywhere' : this.#gtids,
+    );
+    for (const [shard, gtid] of others.#gtids) both.note(shard, gtid);
+    return both;
+  }
+
+  /**
+   * Whether one of these shards was written. A write on a shard that the topology does not know any
+   * more may be on any of them.
+   */
+  concerns({ shards }: Topology, ...asked: readonly string[]): boolean {
+    if (this.#mayBeAnywhere) return true;
+    if (this.#gtids.size === 0) return false;
+    if (asked.some((shard) => this.#gtids.has(shard))) return true;
+    for (const shard of this.#gtids.keys()) if (!shards.has(shard)) return true;
+    return false;
+  }
+}
+
+/** The writes that a read must see: its session's, and those that its own token names. */
+export function mustSee(
+  session: SeenWrites | undefined,
+  token: string | undefined,
+): SeenWrites | undefined {
+  if (token === undefined) return session;
+  const named = new SeenWrites(parseToken(token));
+  return session === undefined ? named : session.and(named);
+}
+
+/** Where a write was made. */
+export interface WritePlace {
+  readonly shard: string;
+  /**
+   * Shards that the ids of the written rows name: where they were born, and where those look for them
+   * who have not heard of their owner's moves.
+   */
+  readonly homes: readonly string[];
+}
+
+/** What a write that succeeded did. */
+interface Wrote {
+  readonly gtid: string | undefined;
+  readonly affected: number;
+}
+
+/** The token of one write; undefined when it wrote nothing. */
+export function tokenOfWrite(place: WritePlace, { gtid, affected }: Wrote): string | undefined {
+  if (gtid === undefined && affected === 0) return undefined;
+  const seen = new SeenWrites();
+  noteWrite(seen, place, gtid);
+  return seen.token;
+}
+
+/**
+ * Lets a session see a write, also one of which nobody knows whether it was applied.
+ *
+ * @param place is asked when the write has ended.
+ * @param hasWritten whether what succeeded wrote anything, for servers that give no GTID.
+ */
+export async function noting<T extends Pick<Wrote, 'gtid'>>(
+  session: SeenWrites | undefined,
+  place: () => WritePlace,
+  write: Promise<T>,
+  hasWritten: (result: T) => boolean,
+): Promise<T> {
+  if (session === undefined) return write;
+  try {
+    const result = await write;
+    if (result.gtid !== undefined || hasWritten(result)) noteWrite(session, place(), result.gtid);
+    return result;
+  } catch (error) {
+    if (mayBeApplied(error)) noteWrite(session, place(), undefined);
+    throw error;
+  }
+}
+
+export function noteWrite(
+  session: SeenWrites,
+  { shard, homes }: WritePlace,
+  gtid: string | undefined,
+): void {
+  session.note(shard, gtid);
+  for (const home of homes) if (home !== shard) session.note(home, undefined);
+}
+
+function mayBeApplied(error: unknown): boolean {
+  return isMeridianError(error) && error.outcome !== 'not-applied';
+}

@@ -1,0 +1,216 @@
+import { didYouMean } from '../config/did-you-mean.ts';
+import type { MovedRow } from '../relocation/move-settlement.ts';
+import type { Group } from '../relocation/moving-group.ts';
+import { RoutingError } from '../errors/routing-error.ts';
+import { idempotencyTable } from '../mysql/system-tables.ts';
+import { columnKind } from './schema/column-kind.ts';
+import type { Table } from './schema/define-table.ts';
+import type { HiddenEffects } from './raw/hidden-effects.ts';
+import type { TableForms } from './raw/parameter-forms.ts';
+import type { ReferenceRuntime } from '../reference/reference-runtime.ts';
+import { routePrimaryKey } from './route-row.ts';
+import type { Tables, Touches } from './schema/row-types.ts';
+import { placedTable } from '../table/scatter/placed-table.ts';
+import type { KnownTables } from '../table/scatter/query-judge.ts';
+import type { TableRuntime } from './table-runtime.ts';
+
+/** Cached rows that a change touched: the texts of their keys, by table. */
+export type TouchedKeys = ReadonlyMap<TableRuntime, readonly string[]>;
+
+/** An operation that is repeated after its owner has moved must meet its own mark there. */
+const keysOfOwner = { table: idempotencyTable, primaryKey: 'token', ownerColumn: 'owner' };
+
+const textKinds: ReadonlySet<string> = new Set(['string', 'uuid', 'date-text']);
+
+/** The tables of one data layer, for what concerns several of them: transactions and raw changes. */
+export class TableRegistry {
+  readonly #tables = new Map<string, TableRuntime>();
+  readonly #references = new Map<string, ReferenceRuntime>();
+  readonly #forms = new Map<string, readonly TableForms[]>();
+  readonly #known = new Map<string, KnownTables>();
+  /** What views and functions of a keyspace do: the same value until more is known. */
+  readonly effectsIn: (keyspace: string) => HiddenEffects;
+
+  constructor(effectsIn: (keyspace: string) => HiddenEffects) {
+    this.effectsIn = effectsIn;
+  }
+
+  add(label: string, runtime: TableRuntime): void {
+    this.#tables.set(label, runtime);
+    this.#forms.clear();
+    this.#known.clear();
+  }
+
+  addReference(label: string, runtime: ReferenceRuntime): void {
+    this.#references.set(label, runtime);
+    this.#forms.clear();
+    this.#known.clear();
+  }
+
+  /** The tables of a keyspace, by label. */
+  in(keyspace: string): [label: string, runtime: TableRuntime][] {
+    return [...this.#tables].filter(([, { table }]) => table.keyspace === keyspace);
+  }
+
+  /** The names of the tables whose rows live and move with those of the same owner. */
+  keptWith({ keyspace, name, group }: Table): string[] {
+    const owners = group?.name ?? name;
+    return this.in(keyspace)
+      .map(([, { table }]) => table)
+      .filter((table) => table.name === owners || table.group?.name === owners)
+      .map((table) => table.name);
+  }
+
+  /** The tables that a statement in a keyspace may name, for the forms of their columns. */
+  formsIn(keyspace: string): readonly TableForms[] {
+    let forms = this.#forms.get(keyspace);
+    if (forms === undefined) {
+      const references = [...this.#references.values()].map(({ table }) => table);
+      forms = [...this.in(keyspace).map(([, { table }]) => table), ...references];
+      this.#forms.set(keyspace, forms);
+    }
+    return forms;
+  }
+
+  /** The tables that a statement in a keyspace may name, for where their rows are. */
+  knownIn(keyspace: string): KnownTables {
+    let known = this.#known.get(keyspace);
+    const effects = this.effectsIn(keyspace);
+    if (known?.effects !== effects) {
+      const placed = this.in(keyspace).map(([, runtime]) => placedTable(runtime));
+      const references = [...this.#references.values()].map(({ table }) => table);
+      known = {
+        placed: new Map(placed.map((table) => [table.name.toLowerCase(), table])),
+        references: new Set(references.map(({ name }) => name.toLowerCase())),
+        effects,
+      };
+      this.#known.set(keyspace, known);
+    }
+    return known;
+  }
+
+  /**
+   * Reads what a raw change says it touches.
+   *
+   * @throws {RoutingError} when it says nothing although a table of the keyspace has a cache.
+   */
+  touched(keyspace: string, touches: Touches<Tables> | undefined): TouchedKeys {
+    if (touches === 'none') return new Map();
+    if (touches === undefined) {
+      const cached = this.in(keyspace).filter(([, { cache }]) => cache !== undefined);
+      if (cached.length === 0) return new Map();
+      const [label = ''] = cached[0] ?? [];
+      throw new RoutingError(
+        `Say which cached rows this change touches: { touches: { ${label}: [id] } }, or { touches: 'none' }.`,
+        { keyspace },
+      );
+    }
+    const keys = new Map<TableRuntime, readonly string[]>();
+    for (const [label, values] of Object.entries(touches)) {
+      const runtime = this.#tables.get(label);
+      if (this.#references.has(label)) {
+        throw new RoutingError(
+          `touches names '${label}', a reference table: changed on one shard it would differ from the others. ` +
+            `Change it with ${label}.put() and ${label}.delete().`,
+        );
+      }
+      if (runtime === undefined) {
+        throw new RoutingError(
+          `touches names '${label}', which is no table here${didYouMean(label, this.#tables.keys())}`,
+        );
+      }
+      keys.set(
+        runtime,
+        (values ?? []).map((value) => runtime.codec.key(value).text),
+      );
+    }
+    return keys;
+  }
+
+  /** The shards that the ids of touched rows name. */
+  homesOf(touched: TouchedKeys): string[] {
+    const homes = [...touched].flatMap(([{ codec, table, topology }, keys]) =>
+      keys.map((text) => routePrimaryKey(topology.current, table, codec.keyOfText(text))),
+    );
+    return homes.map(({ shard }) => shard.name);
+  }
+
+  /** Invalidates what was touched. */
+  async forget(touched: TouchedKeys): Promise<'done' | 'pending'> {
+    const results = await Promise.all(
+      [...touched].map(([{ cache }, keys]) => cache?.invalidate(keys) ?? 'done'),
+    );
+    return results.includes('pending') ? 'pending' : 'done';
+  }
+
+  /** The tables that move with an owner of this one, itself first, and the keys of its operations. */
+  groupOf({ table: owners }: TableRuntime): Group {
+    const members = this.in(owners.keyspace)
+      .map(([, { table }]) => table)
+      .filter(({ group }) => group?.name === owners.name);
+    const [first, ...rest] = [owners, ...members].map(({ name, primaryKey, shardKey }) => ({
+      table: name,
+      primaryKey,
+      ownerColumn: shardKey,
+    }));
+    if (first === undefined) throw new TypeError('a list that begins with one has one');
+    return [first, ...rest, keysOfOwner];
+  }
+
+  /** The tables whose rows have the same owners as those of this one. */
+  kinOf({ table: { keyspace, group, name } }: TableRuntime): TableRuntime[] {
+    const owners = group?.name ?? name;
+    return this.in(keyspace)
+      .map(([, runtime]) => runtime)
+      .filter(({ table }) => (table.group?.name ?? table.name) === owners);
+  }
+
+  /** Which columns of the tables that live with an owner hold no owner's key, and whether keys are text. */
+  ownerColumns({ keyspace, schema, shardKey }: Table): {
+    readonly others: ReadonlySet<string>;
+    readonly holdsText: boolean;
+  } {
+    const tables = this.in(keyspace).map(([, { table }]) => table);
+    const others = new Set(tables.flatMap((one) => Object.keys(one.schema.shape)));
+    for (const one of tables) others.delete(one.shardKey);
+    const type = schema.shape[shardKey];
+    const kind = type === undefined ? undefined : columnKind(type);
+    const holdsText = typeof kind === 'object' && textKinds.has(kind.kind);
+    return { others: new Set([...others].map((name) => name.toUpperCase())), holdsText };
+  }
+
+  /** The groups whose owners may move, by the owners' table. */
+  groups(): ReadonlyMap<string, Group> {
+    const owners = [...this.#tables.values()].filter(
+      ({ table, forwarding }) => table.group === undefined && forwarding !== undefined,
+    );
+    return new Map(owners.map((runtime) => [runtime.table.name, this.groupOf(runtime)]));
+  }
+
+  /** The keyspaces of tables whose owners may move. */
+  movingKeyspaces(): string[] {
+    const moving = [...this.#tables.values()].filter(({ forwarding }) => forwarding !== undefined);
+    return [...new Set(moving.map(({ table }) => table.keyspace))];
+  }
+
+  /** Makes the caches forget rows that were moved. */
+  forgetMoved(keyspace: string, rows: readonly MovedRow[]): Promise<'done' | 'pending'> {
+    const touched = this.in(keyspace).map(([, runtime]): [TableRuntime, string[]] => [
+      runtime,
+      rows.filter(({ table }) => table === runtime.table.name).map(({ id }) => id),
+    ]);
+    return this.forget(new Map(touched.filter(([, ids]) => ids.length > 0)));
+  }
+
+  /** Stops the caches, after a last attempt at what Redis was not told yet. */
+  async close(): Promise<void> {
+    const caches = [
+      ...[...this.#tables.values()].flatMap(({ cache, lookups }) => [
+        cache,
+        ...(lookups?.all.map((lookup) => lookup.cache) ?? []),
+      ]),
+      ...[...this.#references.values()].map(({ cache }) => cache),
+    ];
+    await Promise.all(caches.map((cache) => cache?.close()));
+  }
+}

@@ -1,0 +1,153 @@
+import { isOwnerMoved, mayBeMoved } from '../../forwarding/forwarding.ts';
+import { isMeridianError } from '../../errors/meridian-error.ts';
+import type { ShardResult } from '../../errors/scatter-error.ts';
+import { runTransaction } from '../../commit/transaction.ts';
+import type { TransactionScope } from '../../commit/transaction-scope.ts';
+import type { StatementResult } from '../../mysql/sql.ts';
+import type { Deadline } from '../../resilience/time/deadline.ts';
+import type { Route } from '../../routing/route.ts';
+import type { Shard } from '../../topology/topology.ts';
+import type { RowSchema } from '../schema/define-table.ts';
+import { ownerOf } from '../forwardable.ts';
+import type { LookupWrites } from '../../directory/lookup-writes.ts';
+import { placeOwnId } from './place-own-id.ts';
+import { noting } from '../sessions/seen-writes.ts';
+import type { TableRuntime } from '../table-runtime.ts';
+import { insertBatches, type PlannedRow } from './write-plan.ts';
+
+/** How often rows are sent after owners who move before they arrive. */
+const mostHops = 8;
+
+type Planned<Schema extends RowSchema> = readonly PlannedRow<Schema>[];
+
+/** Rows where they were sent last, in the order given, and what each shard said of its part. */
+export interface ManyInserted<Schema extends RowSchema> {
+  readonly rows: Planned<Schema>;
+  readonly results: readonly ShardResult[];
+}
+
+/** Stores the rows of each shard, all of them or none; all shards at once. */
+export async function insertMany<Schema extends RowSchema>(
+  runtime: TableRuntime<Schema>,
+  lookupWrites: LookupWrites<Schema> | undefined,
+  planned: Planned<Schema>,
+  deadline: Deadline,
+): Promise<ManyInserted<Schema>> {
+  // What a lookup refuses must be refused before any shard has taken its part.
+  lookupWrites?.claimsOf(planned);
+  for (const row of planned) await placeOwnId(runtime, row, row.route, deadline);
+  const rows = [...planned];
+  const results: ShardResult[] = [];
+  let waiting = rows.map((_, index) => index);
+  for (let hop = 0; waiting.length > 0; hop++) {
+    const sentOn: number[] = [];
+    await Promise.all(
+      [...byShard(rows, waiting)].map(async ([shard, part]) => {
+        const group = part.flatMap((index) => rows[index] ?? []);
+        const result = await insertOnShard(runtime, lookupWrites, shard, group, deadline);
+        const next = hop < mostHops ? await sendOn(runtime, group, result, deadline) : { result };
+        if (next.group === undefined) {
+          results.push(next.result);
+          return;
+        }
+        for (const [at, row] of next.group.entries()) rows[part[at] ?? 0] = row;
+        sentOn.push(...part);
+      }),
+    );
+    waiting = sentOn;
+  }
+  return { rows, results };
+}
+
+/** One statement, or one transaction round several. */
+async function insertOnShard<Schema extends RowSchema>(
+  { executor, statements, seen, maxPacketBytes }: TableRuntime<Schema>,
+  lookupWrites: LookupWrites<Schema> | undefined,
+  shard: Shard,
+  rows: Planned<Schema>,
+  deadline: Deadline,
+): Promise<ShardResult> {
+  const batches = insertBatches(rows, maxPacketBytes()).map((batch) =>
+    statements.insert(batch.map(({ values }) => values)),
+  );
+  const insertAll = async (scope: TransactionScope) => {
+    for (const statement of batches) await scope.run(statement);
+  };
+  const [single, ...more] = batches;
+  const write = (): Promise<Pick<StatementResult, 'gtid'>> => {
+    const claims = lookupWrites?.claimsOf(rows) ?? [];
+    if (lookupWrites !== undefined && claims.length > 0) {
+      return lookupWrites.insert(shard.primary, claims, deadline, insertAll);
+    }
+    if (single !== undefined && more.length === 0) {
+      return executor.runStatement([shard.primary], single, 'write', deadline);
+    }
+    return runTransaction(executor, shard.primary, deadline, insertAll);
+  };
+  const homes = rows.map(({ named, route }) => (named ?? route).shard.name);
+  try {
+    await noting(
+      seen,
+      () => ({ shard: shard.name, homes }),
+      write(),
+      () => true,
+    );
+    return { shard: shard.name, outcome: 'applied', rows: rows.length };
+  } catch (error) {
+    if (!isMeridianError(error)) throw error;
+    return { shard: shard.name, outcome: error.outcome, rows: 0, error };
+  }
+}
+
+/** A shard's part: what it said last, and where its rows go now if that is not the end of it. */
+interface Part<Schema extends RowSchema> {
+  readonly result: ShardResult;
+  readonly group?: Planned<Schema>;
+}
+
+/** Sends rows on that a shard refused because their owners have left. */
+async function sendOn<Schema extends RowSchema>(
+  runtime: TableRuntime<Schema>,
+  rows: Planned<Schema>,
+  result: ShardResult,
+  deadline: Deadline,
+): Promise<Part<Schema>> {
+  const { forwarding, table } = runtime;
+  if (forwarding === undefined || !mayBeMoved(result.error)) return { result };
+  const isRefusal = isOwnerMoved(result.error);
+  const places = new Map<string, Route>();
+  const group: PlannedRow<Schema>[] = [];
+  try {
+    for (const planned of rows) {
+      const owner = ownerOf(table, planned.row);
+      let place = places.get(owner.id);
+      place ??= isRefusal
+        ? await forwarding.afterRefusal(owner, planned.route, deadline)
+        : await forwarding.resolve(owner, planned.route, deadline);
+      places.set(owner.id, place);
+      await placeOwnId(runtime, planned, place, deadline);
+      group.push(planned.at(place));
+    }
+  } catch (error) {
+    if (!isMeridianError(error)) throw error;
+    // Thrown, it would hide that other shards may have stored their parts.
+    return { result: { ...result, error } };
+  }
+  const isNews = isRefusal || group.some((row, index) => row !== rows[index]);
+  return isNews ? { result, group } : { result };
+}
+
+function byShard<Schema extends RowSchema>(
+  rows: Planned<Schema>,
+  indexes: readonly number[],
+): Map<Shard, number[]> {
+  const groups = new Map<Shard, number[]>();
+  for (const index of indexes) {
+    const shard = rows[index]?.route.shard;
+    if (shard === undefined) continue;
+    const group = groups.get(shard);
+    if (group === undefined) groups.set(shard, [index]);
+    else group.push(index);
+  }
+  return groups;
+}

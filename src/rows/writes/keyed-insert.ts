@@ -1,0 +1,102 @@
+import { packValue, unpackValue } from '../../cache/redis/codec.ts';
+import type { Claim } from '../../directory/claim.ts';
+import { IdempotencyConflictError } from '../../errors/idempotency-error.ts';
+import { type Performed, runOnce } from '../../commit/run-once.ts';
+import { type Committed, type Resolve, runTransaction } from '../../commit/transaction.ts';
+import type { TransactionScope } from '../../commit/transaction-scope.ts';
+import type { Deadline } from '../../resilience/time/deadline.ts';
+import type { ShardKey } from '../../sharding/shard-key.ts';
+import type { RowOf, RowSchema } from '../schema/define-table.ts';
+import { type KeyScope, keyedOperation } from '../../commit/idempotency-key.ts';
+import type { LookupWrites } from '../../directory/lookup-writes.ts';
+import { ReadPath } from '../reads/read-path.ts';
+import { routePrimaryKey } from '../route-row.ts';
+import { noteWrite } from '../sessions/seen-writes.ts';
+import type { TableRuntime } from '../table-runtime.ts';
+import type { PlannedRow } from './write-plan.ts';
+
+type Input = Readonly<Record<string, unknown>>;
+
+/** An insert as its caller asked for it. */
+export interface KeyedInsert {
+  readonly input: Input;
+  readonly idempotencyKey: string;
+}
+
+/** A row as it was stored, and what tells how far its server had come then. */
+export interface StoredRow<Schema extends RowSchema> {
+  readonly row: RowOf<Schema>;
+  readonly gtid: string | undefined;
+}
+
+/**
+ * Stores a row once, however often it is asked for under its key.
+ *
+ * @returns the row as it was stored; when that was done before, as it is now.
+ * @throws {IdempotencyConflictError}
+ */
+export async function insertOnce<Schema extends RowSchema>(
+  runtime: TableRuntime<Schema>,
+  { input, idempotencyKey }: KeyedInsert,
+  planned: PlannedRow<Schema>,
+  claims: readonly Claim[],
+  lookupWrites: LookupWrites<Schema> | undefined,
+  deadline: Deadline,
+): Promise<StoredRow<Schema>> {
+  const { executor, table, statements, topology, seen } = runtime;
+  const { primary } = planned.route.shard;
+  const given = Object.entries(input).filter(([, value]) => value !== undefined);
+  const operation = keyedOperation(
+    scopeOf(runtime, planned),
+    idempotencyKey,
+    ['insert', table.name, Object.fromEntries(given)],
+    planned.route.locator,
+  );
+  const insert = async (scope: TransactionScope): Promise<Performed<RowOf<Schema>>> => {
+    await scope.run(statements.insert([planned.values]));
+    const key: unknown = Reflect.get(planned.row, table.primaryKey);
+    return { value: planned.row, result: JSON.stringify(packValue(key)) };
+  };
+  const transact = (
+    body: (scope: TransactionScope) => Promise<RowOf<Schema>>,
+    resolve: Resolve,
+  ): Promise<Committed<RowOf<Schema>>> =>
+    lookupWrites === undefined || claims.length === 0
+      ? runTransaction(executor, primary, deadline, body, { resolve })
+      : lookupWrites.insert(primary, claims, deadline, body, { resolve });
+  const outcome = await runOnce({ executor, primary, operation, deadline, transact }, insert);
+  if (!outcome.repeated) return { row: outcome.value, gtid: outcome.gtid };
+  const key = storedKey(outcome.result);
+  const { row, route } = await new ReadPath(runtime).locate(key, deadline);
+  const home = routePrimaryKey(topology.current, table, key).shard.name;
+  if (seen) noteWrite(seen, { shard: route.shard.name, homes: [home] }, undefined);
+  if (row !== null) return { row, gtid: undefined };
+  throw new IdempotencyConflictError('row-gone', { table: table.name });
+}
+
+/** A row that names its owner shares the owner's keys; one that is its own and has no id yet can't. */
+function scopeOf<Schema extends RowSchema>(
+  { table, forwarding }: TableRuntime<Schema>,
+  { isFresh, row }: PlannedRow<Schema>,
+): KeyScope {
+  const { keyspace, name, shardKey, primaryKey } = table;
+  if (isFresh && shardKey === primaryKey) return { keyspace, newOf: name };
+  const moves = forwarding !== undefined;
+  return { keyspace, owner: asKey(Reflect.get(row, shardKey)), moves };
+}
+
+function storedKey(result: string | undefined): ShardKey {
+  return asKey(unpackValue(JSON.parse(result ?? 'null')));
+}
+
+function asKey(value: unknown): ShardKey {
+  switch (typeof value) {
+    case 'string':
+    case 'number':
+    case 'bigint':
+      return value;
+    default:
+      if (value instanceof Uint8Array) return value;
+      throw new TypeError('a row was stored without its keys');
+  }
+}
