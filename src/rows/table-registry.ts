@@ -10,8 +10,8 @@ import type { TableForms } from './raw/parameter-forms.ts';
 import type { ReferenceRuntime } from '../reference/reference-runtime.ts';
 import { routePrimaryKey } from './route-row.ts';
 import type { Tables, Touches } from './schema/row-types.ts';
-import { placedTable } from '../table/scatter/placed-table.ts';
-import type { KnownTables } from '../table/scatter/query-judge.ts';
+import { placedTable } from '../scatter/judge/placed-table.ts';
+import type { KnownTables } from '../scatter/judge/query-judge.ts';
 import type { TableRuntime } from './table-runtime.ts';
 
 /** Cached rows that a change touched: the texts of their keys, by table. */

@@ -4,7 +4,7 @@ import { type Explanation, explainRoute } from '../routing/explain.ts';
 import { routeKey } from '../routing/router.ts';
 import type { Place } from '../sharding/places/place.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
-import { EverywhereAccess } from './everywhere-access.ts';
+import { EverywhereAccess } from '../scatter/everywhere-access.ts';
 import { forwardableKey } from '../rows/forwardable.ts';
 import { LookupAccess } from '../directory/lookup-access.ts';
 import { type BackfillOptions, backfill } from '../directory/lookup-backfill.ts';

@@ -1,4 +1,4 @@
-import type { Merge } from '../distributed/scatter.ts';
+import type { Merge } from '../scatter/scatter.ts';
 import type { CallOptions } from '../execution/calls.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import type { Explanation } from '../routing/explain.ts';

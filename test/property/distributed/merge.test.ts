@@ -6,13 +6,13 @@ import {
   type MergeSource,
   mergeRows,
   type OrderBy,
-} from '../../../src/distributed/merge.ts';
-import { compareWeights, readTextRule } from '../../../src/distributed/text-order.ts';
+} from '../../../src/scatter/merge.ts';
+import { compareWeights, readTextRule } from '../../../src/scatter/text-order.ts';
 import {
   compareDigits,
   type OrderedColumn,
   valueOrder,
-} from '../../../src/distributed/value-order.ts';
+} from '../../../src/scatter/value-order.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 

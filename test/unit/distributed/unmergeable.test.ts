@@ -1,7 +1,7 @@
 import { MergeError } from 'meridian';
 import { expect, it } from 'vitest';
-import { mergeRows } from '../../../src/distributed/merge.ts';
-import { valueOrder } from '../../../src/distributed/value-order.ts';
+import { mergeRows } from '../../../src/scatter/merge.ts';
+import { valueOrder } from '../../../src/scatter/value-order.ts';
 
 const time = (type: number) => ({ name: 'at', type, flags: 0, charset: 63, decimals: 3 });
 const zero = new Date(Number.NaN);

@@ -1,9 +1,9 @@
 import { MergeError } from 'meridian';
 import { describe, expect, it } from 'vitest';
 import { HiddenEffects } from '../../../../src/rows/raw/hidden-effects.ts';
-import { assertSpread } from '../../../../src/table/scatter/assert-spread.ts';
-import type { PlacedTable } from '../../../../src/table/scatter/placed-table.ts';
-import type { KnownTables } from '../../../../src/table/scatter/query-judge.ts';
+import { assertSpread } from '../../../../src/scatter/judge/assert-spread.ts';
+import type { PlacedTable } from '../../../../src/scatter/judge/placed-table.ts';
+import type { KnownTables } from '../../../../src/scatter/judge/query-judge.ts';
 
 const exact = (name: string, form = 'integer') =>
   ({ name, form, isExact: true, collation: undefined }) as const;

@@ -1,7 +1,7 @@
-import { eachShard, type ShardRows } from '../distributed/each-shard.ts';
-import { mergeRows } from '../distributed/merge.ts';
-import { scatterInQuiet } from '../distributed/quiet.ts';
-import { type Combine, scatter } from '../distributed/scatter.ts';
+import { eachShard, type ShardRows } from './each-shard.ts';
+import { mergeRows } from './merge.ts';
+import { scatterInQuiet } from './quiet.ts';
+import { type Combine, scatter } from './scatter.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import { MergeError } from '../errors/scatter-error.ts';
 import { whileRead } from '../execution/patient-reader.ts';
@@ -15,13 +15,13 @@ import { assertParameterForms } from '../rows/raw/parameter-forms.ts';
 import { assertRead } from '../rows/raw/raw-statement.ts';
 import { decoderOf } from '../rows/reads/result-codec.ts';
 import type { QueryRow } from '../rows/schema/row-types.ts';
-import { assertSpread } from './scatter/assert-spread.ts';
+import { assertSpread } from './judge/assert-spread.ts';
 import { planScatter } from './scatter-statement.ts';
 import { mustSee } from '../rows/sessions/seen-writes.ts';
 import { shardsInBulk } from '../rows/reads/shards-in-bulk.ts';
 import type { TableRegistry } from '../rows/table-registry.ts';
 import type { TableRuntime } from '../rows/table-runtime.ts';
-import type { ReaderOptions, ScatterOptions } from './table-types.ts';
+import type { ReaderOptions, ScatterOptions } from '../table/table-types.ts';
 
 const defaultMaxRows = 100_000;
 

@@ -1,5 +1,5 @@
-import type { MergeOrder } from '../distributed/merge.ts';
-import type { Merge } from '../distributed/scatter.ts';
+import type { MergeOrder } from './merge.ts';
+import type { Merge } from './scatter.ts';
 import { MergeError } from '../errors/scatter-error.ts';
 import type { SqlValue } from '../mysql/sql.ts';
 import { type SqlToken, tokensOf } from '../mysql/sql-tokens.ts';
