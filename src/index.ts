@@ -122,11 +122,11 @@ export type {
   ShardHandle,
   TableHandle,
 } from './table/table-types.ts';
-export type { TransactionOptions } from './table/transaction-options.ts';
+export type { TransactionOptions } from './table/transactions/transaction-options.ts';
 export type {
   LockOptions,
   Transaction,
   TransactionTable,
-} from './table/transaction-types.ts';
+} from './table/transactions/transaction-types.ts';
 export type { InsertOptions, WriteResult } from './rows/writes/write-path.ts';
 export { fileTopology, type TopologySource } from './topology/topology-source.ts';

@@ -4,7 +4,7 @@ import type { AllOptions } from '../reference/reference-types.ts';
 import type { RelocateOptions } from '../relocation/relocate-owner.ts';
 import type { Tables } from '../rows/schema/row-types.ts';
 import type { ExecuteOptions, QueryOptions, ScatterOptions } from './table-types.ts';
-import type { TransactionOptions } from './transaction-options.ts';
+import type { TransactionOptions } from './transactions/transaction-options.ts';
 import type { InsertOptions } from '../rows/writes/write-path.ts';
 
 type Name =

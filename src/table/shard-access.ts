@@ -21,12 +21,12 @@ import type { ReadOptions, ReadPath } from '../rows/reads/read-path.ts';
 import { decoderOf } from '../rows/reads/result-codec.ts';
 import type { QueryRow, Tables, Touches } from '../rows/schema/row-types.ts';
 import { mustSee, noting, tokenOfWrite } from '../rows/sessions/seen-writes.ts';
-import { ShardTransactions } from './shard-transactions.ts';
+import { ShardTransactions } from './transactions/shard-transactions.ts';
 import type { TableRegistry } from '../rows/table-registry.ts';
 import type { TableRuntime } from '../rows/table-runtime.ts';
 import type { QueryOptions, ReaderOptions } from './table-types.ts';
 import { thenForget } from '../rows/sessions/then-forget.ts';
-import type { TransactionOptions } from './transaction-options.ts';
+import type { TransactionOptions } from './transactions/transaction-options.ts';
 import type { WriteResult } from '../rows/writes/write-path.ts';
 
 type Params = readonly SqlValue[];

@@ -20,8 +20,8 @@ import type {
   Tables,
   Touches,
 } from '../rows/schema/row-types.ts';
-import type { TransactionOptions } from './transaction-options.ts';
-import type { Transaction } from './transaction-types.ts';
+import type { TransactionOptions } from './transactions/transaction-options.ts';
+import type { Transaction } from './transactions/transaction-types.ts';
 import type { InsertOptions, WriteResult } from '../rows/writes/write-path.ts';
 
 export interface QueryOptions<Schema extends RowSchema | undefined = undefined>

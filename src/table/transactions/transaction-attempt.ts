@@ -1,8 +1,8 @@
-import type { TransactionScope } from '../commit/transaction-scope.ts';
-import type { Deadline } from '../resilience/time/deadline.ts';
-import type { Route } from '../routing/route.ts';
-import type { Owner } from '../rows/raw/change-scope.ts';
-import type { TableRegistry } from '../rows/table-registry.ts';
+import type { TransactionScope } from '../../commit/transaction-scope.ts';
+import type { Deadline } from '../../resilience/time/deadline.ts';
+import type { Route } from '../../routing/route.ts';
+import type { Owner } from '../../rows/raw/change-scope.ts';
+import type { TableRegistry } from '../../rows/table-registry.ts';
 import { TransactionAccess } from './transaction-access.ts';
 
 /** What an attempt runs. */
