@@ -62,7 +62,7 @@ export { RowError, RowUnreadableError } from './errors/row-error.ts';
 export { MergeError, PartialWriteError, type ShardResult } from './errors/scatter-error.ts';
 export type { CallOptions } from './execution/calls.ts';
 export type { EndpointHealth, Health, ShardHealth, ShardState } from './verification/health.ts';
-export type { SqlValue } from './mysql/sql.ts';
+export type { SqlValue } from './mysql/sql/sql.ts';
 export type { MeridianEvent, Observer } from './observability/events.ts';
 export type { Logger } from './observability/pino-observer.ts';
 export type { GuardState } from './resilience/breaker/breaker.ts';

@@ -7,7 +7,7 @@ import {
   selectDeparture,
   selectOutcome,
 } from './idempotency-table.ts';
-import type { Statement, StatementResult } from '../mysql/sql.ts';
+import type { Statement, StatementResult } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import type { Executor } from '../execution/executor.ts';

@@ -2,8 +2,8 @@ import { ClosedError } from '../errors/call-error.ts';
 import { UnknownOutcomeError } from '../errors/database-error.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
-import type { Session } from '../mysql/session.ts';
-import type { Statement, StatementResult } from '../mysql/sql.ts';
+import type { Session } from '../mysql/server/session.ts';
+import type { Statement, StatementResult } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import { WatchedPromise } from '../execution/watched-promise.ts';
 

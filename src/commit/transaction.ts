@@ -1,7 +1,7 @@
 import { RolledBackError } from '../errors/database-error.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
-import type { Session } from '../mysql/session.ts';
+import type { Session } from '../mysql/server/session.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import { within } from '../resilience/time/within.ts';
 import type { Endpoint } from '../topology/topology.ts';

@@ -11,7 +11,7 @@ import {
   selectEntries,
   takeOver,
 } from './directory-table.ts';
-import type { Statement, StatementResult } from '../mysql/sql.ts';
+import type { Statement, StatementResult } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import { type Consistency, endpointOrder } from '../routing/endpoint-order.ts';
 import type { Route } from '../routing/route.ts';

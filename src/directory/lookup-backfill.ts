@@ -4,7 +4,7 @@ import { onPrimary } from '../execution/on-primary.ts';
 import type { Committed } from '../commit/transaction.ts';
 import { readFacts, replaceFact } from '../identity/facts-table.ts';
 import { readLastMove } from '../relocation/moves-table.ts';
-import type { RawRow } from '../mysql/sql.ts';
+import type { RawRow } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import { within } from '../resilience/time/within.ts';
 import { firstLocatorOf, keyspaceOf } from '../routing/router.ts';

@@ -2,7 +2,7 @@ import type { Claim } from './claim.ts';
 import { DuplicateKeyError, RolledBackError } from '../errors/database-error.ts';
 import type { Committed, TransactionConfig } from '../commit/transaction.ts';
 import type { TransactionScope } from '../commit/transaction-scope.ts';
-import type { Statement } from '../mysql/sql.ts';
+import type { Statement } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { Endpoint } from '../topology/topology.ts';

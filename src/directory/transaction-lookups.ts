@@ -4,7 +4,7 @@ import { markApplied } from '../commit/settlement.ts';
 import { DuplicateKeyError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { TransactionScope } from '../commit/transaction-scope.ts';
-import type { Statement } from '../mysql/sql.ts';
+import type { Statement } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { RowSchema } from '../rows/schema/define-table.ts';

@@ -1,8 +1,8 @@
 import type { DataLayerConfig } from '../config/data-layer-options.ts';
-import { EndpointPool } from '../mysql/endpoint-pool.ts';
+import { EndpointPool } from '../mysql/server/endpoint-pool.ts';
 import { type IdentityRow, verifyIdentity } from '../identity/identity-table.ts';
-import { ping } from '../mysql/ping.ts';
-import type { Session } from '../mysql/session.ts';
+import { ping } from '../mysql/server/ping.ts';
+import type { Session } from '../mysql/server/session.ts';
 import type { Observer } from '../observability/events.ts';
 import { Guard } from '../resilience/guard.ts';
 import type { Endpoint } from '../topology/topology.ts';

@@ -1,4 +1,4 @@
-import type { RawRow, SqlValue, Statement } from '../mysql/sql.ts';
+import type { RawRow, SqlValue, Statement } from '../mysql/sql/sql.ts';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import type { Guard } from '../resilience/guard.ts';

@@ -1,4 +1,4 @@
-import type { RawRow, ResultColumn, Statement } from '../mysql/sql.ts';
+import type { RawRow, ResultColumn, Statement } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import { deferred } from './deferred.ts';

@@ -1,6 +1,6 @@
-import type { Cancellation } from '../mysql/cancellation.ts';
-import type { Session } from '../mysql/session.ts';
-import { quoteName } from '../mysql/sql.ts';
+import type { Cancellation } from '../mysql/server/cancellation.ts';
+import type { Session } from '../mysql/server/session.ts';
+import { quoteName } from '../mysql/sql/sql.ts';
 
 /** How much one table holds. */
 export interface TableSize {

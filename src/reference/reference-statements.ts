@@ -1,4 +1,4 @@
-import { quoteName, type SqlValue, type Statement } from '../mysql/sql.ts';
+import { quoteName, type SqlValue, type Statement } from '../mysql/sql/sql.ts';
 
 /** Texts for tables that every shard holds in full. */
 export interface ReferenceStatements {

@@ -4,7 +4,7 @@ import { PartialWriteError } from '../errors/scatter-error.ts';
 import type { CallOptions } from '../execution/calls.ts';
 import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { holdFact } from '../identity/facts-table.ts';
-import type { SqlValue } from '../mysql/sql.ts';
+import type { SqlValue } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import { isShardSetOf, shardSetFact } from '../identity/shard-set.ts';

@@ -11,7 +11,7 @@ import {
   sqlValue,
   typedJsonColumns,
 } from './row-copy.ts';
-import type { RawRow, SqlValue } from '../mysql/sql.ts';
+import type { RawRow, SqlValue } from '../mysql/sql/sql.ts';
 import { ownerParam } from './moving-group.ts';
 
 const rowsPerChunk = 250;

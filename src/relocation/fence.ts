@@ -12,8 +12,8 @@ import {
   triggerExists,
 } from './fence-triggers.ts';
 import { keysAreSpread, spreadKeys } from './moves-table.ts';
-import type { Session } from '../mysql/session.ts';
-import { quoteName } from '../mysql/sql.ts';
+import type { Session } from '../mysql/server/session.ts';
+import { quoteName } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import { within } from '../resilience/time/within.ts';
 import type { Shard } from '../topology/topology.ts';

@@ -1,6 +1,6 @@
 import type { FencedTable } from './fence-triggers.ts';
 import { isBinaryId } from './row-copy.ts';
-import type { TableShape } from '../mysql/table-shape.ts';
+import type { TableShape } from '../mysql/schema/table-shape.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
 import type { TablePlan } from '../rows/schema/table-plan.ts';
 

@@ -1,6 +1,6 @@
-import type { Cancellation } from '../mysql/cancellation.ts';
-import type { Session } from '../mysql/session.ts';
-import { quoteName, type SqlValue, type Statement } from '../mysql/sql.ts';
+import type { Cancellation } from '../mysql/server/cancellation.ts';
+import type { Session } from '../mysql/server/session.ts';
+import { quoteName, type SqlValue, type Statement } from '../mysql/sql/sql.ts';
 
 /** A rule that rows of one table refer to rows of another. */
 export interface ForeignKey {

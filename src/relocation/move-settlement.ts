@@ -18,7 +18,7 @@ import {
   undoArrival,
 } from './moves-table.ts';
 import { type CopiedTable, deleteOwned, forgetForwards, ownedIds } from './row-copy.ts';
-import type { Statement, StatementResult } from '../mysql/sql.ts';
+import type { Statement, StatementResult } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import { routeForwarded } from '../routing/router.ts';

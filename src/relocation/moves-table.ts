@@ -1,6 +1,6 @@
 import { insertMark } from '../commit/settlement-table.ts';
-import type { Statement } from '../mysql/sql.ts';
-import { factsTable, forwardTable, movesTable, settlementTable } from '../mysql/system-tables.ts';
+import type { Statement } from '../mysql/sql/sql.ts';
+import { factsTable, forwardTable, movesTable, settlementTable } from '../mysql/schema/system-tables.ts';
 
 /** An owner on the way from one shard to another. Recorded on the shard it leaves. */
 export interface Move {

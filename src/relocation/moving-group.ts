@@ -8,13 +8,13 @@ import {
   storedColumns,
   uncopyableColumns,
 } from './row-copy.ts';
-import type { SqlValue } from '../mysql/sql.ts';
+import type { SqlValue } from '../mysql/sql/sql.ts';
 import {
   readLeadingColumns,
   readTableShapes,
   readVersionedTables,
   type TableShape,
-} from '../mysql/table-shape.ts';
+} from '../mysql/schema/table-shape.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import { uuidFromBytes } from '../sharding/ids/uuid.ts';
 import { recordedMembers } from '../identity/shared-facts.ts';

@@ -22,8 +22,8 @@ import {
   isBinaryId,
   setColumns,
 } from './row-copy.ts';
-import type { SqlValue } from '../mysql/sql.ts';
-import { idempotencyTable } from '../mysql/system-tables.ts';
+import type { SqlValue } from '../mysql/sql/sql.ts';
+import { idempotencyTable } from '../mysql/schema/system-tables.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import { within } from '../resilience/time/within.ts';
 import type { Route } from '../routing/route.ts';

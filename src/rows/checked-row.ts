@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Problem } from '../errors/config-error.ts';
-import type { RawRow } from '../mysql/sql.ts';
+import type { RawRow } from '../mysql/sql/sql.ts';
 import { asStored, LostKey } from './schema/json-value.ts';
 
 /** A column and the zod type that says what it may hold. */

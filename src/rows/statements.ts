@@ -1,4 +1,4 @@
-import { quoteName, type SqlValue, type Statement } from '../mysql/sql.ts';
+import { quoteName, type SqlValue, type Statement } from '../mysql/sql/sql.ts';
 
 /** Where the rows of a table are, as SQL needs to know it. */
 export interface TableSource {

@@ -2,7 +2,7 @@ import { didYouMean } from '../config/did-you-mean.ts';
 import type { MovedRow } from '../relocation/move-settlement.ts';
 import type { Group } from '../relocation/moving-group.ts';
 import { RoutingError } from '../errors/routing-error.ts';
-import { idempotencyTable } from '../mysql/system-tables.ts';
+import { idempotencyTable } from '../mysql/schema/system-tables.ts';
 import { columnKind } from './schema/column-kind.ts';
 import type { Table } from './schema/define-table.ts';
 import type { HiddenEffects } from './raw/hidden-effects.ts';

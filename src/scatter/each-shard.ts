@@ -1,5 +1,5 @@
 import { MergeError } from '../errors/scatter-error.ts';
-import { assertDistinct } from '../mysql/distinct-columns.ts';
+import { assertDistinct } from '../mysql/sql/distinct-columns.ts';
 import type { MergeSource, Row } from './merge.ts';
 import type { Combine } from './scatter.ts';
 

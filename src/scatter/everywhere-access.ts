@@ -5,7 +5,7 @@ import { type Combine, scatter } from './scatter.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import { MergeError } from '../errors/scatter-error.ts';
 import { whileRead } from '../execution/patient-reader.ts';
-import type { SqlValue, Statement } from '../mysql/sql.ts';
+import type { SqlValue, Statement } from '../mysql/sql/sql.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import type { Shard } from '../topology/topology.ts';

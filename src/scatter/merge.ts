@@ -1,5 +1,5 @@
 import { MergeError } from '../errors/scatter-error.ts';
-import { assertDistinct } from '../mysql/distinct-columns.ts';
+import { assertDistinct } from '../mysql/sql/distinct-columns.ts';
 import { compareWeights, readTextRule, type TextRule } from './text-order.ts';
 import { isText, type OrderedColumn, valueOrder } from './value-order.ts';
 

@@ -1,8 +1,8 @@
 import type { MergeOrder } from './merge.ts';
 import type { Merge } from './scatter.ts';
 import { MergeError } from '../errors/scatter-error.ts';
-import type { SqlValue } from '../mysql/sql.ts';
-import { type SqlToken, tokensOf } from '../mysql/sql-tokens.ts';
+import type { SqlValue } from '../mysql/sql/sql.ts';
+import { type SqlToken, tokensOf } from '../mysql/sql/sql-tokens.ts';
 import { isSame, nameOf, type SelectItem, selectOf, splitAtCommas } from '../rows/reads/select-list.ts';
 import { calledAt, isWord } from '../rows/raw/statement-facts.ts';
 

@@ -1,7 +1,7 @@
 import { AbortedError } from '../errors/call-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import { type StreamLimits, streamRows } from '../execution/row-stream.ts';
-import type { Statement } from '../mysql/sql.ts';
+import type { Statement } from '../mysql/sql/sql.ts';
 import { type Consistency, endpointOrder } from '../routing/endpoint-order.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { MergeSource, OrderBy } from './merge.ts';

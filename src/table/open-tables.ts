@@ -10,7 +10,7 @@ import type { LoadGates } from '../execution/load-gates.ts';
 import { ReadBatcher } from '../execution/read-batcher.ts';
 import { referenceStatements } from '../reference/reference-statements.ts';
 import { maxKeysPerStatement, tableStatements } from '../rows/statements.ts';
-import type { TableShape } from '../mysql/table-shape.ts';
+import type { TableShape } from '../mysql/schema/table-shape.ts';
 import type { Observer } from '../observability/events.ts';
 import { keyspaceOf } from '../routing/router.ts';
 import type { IpLocator } from '../sharding/places/locate-place.ts';

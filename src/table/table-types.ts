@@ -1,6 +1,6 @@
 import type { Merge } from '../scatter/scatter.ts';
 import type { CallOptions } from '../execution/calls.ts';
-import type { SqlValue } from '../mysql/sql.ts';
+import type { SqlValue } from '../mysql/sql/sql.ts';
 import type { Explanation } from '../routing/explain.ts';
 import type { Place } from '../sharding/places/place.ts';
 import type { ChangeScope } from '../rows/raw/change-scope.ts';

@@ -1,6 +1,6 @@
 import { didYouMean } from '../config/did-you-mean.ts';
 import type { Problem } from '../errors/config-error.ts';
-import type { ColumnShape, TableShape } from '../mysql/table-shape.ts';
+import type { ColumnShape, TableShape } from '../mysql/schema/table-shape.ts';
 import type { StoredAs } from '../rows/schema/column-codec.ts';
 import type { PlannedColumn } from '../rows/schema/planned-column.ts';
 import type { RowPlan } from '../rows/schema/table-plan.ts';

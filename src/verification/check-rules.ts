@@ -1,7 +1,7 @@
 import type { Problem } from '../errors/config-error.ts';
-import { type SqlToken, tokensOf } from '../mysql/sql-tokens.ts';
-import type { DatabaseRules, TableRules, UniqueIndex } from '../mysql/table-rules.ts';
-import type { TableShape } from '../mysql/table-shape.ts';
+import { type SqlToken, tokensOf } from '../mysql/sql/sql-tokens.ts';
+import type { DatabaseRules, TableRules, UniqueIndex } from '../mysql/schema/table-rules.ts';
+import type { TableShape } from '../mysql/schema/table-shape.ts';
 import { type HiddenEffects, runTextOf } from '../rows/raw/hidden-effects.ts';
 import type { SpreadPlan } from '../table/open-tables.ts';
 import type { ShardRules } from './shard-rules.ts';

@@ -15,8 +15,8 @@ import {
   verifyShards,
 } from './verify-shards.ts';
 import { type IdentityRow, isReadOnly } from '../identity/identity-table.ts';
-import { readDatabaseRules } from '../mysql/table-rules.ts';
-import { readMaxPacketBytes, readTableShapes, type TableShape } from '../mysql/table-shape.ts';
+import { readDatabaseRules } from '../mysql/schema/table-rules.ts';
+import { readMaxPacketBytes, readTableShapes, type TableShape } from '../mysql/schema/table-shape.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { KnownSystem } from '../identity/shard-identity.ts';

@@ -1,5 +1,5 @@
-import { unseenIn } from '../mysql/schema-objects.ts';
-import type { DatabaseRules } from '../mysql/table-rules.ts';
+import { unseenIn } from '../mysql/schema/schema-objects.ts';
+import type { DatabaseRules } from '../mysql/schema/table-rules.ts';
 import type { Observer } from '../observability/events.ts';
 import { HiddenEffects } from '../rows/raw/hidden-effects.ts';
 

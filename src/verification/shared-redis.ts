@@ -11,7 +11,7 @@ import {
   selectFactAndAges,
   touchFact,
 } from '../identity/facts-table.ts';
-import type { Statement } from '../mysql/sql.ts';
+import type { Statement } from '../mysql/sql/sql.ts';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';

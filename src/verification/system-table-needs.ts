@@ -1,5 +1,5 @@
 import type { SystemTableNeed } from './system-tables.ts';
-import type { SystemTable } from '../mysql/system-tables.ts';
+import type { SystemTable } from '../mysql/schema/system-tables.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { TablePlan } from '../rows/schema/table-plan.ts';
 

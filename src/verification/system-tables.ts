@@ -5,7 +5,7 @@ import {
   missingSystemTables,
   type SystemTable,
   systemTableDdl,
-} from '../mysql/system-tables.ts';
+} from '../mysql/schema/system-tables.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { Executor } from '../execution/executor.ts';

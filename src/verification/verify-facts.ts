@@ -9,7 +9,7 @@ import {
   replaceFact,
 } from '../identity/facts-table.ts';
 import { holdsRows } from '../identity/identity-table.ts';
-import { factsTable } from '../mysql/system-tables.ts';
+import { factsTable } from '../mysql/schema/system-tables.ts';
 import {
   type Declared,
   type FactConflict,

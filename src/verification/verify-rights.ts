@@ -1,9 +1,9 @@
 import type { Problem } from '../errors/config-error.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
 import { factsRights } from '../identity/facts-table.ts';
-import type { Session } from '../mysql/session.ts';
-import { quoteName } from '../mysql/sql.ts';
-import { factsTable } from '../mysql/system-tables.ts';
+import type { Session } from '../mysql/server/session.ts';
+import { quoteName } from '../mysql/sql/sql.ts';
+import { factsTable } from '../mysql/schema/system-tables.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
 import { type Asking, onPrimary } from '../execution/on-primary.ts';

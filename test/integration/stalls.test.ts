@@ -3,7 +3,7 @@ import type { ChaosProxy } from 'meridian/testing';
 import mysql, { type Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type EndpointAddress, readEndpointUrl } from '../../src/config/endpoint-url.ts';
-import { ping } from '../../src/mysql/ping.ts';
+import { ping } from '../../src/mysql/server/ping.ts';
 import { accountOn, failureOf, type Opened, TestCluster } from '../support/cluster.ts';
 import { eventually } from '../support/eventually.ts';
 import type { tables } from '../support/tables.ts';

@@ -1,6 +1,6 @@
 import { ConfigError } from '../../errors/config-error.ts';
 import { RoutingError } from '../../errors/routing-error.ts';
-import type { SqlValue } from '../../mysql/sql.ts';
+import type { SqlValue } from '../../mysql/sql/sql.ts';
 import { idLocator } from '../../sharding/ids/id-codec.ts';
 import { hashSlotFor } from '../../sharding/locate-key.ts';
 import { canonicalKey, type ShardKey } from '../../sharding/shard-key.ts';

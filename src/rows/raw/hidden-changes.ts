@@ -1,5 +1,5 @@
 import { RoutingError } from '../../errors/routing-error.ts';
-import { tokensOf } from '../../mysql/sql-tokens.ts';
+import { tokensOf } from '../../mysql/sql/sql-tokens.ts';
 import type { HiddenEffects } from './hidden-effects.ts';
 
 const known = new WeakMap<HiddenEffects, Map<string, string | undefined>>();

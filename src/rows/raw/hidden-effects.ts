@@ -1,5 +1,5 @@
-import type { Routine, SchemaObjects } from '../../mysql/schema-objects.ts';
-import { type SqlToken, tokensOf } from '../../mysql/sql-tokens.ts';
+import type { Routine, SchemaObjects } from '../../mysql/schema/schema-objects.ts';
+import { type SqlToken, tokensOf } from '../../mysql/sql/sql-tokens.ts';
 import { calledAt, isWord } from './statement-facts.ts';
 
 type Tokens = readonly SqlToken[];

@@ -1,4 +1,4 @@
-import { tokensOf } from '../../mysql/sql-tokens.ts';
+import { tokensOf } from '../../mysql/sql/sql-tokens.ts';
 import { parameterColumns } from './parameter-columns.ts';
 import { isWord } from './statement-facts.ts';
 

@@ -1,4 +1,4 @@
-import type { SqlToken } from '../../mysql/sql-tokens.ts';
+import type { SqlToken } from '../../mysql/sql/sql-tokens.ts';
 import { isWord } from './statement-facts.ts';
 
 /** A column as a text names it. */

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { RowError } from '../../errors/row-error.ts';
-import type { SqlValue } from '../../mysql/sql.ts';
-import { type SqlToken, tokensOf } from '../../mysql/sql-tokens.ts';
+import type { SqlValue } from '../../mysql/sql/sql.ts';
+import { type SqlToken, tokensOf } from '../../mysql/sql/sql-tokens.ts';
 import { isUuid } from '../../sharding/ids/uuid.ts';
 import { columnKind } from '../schema/column-kind.ts';
 import { type NamedColumn, parameterColumns } from './parameter-columns.ts';

@@ -1,4 +1,4 @@
-import { type SqlToken, tokensOf } from '../../mysql/sql-tokens.ts';
+import { type SqlToken, tokensOf } from '../../mysql/sql/sql-tokens.ts';
 
 /** What a raw text can do, as far as its words tell. Each finding is the words that were found. */
 export interface StatementFacts {

@@ -1,5 +1,5 @@
 import { ConfigError } from '../../errors/config-error.ts';
-import type { Statement, StatementResult } from '../../mysql/sql.ts';
+import type { Statement, StatementResult } from '../../mysql/sql/sql.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import { canonicalKey, type ShardKey } from '../../sharding/shard-key.ts';
 import type { RowOf, RowSchema } from '../schema/define-table.ts';

@@ -1,5 +1,5 @@
 import { RoutingError } from '../../errors/routing-error.ts';
-import type { Statement, StatementResult } from '../../mysql/sql.ts';
+import type { Statement, StatementResult } from '../../mysql/sql/sql.ts';
 import { canonicalKey, type ShardKey } from '../../sharding/shard-key.ts';
 import type { TableRuntime } from '../table-runtime.ts';
 

@@ -1,4 +1,4 @@
-import type { SqlToken } from '../../mysql/sql-tokens.ts';
+import type { SqlToken } from '../../mysql/sql/sql-tokens.ts';
 import { isWord } from '../raw/statement-facts.ts';
 
 /** One item of a select list. */

@@ -1,4 +1,4 @@
-import type { ColumnShape } from '../../mysql/table-shape.ts';
+import type { ColumnShape } from '../../mysql/schema/table-shape.ts';
 
 /** How SQL compares the values of a column. */
 export interface ColumnComparison {

@@ -1,4 +1,4 @@
-import type { ColumnShape } from '../../mysql/table-shape.ts';
+import type { ColumnShape } from '../../mysql/schema/table-shape.ts';
 
 /** What the server takes for space at the end of a text, and cuts off without a word, whatever the sql_mode. */
 const endsInSpace = /[\t-\r ]$/;

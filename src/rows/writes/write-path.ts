@@ -7,7 +7,7 @@ import { isMeridianError } from '../../errors/meridian-error.ts';
 import { PartialWriteError, type ShardResult } from '../../errors/scatter-error.ts';
 import type { CallOptions } from '../../execution/calls.ts';
 import type { TransactionScope } from '../../commit/transaction-scope.ts';
-import type { StatementResult } from '../../mysql/sql.ts';
+import type { StatementResult } from '../../mysql/sql/sql.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { Route } from '../../routing/route.ts';
 import type { ShardKey } from '../../sharding/shard-key.ts';

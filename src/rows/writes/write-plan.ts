@@ -1,4 +1,4 @@
-import type { RawRow, SqlValue, Statement } from '../../mysql/sql.ts';
+import type { RawRow, SqlValue, Statement } from '../../mysql/sql/sql.ts';
 import { maxRowsPerInsert } from '../statements.ts';
 import type { Route } from '../../routing/route.ts';
 import { keyspaceOf } from '../../routing/router.ts';

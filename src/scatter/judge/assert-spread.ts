@@ -1,4 +1,4 @@
-import { isGroup, isKeyword, treeOf } from '../../mysql/sql-tree.ts';
+import { isGroup, isKeyword, treeOf } from '../../mysql/sql/sql-tree.ts';
 import { unclear } from './joined-tables.ts';
 import { queryBlockOf } from './query-block.ts';
 import { type KnownTables, QueryJudge } from './query-judge.ts';

@@ -8,7 +8,7 @@ import {
   type SqlNode,
   type SqlNodes,
   splitNodes,
-} from '../../mysql/sql-tree.ts';
+} from '../../mysql/sql/sql-tree.ts';
 
 /** A table of FROM, a query there, what is made of a document, or two of these that are joined. */
 export type Joined = NamedTable | InnerQuery | Made | Join;

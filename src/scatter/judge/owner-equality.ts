@@ -5,7 +5,7 @@ import {
   nameIn,
   type SqlNode,
   type SqlNodes,
-} from '../../mysql/sql-tree.ts';
+} from '../../mysql/sql/sql-tree.ts';
 import { isQuery } from './joined-tables.ts';
 
 /** A column as a text names it, in lower case. */

@@ -6,7 +6,7 @@ import {
   type SqlNode,
   type SqlNodes,
   splitNodes,
-} from '../../mysql/sql-tree.ts';
+} from '../../mysql/sql/sql-tree.ts';
 import { type Joined, joinedIn, unclear } from './joined-tables.ts';
 
 /** One SELECT with what stands around it. */

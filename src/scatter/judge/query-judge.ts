@@ -1,5 +1,5 @@
-import { tokensOf } from '../../mysql/sql-tokens.ts';
-import { isGroup, isKeyword, isSymbol, type SqlNodes, treeOf } from '../../mysql/sql-tree.ts';
+import { tokensOf } from '../../mysql/sql/sql-tokens.ts';
+import { isGroup, isKeyword, isSymbol, type SqlNodes, treeOf } from '../../mysql/sql/sql-tree.ts';
 import type { HiddenEffects } from '../../rows/raw/hidden-effects.ts';
 import { partialIn } from '../scatter-statement.ts';
 import { isQuery, type Join, type Joined, type NamedTable, unclear } from './joined-tables.ts';

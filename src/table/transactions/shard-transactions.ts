@@ -8,7 +8,7 @@ import {
   type TransactionConfig,
 } from '../../commit/transaction.ts';
 import type { TransactionScope } from '../../commit/transaction-scope.ts';
-import type { Statement, StatementResult } from '../../mysql/sql.ts';
+import type { Statement, StatementResult } from '../../mysql/sql/sql.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { Route } from '../../routing/route.ts';
 import { keyspaceOf } from '../../routing/router.ts';

@@ -1,7 +1,7 @@
 import { RoutingError } from '../../errors/routing-error.ts';
 import type { TransactionScope } from '../../commit/transaction-scope.ts';
-import { assertDistinct } from '../../mysql/distinct-columns.ts';
-import type { SqlValue } from '../../mysql/sql.ts';
+import { assertDistinct } from '../../mysql/sql/distinct-columns.ts';
+import type { SqlValue } from '../../mysql/sql/sql.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { Route } from '../../routing/route.ts';
 import type { ShardKey } from '../../sharding/shard-key.ts';

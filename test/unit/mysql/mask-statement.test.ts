@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { maskStatement } from '../../../src/mysql/mask-statement.ts';
+import { maskStatement } from '../../../src/mysql/sql/mask-statement.ts';
 
 const secret = 'hunter2';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { OpeningGate } from '../../../src/mysql/opening-gate.ts';
+import { OpeningGate } from '../../../src/mysql/server/opening-gate.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['performance'] });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { grantsTrigger } from '../../../src/mysql/seen-triggers.ts';
+import { grantsTrigger } from '../../../src/mysql/schema/seen-triggers.ts';
 
 it.each([
   ['GRANT ALL PRIVILEGES ON *.* TO `me`@`%`', true],

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { hasThread, serverThread } from '../../../src/mysql/server-thread.ts';
-import type { Ask } from '../../../src/mysql/sql.ts';
+import { hasThread, serverThread } from '../../../src/mysql/server/server-thread.ts';
+import type { Ask } from '../../../src/mysql/sql/sql.ts';
 
 const answering =
   (...rows: Record<string, unknown>[]): Ask =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { tokensOf } from '../../../src/mysql/sql-tokens.ts';
+import { tokensOf } from '../../../src/mysql/sql/sql-tokens.ts';
 
 const shown = (sql: string) => tokensOf(sql).map(({ kind, text }) => `${kind}:${text}`);
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { quoteName } from '../../../src/mysql/sql.ts';
+import { quoteName } from '../../../src/mysql/sql/sql.ts';
 import { tableStatements } from '../../../src/rows/statements.ts';
 
 const source = {

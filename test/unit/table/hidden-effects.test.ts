@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import type { Routine } from '../../../src/mysql/schema-objects.ts';
-import { tokensOf } from '../../../src/mysql/sql-tokens.ts';
+import type { Routine } from '../../../src/mysql/schema/schema-objects.ts';
+import { tokensOf } from '../../../src/mysql/sql/sql-tokens.ts';
 import { HiddenEffects, runTextOf } from '../../../src/rows/raw/hidden-effects.ts';
 
 const functionOf = (body: string | undefined, access = 'CONTAINS SQL'): readonly Routine[] => [

@@ -1,4 +1,4 @@
-import { RowUnreadableError } from '../errors/row-error.ts';
+import { RowUnreadableError } from '../../errors/row-error.ts';
 import type { ResultColumn } from './sql.ts';
 
 /**

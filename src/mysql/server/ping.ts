@@ -1,5 +1,5 @@
 import mysql from 'mysql2';
-import type { EndpointAddress } from '../config/endpoint-url.ts';
+import type { EndpointAddress } from '../../config/endpoint-url.ts';
 import { connectionOptions } from './connection-options.ts';
 import { driverFault } from './driver-error.ts';
 

@@ -1,5 +1,5 @@
-import type { Cancellation } from './cancellation.ts';
-import type { Session } from './session.ts';
+import type { Cancellation } from '../server/cancellation.ts';
+import type { Session } from '../server/session.ts';
 
 /** A stored function or procedure. */
 export interface Routine {

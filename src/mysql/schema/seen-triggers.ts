@@ -1,5 +1,5 @@
-import type { Cancellation } from './cancellation.ts';
-import type { Session } from './session.ts';
+import type { Cancellation } from '../server/cancellation.ts';
+import type { Session } from '../server/session.ts';
 
 /**
  * Whether the user sees the triggers of the session's database: who lacks TRIGGER is shown none, as if

@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from 'mysql2';
-import type { EndpointAddress } from '../config/endpoint-url.ts';
+import type { EndpointAddress } from '../../config/endpoint-url.ts';
 
 /**
  * How every connection is opened. Big integers and decimals come back as text, times as UTC, so

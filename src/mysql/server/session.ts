@@ -1,17 +1,17 @@
-import { DriverFault, type Phase } from '../errors/driver-fault.ts';
+import { DriverFault, type Phase } from '../../errors/driver-fault.ts';
 import {
   lostConnection,
   serverCode,
   unreadableAnswer,
   unreadableCode,
-} from '../errors/server-codes.ts';
-import { bindParameters } from './bind.ts';
+} from '../../errors/server-codes.ts';
+import { bindParameters } from '../sql/bind.ts';
 import type { Cancellation } from './cancellation.ts';
-import { isInTransaction, readColumns, readResult } from './read-result.ts';
-import { timeReader } from './read-times.ts';
+import { isInTransaction, readColumns, readResult } from '../sql/read-result.ts';
+import { timeReader } from '../sql/read-times.ts';
 import type { ServerConnection } from './server-connection.ts';
-import type { RawRow, ResultColumn, Statement, StatementResult } from './sql.ts';
-import { isTooLarge } from './statement-size.ts';
+import type { RawRow, ResultColumn, Statement, StatementResult } from '../sql/sql.ts';
+import { isTooLarge } from '../sql/statement-size.ts';
 
 /** Where a session's connection comes from and goes back to. */
 export interface ConnectionOwner {

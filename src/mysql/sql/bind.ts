@@ -1,5 +1,5 @@
 import mysql, { type TypedParameterValue } from 'mysql2';
-import { RowError } from '../errors/row-error.ts';
+import { RowError } from '../../errors/row-error.ts';
 import type { SqlValue } from './sql.ts';
 
 type Bound = string | number | boolean | Date | Buffer | null | TypedParameterValue;

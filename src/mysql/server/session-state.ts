@@ -1,5 +1,5 @@
-import { DriverFault } from '../errors/driver-fault.ts';
-import type { RawRow } from './sql.ts';
+import { DriverFault } from '../../errors/driver-fault.ts';
+import type { RawRow } from '../sql/sql.ts';
 
 /**
  * What every session is, whatever the server's defaults and `init_connect` are. The lexical checks and

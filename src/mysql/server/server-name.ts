@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { checkServerIdentity, TLSSocket } from 'node:tls';
-import { DriverFault } from '../errors/driver-fault.ts';
+import { DriverFault } from '../../errors/driver-fault.ts';
 
 /**
  * Tells Node whom a socket is to lead to. mysql2 has Node compare the certificate before the login, but

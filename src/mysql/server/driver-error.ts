@@ -1,4 +1,4 @@
-import { DriverFault, type Phase } from '../errors/driver-fault.ts';
+import { DriverFault, type Phase } from '../../errors/driver-fault.ts';
 
 /** Server errors whose message names only identifiers, so that it may be shown. */
 const harmlessMessages = new Set([

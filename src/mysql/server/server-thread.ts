@@ -1,5 +1,5 @@
-import { DriverFault } from '../errors/driver-fault.ts';
-import type { Ask, RawRow } from './sql.ts';
+import { DriverFault } from '../../errors/driver-fault.ts';
+import type { Ask, RawRow } from '../sql/sql.ts';
 
 /** The thread of the server that runs what is sent on a connection. */
 export interface ServerThread {
