@@ -16,8 +16,10 @@ const inContainers = process.env.MERIDIAN_TEST_PROVIDER === 'container';
 /** Their servers are processes wherever they run: containers would show nothing new. */
 const processesOnly = [
   'test/chaos/**',
-  'test/integration/testing/**',
-  'test/integration/{cache-contract,cache-contract-shared,cache-permissions,cache-processes,cache-tls,cluster-replacement,local-redis,redis-kinds,replaced-master,shop*}.test.ts',
+  'test/integration/testing/{local-redis,redis-kinds,cluster-replacement,server-location}.test.ts',
+  'test/integration/cache/{cache-contract,cache-contract-shared,cache-processes}.test.ts',
+  'test/integration/cache/redis/{cache-permissions,cache-tls,replaced-master}.test.ts',
+  'test/integration/examples/shop*.test.ts',
 ];
 
 export default defineConfig({

@@ -21,16 +21,16 @@ const peers = {
 
 /** What may differ by runtime, driver or client: values, statements, outcomes, connections, Redis. */
 const files = [
-  'rows',
-  'values',
-  'transactions',
-  'stream',
-  'endpoint-pool',
-  'classification',
-  'unknown-outcome',
-  'cache-redis-faults',
-  'redis-kinds',
-  'timeouts',
+  'rows/rows',
+  'rows/values',
+  'commit/transactions',
+  'rows/stream',
+  'mysql/endpoint-pool',
+  'execution/classification',
+  'commit/unknown-outcome',
+  'cache/redis/cache-redis-faults',
+  'testing/redis-kinds',
+  'execution/timeouts',
 ].map((name) => `test/integration/${name}.test.ts`);
 
 await main(async () => {

@@ -14,19 +14,20 @@ import { runTests } from './vitest.mjs';
 const page = join(root, 'docs', 'compatibility.md');
 /** Files that talk to Redis in its own words; the others would show nothing new. */
 const aboutRedis = [
-  'integration/cache',
-  'redis',
-  'shared-cache',
-  'local-cluster',
-  'residency-cache',
+  'integration/cache/',
+  'integration/testing/local-cluster',
+  'integration/testing/local-redis',
+  'integration/testing/redis-kinds',
+  'data-layer/residency-cache',
 ];
 /** Files that ask servers in words which another release may understand otherwise. */
 const dialects = {
   mysql: [
-    ...['mysql/', 'rows/', 'statements/', 'classification', 'column-checks', 'identity'],
-    ...['relocation.test', 'relocation-values', 'values'],
+    ...['mysql/', 'rows/exact-values', 'rows/schema-changes', 'rows/values', 'rows/raw/', 'scatter/'],
+    ...['execution/classification', 'verification/column-checks', 'verification/identity'],
+    ...['relocation/relocation.test', 'relocation/relocation-values'],
   ].map((name) => `integration/${name}`),
-  redis: ['cache/', 'cache-contract.test', 'redis-kinds'].map((name) => `integration/${name}`),
+  redis: ['cache/callers', 'cache/data-layer-calls', 'cache/overflow', 'cache/unknown-inserts', 'cache/redis/', 'cache/cache-contract.test', 'testing/redis-kinds'].map((name) => `integration/${name}`),
 };
 const variables = { mysql: 'MERIDIAN_TEST_MYSQL', redis: 'MERIDIAN_TEST_REDIS' };
 

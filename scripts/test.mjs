@@ -10,8 +10,9 @@ const fast = [
   ...['unit', 'property', 'integration'].flatMap((project) => ['--project', project]),
   ...['test/unit', 'test/property'],
   ...[
-    ...['rows', 'transactions', 'everywhere', 'directory', 'relocation', 'idempotency', 'replicas'],
-    ...['reference-tables', 'shared-cache', 'read-batches', 'startup'],
+    ...['rows/rows', 'rows/read-batches', 'commit/transactions', 'commit/idempotency'],
+    ...['scatter/everywhere', 'directory/directory', 'relocation/relocation', 'execution/replicas'],
+    ...['reference/reference-tables', 'cache/shared-cache', 'verification/startup'],
   ].map((name) => `test/integration/${name}.test.ts`),
 ];
 

@@ -21,6 +21,8 @@ import { within } from './resilience/time/within.ts';
 import { reportUnlawfulReplicas, type Who } from './rows/audited.ts';
 import { callOptionNames } from './table/call-option-names.ts';
 import { directoryHandle } from './directory/directory-handle.ts';
+import { fencedTables } from './relocation/fenced-tables.ts';
+import { keepFence } from './relocation/standing-fence.ts';
 import { Moves } from './relocation/moves.ts';
 import { openDirectory } from './directory/open-lookups.ts';
 import { openReference, openTable } from './table/open-tables.ts';
@@ -56,12 +58,14 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
   const store = new TopologyStore(topology);
   const { pool, breaker, debugErrors } = config;
   const endpoints = new Endpoints({ ...pool, breaker, debugErrors }, observe);
+  const unverified = new Executor(endpoints, config.retry, observe);
+  const { systemTables } = config;
   const inspection = new ShardInspection({
     topology,
     plans,
     references,
-    executor: new Executor(endpoints, config.retry, observe),
-    systemTables: config.systemTables,
+    executor: unverified,
+    systemTables,
     uniqueAcrossShards: config.uniqueAcrossShards,
     sharing: {
       redis:
@@ -77,6 +81,13 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
       keepMs: config.idempotency.keepMs,
     },
     expect: (endpoint, identity) => endpoints.expect(endpoint, identity),
+    keepFences: (shard, shapes, deadline, problems) =>
+      keepFence(
+        { executor: unverified, deadline, systemTables },
+        shard,
+        fencedTables(plans, topology, shard, shapes),
+        problems,
+      ),
     observe,
   });
   const gate = new EndpointGate(

@@ -109,16 +109,13 @@ export type {
   Touches,
 } from './rows/schema/row-types.ts';
 export type { Session } from './table/sessions.ts';
+export type { ListOptions, QueryOptions, ReaderOptions } from './rows/reads/query-options.ts';
+export type { EverywhereHandle, ScatterOptions } from './scatter/scatter-types.ts';
 export type {
-  EverywhereHandle,
   ExecuteOptions,
-  ListOptions,
   LookupHandle,
   LookupOf,
   MemberHandle,
-  QueryOptions,
-  ReaderOptions,
-  ScatterOptions,
   ShardHandle,
   TableHandle,
 } from './table/table-types.ts';

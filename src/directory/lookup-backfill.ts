@@ -3,7 +3,7 @@ import { DuplicateKeyError } from '../errors/database-error.ts';
 import { onPrimary } from '../execution/on-primary.ts';
 import type { Committed } from '../commit/transaction.ts';
 import { readFacts, replaceFact } from '../identity/facts-table.ts';
-import { readLastMove } from '../relocation/moves-table.ts';
+import { readLastMove } from '../forwarding/forward-table.ts';
 import type { RawRow } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import { within } from '../resilience/time/within.ts';

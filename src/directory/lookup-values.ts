@@ -1,4 +1,5 @@
 import { createHmac, type KeyObject } from 'node:crypto';
+import { keyIdOf } from '../identity/directory-keys.ts';
 import { memoize } from '../cache/memo.ts';
 import { atOnce } from '../errors/at-once.ts';
 import { RoutingError } from '../errors/routing-error.ts';
@@ -19,17 +20,8 @@ export interface LookupValue {
   readonly cacheKey: string;
 }
 
-const keyIdBytes = 4;
 const longestStored = 255;
 const remembered = 10_000;
-
-/** What names a key in the entries made with it; tells nothing about the key. */
-export function keyIdOf(key: KeyObject): Buffer {
-  return createHmac('sha256', key)
-    .update('meridian directory key')
-    .digest()
-    .subarray(0, keyIdBytes);
-}
 
 /** What names an entry in caches. */
 export function cacheKeyOf(stored: Uint8Array): string {

@@ -1,5 +1,5 @@
 import type { Executor } from '../execution/executor.ts';
-import { bytesOf, readForward, readForwards, writeForward } from '../relocation/moves-table.ts';
+import { bytesOf, readForward, readForwards, writeForward } from './forward-table.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import { routeForwarded } from '../routing/router.ts';

@@ -1,17 +1,9 @@
 import type { Executor } from '../execution/executor.ts';
-import { moveState, readMovements } from '../relocation/moves-table.ts';
+import { moveState, readMovements } from './forward-table.ts';
+import { knowledgeMs } from './protocol-times.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import { memberFacts } from '../identity/shared-facts.ts';
 import type { Shard } from '../topology/topology.ts';
-
-/**
- * Milliseconds for which what was read of a shard's movements holds. A mover announces itself and
- * then waits as long before it moves anything, so who read before the announcement is safe as long.
- */
-export const knowledgeMs = 500;
-
-/** After so many milliseconds everybody has heard of what was recorded: clocks may run a little differently. */
-export const heardByAllMs = knowledgeMs + 50;
 
 const readTimeoutMs = 2_000;
 const read = readMovements(memberFacts);

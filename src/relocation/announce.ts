@@ -4,7 +4,7 @@ import { announceMove, type Move, readMove, recordedMove } from './moves-table.t
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { MoveSettlement } from './move-settlement.ts';
-import { moverLifeMs } from './move-sweeper.ts';
+import { moverLifeMs } from '../forwarding/protocol-times.ts';
 import type { Group } from './moving-group.ts';
 import { busy } from './relocation-refusals.ts';
 

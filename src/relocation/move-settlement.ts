@@ -2,14 +2,13 @@ import { allEnded } from '../execution/all-ended.ts';
 import type { Executor } from '../execution/executor.ts';
 import { runTransaction } from '../commit/transaction.ts';
 import type { TransactionScope } from '../commit/transaction-scope.ts';
+import { bytesOf, readForwarded } from '../forwarding/forward-table.ts';
 import {
-  bytesOf,
   cancelArrival,
   forgetArrival,
   forgetDeparture,
   type Move,
   moveNotified,
-  readForwarded,
   readMove,
   recordedMove,
   refuseArrival,

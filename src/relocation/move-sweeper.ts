@@ -1,3 +1,4 @@
+import { finishingMs, moverLifeMs } from '../forwarding/protocol-times.ts';
 import type { Executor } from '../execution/executor.ts';
 import { type RecordedMove, readUnfinishedMoves, recordedMove } from './moves-table.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
@@ -6,12 +7,6 @@ import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import type { MoveEnding, MoveSettlement } from './move-settlement.ts';
 import type { Group } from './moving-group.ts';
-
-/** How long a mover may take before others take it for dead. */
-export const moverLifeMs = 15_000;
-
-/** What has flipped, or is being reversed, is finished in a moment by who did it. */
-const finishingMs = 3_000;
 
 /** What a sweep found and ended. */
 export interface SweptMoves {

@@ -1,6 +1,7 @@
 import { insertMark } from '../commit/settlement-table.ts';
 import type { Statement } from '../mysql/sql/sql.ts';
-import { factsTable, forwardTable, movesTable, settlementTable } from '../mysql/schema/system-tables.ts';
+import { movesTable, settlementTable } from '../mysql/schema/system-tables.ts';
+import { bytesOf, type MoveState, moveState } from '../forwarding/forward-table.ts';
 
 /** An owner on the way from one shard to another. Recorded on the shard it leaves. */
 export interface Move {
@@ -16,9 +17,6 @@ export interface Move {
 
 /** The variable in which a mover's session names its move. */
 export const arrivingVariable = '@meridian_arriving';
-
-/** How far a recorded move has come. */
-export type MoveState = 'announced' | 'reversing' | 'moved';
 
 /**
  * Rows that stand for no owner, spread evenly over the keys. To ask a fence about an owner who is not
@@ -152,21 +150,6 @@ export const readUnfinishedMoves: Statement = {
   params: [],
 };
 
-/**
- * The slots that some owner has left, the moves that have not ended, when the last one ended, and the
- * names of facts that begin with `members`: which shards the keyspace has.
- */
-export const readMovements = (members: string): Statement => ({
-  sql: `SELECT slot, 'moved' AS state, 0 AS ageMs, NULL AS flippedAt FROM ${movesTable} WHERE state = 'moved' GROUP BY slot
-    UNION ALL SELECT slot, state, CAST(TIMESTAMPDIFF(MICROSECOND, changed_at, CURRENT_TIMESTAMP(6)) / 1000 AS SIGNED), NULL
-    FROM ${movesTable} WHERE state IN ('announced', 'reversing')
-    UNION ALL SELECT NULL, NULL, 0, CONCAT_WS('/',
-      (SELECT MAX(changed_at) FROM ${movesTable} WHERE state = 'moved'),
-      (SELECT MAX(settled_at) FROM ${settlementTable} WHERE outcome = 'aborted'))
-    UNION ALL SELECT NULL, 'member', 0, fact FROM ${factsTable} WHERE fact LIKE CONCAT(?, '%')`,
-  params: [members],
-});
-
 export interface RecordedMove extends Move {
   readonly state: MoveState;
   /** The rows may be on both sides; nobody may change them until the move has ended. */
@@ -191,60 +174,6 @@ export function recordedMove(row: Readonly<Record<string, unknown>>): RecordedMo
     arriving: row.arriving === null ? undefined : bytesOf(row.arriving),
     ageMs: Number(row.ageMs),
   };
-}
-
-export function moveState(value: unknown): MoveState {
-  return value === 'announced' || value === 'reversing' ? value : 'moved';
-}
-
-/** Differs from what it was, in the columns `moves` and `last`, once another owner has left the shard. */
-export const readLastMove: Statement = {
-  sql: `SELECT COUNT(*) AS moves, CAST(MAX(changed_at) AS CHAR) AS last FROM ${movesTable}`,
-  params: [],
-};
-
-/** Where a row went that was here: one of a table, or the owner of its group. */
-export const readForward = (table: string, owners: string, id: Uint8Array): Statement => ({
-  sql: `SELECT locator FROM ${forwardTable} WHERE row_table IN (?, ?) AND row_id = ? LIMIT 1`,
-  params: [table, owners, id],
-});
-
-/** {@link readForward} of many; padded to the next power of two, so that few texts serve all sizes. */
-export const readForwards = (
-  table: string,
-  owners: string,
-  ids: readonly Uint8Array[],
-): Statement => {
-  const [first] = ids;
-  if (first === undefined) throw new TypeError('somebody must be asked for');
-  const size = 2 ** Math.ceil(Math.log2(ids.length));
-  const padding = Array<Uint8Array>(size - ids.length).fill(first);
-  return {
-    sql: `SELECT row_id AS id, locator FROM ${forwardTable} WHERE row_table IN (?, ?) AND row_id IN (${Array(size).fill('?').join(', ')})`,
-    params: [table, owners, ...ids, ...padding],
-  };
-};
-
-export const writeForward = (
-  table: string,
-  id: Uint8Array,
-  locator: number,
-  moveId: Uint8Array,
-): Statement => ({
-  sql: `INSERT INTO ${forwardTable} (row_table, row_id, locator, move_id) VALUES (?, ?, ?, ?)
-    ON DUPLICATE KEY UPDATE locator = VALUES(locator), move_id = VALUES(move_id)`,
-  params: [table, id, locator, moveId],
-});
-
-/** The rows that left with a move. */
-export const readForwarded = (moveId: Uint8Array): Statement => ({
-  sql: `SELECT row_table AS tbl, row_id AS id FROM ${forwardTable} WHERE move_id = ?`,
-  params: [moveId],
-});
-
-export function bytesOf(value: unknown): Buffer {
-  if (Buffer.isBuffer(value)) return value;
-  throw new TypeError('a binary column came back as something else');
 }
 
 /** Part of the transaction that brings the rows: its outcome is then on record where they are. */

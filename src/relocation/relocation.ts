@@ -33,10 +33,10 @@ import { assertPlainJson, copyRows, verifyRows } from './copy-rows.ts';
 import { installFence } from './fence.ts';
 import { assertNothingIsCut } from './group-references.ts';
 import type { Finished, MoveEnding, MoveSettlement } from './move-settlement.ts';
-import { moverLifeMs } from './move-sweeper.ts';
+import { moverLifeMs } from '../forwarding/protocol-times.ts';
 import { assertWholeOn, copiedGroup, type Group, ownerParam } from './moving-group.ts';
 import { busy, refusalOf, unknownOwner } from './relocation-refusals.ts';
-import { heardByAllMs } from '../forwarding/shard-movements.ts';
+import { heardByAllMs } from '../forwarding/protocol-times.ts';
 
 const attempts = 3;
 

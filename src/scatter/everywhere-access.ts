@@ -21,7 +21,8 @@ import { mustSee } from '../rows/sessions/seen-writes.ts';
 import { shardsInBulk } from '../rows/reads/shards-in-bulk.ts';
 import type { TableRegistry } from '../rows/table-registry.ts';
 import type { TableRuntime } from '../rows/table-runtime.ts';
-import type { ReaderOptions, ScatterOptions } from '../table/table-types.ts';
+import type { ReaderOptions } from '../rows/reads/query-options.ts';
+import type { ScatterOptions } from './scatter-types.ts';
 
 const defaultMaxRows = 100_000;
 

@@ -6,7 +6,7 @@ import type { StreamLimits } from '../execution/row-stream.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { Forwarding } from '../forwarding/forwarding.ts';
-import { moverLifeMs } from '../relocation/move-sweeper.ts';
+import { moverLifeMs } from '../forwarding/protocol-times.ts';
 import { type ScatterRequest, scatter } from './scatter.ts';
 import type { ShardMovements } from '../forwarding/shard-movements.ts';
 

@@ -3,7 +3,9 @@ import type { ReadOptions } from '../rows/reads/read-path.ts';
 import type { AllOptions } from '../reference/reference-types.ts';
 import type { RelocateOptions } from '../relocation/relocate-owner.ts';
 import type { Tables } from '../rows/schema/row-types.ts';
-import type { ExecuteOptions, QueryOptions, ScatterOptions } from './table-types.ts';
+import type { QueryOptions } from '../rows/reads/query-options.ts';
+import type { ScatterOptions } from '../scatter/scatter-types.ts';
+import type { ExecuteOptions } from './table-types.ts';
 import type { TransactionOptions } from './transactions/transaction-options.ts';
 import type { InsertOptions } from '../rows/writes/write-path.ts';
 

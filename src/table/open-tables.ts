@@ -3,7 +3,6 @@ import type { Placement } from '../cache/memory/memory-tier.ts';
 import { ReadThrough } from '../cache/read-through.ts';
 import type { RedisStores } from '../cache/redis/redis-regions.ts';
 import type { Forwarding } from '../forwarding/forwarding.ts';
-import type { Problem } from '../errors/config-error.ts';
 import type { Calls } from '../execution/calls.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { LoadGates } from '../execution/load-gates.ts';
@@ -16,11 +15,9 @@ import { keyspaceOf } from '../routing/router.ts';
 import type { IpLocator } from '../sharding/places/locate-place.ts';
 import { mayHold } from '../sharding/places/residency.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
-import type { Shard, Topology } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import { auditedFor, type Who } from '../rows/audited.ts';
 import { cacheLimits, versioning } from '../rows/schema/cache-limits.ts';
-import { checkAgreement, checkColumns } from '../verification/check-columns.ts';
 import { comparisonOf } from '../rows/schema/column-comparison.ts';
 import type { RowOf, RowSchema } from '../rows/schema/define-table.ts';
 import { type OpenDirectory, openLookups } from '../directory/open-lookups.ts';
@@ -48,52 +45,6 @@ export interface SharedParts {
   maxPacketBytes(): number;
   /** The directory of unique values; undefined when no table has lookups. */
   readonly directory: OpenDirectory | undefined;
-}
-
-/** The shapes of every shard's tables, by shard. */
-export type Shapes = ReadonlyMap<string, ReadonlyMap<string, TableShape>>;
-
-/** A plan and the shards that must hold its table. */
-export interface SpreadPlan {
-  readonly plan: TablePlan | ReferencePlan;
-  readonly shards: readonly Shard[];
-}
-
-/** Where the tables of all plans must be: on the shards of their keyspace, or on every shard. */
-export function spreadPlans(
-  plans: readonly TablePlan[],
-  references: readonly ReferencePlan[],
-  topology: Topology,
-): SpreadPlan[] {
-  const everyShard = [...topology.shards.values()];
-  return [
-    ...plans.map((plan) => ({
-      plan,
-      shards: topology.keyspaces.get(plan.table.keyspace)?.shards ?? [],
-    })),
-    ...references.map((plan) => ({ plan, shards: everyShard })),
-  ];
-}
-
-/** Checks every plan on every shard that must hold its table; each problem is reported once. */
-export function checkAllColumns(
-  plans: readonly SpreadPlan[],
-  shapes: Shapes,
-  problems: Problem[],
-): void {
-  for (const { plan, shards } of plans) {
-    const found = new Map<string, Problem>();
-    const shapeOn = (shard: string) => ({ shard, shape: shapes.get(shard)?.get(plan.table.name) });
-    const first = shapeOn(shards[0]?.name ?? '');
-    for (const { name } of shards) {
-      const onShard: Problem[] = [];
-      checkColumns(plan, shapes.get(name) ?? new Map(), name, onShard);
-      checkAgreement(plan, first, shapeOn(name), onShard);
-      // The same mistake on every shard is one mistake.
-      for (const problem of onShard) if (!found.has(problem.path)) found.set(problem.path, problem);
-    }
-    problems.push(...found.values());
-  }
 }
 
 /** Builds what a checked table works with. */

@@ -24,7 +24,7 @@ import { mustSee, noting, tokenOfWrite } from '../rows/sessions/seen-writes.ts';
 import { ShardTransactions } from './transactions/shard-transactions.ts';
 import type { TableRegistry } from '../rows/table-registry.ts';
 import type { TableRuntime } from '../rows/table-runtime.ts';
-import type { QueryOptions, ReaderOptions } from './table-types.ts';
+import type { QueryOptions, ReaderOptions } from '../rows/reads/query-options.ts';
 import { thenForget } from '../rows/sessions/then-forget.ts';
 import type { TransactionOptions } from './transactions/transaction-options.ts';
 import type { WriteResult } from '../rows/writes/write-path.ts';

@@ -1,4 +1,5 @@
-import type { Merge } from '../scatter/scatter.ts';
+import type { EverywhereHandle } from '../scatter/scatter-types.ts';
+import type { ListOptions, QueryOptions, ReaderOptions } from '../rows/reads/query-options.ts';
 import type { CallOptions } from '../execution/calls.ts';
 import type { SqlValue } from '../mysql/sql/sql.ts';
 import type { Explanation } from '../routing/explain.ts';
@@ -23,32 +24,6 @@ import type {
 import type { TransactionOptions } from './transactions/transaction-options.ts';
 import type { Transaction } from './transactions/transaction-types.ts';
 import type { InsertOptions, WriteResult } from '../rows/writes/write-path.ts';
-
-export interface QueryOptions<Schema extends RowSchema | undefined = undefined>
-  extends ReadOptions {
-  /** Gives the rows types, and their values the types' forms. */
-  readonly schema?: Schema;
-}
-
-/** How long a stream waits for its reader. */
-export interface ReaderOptions {
-  /**
-   * Milliseconds, once to twice, after which a stream whose next row nobody asks for gives its
-   * connections back; asked again, it throws a {@link TimeoutError}. Default 60,000; Infinity for
-   * readers who take their time.
-   */
-  readonly readerTimeoutMs?: number | undefined;
-}
-
-export interface ScatterOptions<Schema extends RowSchema | undefined = undefined>
-  extends QueryOptions<Schema> {
-  /** Asks only the shards of these regions. Default: all. */
-  readonly regions?: readonly string[];
-  /** How the rows of several shards become one list. Default: one after the other, unsorted. */
-  readonly merge?: Merge;
-  /** Rows that `query` collects at most before it refuses. Default 100,000. */
-  readonly maxRows?: number;
-}
 
 export interface ExecuteOptions<All extends Tables> extends CallOptions {
   /** Must be given where a table of the keyspace has a cache. */
@@ -111,48 +86,6 @@ export interface ShardHandle<T extends Table, All extends Tables> {
     sql: string,
     params?: readonly SqlValue[],
     options?: QueryOptions<Schema> & ReaderOptions,
-  ): AsyncGenerator<QueryResult<Schema>, void, undefined>;
-}
-
-export interface ListOptions<T extends Table> extends ReadOptions {
-  /** Rows at most, 1 to 10,000. Default 100. */
-  readonly limit?: number;
-  /** The primary key of the last row of the page before. Default: from the start. */
-  readonly after?: Key<T>;
-}
-
-/** Reads over all shards of a keyspace. */
-export interface EverywhereHandle {
-  /**
-   * One statement on every shard, whose rows are one result. ORDER BY and LIMIT must be those of `merge`.
-   *
-   * @throws {MergeError} when more than one shard is asked and the statement sorts, cuts or sums up (ORDER
-   * BY and LIMIT without `merge`, OFFSET, DISTINCT, GROUP BY, HAVING, UNION, aggregates, OVER; in subqueries
-   * too), for which there is `each`; when the order can't be reproduced, or there are more than `maxRows`; {@link ResidencyError} when it would ask shards of a
-   * strict region whose rows this process may not hold: see `regions`.
-   */
-  query<Schema extends RowSchema | undefined = undefined>(
-    sql: string,
-    params?: readonly SqlValue[],
-    options?: ScatterOptions<Schema>,
-  ): Promise<QueryResult<Schema>[]>;
-  /**
-   * One statement on every shard, and the answer of each by itself, in the order of the shards: for sums
-   * and counts, which the service puts together. What each says is of its own rows only.
-   *
-   * @throws {MergeError} when there are more than `maxRows` in all; {@link ResidencyError} as `query`. When
-   * a shard fails, so does the call.
-   */
-  each<Schema extends RowSchema | undefined = undefined>(
-    sql: string,
-    params?: readonly SqlValue[],
-    options?: Omit<ScatterOptions<Schema>, 'merge'>,
-  ): Promise<{ readonly shard: string; readonly rows: readonly QueryResult<Schema>[] }[]>;
-  /** Like `query`, row by row and without a bound. */
-  stream<Schema extends RowSchema | undefined = undefined>(
-    sql: string,
-    params?: readonly SqlValue[],
-    options?: ScatterOptions<Schema> & ReaderOptions,
   ): AsyncGenerator<QueryResult<Schema>, void, undefined>;
 }
 

@@ -3,7 +3,7 @@ import { type SqlToken, tokensOf } from '../mysql/sql/sql-tokens.ts';
 import type { DatabaseRules, TableRules, UniqueIndex } from '../mysql/schema/table-rules.ts';
 import type { TableShape } from '../mysql/schema/table-shape.ts';
 import { type HiddenEffects, runTextOf } from '../rows/raw/hidden-effects.ts';
-import type { SpreadPlan } from '../table/open-tables.ts';
+import type { SpreadPlan } from './check-tables.ts';
 import type { ShardRules } from './shard-rules.ts';
 import type { ReferencePlan, TablePlan } from '../rows/schema/table-plan.ts';
 

@@ -1,5 +1,4 @@
-import { heardByAllMs } from '../forwarding/shard-movements.ts';
-import { keepFence } from '../relocation/standing-fence.ts';
+import { heardByAllMs } from '../forwarding/protocol-times.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { UnavailableError } from '../errors/database-error.ts';
 import { type Answering, awaitPrimaries } from './await-primaries.ts';
@@ -22,9 +21,8 @@ import type { Deadline } from '../resilience/time/deadline.ts';
 import type { KnownSystem } from '../identity/shard-identity.ts';
 import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
 import { checkAllRules, uniquenessProblem } from './check-rules.ts';
-import { fencedTables } from '../relocation/fenced-tables.ts';
 import { checkFirstUse } from './first-use.ts';
-import { checkAllColumns, type SpreadPlan, spreadPlans } from '../table/open-tables.ts';
+import { checkAllColumns, type SpreadPlan, spreadPlans } from './check-tables.ts';
 import { ShardRules } from './shard-rules.ts';
 import { systemTableNeeds } from './system-table-needs.ts';
 import { declaredFacts, type Sharing, sharesRedis } from './table-facts.ts';
@@ -41,10 +39,19 @@ interface InspectionParts {
   readonly sharing: Sharing;
   /** Told what the database of an endpoint was found to be, and must stay. */
   readonly expect: (endpoint: Endpoint, identity: IdentityRow) => void;
+  /** Sees to it that a shard which owners have left refuses their rows. */
+  readonly keepFences: KeepFences;
   readonly observe: Observer;
 }
 
 type Shapes = ReadonlyMap<string, TableShape>;
+
+export type KeepFences = (
+  shard: Shard,
+  shapes: Shapes,
+  deadline: Deadline,
+  problems: Problem[],
+) => Promise<void>;
 
 /** Shards that fit, of which nothing is on record yet that was not. */
 export interface InspectedShards {
@@ -261,11 +268,9 @@ export class ShardInspection {
     deadline: Deadline,
     problems: Problem[],
   ): Promise<void> {
-    const { topology, plans, executor, systemTables } = this.#parts;
-    const kept = shards.map((shard) => {
-      const tables = fencedTables(plans, topology, shard, shapes.get(shard.name) ?? new Map());
-      return keepFence({ executor, deadline, systemTables }, shard, tables, problems);
-    });
+    const kept = shards.map((shard) =>
+      this.#parts.keepFences(shard, shapes.get(shard.name) ?? new Map(), deadline, problems),
+    );
     await Promise.all(kept);
   }
 

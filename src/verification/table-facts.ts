@@ -12,8 +12,8 @@ import {
 } from '../identity/shared-facts.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
 import { versioning } from '../rows/schema/cache-limits.ts';
-import { keyIdOf } from '../directory/lookup-values.ts';
-import type { SpreadPlan } from '../table/open-tables.ts';
+import { keyIdOf } from '../identity/directory-keys.ts';
+import type { SpreadPlan } from './check-tables.ts';
 import type { ReferencePlan, TablePlan } from '../rows/schema/table-plan.ts';
 
 /** What a data layer says of data that other services may share. */
