@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { packValue } from '../cache/redis/codec.ts';
+import { packValue } from '../values/pack-value.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import type { KeyedOperation } from './idempotency-table.ts';
 import { canonicalKey, type ShardKey } from '../sharding/shard-key.ts';

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { packValue, unpackValue } from '../cache/redis/codec.ts';
+import { packValue, unpackValue } from '../values/pack-value.ts';
 import { ConfigError } from '../errors/config-error.ts';
 
 const maxResultBytes = 1024 * 1024;

@@ -1,4 +1,4 @@
-import { isNumbers } from '../value-kind.ts';
+import { isNumbers } from '../../values/value-kind.ts';
 
 /** Objects in each other that a value may have: more than any row has, and less than a stack holds. */
 export const deepest = 500;

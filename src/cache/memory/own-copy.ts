@@ -1,5 +1,5 @@
 import { isDate, isMap, isSet } from 'node:util/types';
-import { isNumbers, kindOf, nameOfKind } from '../value-kind.ts';
+import { isNumbers, kindOf, nameOfKind } from '../../values/value-kind.ts';
 import { deepest, freezeDeep } from './frozen.ts';
 
 /** A copy that nobody else holds, or what it is in the value that can't be copied as it is. */

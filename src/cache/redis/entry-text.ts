@@ -1,5 +1,5 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import { packValue, unpackValue } from './codec.ts';
+import { packValue, unpackValue } from '../../values/pack-value.ts';
 
 /** Another format, another number: entries of one are misses under the other. */
 const format = 'm2';

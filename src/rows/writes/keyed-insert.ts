@@ -1,4 +1,4 @@
-import { packValue, unpackValue } from '../../cache/redis/codec.ts';
+import { packValue, unpackValue } from '../../values/pack-value.ts';
 import type { Claim } from '../../directory/claim.ts';
 import { IdempotencyConflictError } from '../../errors/idempotency-error.ts';
 import { type Performed, runOnce } from '../../commit/run-once.ts';

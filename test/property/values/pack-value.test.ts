@@ -3,7 +3,7 @@ import { deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { copyUnfreezable, freezeDeep } from '../../../src/cache/memory/frozen.ts';
-import { packValue, unpackValue } from '../../../src/cache/redis/codec.ts';
+import { packValue, unpackValue } from '../../../src/values/pack-value.ts';
 import {
   decodeEntry,
   encodeEntry,

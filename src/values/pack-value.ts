@@ -1,5 +1,5 @@
 import { isDate, isMap, isSet } from 'node:util/types';
-import { isNameOfNumbers, kindOf, nameOfKind, nameOfNumbers, typedArrays } from '../value-kind.ts';
+import { isNameOfNumbers, kindOf, nameOfKind, nameOfNumbers, typedArrays } from './value-kind.ts';
 
 /**
  * What JSON can hold of a value: `{"$":…}` marks what it lacks, which is bigint, Date, bytes, typed arrays,

@@ -1,7 +1,7 @@
 import type { MeridianEvent } from 'meridian';
 import { createCache } from 'meridian/cache';
 import { expect, it } from 'vitest';
-import { packValue, unpackValue } from '../../../src/cache/redis/codec.ts';
+import { packValue, unpackValue } from '../../../src/values/pack-value.ts';
 
 class Money {
   constructor(readonly cents: number) {}
