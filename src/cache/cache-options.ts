@@ -2,7 +2,7 @@ import { didYouMean } from '../config/did-you-mean.ts';
 import { checkRedis } from '../config/given-redis.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import type { Observer } from '../observability/events.ts';
-import type { RedisClient } from './redis/redis-client.ts';
+import type { RedisClient } from './redis/links/redis-client.ts';
 
 /** How long values are served. All times are milliseconds. */
 export interface FreshnessOptions {

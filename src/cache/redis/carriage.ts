@@ -1,4 +1,4 @@
-import type { RedisLink } from './redis-link.ts';
+import type { RedisLink } from './links/redis-link.ts';
 
 /** Bytes of values that one command may bring, about: a link of 100 Mbit/s carries them in the time of one. */
 const bytesPerCommand = 1_024 * 1_024;

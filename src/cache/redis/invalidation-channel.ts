@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Observer } from '../../observability/events.ts';
 import type { Trust } from '../trust.ts';
-import { cureOf, isRefusal, type Reconnection, saidBy } from './reconnection.ts';
-import type { RedisNode } from './redis-client.ts';
+import { cureOf, isRefusal, type Reconnection, saidBy } from './links/reconnection.ts';
+import type { RedisNode } from './links/redis-client.ts';
 import { escapeKey, unescapeKey } from './redis-keys.ts';
 
 /** Told of a key that another process has invalidated. */

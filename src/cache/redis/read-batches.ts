@@ -1,5 +1,5 @@
 import type { Witness } from '../trust.ts';
-import type { RedisLink } from './redis-link.ts';
+import type { RedisLink } from './links/redis-link.ts';
 
 /** Told what is under a key; undefined when Redis can't tell. */
 export type OnReading = (text: string | null | undefined, asked: Asked) => void;

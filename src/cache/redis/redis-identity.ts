@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { identityScript } from './lease-scripts.ts';
-import type { RedisNode } from './redis-client.ts';
+import type { RedisNode } from './links/redis-client.ts';
 
 /** What is kept outside of Redis of the Redis that all services of a namespace share. */
 export interface RedisRecord {

@@ -2,10 +2,10 @@ import { isIoredis } from '../../config/given-redis.ts';
 import type { Problem } from '../../errors/config-error.ts';
 import type { Observer } from '../../observability/events.ts';
 import { Deadline } from '../../resilience/time/deadline.ts';
-import { openLinks } from './open-links.ts';
-import type { RedisClient } from './redis-client.ts';
+import { openLinks } from './links/open-links.ts';
+import type { RedisClient } from './links/redis-client.ts';
 import type { RedisIdentity } from './redis-identity.ts';
-import type { RedisLinks } from './redis-links.ts';
+import type { RedisLinks } from './links/redis-links.ts';
 import { RedisStore } from './redis-store.ts';
 
 /** A Redis, one for each region by the region's name, or none. */

@@ -1,6 +1,6 @@
 import type { RedisScript } from './lease-scripts.ts';
-import type { RedisNode } from './redis-client.ts';
-import type { RedisLinks } from './redis-links.ts';
+import type { RedisNode } from './links/redis-client.ts';
+import type { RedisLinks } from './links/redis-links.ts';
 
 /**
  * Runs a script on the server that holds `home`; one that has forgotten the script is sent it. Undefined

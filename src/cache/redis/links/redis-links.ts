@@ -1,5 +1,5 @@
-import type { Deadline } from '../../resilience/time/deadline.ts';
-import type { OnInvalidated } from './invalidation-channel.ts';
+import type { Deadline } from '../../../resilience/time/deadline.ts';
+import type { OnInvalidated } from '../invalidation-channel.ts';
 import type { RedisLink, RedisLinkConfig } from './redis-link.ts';
 
 export type RedisLinksConfig = Omit<RedisLinkConfig, 'settleMs'>;

@@ -1,6 +1,6 @@
-import type { Observer } from '../../observability/events.ts';
-import type { Deadline } from '../../resilience/time/deadline.ts';
-import type { OnInvalidated } from './invalidation-channel.ts';
+import type { Observer } from '../../../observability/events.ts';
+import type { Deadline } from '../../../resilience/time/deadline.ts';
+import type { OnInvalidated } from '../invalidation-channel.ts';
 import type { RedisNode } from './redis-client.ts';
 import { RedisLink } from './redis-link.ts';
 import type { RedisLinks, RedisLinksConfig } from './redis-links.ts';

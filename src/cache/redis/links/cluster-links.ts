@@ -1,7 +1,7 @@
 import clusterKeySlot from 'cluster-key-slot';
-import type { Observer } from '../../observability/events.ts';
-import type { Deadline } from '../../resilience/time/deadline.ts';
-import type { OnInvalidated } from './invalidation-channel.ts';
+import type { Observer } from '../../../observability/events.ts';
+import type { Deadline } from '../../../resilience/time/deadline.ts';
+import type { OnInvalidated } from '../invalidation-channel.ts';
 import type { RedisCluster, RedisNode } from './redis-client.ts';
 import { RedisLink } from './redis-link.ts';
 import type { RedisLinks, RedisLinksConfig } from './redis-links.ts';

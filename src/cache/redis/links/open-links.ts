@@ -1,4 +1,4 @@
-import type { Observer } from '../../observability/events.ts';
+import type { Observer } from '../../../observability/events.ts';
 import { ClusterLinks } from './cluster-links.ts';
 import { isCluster, type RedisClient, templateOf } from './redis-client.ts';
 import type { RedisLinks, RedisLinksConfig } from './redis-links.ts';

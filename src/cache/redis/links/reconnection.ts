@@ -1,4 +1,4 @@
-import { createBackoff } from '../../resilience/retry/backoff.ts';
+import { createBackoff } from '../../../resilience/retry/backoff.ts';
 
 /** A server that refuses what the cache needs is asked more and more seldom, and still often enough. */
 const backoff = { baseMs: 200, maxMs: 10_000 };
