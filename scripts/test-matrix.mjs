@@ -23,11 +23,26 @@ const aboutRedis = [
 /** Files that ask servers in words which another release may understand otherwise. */
 const dialects = {
   mysql: [
-    ...['mysql/', 'rows/exact-values', 'rows/schema-changes', 'rows/values', 'rows/raw/', 'scatter/'],
+    ...[
+      'mysql/',
+      'rows/exact-values',
+      'rows/schema-changes',
+      'rows/values',
+      'rows/raw/',
+      'scatter/',
+    ],
     ...['execution/classification', 'verification/column-checks', 'verification/identity'],
     ...['relocation/relocation.test', 'relocation/relocation-values'],
   ].map((name) => `integration/${name}`),
-  redis: ['cache/callers', 'cache/data-layer-calls', 'cache/overflow', 'cache/unknown-inserts', 'cache/redis/', 'cache/cache-contract.test', 'testing/redis-kinds'].map((name) => `integration/${name}`),
+  redis: [
+    'cache/callers',
+    'cache/data-layer-calls',
+    'cache/overflow',
+    'cache/unknown-inserts',
+    'cache/redis/',
+    'cache/cache-contract.test',
+    'testing/redis-kinds',
+  ].map((name) => `integration/${name}`),
 };
 const variables = { mysql: 'MERIDIAN_TEST_MYSQL', redis: 'MERIDIAN_TEST_REDIS' };
 

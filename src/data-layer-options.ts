@@ -14,7 +14,6 @@ import type { TopologyDocument } from './config/topology-document.ts';
 import { ConfigError, type Problem } from './errors/config-error.ts';
 import type { Observer } from './observability/events.ts';
 import type { Logger } from './observability/pino-observer.ts';
-import type { IpLocator } from './sharding/places/locate-place.ts';
 import type { Table } from './rows/schema/define-table.ts';
 import type { ReferenceTable } from './rows/schema/reference-table.ts';
 import {
@@ -29,6 +28,7 @@ import {
   type ReferencePlan,
   type TablePlan,
 } from './rows/schema/table-plan.ts';
+import type { IpLocator } from './sharding/places/locate-place.ts';
 import { createTopology } from './topology/create-topology.ts';
 import type { Topology } from './topology/topology.ts';
 import { fileTopology, staticTopology, type TopologySource } from './topology/topology-source.ts';

@@ -4,6 +4,7 @@
  * @module
  */
 
+export type { SweptOutcomes } from './commit/outcome-sweeper.ts';
 export type { BreakerWindow } from './config/breaker-window.ts';
 export type { DirectoryOptions } from './config/directory-options.ts';
 export type {
@@ -21,15 +22,12 @@ export type {
   DataLayer,
   PlacementOptions,
 } from './data-layer-types.ts';
-export type { SweptMoves } from './relocation/move-sweeper.ts';
-export type { SweptOutcomes } from './commit/outcome-sweeper.ts';
-export { placementChart } from './placement/placement-chart.ts';
+export type { DirectoryHandle, SweepOptions } from './directory/directory-handle.ts';
 export type {
-  KeyspacePlacement,
-  PlacementReport,
-  PlacementSkew,
-  ShardPlacement,
-} from './placement/placement-report.ts';
+  BackfillOptions,
+  BackfillProgress,
+  BackfillResult,
+} from './directory/lookup-backfill.ts';
 export type { SweepResult } from './directory/sweeper.ts';
 export {
   AbortedError,
@@ -61,19 +59,31 @@ export { RoutingError } from './errors/routing-error.ts';
 export { RowError, RowUnreadableError } from './errors/row-error.ts';
 export { MergeError, PartialWriteError, type ShardResult } from './errors/scatter-error.ts';
 export type { CallOptions } from './execution/calls.ts';
-export type { EndpointHealth, Health, ShardHealth, ShardState } from './verification/health.ts';
 export type { SqlValue } from './mysql/sql/sql.ts';
 export type { MeridianEvent, Observer } from './observability/events.ts';
 export type { Logger } from './observability/pino-observer.ts';
+export { placementChart } from './placement/placement-chart.ts';
+export type {
+  KeyspacePlacement,
+  PlacementReport,
+  PlacementSkew,
+  ShardPlacement,
+} from './placement/placement-report.ts';
+export type {
+  AllOptions,
+  ReferenceHandle,
+  ReferenceWriteResult,
+} from './reference/reference-types.ts';
+export type { SweptMoves } from './relocation/move-sweeper.ts';
+export type { RelocateOptions, RelocationResult } from './relocation/relocate-owner.ts';
+export type { Priority } from './resilience/admission/priority.ts';
 export type { GuardState } from './resilience/breaker/breaker.ts';
 export type { Guard, GuardOptions, GuardRunOptions } from './resilience/create-guard.ts';
 export type { GuardSnapshot } from './resilience/guard.ts';
-export type { Priority } from './resilience/admission/priority.ts';
 export type { Explanation } from './routing/explain.ts';
 export type { ReferenceExplanation } from './routing/nearest-shards.ts';
-export type { IpLocator } from './sharding/places/locate-place.ts';
-export type { IpLocation, Place } from './sharding/places/place.ts';
-export { uuidFromBytes, uuidToBytes } from './sharding/ids/uuid.ts';
+export type { ListOptions, QueryOptions, ReaderOptions } from './rows/reads/query-options.ts';
+export type { ReadOptions } from './rows/reads/read-path.ts';
 export {
   type CachePolicy,
   defineTable,
@@ -83,20 +93,7 @@ export {
   type Table,
   type TableDefinition,
 } from './rows/schema/define-table.ts';
-export type { DirectoryHandle, SweepOptions } from './directory/directory-handle.ts';
-export type {
-  BackfillOptions,
-  BackfillProgress,
-  BackfillResult,
-} from './directory/lookup-backfill.ts';
-export type { ReadOptions } from './rows/reads/read-path.ts';
 export type { ReferenceDefinition, ReferenceTable } from './rows/schema/reference-table.ts';
-export type {
-  AllOptions,
-  ReferenceHandle,
-  ReferenceWriteResult,
-} from './reference/reference-types.ts';
-export type { RelocateOptions, RelocationResult } from './relocation/relocate-owner.ts';
 export type {
   Key,
   LocatingKey,
@@ -108,9 +105,12 @@ export type {
   Tables,
   Touches,
 } from './rows/schema/row-types.ts';
-export type { Session } from './table/sessions.ts';
-export type { ListOptions, QueryOptions, ReaderOptions } from './rows/reads/query-options.ts';
+export type { InsertOptions, WriteResult } from './rows/writes/write-path.ts';
 export type { EverywhereHandle, ScatterOptions } from './scatter/scatter-types.ts';
+export { uuidFromBytes, uuidToBytes } from './sharding/ids/uuid.ts';
+export type { IpLocator } from './sharding/places/locate-place.ts';
+export type { IpLocation, Place } from './sharding/places/place.ts';
+export type { Session } from './table/sessions.ts';
 export type {
   ExecuteOptions,
   LookupHandle,
@@ -125,5 +125,5 @@ export type {
   Transaction,
   TransactionTable,
 } from './table/transactions/transaction-types.ts';
-export type { InsertOptions, WriteResult } from './rows/writes/write-path.ts';
 export { fileTopology, type TopologySource } from './topology/topology-source.ts';
+export type { EndpointHealth, Health, ShardHealth, ShardState } from './verification/health.ts';

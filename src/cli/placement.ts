@@ -2,13 +2,13 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { type DataLayerConfig, parseDataLayerOptions } from '../config/data-layer-options.ts';
-import { readPlacement } from '../placement/placement.ts';
-import { placementChart } from '../placement/placement-chart.ts';
-import type { PlacementReport } from '../placement/placement-report.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import { Endpoints } from '../execution/endpoints.ts';
 import { Executor } from '../execution/executor.ts';
+import { readPlacement } from '../placement/placement.ts';
+import { placementChart } from '../placement/placement-chart.ts';
+import type { PlacementReport } from '../placement/placement-report.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import { createTopology } from '../topology/create-topology.ts';
 import type { Topology } from '../topology/topology.ts';

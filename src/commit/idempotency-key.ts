@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { packValue } from '../values/pack-value.ts';
 import { ConfigError } from '../errors/config-error.ts';
-import type { KeyedOperation } from './idempotency-table.ts';
-import { canonicalKey, type ShardKey } from '../sharding/shard-key.ts';
 import { readUuid, uuidFromBytes } from '../sharding/ids/uuid.ts';
+import { canonicalKey, type ShardKey } from '../sharding/shard-key.ts';
+import { packValue } from '../values/pack-value.ts';
+import type { KeyedOperation } from './idempotency-table.ts';
 
 const longestKey = 255;
 const hashBytes = 16;

@@ -1,5 +1,5 @@
-import type { RawRow, Statement } from '../mysql/sql/sql.ts';
 import { idempotencyTable, movesTable } from '../mysql/schema/system-tables.ts';
+import type { RawRow, Statement } from '../mysql/sql/sql.ts';
 
 /** One operation that is to be applied at most once. */
 export interface KeyedOperation {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { packValue, unpackValue } from '../values/pack-value.ts';
 import { ConfigError } from '../errors/config-error.ts';
+import { packValue, unpackValue } from '../values/pack-value.ts';
 
 const maxResultBytes = 1024 * 1024;
 

@@ -3,12 +3,12 @@ import { allEnded } from '../execution/all-ended.ts';
 import type { Executor } from '../execution/executor.ts';
 import { Recurring } from '../execution/recurring.ts';
 import { selectFact } from '../identity/facts-table.ts';
-import { deleteOldOutcomes } from './idempotency-table.ts';
+import { keepMsFact } from '../identity/shared-facts.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
-import { keepMsFact } from '../identity/shared-facts.ts';
 import type { Endpoint, Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
+import { deleteOldOutcomes } from './idempotency-table.ts';
 
 const sweepTimeoutMs = 60_000;
 const outcomesPerDelete = 1_000;

@@ -1,4 +1,8 @@
 import { isMeridianError } from '../errors/meridian-error.ts';
+import type { Executor } from '../execution/executor.ts';
+import type { Statement, StatementResult } from '../mysql/sql/sql.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
+import type { Endpoint } from '../topology/topology.ts';
 import {
   insertOutcome,
   type KeyedOperation,
@@ -7,10 +11,6 @@ import {
   selectDeparture,
   selectOutcome,
 } from './idempotency-table.ts';
-import type { Statement, StatementResult } from '../mysql/sql/sql.ts';
-import type { Deadline } from '../resilience/time/deadline.ts';
-import type { Endpoint } from '../topology/topology.ts';
-import type { Executor } from '../execution/executor.ts';
 import type { Verdict } from './transaction.ts';
 
 /** Pause between two questions to a primary that does not answer. */

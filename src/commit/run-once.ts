@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { DuplicateKeyError, RolledBackError } from '../errors/database-error.ts';
 import { IdempotencyConflictError } from '../errors/idempotency-error.ts';
+import type { Executor } from '../execution/executor.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
+import type { Endpoint } from '../topology/topology.ts';
 import {
   insertOutcome,
   type KeyedOperation,
@@ -10,9 +13,6 @@ import {
   storeResult,
   takeOver,
 } from './idempotency-table.ts';
-import type { Deadline } from '../resilience/time/deadline.ts';
-import type { Endpoint } from '../topology/topology.ts';
-import type { Executor } from '../execution/executor.ts';
 import { resolveCommit } from './resolve-commit.ts';
 import type { Committed, Resolve } from './transaction.ts';
 import type { TransactionScope } from './transaction-scope.ts';

@@ -1,5 +1,5 @@
-import type { Statement } from '../mysql/sql/sql.ts';
 import { settlementTable } from '../mysql/schema/system-tables.ts';
+import type { Statement } from '../mysql/sql/sql.ts';
 
 /** How work that spans two shards ended. */
 export type Settled = 'applied' | 'aborted';

@@ -1,6 +1,7 @@
 import { DuplicateKeyError, RolledBackError } from '../errors/database-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import type { TransactionScope } from './transaction-scope.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
+import type { Endpoint } from '../topology/topology.ts';
 import {
   deleteMark,
   deleteOldMarks,
@@ -8,8 +9,7 @@ import {
   type Settled,
   selectMark,
 } from './settlement-table.ts';
-import type { Deadline } from '../resilience/time/deadline.ts';
-import type { Endpoint } from '../topology/topology.ts';
+import type { TransactionScope } from './transaction-scope.ts';
 
 const marksPerDelete = 1_000;
 

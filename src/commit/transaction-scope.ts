@@ -2,10 +2,10 @@ import { ClosedError } from '../errors/call-error.ts';
 import { UnknownOutcomeError } from '../errors/database-error.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
+import { WatchedPromise } from '../execution/watched-promise.ts';
 import type { Session } from '../mysql/server/session.ts';
 import type { Statement, StatementResult } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
-import { WatchedPromise } from '../execution/watched-promise.ts';
 
 /** The statements of one open transaction, or of a savepoint in it. Refuses to run once that has ended. */
 export interface TransactionScope {

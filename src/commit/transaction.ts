@@ -1,12 +1,12 @@
 import { RolledBackError } from '../errors/database-error.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
+import { callerError } from '../execution/caller-error.ts';
+import type { Executor } from '../execution/executor.ts';
 import type { Session } from '../mysql/server/session.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import { within } from '../resilience/time/within.ts';
 import type { Endpoint } from '../topology/topology.ts';
-import { callerError } from '../execution/caller-error.ts';
-import type { Executor } from '../execution/executor.ts';
 import { OpenTransaction, type TransactionScope } from './transaction-scope.ts';
 
 const rollbackTimeoutMs = 2_000;

@@ -1,5 +1,5 @@
-import type { EntryKey, EntryOwner } from './directory-table.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
+import type { EntryKey, EntryOwner } from './directory-table.ts';
 
 /** What one attempt to write wants of the entry of one value. */
 export interface Claim extends EntryKey, EntryOwner {

@@ -1,14 +1,14 @@
+import { outcomeOf, settle } from '../commit/settlement.ts';
+import type { Settled } from '../commit/settlement-table.ts';
 import { DuplicateKeyError, RolledBackError } from '../errors/database-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import type { Entry } from './directory-table.ts';
-import type { Settled } from '../commit/settlement-table.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import { routeLocator } from '../routing/router.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import { type Claim, type Claimed, inOrder } from './claim.ts';
 import type { Directory } from './directory.ts';
-import { outcomeOf, settle } from '../commit/settlement.ts';
+import type { Entry } from './directory-table.ts';
 
 const firstPauseMs = 2;
 const longestPauseMs = 100;

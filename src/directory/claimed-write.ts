@@ -1,19 +1,15 @@
 import { randomBytes } from 'node:crypto';
+import { forgetMark, markApplied } from '../commit/settlement.ts';
+import { type Committed, runTransaction, type TransactionConfig } from '../commit/transaction.ts';
+import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import {
-  type Committed,
-  runTransaction,
-  type TransactionConfig,
-} from '../commit/transaction.ts';
-import type { TransactionScope } from '../commit/transaction-scope.ts';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import type { Claim, Claimed } from './claim.ts';
 import type { Claimant } from './claimant.ts';
 import type { Directory } from './directory.ts';
-import { forgetMark, markApplied } from '../commit/settlement.ts';
 
 /** How long the end of a write whose caller has left may take. */
 const asideMs = 5_000;

@@ -1,7 +1,7 @@
-import type { SweepResult } from './sweeper.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import type { Calls } from '../execution/calls.ts';
 import type { OpenDirectory } from './open-lookups.ts';
+import type { SweepResult } from './sweeper.ts';
 
 export interface SweepOptions {
   /** Ends the sweep; what is settled by then stays. */

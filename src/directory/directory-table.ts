@@ -1,5 +1,5 @@
-import type { RawRow, SqlValue, Statement } from '../mysql/sql/sql.ts';
 import { directoryTable } from '../mysql/schema/system-tables.ts';
+import type { RawRow, SqlValue, Statement } from '../mysql/sql/sql.ts';
 
 /**
  * - `reserved`: the row's transaction may be about to commit.

@@ -1,5 +1,13 @@
 import { DuplicateKeyError } from '../errors/database-error.ts';
 import type { Executor } from '../execution/executor.ts';
+import type { Statement, StatementResult } from '../mysql/sql/sql.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
+import { type Consistency, endpointOrder } from '../routing/endpoint-order.ts';
+import type { Route } from '../routing/route.ts';
+import { keyspaceOf, routeKey } from '../routing/router.ts';
+import type { Shard } from '../topology/topology.ts';
+import type { TopologyStore } from '../topology/topology-store.ts';
+import { type Claim, inOrder } from './claim.ts';
 import {
   confirmEntries,
   deleteEntries,
@@ -11,14 +19,6 @@ import {
   selectEntries,
   takeOver,
 } from './directory-table.ts';
-import type { Statement, StatementResult } from '../mysql/sql/sql.ts';
-import type { Deadline } from '../resilience/time/deadline.ts';
-import { type Consistency, endpointOrder } from '../routing/endpoint-order.ts';
-import type { Route } from '../routing/route.ts';
-import { keyspaceOf, routeKey } from '../routing/router.ts';
-import type { Shard } from '../topology/topology.ts';
-import type { TopologyStore } from '../topology/topology-store.ts';
-import { type Claim, inOrder } from './claim.ts';
 
 /** Entries that one statement names at most: each is a range of its own to the optimizer. */
 const entriesPerStatement = 64;

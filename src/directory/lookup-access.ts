@@ -4,8 +4,6 @@ import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import { type Explanation, explainRoute } from '../routing/explain.ts';
 import { keyspaceOf } from '../routing/router.ts';
-import type { RowOf, RowSchema } from '../rows/schema/define-table.ts';
-import type { LookupValue } from './lookup-values.ts';
 import {
   type Currency,
   checkCurrency,
@@ -13,9 +11,11 @@ import {
   type ReadOptions,
   type ReadPath,
 } from '../rows/reads/read-path.ts';
+import type { RowOf, RowSchema } from '../rows/schema/define-table.ts';
 import { mustSee } from '../rows/sessions/seen-writes.ts';
-import type { NamedLookup, TableLookup, TableLookups } from './table-lookups.ts';
 import type { TableRuntime } from '../rows/table-runtime.ts';
+import type { LookupValue } from './lookup-values.ts';
+import type { NamedLookup, TableLookup, TableLookups } from './table-lookups.ts';
 
 /**
  * Reads the rows that hold the values of one lookup.

@@ -1,20 +1,20 @@
-import type { Claim } from './claim.ts';
+import type { Committed } from '../commit/transaction.ts';
 import { DuplicateKeyError } from '../errors/database-error.ts';
 import { onPrimary } from '../execution/on-primary.ts';
-import type { Committed } from '../commit/transaction.ts';
-import { readFacts, replaceFact } from '../identity/facts-table.ts';
 import { readLastMove } from '../forwarding/forward-table.ts';
+import { afterBackfill, keysFactOf } from '../identity/directory-keys.ts';
+import { readFacts, replaceFact } from '../identity/facts-table.ts';
 import type { RawRow } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import { within } from '../resilience/time/within.ts';
 import { firstLocatorOf, keyspaceOf } from '../routing/router.ts';
-import { afterBackfill, keysFactOf } from '../identity/directory-keys.ts';
+import { shardsInBulk } from '../rows/reads/shards-in-bulk.ts';
+import type { TableRuntime } from '../rows/table-runtime.ts';
 import type { Shard } from '../topology/topology.ts';
+import type { Claim } from './claim.ts';
 import { claimsOf, holdsSame } from './lookup-claims.ts';
 import { forgetClaims } from './lookup-writes.ts';
-import { shardsInBulk } from '../rows/reads/shards-in-bulk.ts';
 import type { NamedLookup } from './table-lookups.ts';
-import type { TableRuntime } from '../rows/table-runtime.ts';
 
 /** How far a backfill has come. */
 export interface BackfillProgress {

@@ -1,10 +1,10 @@
-import type { Claim } from './claim.ts';
 import { RowError } from '../errors/row-error.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
-import type { LookupValue } from './lookup-values.ts';
 import { ReadPath } from '../rows/reads/read-path.ts';
-import type { TableLookup } from './table-lookups.ts';
 import type { TableRuntime } from '../rows/table-runtime.ts';
+import type { Claim } from './claim.ts';
+import type { LookupValue } from './lookup-values.ts';
+import type { TableLookup } from './table-lookups.ts';
 
 /** The row that claims are made for. */
 export interface ClaimingRow {

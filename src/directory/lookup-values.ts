@@ -1,9 +1,9 @@
 import { createHmac, type KeyObject } from 'node:crypto';
-import { keyIdOf } from '../identity/directory-keys.ts';
 import { memoize } from '../cache/memo.ts';
 import { atOnce } from '../errors/at-once.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import { RowError } from '../errors/row-error.ts';
+import { keyIdOf } from '../identity/directory-keys.ts';
 import type { LookupPlan } from '../rows/schema/lookup-plan.ts';
 
 type Plain = string | number | bigint;

@@ -1,19 +1,19 @@
-import type { Claim } from './claim.ts';
-import { DuplicateKeyError, RolledBackError } from '../errors/database-error.ts';
 import type { Committed, TransactionConfig } from '../commit/transaction.ts';
 import type { TransactionScope } from '../commit/transaction-scope.ts';
+import { DuplicateKeyError, RolledBackError } from '../errors/database-error.ts';
 import type { Statement } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
-import type { Endpoint } from '../topology/topology.ts';
-import type { RowSchema } from '../rows/schema/define-table.ts';
-import { claimsOf, holdsSame } from './lookup-claims.ts';
-import { cacheKeyOf } from './lookup-values.ts';
 import { ReadPath } from '../rows/reads/read-path.ts';
 import type { RowKey } from '../rows/row-codec.ts';
-import type { TableLookup, TableLookups } from './table-lookups.ts';
+import type { RowSchema } from '../rows/schema/define-table.ts';
 import type { TableRuntime } from '../rows/table-runtime.ts';
 import type { PlannedChange, PlannedRow } from '../rows/writes/write-plan.ts';
+import type { Endpoint } from '../topology/topology.ts';
+import type { Claim } from './claim.ts';
+import { claimsOf, holdsSame } from './lookup-claims.ts';
+import { cacheKeyOf } from './lookup-values.ts';
+import type { TableLookup, TableLookups } from './table-lookups.ts';
 
 /** How often a change starts over because the row's values changed while it prepared. */
 const attempts = 5;

@@ -1,18 +1,18 @@
 import { ReadThrough } from '../cache/read-through.ts';
 import type { RedisStores } from '../cache/redis/redis-regions.ts';
 import type { DirectoryConfig } from '../config/directory-options.ts';
+import type { Executor } from '../execution/executor.ts';
+import type { Observer } from '../observability/events.ts';
+import { cacheLimits } from '../rows/schema/cache-limits.ts';
+import type { RowSchema } from '../rows/schema/define-table.ts';
+import type { TablePlan } from '../rows/schema/table-plan.ts';
+import type { TopologyStore } from '../topology/topology-store.ts';
 import { Claimant } from './claimant.ts';
 import { ClaimedWrites } from './claimed-write.ts';
 import { Directory } from './directory.ts';
-import { Sweeper } from './sweeper.ts';
-import type { Executor } from '../execution/executor.ts';
-import type { Observer } from '../observability/events.ts';
-import type { TopologyStore } from '../topology/topology-store.ts';
-import { cacheLimits } from '../rows/schema/cache-limits.ts';
-import type { RowSchema } from '../rows/schema/define-table.ts';
 import { LookupValues } from './lookup-values.ts';
+import { Sweeper } from './sweeper.ts';
 import { type TableLookup, TableLookups } from './table-lookups.ts';
-import type { TablePlan } from '../rows/schema/table-plan.ts';
 
 /** The directory of unique values, as all tables share it. */
 export interface OpenDirectory {

@@ -1,7 +1,7 @@
+import { forgetOldMarks } from '../commit/settlement.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import { Recurring } from '../execution/recurring.ts';
-import { type Entry, readEntry, selectDangling } from './directory-table.ts';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import { keyspaceOf } from '../routing/router.ts';
@@ -9,7 +9,7 @@ import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import type { Claimant } from './claimant.ts';
 import type { Directory } from './directory.ts';
-import { forgetOldMarks } from '../commit/settlement.ts';
+import { type Entry, readEntry, selectDangling } from './directory-table.ts';
 
 const entriesPerPage = 200;
 /** How long the settling of one entry may wait for a transaction that is still open. */

@@ -1,9 +1,9 @@
 import type { ReadThrough } from '../cache/read-through.ts';
 import { didYouMean } from '../config/did-you-mean.ts';
-import type { ClaimedWrites } from './claimed-write.ts';
-import type { Directory } from './directory.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import type { LookupPlan } from '../rows/schema/lookup-plan.ts';
+import type { ClaimedWrites } from './claimed-write.ts';
+import type { Directory } from './directory.ts';
 import type { LookupValues } from './lookup-values.ts';
 
 /** One lookup of a table, as its reads and writes use it. */

@@ -1,18 +1,18 @@
-import type { Claim, Claimed } from './claim.ts';
-import { type ClaimedWrites, newToken } from './claimed-write.ts';
 import { markApplied } from '../commit/settlement.ts';
+import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { DuplicateKeyError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
-import type { TransactionScope } from '../commit/transaction-scope.ts';
 import type { Statement } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { RowSchema } from '../rows/schema/define-table.ts';
+import type { TableRuntime } from '../rows/table-runtime.ts';
+import type { PlannedChange, PlannedRow } from '../rows/writes/write-plan.ts';
+import type { Claim, Claimed } from './claim.ts';
+import { type ClaimedWrites, newToken } from './claimed-write.ts';
 import { claimsOf } from './lookup-claims.ts';
 import { forgetClaims } from './lookup-writes.ts';
 import type { TableLookups } from './table-lookups.ts';
-import type { TableRuntime } from '../rows/table-runtime.ts';
-import type { PlannedChange, PlannedRow } from '../rows/writes/write-plan.ts';
 
 /**
  * Keeps the directory in step with one transaction of the caller's. All its claims have one token,

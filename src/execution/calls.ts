@@ -1,7 +1,7 @@
 import { checkCallOptions } from '../config/call-options.ts';
 import { AbortedError, ClosedError } from '../errors/call-error.ts';
-import { Deadline } from '../resilience/time/deadline.ts';
 import type { Priority } from '../resilience/admission/priority.ts';
+import { Deadline } from '../resilience/time/deadline.ts';
 
 export interface CallOptions {
   /** Ends the call when it fires. */

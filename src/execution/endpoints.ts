@@ -1,6 +1,6 @@
 import type { DataLayerConfig } from '../config/data-layer-options.ts';
-import { EndpointPool } from '../mysql/server/endpoint-pool.ts';
 import { type IdentityRow, verifyIdentity } from '../identity/identity-table.ts';
+import { EndpointPool } from '../mysql/server/endpoint-pool.ts';
 import { ping } from '../mysql/server/ping.ts';
 import type { Session } from '../mysql/server/session.ts';
 import type { Observer } from '../observability/events.ts';

@@ -1,8 +1,8 @@
 import { DriverFault } from '../errors/driver-fault.ts';
 import { isMeridianError, type MeridianError } from '../errors/meridian-error.ts';
 import type { EndpointPool } from '../mysql/server/endpoint-pool.ts';
-import { maskStatement } from '../mysql/sql/mask-statement.ts';
 import type { Session } from '../mysql/server/session.ts';
+import { maskStatement } from '../mysql/sql/mask-statement.ts';
 import type { Statement, StatementResult } from '../mysql/sql/sql.ts';
 import type { Observer } from '../observability/events.ts';
 import { createBackoff } from '../resilience/retry/backoff.ts';

@@ -1,8 +1,8 @@
 import type { RawRow, SqlValue, Statement } from '../mysql/sql/sql.ts';
 import type { Observer } from '../observability/events.ts';
-import { Deadline } from '../resilience/time/deadline.ts';
-import type { Guard } from '../resilience/guard.ts';
 import { isBefore, type Priority } from '../resilience/admission/priority.ts';
+import type { Guard } from '../resilience/guard.ts';
+import { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import type { Executor } from './executor.ts';
 

@@ -1,9 +1,9 @@
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Observer } from '../observability/events.ts';
-import { classifyError } from '../resilience/retry/classify.ts';
-import { Deadline } from '../resilience/time/deadline.ts';
 import { LatencyQuantile } from '../resilience/admission/latency-quantile.ts';
 import { Outliers } from '../resilience/breaker/outliers.ts';
+import { classifyError } from '../resilience/retry/classify.ts';
+import { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import type { Retries } from './retries.ts';
 

@@ -3,8 +3,8 @@ import { isMeridianError, type MeridianError } from '../errors/meridian-error.ts
 import type { Observer } from '../observability/events.ts';
 import { type BackoffConfig, createBackoff } from '../resilience/retry/backoff.ts';
 import { classifyError } from '../resilience/retry/classify.ts';
-import type { Deadline } from '../resilience/time/deadline.ts';
 import { RetryBudget } from '../resilience/retry/retry-budget.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
 
 export interface RetryConfig extends BackoffConfig {

@@ -1,5 +1,10 @@
+import {
+  factsTable,
+  forwardTable,
+  movesTable,
+  settlementTable,
+} from '../mysql/schema/system-tables.ts';
 import type { Statement } from '../mysql/sql/sql.ts';
-import { factsTable, forwardTable, movesTable, settlementTable } from '../mysql/schema/system-tables.ts';
 
 /** How far a recorded move has come. */
 export type MoveState = 'announced' | 'reversing' | 'moved';
@@ -72,4 +77,3 @@ export function bytesOf(value: unknown): Buffer {
   if (Buffer.isBuffer(value)) return value;
   throw new TypeError('a binary column came back as something else');
 }
-

@@ -1,10 +1,10 @@
 import type { Executor } from '../execution/executor.ts';
-import { bytesOf, readForward, readForwards, writeForward } from './forward-table.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import { routeForwarded } from '../routing/router.ts';
 import { uuidFromBytes, uuidToBytes } from '../sharding/ids/uuid.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
+import { bytesOf, readForward, readForwards, writeForward } from './forward-table.ts';
 
 const mostHints = 10_000;
 const marksPerQuestion = 256;

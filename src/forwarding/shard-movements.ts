@@ -1,9 +1,9 @@
 import type { Executor } from '../execution/executor.ts';
+import { memberFacts } from '../identity/shared-facts.ts';
+import { Deadline } from '../resilience/time/deadline.ts';
+import type { Shard } from '../topology/topology.ts';
 import { moveState, readMovements } from './forward-table.ts';
 import { knowledgeMs } from './protocol-times.ts';
-import { Deadline } from '../resilience/time/deadline.ts';
-import { memberFacts } from '../identity/shared-facts.ts';
-import type { Shard } from '../topology/topology.ts';
 
 const readTimeoutMs = 2_000;
 const read = readMovements(memberFacts);

@@ -1,7 +1,7 @@
+import { factsTable } from '../mysql/schema/system-tables.ts';
 import type { Cancellation } from '../mysql/server/cancellation.ts';
 import type { Session } from '../mysql/server/session.ts';
 import type { Statement } from '../mysql/sql/sql.ts';
-import { factsTable } from '../mysql/schema/system-tables.ts';
 
 /** What is recorded in a shard's database, by name. */
 export type RecordedFacts = ReadonlyMap<string, string>;

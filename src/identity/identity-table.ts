@@ -1,8 +1,8 @@
 import { DriverFault } from '../errors/driver-fault.ts';
+import { directoryTable } from '../mysql/schema/system-tables.ts';
 import type { Cancellation } from '../mysql/server/cancellation.ts';
 import type { Session } from '../mysql/server/session.ts';
 import { type Ask, quoteName, type RawRow, type SqlValue } from '../mysql/sql/sql.ts';
-import { directoryTable } from '../mysql/schema/system-tables.ts';
 
 /** Who a shard's database says it is. */
 export interface IdentityRow {

@@ -1,6 +1,6 @@
+import type { Shard, Topology } from '../topology/topology.ts';
 import { judgeKeys } from './directory-keys.ts';
 import { isNewerList } from './shard-set.ts';
-import type { Shard, Topology } from '../topology/topology.ts';
 
 /**
  * How a fact may change. `same`: not at all. `while-empty`: while its keyspace holds no row.

@@ -1,8 +1,8 @@
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import { readShardSize } from './shard-size.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
 import { type PlacementReport, placementReport, type SizeFinding } from './placement-report.ts';
+import { readShardSize } from './shard-size.ts';
 
 type CallDeadline = Parameters<typeof readShardSize>[3];
 

@@ -1,9 +1,9 @@
 import { ConfigError } from '../errors/config-error.ts';
+import type { Executor } from '../execution/executor.ts';
 import { readIdentity } from '../identity/identity-table.ts';
-import { readTableSizes } from './table-sizes.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
-import type { Executor } from '../execution/executor.ts';
+import { readTableSizes } from './table-sizes.ts';
 
 /** What the tables of one shard hold together. */
 export interface ShardSize {

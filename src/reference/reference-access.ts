@@ -1,7 +1,7 @@
 import type { CallOptions } from '../execution/calls.ts';
 import { explainNearest, type ReferenceExplanation } from '../routing/nearest-shards.ts';
-import type { ShardKey } from '../sharding/shard-key.ts';
 import type { ReadOptions } from '../rows/reads/read-path.ts';
+import type { ShardKey } from '../sharding/shard-key.ts';
 import { ReferenceReads } from './reference-reads.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
 import type { AllOptions } from './reference-types.ts';

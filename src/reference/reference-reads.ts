@@ -1,20 +1,20 @@
 import { handOut } from '../cache/memory/memory-store.ts';
 import type { ReadThrough } from '../cache/read-through.ts';
+import { turn } from '../commit/turn.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import { MergeError } from '../errors/scatter-error.ts';
 import type { LoadGates } from '../execution/load-gates.ts';
-import { turn } from '../commit/turn.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import { nearestEndpoints } from '../routing/nearest-shards.ts';
-import type { ShardKey } from '../sharding/shard-key.ts';
 import { inChunks } from '../rows/in-chunks.ts';
 import { checkCurrency, isAsEver, type ReadOptions } from '../rows/reads/read-path.ts';
-import type { ReferenceRuntime } from './reference-runtime.ts';
-import type { AllOptions } from './reference-types.ts';
 import type { RowKey } from '../rows/row-codec.ts';
 import type { RowOf, RowSchema } from '../rows/schema/row-schema.ts';
 import { mustSee } from '../rows/sessions/seen-writes.ts';
+import type { ShardKey } from '../sharding/shard-key.ts';
+import type { ReferenceRuntime } from './reference-runtime.ts';
+import type { AllOptions } from './reference-types.ts';
 
 const defaultMaxRows = 100_000;
 

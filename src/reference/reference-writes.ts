@@ -1,19 +1,19 @@
-import { isNotApplied, writeEverywhere } from './write-everywhere.ts';
+import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import { PartialWriteError } from '../errors/scatter-error.ts';
 import type { CallOptions } from '../execution/calls.ts';
-import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { holdFact } from '../identity/facts-table.ts';
+import { isShardSetOf, shardSetFact } from '../identity/shard-set.ts';
 import type { SqlValue } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
-import type { ShardKey } from '../sharding/shard-key.ts';
-import { isShardSetOf, shardSetFact } from '../identity/shard-set.ts';
-import type { Shard, Topology } from '../topology/topology.ts';
-import type { ReferenceRuntime } from './reference-runtime.ts';
-import type { ReferenceWriteResult } from './reference-types.ts';
 import type { RowKey } from '../rows/row-codec.ts';
 import type { RowSchema } from '../rows/schema/row-schema.ts';
 import { thenForget } from '../rows/sessions/then-forget.ts';
+import type { ShardKey } from '../sharding/shard-key.ts';
+import type { Shard, Topology } from '../topology/topology.ts';
+import type { ReferenceRuntime } from './reference-runtime.ts';
+import type { ReferenceWriteResult } from './reference-types.ts';
+import { isNotApplied, writeEverywhere } from './write-everywhere.ts';
 
 type Change = (scope: TransactionScope) => Promise<number>;
 

@@ -1,8 +1,8 @@
+import { type Committed, runTransaction } from '../commit/transaction.ts';
+import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { ShardResult } from '../errors/scatter-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import { type Committed, runTransaction } from '../commit/transaction.ts';
-import type { TransactionScope } from '../commit/transaction-scope.ts';
 import type { Shard } from '../topology/topology.ts';
 
 /** One change that every shard is to take, the same on each. */

@@ -1,10 +1,10 @@
 import { DuplicateKeyError } from '../errors/database-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import { announceMove, type Move, readMove, recordedMove } from './moves-table.ts';
+import { moverLifeMs } from '../forwarding/protocol-times.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { MoveSettlement } from './move-settlement.ts';
-import { moverLifeMs } from '../forwarding/protocol-times.ts';
+import { announceMove, type Move, readMove, recordedMove } from './moves-table.ts';
 import type { Group } from './moving-group.ts';
 import { busy } from './relocation-refusals.ts';
 

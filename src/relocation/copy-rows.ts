@@ -1,7 +1,9 @@
+import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import { RelocationError } from '../errors/relocation-error.ts';
-import type { TransactionScope } from '../commit/transaction-scope.ts';
+import type { RawRow, SqlValue } from '../mysql/sql/sql.ts';
+import { ownerParam } from './moving-group.ts';
 import {
   type CopiedTable,
   checksum,
@@ -11,8 +13,6 @@ import {
   sqlValue,
   typedJsonColumns,
 } from './row-copy.ts';
-import type { RawRow, SqlValue } from '../mysql/sql/sql.ts';
-import { ownerParam } from './moving-group.ts';
 
 const rowsPerChunk = 250;
 const bytesPerInsert = 4 * 1024 * 1024;

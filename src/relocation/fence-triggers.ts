@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { ownerMovedState } from '../errors/driver-fault.ts';
-import { arrivingVariable } from './moves-table.ts';
-import { quoteName, type Statement } from '../mysql/sql/sql.ts';
 import { movesTable } from '../mysql/schema/system-tables.ts';
+import { quoteName, type Statement } from '../mysql/sql/sql.ts';
+import { arrivingVariable } from './moves-table.ts';
 
 /** A table of a group, as far as a fence needs to know it. */
 export interface FencedTable {

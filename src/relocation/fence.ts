@@ -4,6 +4,11 @@ import { DriverFault } from '../errors/driver-fault.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
+import type { Session } from '../mysql/server/session.ts';
+import { quoteName } from '../mysql/sql/sql.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
+import { within } from '../resilience/time/within.ts';
+import type { Shard } from '../topology/topology.ts';
 import {
   type FencedTable,
   type FenceTrigger,
@@ -12,11 +17,6 @@ import {
   triggerExists,
 } from './fence-triggers.ts';
 import { keysAreSpread, spreadKeys } from './moves-table.ts';
-import type { Session } from '../mysql/server/session.ts';
-import { quoteName } from '../mysql/sql/sql.ts';
-import type { Deadline } from '../resilience/time/deadline.ts';
-import { within } from '../resilience/time/within.ts';
-import type { Shard } from '../topology/topology.ts';
 
 /** A definition waits for open transactions, and everybody else for it: so it may not wait long. */
 const definitionTimeoutMs = 1_000;

@@ -1,8 +1,8 @@
+import type { TableShape } from '../mysql/schema/table-shape.ts';
+import type { TablePlan } from '../rows/schema/table-plan.ts';
+import type { Shard, Topology } from '../topology/topology.ts';
 import type { FencedTable } from './fence-triggers.ts';
 import { isBinaryId } from './row-copy.ts';
-import type { TableShape } from '../mysql/schema/table-shape.ts';
-import type { Shard, Topology } from '../topology/topology.ts';
-import type { TablePlan } from '../rows/schema/table-plan.ts';
 
 /** The tables of a shard whose owners may leave it: those of geographic keyspaces. */
 export function fencedTables(

@@ -1,8 +1,8 @@
-import { RelocationError } from '../errors/relocation-error.ts';
 import type { TransactionScope } from '../commit/transaction-scope.ts';
+import { RelocationError } from '../errors/relocation-error.ts';
 import { danglingReference, type ForeignKey, foreignReference } from './foreign-keys.ts';
-import type { CopiedTable } from './row-copy.ts';
 import { ownerParam } from './moving-group.ts';
+import type { CopiedTable } from './row-copy.ts';
 
 /**
  * Looks for references that a move would cut. Foreign keys are off while rows are copied and deleted,

@@ -1,8 +1,16 @@
-import { allEnded } from '../execution/all-ended.ts';
-import type { Executor } from '../execution/executor.ts';
 import { runTransaction } from '../commit/transaction.ts';
 import type { TransactionScope } from '../commit/transaction-scope.ts';
+import { allEnded } from '../execution/all-ended.ts';
+import type { Executor } from '../execution/executor.ts';
 import { bytesOf, readForwarded } from '../forwarding/forward-table.ts';
+import type { Forwardable } from '../forwarding/forwarding-marks.ts';
+import type { Statement, StatementResult } from '../mysql/sql/sql.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
+import type { Route } from '../routing/route.ts';
+import { routeForwarded } from '../routing/router.ts';
+import { uuidFromBytes } from '../sharding/ids/uuid.ts';
+import type { Shard } from '../topology/topology.ts';
+import type { TopologyStore } from '../topology/topology-store.ts';
 import {
   cancelArrival,
   forgetArrival,
@@ -16,16 +24,8 @@ import {
   reverseMove,
   undoArrival,
 } from './moves-table.ts';
-import { type CopiedTable, deleteOwned, forgetForwards, ownedIds } from './row-copy.ts';
-import type { Statement, StatementResult } from '../mysql/sql/sql.ts';
-import type { Deadline } from '../resilience/time/deadline.ts';
-import type { Route } from '../routing/route.ts';
-import { routeForwarded } from '../routing/router.ts';
-import { uuidFromBytes } from '../sharding/ids/uuid.ts';
-import type { Shard } from '../topology/topology.ts';
-import type { TopologyStore } from '../topology/topology-store.ts';
-import type { Forwardable } from '../forwarding/forwarding-marks.ts';
 import { copiedTables, type Group, ownerParam } from './moving-group.ts';
+import { type CopiedTable, deleteOwned, forgetForwards, ownedIds } from './row-copy.ts';
 
 const retries = 5;
 

@@ -1,11 +1,11 @@
-import { finishingMs, moverLifeMs } from '../forwarding/protocol-times.ts';
 import type { Executor } from '../execution/executor.ts';
-import { type RecordedMove, readUnfinishedMoves, recordedMove } from './moves-table.ts';
+import { finishingMs, moverLifeMs } from '../forwarding/protocol-times.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import { routeForwarded } from '../routing/router.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import type { MoveEnding, MoveSettlement } from './move-settlement.ts';
+import { type RecordedMove, readUnfinishedMoves, recordedMove } from './moves-table.ts';
 import type { Group } from './moving-group.ts';
 
 /** What a sweep found and ended. */

@@ -1,16 +1,16 @@
-import type { Forwarding } from '../forwarding/forwarding.ts';
-import { MoveSettlement } from './move-settlement.ts';
-import { MoveSweeper, type SweptMoves } from './move-sweeper.ts';
-import { Relocation } from './relocation.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { CallOptions, Calls } from '../execution/calls.ts';
 import type { Executor } from '../execution/executor.ts';
 import { Recurring } from '../execution/recurring.ts';
+import type { Forwarding } from '../forwarding/forwarding.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
+import type { TableRegistry } from '../rows/table-registry.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
-import type { TableRegistry } from '../rows/table-registry.ts';
+import { MoveSettlement } from './move-settlement.ts';
+import { MoveSweeper, type SweptMoves } from './move-sweeper.ts';
+import { Relocation } from './relocation.ts';
 
 const sweepMs = 30_000;
 const sweepTimeoutMs = 20_000;

@@ -1,24 +1,19 @@
 import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import { type RecordedFacts, readFacts } from '../identity/facts-table.ts';
-import { type ForeignKey, readForeignKeys } from './foreign-keys.ts';
-import {
-  type CopiedTable,
-  isBinaryId,
-  storedColumns,
-  uncopyableColumns,
-} from './row-copy.ts';
-import type { SqlValue } from '../mysql/sql/sql.ts';
+import { recordedMembers } from '../identity/shared-facts.ts';
 import {
   readLeadingColumns,
   readTableShapes,
   readVersionedTables,
   type TableShape,
 } from '../mysql/schema/table-shape.ts';
+import type { SqlValue } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import { uuidFromBytes } from '../sharding/ids/uuid.ts';
-import { recordedMembers } from '../identity/shared-facts.ts';
 import type { Shard } from '../topology/topology.ts';
+import { type ForeignKey, readForeignKeys } from './foreign-keys.ts';
+import { type CopiedTable, isBinaryId, storedColumns, uncopyableColumns } from './row-copy.ts';
 
 /** One table of a group by its names. */
 export interface GroupTable {

@@ -1,6 +1,3 @@
-import type { Group } from './moving-group.ts';
-import type { Relocation } from './relocation.ts';
-import { unknownOwner } from './relocation-refusals.ts';
 import { RelocationError } from '../errors/relocation-error.ts';
 import { ResidencyError } from '../errors/residency-error.ts';
 import { RoutingError } from '../errors/routing-error.ts';
@@ -8,17 +5,20 @@ import type { CallOptions } from '../execution/calls.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Route } from '../routing/route.ts';
 import { regionFor, routeForwarded } from '../routing/router.ts';
+import type { ReadPath } from '../rows/reads/read-path.ts';
+import { assertKeysStay, routePrimaryKey } from '../rows/route-row.ts';
+import type { RowOf, RowSchema } from '../rows/schema/define-table.ts';
+import { placeColumns } from '../rows/schema/place-columns.ts';
+import { noting } from '../rows/sessions/seen-writes.ts';
+import type { TableRuntime } from '../rows/table-runtime.ts';
 import { geoLocator, splitGeoLocator } from '../sharding/places/geo-strategy.ts';
 import { locatePlace } from '../sharding/places/locate-place.ts';
 import type { Place } from '../sharding/places/place.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { GeoKeyspace, GeoRegion } from '../topology/topology.ts';
-import type { RowOf, RowSchema } from '../rows/schema/define-table.ts';
-import { placeColumns } from '../rows/schema/place-columns.ts';
-import type { ReadPath } from '../rows/reads/read-path.ts';
-import { assertKeysStay, routePrimaryKey } from '../rows/route-row.ts';
-import { noting } from '../rows/sessions/seen-writes.ts';
-import type { TableRuntime } from '../rows/table-runtime.ts';
+import type { Group } from './moving-group.ts';
+import type { Relocation } from './relocation.ts';
+import { unknownOwner } from './relocation-refusals.ts';
 
 const defaultPauseMs = 1_500;
 

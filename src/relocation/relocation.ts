@@ -1,11 +1,23 @@
 import { randomBytes } from 'node:crypto';
+import { runTransaction } from '../commit/transaction.ts';
+import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { RolledBackError, UnknownOutcomeError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import { runTransaction } from '../commit/transaction.ts';
-import type { TransactionScope } from '../commit/transaction-scope.ts';
+import { heardByAllMs, moverLifeMs } from '../forwarding/protocol-times.ts';
+import { idempotencyTable } from '../mysql/schema/system-tables.ts';
+import type { SqlValue } from '../mysql/sql/sql.ts';
+import { Deadline } from '../resilience/time/deadline.ts';
+import { within } from '../resilience/time/within.ts';
+import type { Route } from '../routing/route.ts';
+import { uuidToBytes } from '../sharding/ids/uuid.ts';
+import { announce } from './announce.ts';
+import { assertPlainJson, copyRows, verifyRows } from './copy-rows.ts';
+import { installFence } from './fence.ts';
 import type { ForeignKey } from './foreign-keys.ts';
+import { assertNothingIsCut } from './group-references.ts';
+import type { Finished, MoveEnding, MoveSettlement } from './move-settlement.ts';
 import {
   beginCrossing,
   expectArrival,
@@ -15,28 +27,9 @@ import {
   nameArrival,
   recordArrival,
 } from './moves-table.ts';
-import {
-  type CopiedTable,
-  deleteOwned,
-  forwardRows,
-  isBinaryId,
-  setColumns,
-} from './row-copy.ts';
-import type { SqlValue } from '../mysql/sql/sql.ts';
-import { idempotencyTable } from '../mysql/schema/system-tables.ts';
-import { Deadline } from '../resilience/time/deadline.ts';
-import { within } from '../resilience/time/within.ts';
-import type { Route } from '../routing/route.ts';
-import { uuidToBytes } from '../sharding/ids/uuid.ts';
-import { announce } from './announce.ts';
-import { assertPlainJson, copyRows, verifyRows } from './copy-rows.ts';
-import { installFence } from './fence.ts';
-import { assertNothingIsCut } from './group-references.ts';
-import type { Finished, MoveEnding, MoveSettlement } from './move-settlement.ts';
-import { moverLifeMs } from '../forwarding/protocol-times.ts';
 import { assertWholeOn, copiedGroup, type Group, ownerParam } from './moving-group.ts';
 import { busy, refusalOf, unknownOwner } from './relocation-refusals.ts';
-import { heardByAllMs } from '../forwarding/protocol-times.ts';
+import { type CopiedTable, deleteOwned, forwardRows, isBinaryId, setColumns } from './row-copy.ts';
 
 const attempts = 3;
 

@@ -1,7 +1,7 @@
-import { pastForeignKeys } from './foreign-keys.ts';
-import { quoteName, type RawRow, type SqlValue, type Statement } from '../mysql/sql/sql.ts';
 import { forwardTable } from '../mysql/schema/system-tables.ts';
 import type { ColumnShape, TableShape } from '../mysql/schema/table-shape.ts';
+import { quoteName, type RawRow, type SqlValue, type Statement } from '../mysql/sql/sql.ts';
+import { pastForeignKeys } from './foreign-keys.ts';
 
 /** One table of a group whose rows are copied from one database to another. */
 export interface CopiedTable {

@@ -2,11 +2,11 @@ import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { UnavailableError } from '../errors/database-error.ts';
 import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import type { FencedTable } from './fence-triggers.ts';
-import { hasDeparted, readLeavingTables } from './moves-table.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
 import { defineFence, fenceScript, unfencedOf } from './fence.ts';
+import type { FencedTable } from './fence-triggers.ts';
+import { hasDeparted, readLeavingTables } from './moves-table.ts';
 
 export interface FenceMeans {
   readonly executor: Executor;

@@ -4,18 +4,18 @@ import { atOnce } from '../errors/at-once.ts';
 import { AbortedError } from '../errors/call-error.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import { fanOut } from '../observability/fan-out.ts';
-import { createBackoff } from './retry/backoff.ts';
+import type { Priority } from './admission/priority.ts';
 import type { GuardState } from './breaker/breaker.ts';
-import { classifyError } from './retry/classify.ts';
+import { dependencyVerdict, type Verdict } from './breaker/verdict.ts';
 import { type CockatielPolicy, policyError, policyOf } from './cockatiel-policy.ts';
-import { Deadline } from './time/deadline.ts';
-import { givenUp } from './retry/given-up.ts';
 import { Guard as AdmissionGuard, type GuardSnapshot } from './guard.ts';
 import { checkGuardOptions, type GuardOptions } from './guard-options.ts';
+import { createBackoff } from './retry/backoff.ts';
+import { classifyError } from './retry/classify.ts';
+import { givenUp } from './retry/given-up.ts';
 import { laterError } from './retry/later-error.ts';
-import type { Priority } from './admission/priority.ts';
 import { RetryBudget } from './retry/retry-budget.ts';
-import { dependencyVerdict, type Verdict } from './breaker/verdict.ts';
+import { Deadline } from './time/deadline.ts';
 
 export type { GuardOptions } from './guard-options.ts';
 

@@ -1,14 +1,14 @@
 import type { BreakerWindow } from '../config/breaker-window.ts';
 import { AbortedError, TimeoutError } from '../errors/call-error.ts';
 import type { Observer } from '../observability/events.ts';
+import { Bulkhead } from './admission/bulkhead.ts';
+import { RunningLimit } from './admission/running-limit.ts';
+import { Throttle } from './admission/throttle.ts';
 import { Breaker, type GuardState, type Probe } from './breaker/breaker.ts';
 import { consecutiveRule, eitherRule, windowRule } from './breaker/breaker-rules.ts';
-import { Bulkhead } from './admission/bulkhead.ts';
-import type { Deadline } from './time/deadline.ts';
-import { RunningLimit } from './admission/running-limit.ts';
-import { StallWatch } from './time/stall-watch.ts';
-import { Throttle } from './admission/throttle.ts';
 import { type Verdict, verdictOf } from './breaker/verdict.ts';
+import type { Deadline } from './time/deadline.ts';
+import { StallWatch } from './time/stall-watch.ts';
 
 export interface GuardConfig {
   /** Calls that run at once. */

@@ -1,10 +1,10 @@
 import { RoutingError } from '../errors/routing-error.ts';
-import { GEO_SLOTS, geoLocator } from '../sharding/places/geo-strategy.ts';
-import { HASH_SLOTS } from '../sharding/slots/hash-strategy.ts';
 import { idLocator } from '../sharding/ids/id-codec.ts';
 import { hashSlotFor } from '../sharding/locate-key.ts';
+import { GEO_SLOTS, geoLocator } from '../sharding/places/geo-strategy.ts';
 import { type LocatedPlace, regionOfPlace } from '../sharding/places/place.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
+import { HASH_SLOTS } from '../sharding/slots/hash-strategy.ts';
 import type {
   GeoKeyspace,
   GeoRegion,

@@ -1,8 +1,8 @@
 import type { Forwardable } from '../forwarding/forwarding-marks.ts';
-import type { ShardKey } from '../sharding/shard-key.ts';
 import { uuidFromBytes } from '../sharding/ids/uuid.ts';
-import type { Table } from './schema/define-table.ts';
+import type { ShardKey } from '../sharding/shard-key.ts';
 import type { RowKey } from './row-codec.ts';
+import type { Table } from './schema/define-table.ts';
 
 /** A row as forwarding marks name it. */
 export function forwardable({ name, group }: Table, { text }: RowKey): Forwardable {

@@ -3,10 +3,10 @@ import { didYouMean } from '../config/did-you-mean.ts';
 import type { Problem } from '../errors/config-error.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import { RowError, RowUnreadableError } from '../errors/row-error.ts';
-import type { RawRow, SqlValue } from '../mysql/sql/sql.ts';
 import type { TableShape } from '../mysql/schema/table-shape.ts';
-import type { ShardKey } from '../sharding/shard-key.ts';
+import type { RawRow, SqlValue } from '../mysql/sql/sql.ts';
 import { isUuid } from '../sharding/ids/uuid.ts';
+import type { ShardKey } from '../sharding/shard-key.ts';
 import {
   answersLate,
   type CheckedColumn,

@@ -1,17 +1,17 @@
 import { didYouMean } from '../config/did-you-mean.ts';
-import type { MovedRow } from '../relocation/move-settlement.ts';
-import type { Group } from '../relocation/moving-group.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import { idempotencyTable } from '../mysql/schema/system-tables.ts';
-import { columnKind } from './schema/column-kind.ts';
-import type { Table } from './schema/define-table.ts';
-import type { HiddenEffects } from './raw/hidden-effects.ts';
-import type { TableForms } from './raw/parameter-forms.ts';
 import type { ReferenceRuntime } from '../reference/reference-runtime.ts';
-import { routePrimaryKey } from './route-row.ts';
-import type { Tables, Touches } from './schema/row-types.ts';
+import type { MovedRow } from '../relocation/move-settlement.ts';
+import type { Group } from '../relocation/moving-group.ts';
 import { placedTable } from '../scatter/judge/placed-table.ts';
 import type { KnownTables } from '../scatter/judge/query-judge.ts';
+import type { HiddenEffects } from './raw/hidden-effects.ts';
+import type { TableForms } from './raw/parameter-forms.ts';
+import { routePrimaryKey } from './route-row.ts';
+import { columnKind } from './schema/column-kind.ts';
+import type { Table } from './schema/define-table.ts';
+import type { Tables, Touches } from './schema/row-types.ts';
 import type { TableRuntime } from './table-runtime.ts';
 
 /** Cached rows that a change touched: the texts of their keys, by table. */

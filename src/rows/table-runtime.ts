@@ -1,18 +1,18 @@
 import type { ReadThrough } from '../cache/read-through.ts';
-import type { Forwarding } from '../forwarding/forwarding.ts';
+import type { TableLookups } from '../directory/table-lookups.ts';
 import type { Calls } from '../execution/calls.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { LoadGates } from '../execution/load-gates.ts';
 import type { ReadBatcher } from '../execution/read-batcher.ts';
-import type { TableStatements } from './statements.ts';
+import type { Forwarding } from '../forwarding/forwarding.ts';
 import type { IpLocator } from '../sharding/places/locate-place.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import type { Audited } from './audited.ts';
+import type { RowCodec } from './row-codec.ts';
 import type { ColumnComparison } from './schema/column-comparison.ts';
 import type { RowOf, RowSchema, Table } from './schema/define-table.ts';
-import type { RowCodec } from './row-codec.ts';
 import type { SeenWrites } from './sessions/seen-writes.ts';
-import type { TableLookups } from '../directory/table-lookups.ts';
+import type { TableStatements } from './statements.ts';
 
 /** What one table's reads and writes work with. Built once, when the data layer starts. */
 export interface TableRuntime<Schema extends RowSchema = RowSchema> {

@@ -3,12 +3,12 @@ import { isMeridianError } from '../errors/meridian-error.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { StreamLimits } from '../execution/row-stream.ts';
-import { Deadline } from '../resilience/time/deadline.ts';
-import type { Shard } from '../topology/topology.ts';
 import type { Forwarding } from '../forwarding/forwarding.ts';
 import { moverLifeMs } from '../forwarding/protocol-times.ts';
-import { type ScatterRequest, scatter } from './scatter.ts';
 import type { ShardMovements } from '../forwarding/shard-movements.ts';
+import { Deadline } from '../resilience/time/deadline.ts';
+import type { Shard } from '../topology/topology.ts';
+import { type ScatterRequest, scatter } from './scatter.ts';
 
 const pollMs = 20;
 const patienceMs = 2_000;

@@ -1,10 +1,16 @@
-import type { MergeOrder } from './merge.ts';
-import type { Merge } from './scatter.ts';
 import { MergeError } from '../errors/scatter-error.ts';
 import type { SqlValue } from '../mysql/sql/sql.ts';
 import { type SqlToken, tokensOf } from '../mysql/sql/sql-tokens.ts';
-import { isSame, nameOf, type SelectItem, selectOf, splitAtCommas } from '../rows/reads/select-list.ts';
 import { calledAt, isWord } from '../rows/raw/statement-facts.ts';
+import {
+  isSame,
+  nameOf,
+  type SelectItem,
+  selectOf,
+  splitAtCommas,
+} from '../rows/reads/select-list.ts';
+import type { MergeOrder } from './merge.ts';
+import type { Merge } from './scatter.ts';
 
 /** What is sent to each shard, and how their rows become one result. */
 export interface ScatterPlan {

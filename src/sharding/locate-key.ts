@@ -1,6 +1,6 @@
-import { HASH_SLOTS, slotOf } from './slots/hash-strategy.ts';
 import { idLocator } from './ids/id-codec.ts';
 import type { ShardKey } from './shard-key.ts';
+import { HASH_SLOTS, slotOf } from './slots/hash-strategy.ts';
 
 /**
  * The slot of a key in a hash keyspace. The rule, and the only place that states it: an id of the

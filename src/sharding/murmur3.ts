@@ -1,7 +1,7 @@
 import { charCodeAt } from './ids/char-code-at.ts';
-import { mix32 } from './slots/mix32.ts';
-import { canonicalKey, canonicalText, type ShardKey } from './shard-key.ts';
 import { hasUuidShape } from './ids/uuid.ts';
+import { canonicalKey, canonicalText, type ShardKey } from './shard-key.ts';
+import { mix32 } from './slots/mix32.ts';
 
 /** What the fast path answers for text that is not for it: no hash is negative. */
 const NOT_PLAIN = -1;

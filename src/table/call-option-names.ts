@@ -1,13 +1,13 @@
-import type { OwnedListOptions } from '../rows/reads/owned-rows.ts';
-import type { ReadOptions } from '../rows/reads/read-path.ts';
 import type { AllOptions } from '../reference/reference-types.ts';
 import type { RelocateOptions } from '../relocation/relocate-owner.ts';
-import type { Tables } from '../rows/schema/row-types.ts';
+import type { OwnedListOptions } from '../rows/reads/owned-rows.ts';
 import type { QueryOptions } from '../rows/reads/query-options.ts';
+import type { ReadOptions } from '../rows/reads/read-path.ts';
+import type { Tables } from '../rows/schema/row-types.ts';
+import type { InsertOptions } from '../rows/writes/write-path.ts';
 import type { ScatterOptions } from '../scatter/scatter-types.ts';
 import type { ExecuteOptions } from './table-types.ts';
 import type { TransactionOptions } from './transactions/transaction-options.ts';
-import type { InsertOptions } from '../rows/writes/write-path.ts';
 
 type Name =
   | keyof ReadOptions

@@ -1,7 +1,7 @@
 import type { Tables } from '../rows/schema/row-types.ts';
 import { SeenWrites } from '../rows/sessions/seen-writes.ts';
-import type { HandleOf } from './table-types.ts';
 import { parseToken } from '../rows/sessions/token.ts';
+import type { HandleOf } from './table-types.ts';
 
 /**
  * The tables of a data layer, as one reader sees them: what the session wrote, or the sessions before

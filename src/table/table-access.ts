@@ -1,22 +1,22 @@
-import type { CallOptions } from '../execution/calls.ts';
-import type { Observer } from '../observability/events.ts';
-import { type Explanation, explainRoute } from '../routing/explain.ts';
-import { routeKey } from '../routing/router.ts';
-import type { Place } from '../sharding/places/place.ts';
-import type { ShardKey } from '../sharding/shard-key.ts';
-import { EverywhereAccess } from '../scatter/everywhere-access.ts';
-import { forwardableKey } from '../rows/forwardable.ts';
 import { LookupAccess } from '../directory/lookup-access.ts';
 import { type BackfillOptions, backfill } from '../directory/lookup-backfill.ts';
-import type { Moves } from '../relocation/moves.ts';
-import { type ReadOptions, ReadPath } from '../rows/reads/read-path.ts';
-import { type RelocateOptions, RelocateOwner } from '../relocation/relocate-owner.ts';
-import { ShardAccess } from './shard-access.ts';
 import { lookupOf, noLookup } from '../directory/table-lookups.ts';
+import type { CallOptions } from '../execution/calls.ts';
+import type { Observer } from '../observability/events.ts';
+import type { Moves } from '../relocation/moves.ts';
+import { type RelocateOptions, RelocateOwner } from '../relocation/relocate-owner.ts';
+import { type Explanation, explainRoute } from '../routing/explain.ts';
+import { routeKey } from '../routing/router.ts';
+import { forwardableKey } from '../rows/forwardable.ts';
+import { type ReadOptions, ReadPath } from '../rows/reads/read-path.ts';
 import type { TableRegistry } from '../rows/table-registry.ts';
 import type { TableRuntime } from '../rows/table-runtime.ts';
 import { type InsertOptions, WritePath } from '../rows/writes/write-path.ts';
 import { planInsert } from '../rows/writes/write-plan.ts';
+import { EverywhereAccess } from '../scatter/everywhere-access.ts';
+import type { Place } from '../sharding/places/place.ts';
+import type { ShardKey } from '../sharding/shard-key.ts';
+import { ShardAccess } from './shard-access.ts';
 
 type Input = Readonly<Record<string, unknown>>;
 

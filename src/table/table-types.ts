@@ -1,16 +1,14 @@
-import type { EverywhereHandle } from '../scatter/scatter-types.ts';
-import type { ListOptions, QueryOptions, ReaderOptions } from '../rows/reads/query-options.ts';
+import type { BackfillOptions, BackfillResult } from '../directory/lookup-backfill.ts';
 import type { CallOptions } from '../execution/calls.ts';
 import type { SqlValue } from '../mysql/sql/sql.ts';
-import type { Explanation } from '../routing/explain.ts';
-import type { Place } from '../sharding/places/place.ts';
-import type { ChangeScope } from '../rows/raw/change-scope.ts';
-import type { MemberTable, RowSchema, Table } from '../rows/schema/define-table.ts';
-import type { BackfillOptions, BackfillResult } from '../directory/lookup-backfill.ts';
-import type { ReadOptions } from '../rows/reads/read-path.ts';
-import type { ReferenceTable } from '../rows/schema/reference-table.ts';
 import type { ReferenceHandle } from '../reference/reference-types.ts';
 import type { RelocateOptions, RelocationResult } from '../relocation/relocate-owner.ts';
+import type { Explanation } from '../routing/explain.ts';
+import type { ChangeScope } from '../rows/raw/change-scope.ts';
+import type { ListOptions, QueryOptions, ReaderOptions } from '../rows/reads/query-options.ts';
+import type { ReadOptions } from '../rows/reads/read-path.ts';
+import type { MemberTable, RowSchema, Table } from '../rows/schema/define-table.ts';
+import type { ReferenceTable } from '../rows/schema/reference-table.ts';
 import type {
   Key,
   LocatingKey,
@@ -21,9 +19,11 @@ import type {
   Tables,
   Touches,
 } from '../rows/schema/row-types.ts';
+import type { InsertOptions, WriteResult } from '../rows/writes/write-path.ts';
+import type { EverywhereHandle } from '../scatter/scatter-types.ts';
+import type { Place } from '../sharding/places/place.ts';
 import type { TransactionOptions } from './transactions/transaction-options.ts';
 import type { Transaction } from './transactions/transaction-types.ts';
-import type { InsertOptions, WriteResult } from '../rows/writes/write-path.ts';
 
 export interface ExecuteOptions<All extends Tables> extends CallOptions {
   /** Must be given where a table of the keyspace has a cache. */

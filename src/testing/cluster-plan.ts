@@ -1,5 +1,5 @@
-import type { LocalShard, RedisServer } from './runners/server.ts';
 import type { ServerLocation } from './mysql/server-location.ts';
+import type { LocalShard, RedisServer } from './runners/server.ts';
 
 /** How the servers of a cluster are run. */
 export type ClusterProvider = 'process' | 'container';

@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import type { ClusterPlan, StartedServers } from './cluster-plan.ts';
+import { firstStatements, initFile, mysqlUrls, newAccounts } from './mysql/mysql-accounts.ts';
+import { roleArguments } from './mysql/mysql-arguments.ts';
+import { roleOf, startShardServers, told } from './mysql/shard-servers.ts';
+import { redisPersistence } from './redis/redis-process.ts';
+import { RedisServerHandle } from './redis/redis-server.ts';
 import { connectEngine, ensureImage, flavorOf } from './runners/container-engine.ts';
 import { type ContainerHost, ContainerRunner, clusterLabel } from './runners/container-runner.ts';
 import { PortReservations } from './runners/free-port.ts';
-import { firstStatements, initFile, mysqlUrls, newAccounts } from './mysql/mysql-accounts.ts';
-import { roleArguments } from './mysql/mysql-arguments.ts';
 import { answersMysql, answersRedis } from './runners/readiness.ts';
-import { redisPersistence } from './redis/redis-process.ts';
-import { RedisServerHandle } from './redis/redis-server.ts';
 import type { LocalShard, RedisServer } from './runners/server.ts';
 import { MysqlServerHandle } from './runners/server-handle.ts';
-import { roleOf, startShardServers, told } from './mysql/shard-servers.ts';
 import { Supervisor } from './runners/supervisor.ts';
 
 const mysqlPort = 3306;

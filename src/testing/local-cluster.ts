@@ -1,11 +1,11 @@
+import { type ProxiedShard, proxied } from './chaos/shard-proxies.ts';
 import { checkClusterOptions, type LocalClusterOptions } from './cluster-options.ts';
 import type { ClusterPlan, ClusterProvider, StartedServers } from './cluster-plan.ts';
 import { startContainerCluster } from './container-cluster.ts';
+import type { ServerLocation } from './mysql/server-location.ts';
 import { startProcessCluster } from './process-cluster.ts';
 import { chooseProvider } from './runners/provider.ts';
 import type { LocalShard, RedisServer } from './runners/server.ts';
-import type { ServerLocation } from './mysql/server-location.ts';
-import { type ProxiedShard, proxied } from './chaos/shard-proxies.ts';
 
 type WantedRedis = true | ServerLocation;
 

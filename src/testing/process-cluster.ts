@@ -1,13 +1,13 @@
-import { findMysql, findRedis, missingBinary } from './runners/binaries.ts';
 import type { ClusterPlan, StartedServers } from './cluster-plan.ts';
 import { dataDirectoryTemplate } from './mysql/data-directory.ts';
-import { PortReservations } from './runners/free-port.ts';
 import { newAccounts } from './mysql/mysql-accounts.ts';
 import { type MysqlHome, startMysqlProcess } from './mysql/mysql-process.ts';
-import type { ProcessHost } from './runners/process-runner.ts';
-import { startRedisProcess } from './redis/redis-process.ts';
-import type { LocalShard, RedisServer } from './runners/server.ts';
 import { startShardServers, told } from './mysql/shard-servers.ts';
+import { startRedisProcess } from './redis/redis-process.ts';
+import { findMysql, findRedis, missingBinary } from './runners/binaries.ts';
+import { PortReservations } from './runners/free-port.ts';
+import type { ProcessHost } from './runners/process-runner.ts';
+import type { LocalShard, RedisServer } from './runners/server.ts';
 import { Supervisor } from './runners/supervisor.ts';
 
 /** Starts the servers as processes of this machine, under a supervisor that outlives us briefly. */

@@ -5,10 +5,10 @@ import {
   parseTopologyDocument,
 } from '../config/topology-document.ts';
 import type { Problem } from '../errors/config-error.ts';
-import { createSlotMap } from '../sharding/slots/consistent-hash.ts';
 import { GEO_SLOTS } from '../sharding/places/geo-strategy.ts';
-import { HASH_SLOTS } from '../sharding/slots/hash-strategy.ts';
 import { mayHold } from '../sharding/places/residency.ts';
+import { createSlotMap } from '../sharding/slots/consistent-hash.ts';
+import { HASH_SLOTS } from '../sharding/slots/hash-strategy.ts';
 import { slotFingerprint } from '../sharding/slots/slot-fingerprint.ts';
 import type { SlotMap } from '../sharding/slots/slot-map.ts';
 import { readSlotRanges, type SlotRanges } from '../sharding/slots/slot-ranges.ts';

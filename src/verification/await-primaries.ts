@@ -3,13 +3,13 @@ import { CircuitOpenError, TimeoutError } from '../errors/call-error.ts';
 import { UnavailableError } from '../errors/database-error.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
 import { isMeridianError, type MeridianError } from '../errors/meridian-error.ts';
+import type { Executor } from '../execution/executor.ts';
+import { onPrimary } from '../execution/on-primary.ts';
 import { readIdentity } from '../identity/identity-table.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import { within } from '../resilience/time/within.ts';
 import type { Shard } from '../topology/topology.ts';
-import type { Executor } from '../execution/executor.ts';
-import { onPrimary } from '../execution/on-primary.ts';
 
 /** How long one look at a primary may take. */
 const patienceMs = 3_000;

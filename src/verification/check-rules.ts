@@ -1,11 +1,11 @@
 import type { Problem } from '../errors/config-error.ts';
-import { type SqlToken, tokensOf } from '../mysql/sql/sql-tokens.ts';
 import type { DatabaseRules, TableRules, UniqueIndex } from '../mysql/schema/table-rules.ts';
 import type { TableShape } from '../mysql/schema/table-shape.ts';
+import { type SqlToken, tokensOf } from '../mysql/sql/sql-tokens.ts';
 import { type HiddenEffects, runTextOf } from '../rows/raw/hidden-effects.ts';
+import type { ReferencePlan, TablePlan } from '../rows/schema/table-plan.ts';
 import type { SpreadPlan } from './check-tables.ts';
 import type { ShardRules } from './shard-rules.ts';
-import type { ReferencePlan, TablePlan } from '../rows/schema/table-plan.ts';
 
 type Plan = TablePlan | ReferencePlan;
 

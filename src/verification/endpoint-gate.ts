@@ -2,10 +2,10 @@ import { ConfigError } from '../errors/config-error.ts';
 import { UnavailableError } from '../errors/database-error.ts';
 import { isLockedOut } from '../errors/driver-fault.ts';
 import { type ErrorCode, isMeridianError } from '../errors/meridian-error.ts';
+import type { Admission } from '../execution/executor.ts';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
-import type { Admission } from '../execution/executor.ts';
 
 /** Between two looks at an endpoint that nobody asks for. */
 const lookAgainMs = 1_000;

@@ -2,17 +2,17 @@ import type { Problem } from '../errors/config-error.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import { type Asking, onPrimary } from '../execution/on-primary.ts';
 import { readFacts } from '../identity/facts-table.ts';
+import { placementFactOf } from '../identity/shared-facts.ts';
+import { movesTable } from '../mysql/schema/system-tables.ts';
 import type { Session } from '../mysql/server/session.ts';
 import { quoteName, type RawRow } from '../mysql/sql/sql.ts';
-import { movesTable } from '../mysql/schema/system-tables.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import { routeKey } from '../routing/router.ts';
-import type { ShardKey } from '../sharding/shard-key.ts';
-import { placementFactOf } from '../identity/shared-facts.ts';
-import type { Shard, Topology } from '../topology/topology.ts';
-import type { Table } from '../rows/schema/define-table.ts';
 import { routePrimaryKey } from '../rows/route-row.ts';
+import type { Table } from '../rows/schema/define-table.ts';
 import type { TablePlan } from '../rows/schema/table-plan.ts';
+import type { ShardKey } from '../sharding/shard-key.ts';
+import type { Shard, Topology } from '../topology/topology.ts';
 
 /** Rows that are looked at from each end of a table: one that was never divided shows it within a few. */
 const rowsOfEachEnd = 1_000;

@@ -1,7 +1,7 @@
+import type { Endpoints } from '../execution/endpoints.ts';
 import type { GuardState } from '../resilience/breaker/breaker.ts';
 import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
 import type { EndpointFault, EndpointGate, EndpointState } from './endpoint-gate.ts';
-import type { Endpoints } from '../execution/endpoints.ts';
 
 /** What a data layer knows of itself and its servers. Plain JSON: no addresses, no credentials. */
 export interface Health {

@@ -1,32 +1,31 @@
-import { heardByAllMs } from '../forwarding/protocol-times.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { UnavailableError } from '../errors/database-error.ts';
-import { type Answering, awaitPrimaries } from './await-primaries.ts';
 import type { Executor } from '../execution/executor.ts';
 import { onPrimary } from '../execution/on-primary.ts';
-import { ensureSystemTables } from './system-tables.ts';
-import { checkFacts, type FactCheck, recordFacts } from './verify-facts.ts';
-import { verifyRights } from './verify-rights.ts';
-import {
-  recordSlots,
-  type Verified,
-  verifyReplica,
-  verifyShards,
-} from './verify-shards.ts';
+import { heardByAllMs } from '../forwarding/protocol-times.ts';
 import { type IdentityRow, isReadOnly } from '../identity/identity-table.ts';
+import type { KnownSystem } from '../identity/shard-identity.ts';
 import { readDatabaseRules } from '../mysql/schema/table-rules.ts';
-import { readMaxPacketBytes, readTableShapes, type TableShape } from '../mysql/schema/table-shape.ts';
+import {
+  readMaxPacketBytes,
+  readTableShapes,
+  type TableShape,
+} from '../mysql/schema/table-shape.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
-import type { KnownSystem } from '../identity/shard-identity.ts';
+import type { ReferencePlan, RowPlan, TablePlan } from '../rows/schema/table-plan.ts';
 import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
+import { type Answering, awaitPrimaries } from './await-primaries.ts';
 import { checkAllRules, uniquenessProblem } from './check-rules.ts';
-import { checkFirstUse } from './first-use.ts';
 import { checkAllColumns, type SpreadPlan, spreadPlans } from './check-tables.ts';
+import { checkFirstUse } from './first-use.ts';
 import { ShardRules } from './shard-rules.ts';
 import { systemTableNeeds } from './system-table-needs.ts';
+import { ensureSystemTables } from './system-tables.ts';
 import { declaredFacts, type Sharing, sharesRedis } from './table-facts.ts';
-import type { ReferencePlan, RowPlan, TablePlan } from '../rows/schema/table-plan.ts';
+import { checkFacts, type FactCheck, recordFacts } from './verify-facts.ts';
+import { verifyRights } from './verify-rights.ts';
+import { recordSlots, type Verified, verifyReplica, verifyShards } from './verify-shards.ts';
 
 interface InspectionParts {
   readonly topology: Topology;

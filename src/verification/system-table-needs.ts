@@ -1,7 +1,7 @@
-import type { SystemTableNeed } from './system-tables.ts';
 import type { SystemTable } from '../mysql/schema/system-tables.ts';
-import type { Topology } from '../topology/topology.ts';
 import type { TablePlan } from '../rows/schema/table-plan.ts';
+import type { Topology } from '../topology/topology.ts';
+import type { SystemTableNeed } from './system-tables.ts';
 
 /** Which system tables each shard needs for the tables that are used. */
 export function systemTableNeeds(

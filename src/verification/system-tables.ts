@@ -1,5 +1,6 @@
 import type { Problem } from '../errors/config-error.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
+import type { Executor } from '../execution/executor.ts';
 import {
   createSystemTable,
   missingSystemTables,
@@ -8,7 +9,6 @@ import {
 } from '../mysql/schema/system-tables.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
-import type { Executor } from '../execution/executor.ts';
 
 /** The system tables that a shard must have. */
 export interface SystemTableNeed {

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { keysFactOf } from '../identity/directory-keys.ts';
+import { keyIdOf, keysFactOf } from '../identity/directory-keys.ts';
 import { shardSetFact, shardSetOf } from '../identity/shard-set.ts';
 import {
   type Declared,
@@ -10,11 +10,10 @@ import {
   type SharedFact,
   topologyFacts,
 } from '../identity/shared-facts.ts';
-import type { Shard, Topology } from '../topology/topology.ts';
 import { versioning } from '../rows/schema/cache-limits.ts';
-import { keyIdOf } from '../identity/directory-keys.ts';
-import type { SpreadPlan } from './check-tables.ts';
 import type { ReferencePlan, TablePlan } from '../rows/schema/table-plan.ts';
+import type { Shard, Topology } from '../topology/topology.ts';
+import type { SpreadPlan } from './check-tables.ts';
 
 /** What a data layer says of data that other services may share. */
 export interface Sharing {

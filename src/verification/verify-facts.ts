@@ -1,5 +1,6 @@
 import type { Problem } from '../errors/config-error.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
+import { type Asking, onPrimary } from '../execution/on-primary.ts';
 import {
   forgetFactSql,
   insertFacts,
@@ -9,7 +10,6 @@ import {
   replaceFact,
 } from '../identity/facts-table.ts';
 import { holdsRows } from '../identity/identity-table.ts';
-import { factsTable } from '../mysql/schema/system-tables.ts';
 import {
   type Declared,
   type FactConflict,
@@ -17,8 +17,8 @@ import {
   factConflict,
   judgeFacts,
 } from '../identity/shared-facts.ts';
+import { factsTable } from '../mysql/schema/system-tables.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
-import { type Asking, onPrimary } from '../execution/on-primary.ts';
 
 /** The server's numbers for a right to write that is missing: on a table, and on a column. */
 export const mayNotWrite = new Set<number | undefined>([1142, 1143]);

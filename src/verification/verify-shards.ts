@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { UnavailableError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
+import type { Executor } from '../execution/executor.ts';
+import { onPrimary } from '../execution/on-primary.ts';
 import { readFacts } from '../identity/facts-table.ts';
 import {
   claimIdentity,
@@ -11,8 +13,6 @@ import {
   readIdentity,
   replaceSlots,
 } from '../identity/identity-table.ts';
-import type { Observer } from '../observability/events.ts';
-import { Deadline } from '../resilience/time/deadline.ts';
 import {
   foundedProblem,
   judgeIdentities,
@@ -21,9 +21,9 @@ import {
   type ShardFinding,
 } from '../identity/shard-identity.ts';
 import { topologyFacts } from '../identity/shared-facts.ts';
+import type { Observer } from '../observability/events.ts';
+import { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
-import type { Executor } from '../execution/executor.ts';
-import { onPrimary } from '../execution/on-primary.ts';
 import { checkFacts, isEmpty, isNewer } from './verify-facts.ts';
 
 const patienceMs = 3_000;

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { eraScript } from './lease-scripts.ts';
-import { allMarkKey, eraKey, homeEraKey } from './redis-keys.ts';
 import type { RedisLink } from './links/redis-link.ts';
 import type { RedisLinks } from './links/redis-links.ts';
+import { allMarkKey, eraKey, homeEraKey } from './redis-keys.ts';
 import { runScript } from './run-script.ts';
 
 /** Of so many keys a cluster keeps at least one on each of its servers, but for a server of few slots. */

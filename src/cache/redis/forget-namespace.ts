@@ -1,8 +1,8 @@
 import { channelName } from './invalidation-channel.ts';
 import { invalidateScript, markAllScript } from './lease-scripts.ts';
-import { allMarkKey, forgettableKeyOf, leaseKey, patternOf } from './redis-keys.ts';
 import type { RedisLink } from './links/redis-link.ts';
 import type { RedisLinks } from './links/redis-links.ts';
+import { allMarkKey, forgettableKeyOf, leaseKey, patternOf } from './redis-keys.ts';
 import { runScript } from './run-script.ts';
 
 /** Keys that a server looks at in one step, and that are forgotten at once. */

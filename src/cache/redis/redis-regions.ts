@@ -4,8 +4,8 @@ import type { Observer } from '../../observability/events.ts';
 import { Deadline } from '../../resilience/time/deadline.ts';
 import { openLinks } from './links/open-links.ts';
 import type { RedisClient } from './links/redis-client.ts';
-import type { RedisIdentity } from './redis-identity.ts';
 import type { RedisLinks } from './links/redis-links.ts';
+import type { RedisIdentity } from './redis-identity.ts';
 import { RedisStore } from './redis-store.ts';
 
 /** A Redis, one for each region by the region's name, or none. */

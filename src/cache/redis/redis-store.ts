@@ -13,11 +13,11 @@ import {
   releaseScript,
   renewScript,
 } from './lease-scripts.ts';
-import { type Asked, type OnReading, type ReadBatch, ReadBatches } from './read-batches.ts';
 import type { RedisNode } from './links/redis-client.ts';
-import { leaseKey, markKey } from './redis-keys.ts';
 import type { RedisLink } from './links/redis-link.ts';
 import type { RedisLinks } from './links/redis-links.ts';
+import { type Asked, type OnReading, type ReadBatch, ReadBatches } from './read-batches.ts';
+import { leaseKey, markKey } from './redis-keys.ts';
 import { runScript } from './run-script.ts';
 
 export interface RedisStoreConfig {

@@ -1,7 +1,7 @@
 import type { Cancellation } from '../server/cancellation.ts';
+import type { Session } from '../server/session.ts';
 import { readSchemaObjects, type SchemaObjects } from './schema-objects.ts';
 import { seesTriggers } from './seen-triggers.ts';
-import type { Session } from '../server/session.ts';
 
 /** A unique index beside the primary key. */
 export interface UniqueIndex {

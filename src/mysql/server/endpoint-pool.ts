@@ -2,13 +2,13 @@ import { type EndpointAddress, endpointLabel } from '../../config/endpoint-url.t
 import { DriverFault } from '../../errors/driver-fault.ts';
 import type { Ended } from '../../errors/meridian-error.ts';
 import { serverCode } from '../../errors/server-codes.ts';
+import type { Ask } from '../sql/sql.ts';
 import type { Cancellation } from './cancellation.ts';
 import { driverFault } from './driver-error.ts';
 import { OpeningGate } from './opening-gate.ts';
 import { OrphanedThreads } from './orphaned-threads.ts';
 import { ServerConnection } from './server-connection.ts';
 import { type ConnectionOwner, Session } from './session.ts';
-import type { Ask } from '../sql/sql.ts';
 
 export interface EndpointPoolConfig {
   /** Connections at most; also how many statements may run at once. */

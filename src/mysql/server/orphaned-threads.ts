@@ -1,9 +1,9 @@
 import type { EndpointAddress } from '../../config/endpoint-url.ts';
 import { DriverFault } from '../../errors/driver-fault.ts';
 import type { Ended } from '../../errors/meridian-error.ts';
+import type { RawRow } from '../sql/sql.ts';
 import { type ConnectionFacts, ServerConnection } from './server-connection.ts';
 import { hasThread } from './server-thread.ts';
-import type { RawRow } from '../sql/sql.ts';
 
 /** A thread of the server on which a statement may still run that nobody here hears of any more. */
 export interface Orphan {

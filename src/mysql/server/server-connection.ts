@@ -2,9 +2,10 @@ import { connect, type Socket } from 'node:net';
 import mysql, { type Connection } from 'mysql2';
 import type { EndpointAddress } from '../../config/endpoint-url.ts';
 import { DriverFault, type Phase } from '../../errors/driver-fault.ts';
+import { readResult } from '../sql/read-result.ts';
+import type { Ask, RawRow } from '../sql/sql.ts';
 import { connectionOptions } from './connection-options.ts';
 import { driverFault } from './driver-error.ts';
-import { readResult } from '../sql/read-result.ts';
 import { assertServerName, namedAs } from './server-name.ts';
 import { type ServerThread, serverThread } from './server-thread.ts';
 import {
@@ -15,7 +16,6 @@ import {
   sessionSetup,
   uptimeQuery,
 } from './session-state.ts';
-import type { Ask, RawRow } from '../sql/sql.ts';
 
 export interface OpeningOptions {
   /** Milliseconds for name, handshake, login and the session's state together. */

@@ -6,12 +6,12 @@ import {
   unreadableCode,
 } from '../../errors/server-codes.ts';
 import { bindParameters } from '../sql/bind.ts';
-import type { Cancellation } from './cancellation.ts';
 import { isInTransaction, readColumns, readResult } from '../sql/read-result.ts';
 import { timeReader } from '../sql/read-times.ts';
-import type { ServerConnection } from './server-connection.ts';
 import type { RawRow, ResultColumn, Statement, StatementResult } from '../sql/sql.ts';
 import { isTooLarge } from '../sql/statement-size.ts';
+import type { Cancellation } from './cancellation.ts';
+import type { ServerConnection } from './server-connection.ts';
 
 /** Where a session's connection comes from and goes back to. */
 export interface ConnectionOwner {

@@ -1,8 +1,8 @@
 import { OverloadError } from '../../errors/call-error.ts';
-import { CallQueue, type Waiter } from './call-queue.ts';
-import type { Deadline } from '../time/deadline.ts';
-import type { Priority } from './priority.ts';
 import { withoutStack } from '../retry/refusal.ts';
+import type { Deadline } from '../time/deadline.ts';
+import { CallQueue, type Waiter } from './call-queue.ts';
+import type { Priority } from './priority.ts';
 
 export interface BulkheadConfig {
   /** Calls that run at once, at most. */

@@ -1,7 +1,7 @@
 import { OverloadError } from '../../errors/call-error.ts';
-import type { Priority } from './priority.ts';
-import { withoutStack } from '../retry/refusal.ts';
 import { RollingWindow } from '../breaker/rolling-window.ts';
+import { withoutStack } from '../retry/refusal.ts';
+import type { Priority } from './priority.ts';
 
 const windowMs = 10_000;
 const buckets = 10;

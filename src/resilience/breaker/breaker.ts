@@ -1,7 +1,7 @@
 import { CircuitOpenError } from '../../errors/call-error.ts';
-import type { BreakerRule } from './breaker-rules.ts';
 import { withoutStack } from '../retry/refusal.ts';
 import { withTimeLimit } from '../time/time-limit.ts';
+import type { BreakerRule } from './breaker-rules.ts';
 import type { Verdict } from './verdict.ts';
 
 export type GuardState = 'closed' | 'open' | 'half-open';

@@ -2,9 +2,9 @@ import { ConfigError } from '../../errors/config-error.ts';
 import { RoutingError } from '../../errors/routing-error.ts';
 import type { SqlValue } from '../../mysql/sql/sql.ts';
 import { idLocator } from '../../sharding/ids/id-codec.ts';
+import { isUuid, uuidFromBytes } from '../../sharding/ids/uuid.ts';
 import { hashSlotFor } from '../../sharding/locate-key.ts';
 import { canonicalKey, type ShardKey } from '../../sharding/shard-key.ts';
-import { isUuid, uuidFromBytes } from '../../sharding/ids/uuid.ts';
 import { conditionColumns } from './owner-parameters.ts';
 
 /** Whose rows a raw change is for: those of the key that `at()` was given, or all on the shard. */

@@ -3,9 +3,9 @@ import type { Statement, StatementResult } from '../../mysql/sql/sql.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import { canonicalKey, type ShardKey } from '../../sharding/shard-key.ts';
 import type { RowOf, RowSchema } from '../schema/define-table.ts';
+import type { TableRuntime } from '../table-runtime.ts';
 import { assertOwner } from './owner-scope.ts';
 import type { ReadOptions, ReadPath } from './read-path.ts';
-import type { TableRuntime } from '../table-runtime.ts';
 
 export interface OwnedListOptions extends ReadOptions {
   /** Rows at most. Default 100. */

@@ -1,23 +1,23 @@
 import type { LoadCall } from '../../cache/loads/leased-loads.ts';
 import { handOut } from '../../cache/memory/memory-store.ts';
 import type { ReadThrough } from '../../cache/read-through.ts';
+import { turn } from '../../commit/turn.ts';
 import { ConfigError } from '../../errors/config-error.ts';
 import { allEnded } from '../../execution/all-ended.ts';
 import type { CallOptions } from '../../execution/calls.ts';
-import { turn } from '../../commit/turn.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { Consistency } from '../../routing/endpoint-order.ts';
 import { mayHold } from '../../sharding/places/residency.ts';
 import type { ShardKey } from '../../sharding/shard-key.ts';
 import type { Shard } from '../../topology/topology.ts';
-import type { RowOf, RowSchema } from '../schema/define-table.ts';
 import { forwardable } from '../forwardable.ts';
 import { inChunks } from '../in-chunks.ts';
 import { routePrimaryKey } from '../route-row.ts';
-import { type Found, RowReads, type Wanted } from './row-reads.ts';
+import type { RowOf, RowSchema } from '../schema/define-table.ts';
 import { mustSee, type SeenWrites } from '../sessions/seen-writes.ts';
-import type { TableRuntime } from '../table-runtime.ts';
 import { parseToken } from '../sessions/token.ts';
+import type { TableRuntime } from '../table-runtime.ts';
+import { type Found, RowReads, type Wanted } from './row-reads.ts';
 
 /** How current a row must be. */
 export interface Currency {

@@ -3,7 +3,12 @@ import { ConfigError } from '../../errors/config-error.ts';
 import { RowUnreadableError } from '../../errors/row-error.ts';
 import { uuidFromBytes } from '../../sharding/ids/uuid.ts';
 import { columnKind, type ValueKind } from '../schema/column-kind.ts';
-import { doubledKey, hasDoubledKeys, hasExactNumbers, inexactNumber } from '../schema/json-value.ts';
+import {
+  doubledKey,
+  hasDoubledKeys,
+  hasExactNumbers,
+  inexactNumber,
+} from '../schema/json-value.ts';
 
 type RawRow = Readonly<Record<string, unknown>>;
 

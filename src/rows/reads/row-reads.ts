@@ -4,10 +4,10 @@ import type { Deadline } from '../../resilience/time/deadline.ts';
 import { type Consistency, endpointOrder } from '../../routing/endpoint-order.ts';
 import type { Route } from '../../routing/route.ts';
 import type { Shard } from '../../topology/topology.ts';
-import type { RowOf, RowSchema } from '../schema/define-table.ts';
 import { forwardable } from '../forwardable.ts';
 import { inChunks } from '../in-chunks.ts';
 import type { RowKey } from '../row-codec.ts';
+import type { RowOf, RowSchema } from '../schema/define-table.ts';
 import type { TableRuntime } from '../table-runtime.ts';
 
 /** How often rows are sent on together. */

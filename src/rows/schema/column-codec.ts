@@ -1,6 +1,6 @@
+import type { ColumnShape } from '../../mysql/schema/table-shape.ts';
 import { dateOf } from '../../mysql/sql/read-times.ts';
 import type { SqlValue } from '../../mysql/sql/sql.ts';
-import type { ColumnShape } from '../../mysql/schema/table-shape.ts';
 import { isUuid, readUuid, uuidFromBytes } from '../../sharding/ids/uuid.ts';
 import type { ValueKind } from './column-kind.ts';
 import {

@@ -1,6 +1,6 @@
 import { isMeridianError } from '../../errors/meridian-error.ts';
-import { isGtidSet, mergeGtids } from './gtid-set.ts';
 import type { Topology } from '../../topology/topology.ts';
+import { isGtidSet, mergeGtids } from './gtid-set.ts';
 import { formatToken, parseToken, type Written } from './token.ts';
 
 /** The writes that a reader must see: those of its session, or those that a token names. */

@@ -1,18 +1,18 @@
-import { isOwnerMoved, mayBeMoved } from '../../forwarding/forwarding.ts';
-import { isMeridianError } from '../../errors/meridian-error.ts';
-import type { ShardResult } from '../../errors/scatter-error.ts';
 import { runTransaction } from '../../commit/transaction.ts';
 import type { TransactionScope } from '../../commit/transaction-scope.ts';
+import type { LookupWrites } from '../../directory/lookup-writes.ts';
+import { isMeridianError } from '../../errors/meridian-error.ts';
+import type { ShardResult } from '../../errors/scatter-error.ts';
+import { isOwnerMoved, mayBeMoved } from '../../forwarding/forwarding.ts';
 import type { StatementResult } from '../../mysql/sql/sql.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { Route } from '../../routing/route.ts';
 import type { Shard } from '../../topology/topology.ts';
-import type { RowSchema } from '../schema/define-table.ts';
 import { ownerOf } from '../forwardable.ts';
-import type { LookupWrites } from '../../directory/lookup-writes.ts';
-import { placeOwnId } from './place-own-id.ts';
+import type { RowSchema } from '../schema/define-table.ts';
 import { noting } from '../sessions/seen-writes.ts';
 import type { TableRuntime } from '../table-runtime.ts';
+import { placeOwnId } from './place-own-id.ts';
 import { insertBatches, type PlannedRow } from './write-plan.ts';
 
 /** How often rows are sent after owners who move before they arrive. */

@@ -1,8 +1,8 @@
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { Route } from '../../routing/route.ts';
-import type { RowSchema } from '../schema/define-table.ts';
 import { forwardable, ownerOf } from '../forwardable.ts';
 import { disagreement } from '../route-row.ts';
+import type { RowSchema } from '../schema/define-table.ts';
 import type { TableRuntime } from '../table-runtime.ts';
 import type { PlannedRow } from './write-plan.ts';
 

@@ -1,26 +1,26 @@
+import { chanceOf, checkIdempotencyKey } from '../../commit/idempotency-key.ts';
+import type { TransactionScope } from '../../commit/transaction-scope.ts';
 import type { Claim } from '../../directory/claim.ts';
-import type { Forwarding } from '../../forwarding/forwarding.ts';
-import type { Forwardable } from '../../forwarding/forwarding-marks.ts';
+import { forgetClaims, LookupWrites, type RowChange } from '../../directory/lookup-writes.ts';
 import { AbortedError, TimeoutError } from '../../errors/call-error.ts';
 import { UnknownOutcomeError } from '../../errors/database-error.ts';
 import { isMeridianError } from '../../errors/meridian-error.ts';
 import { PartialWriteError, type ShardResult } from '../../errors/scatter-error.ts';
 import type { CallOptions } from '../../execution/calls.ts';
-import type { TransactionScope } from '../../commit/transaction-scope.ts';
+import type { Forwarding } from '../../forwarding/forwarding.ts';
+import type { Forwardable } from '../../forwarding/forwarding-marks.ts';
 import type { StatementResult } from '../../mysql/sql/sql.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { Route } from '../../routing/route.ts';
 import type { ShardKey } from '../../sharding/shard-key.ts';
-import type { RowOf, RowSchema } from '../schema/define-table.ts';
 import { forwardable, ownerOf } from '../forwardable.ts';
-import { chanceOf, checkIdempotencyKey } from '../../commit/idempotency-key.ts';
+import type { RowOf, RowSchema } from '../schema/define-table.ts';
+import { noting, tokenOfWrite } from '../sessions/seen-writes.ts';
+import { thenForget } from '../sessions/then-forget.ts';
+import type { TableRuntime } from '../table-runtime.ts';
 import { insertMany } from './insert-many.ts';
 import { insertOnce, type KeyedInsert, type StoredRow } from './keyed-insert.ts';
-import { forgetClaims, LookupWrites, type RowChange } from '../../directory/lookup-writes.ts';
 import { placeOwnId } from './place-own-id.ts';
-import { noting, tokenOfWrite } from '../sessions/seen-writes.ts';
-import type { TableRuntime } from '../table-runtime.ts';
-import { thenForget } from '../sessions/then-forget.ts';
 import {
   type PlannedChange,
   type PlannedRow,

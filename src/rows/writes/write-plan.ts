@@ -1,10 +1,8 @@
 import type { RawRow, SqlValue, Statement } from '../../mysql/sql/sql.ts';
-import { maxRowsPerInsert } from '../statements.ts';
 import type { Route } from '../../routing/route.ts';
 import { keyspaceOf } from '../../routing/router.ts';
 import { newId } from '../../sharding/ids/id.ts';
 import type { ShardKey } from '../../sharding/shard-key.ts';
-import type { RowOf, RowSchema } from '../schema/define-table.ts';
 import {
   assertBelongs,
   assertKeysStay,
@@ -14,7 +12,9 @@ import {
   touchesPlace,
 } from '../route-row.ts';
 import type { RowKey } from '../row-codec.ts';
+import type { RowOf, RowSchema } from '../schema/define-table.ts';
 import { sampleId } from '../schema/table-plan.ts';
+import { maxRowsPerInsert } from '../statements.ts';
 import type { TableRuntime } from '../table-runtime.ts';
 
 /** A row that is ready to be stored. */

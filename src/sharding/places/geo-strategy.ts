@@ -1,6 +1,6 @@
-import { assertWithin } from './assert-within.ts';
 import { murmur3 } from '../murmur3.ts';
 import type { ShardKey } from '../shard-key.ts';
+import { assertWithin } from './assert-within.ts';
 
 /** Slots of each region of a geo keyspace. */
 export const GEO_SLOTS = 1024;

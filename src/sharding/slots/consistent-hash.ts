@@ -1,7 +1,7 @@
+import { murmur3 } from '../murmur3.ts';
 import { apportion } from './apportion.ts';
 import { HASH_SLOTS } from './hash-strategy.ts';
 import { mix32 } from './mix32.ts';
-import { murmur3 } from '../murmur3.ts';
 import { MAX_SLOTS, type SlotMap, slotMapOf } from './slot-map.ts';
 import { sortShards, type WeightedShard } from './weighted-shard.ts';
 

@@ -1,6 +1,5 @@
-import { isOwnerMoved } from '../../forwarding/forwarding.ts';
-import type { Forwardable } from '../../forwarding/forwarding-marks.ts';
-import { RolledBackError } from '../../errors/database-error.ts';
+import { keyedOperation } from '../../commit/idempotency-key.ts';
+import { packResult, unpackResult } from '../../commit/keyed-result.ts';
 import { type OnceOutcome, runOnce } from '../../commit/run-once.ts';
 import {
   type Committed,
@@ -8,19 +7,20 @@ import {
   type TransactionConfig,
 } from '../../commit/transaction.ts';
 import type { TransactionScope } from '../../commit/transaction-scope.ts';
+import { RolledBackError } from '../../errors/database-error.ts';
+import { isOwnerMoved } from '../../forwarding/forwarding.ts';
+import type { Forwardable } from '../../forwarding/forwarding-marks.ts';
 import type { Statement, StatementResult } from '../../mysql/sql/sql.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { Route } from '../../routing/route.ts';
 import { keyspaceOf } from '../../routing/router.ts';
-import type { ShardKey } from '../../sharding/shard-key.ts';
 import type { Owner } from '../../rows/raw/change-scope.ts';
-import { keyedOperation } from '../../commit/idempotency-key.ts';
-import { packResult, unpackResult } from '../../commit/keyed-result.ts';
 import { assertOwner } from '../../rows/reads/owner-scope.ts';
 import { noting } from '../../rows/sessions/seen-writes.ts';
+import { thenForget } from '../../rows/sessions/then-forget.ts';
 import type { TableRegistry } from '../../rows/table-registry.ts';
 import type { TableRuntime } from '../../rows/table-runtime.ts';
-import { thenForget } from '../../rows/sessions/then-forget.ts';
+import type { ShardKey } from '../../sharding/shard-key.ts';
 import { TransactionAttempt } from './transaction-attempt.ts';
 import { checkTransactionOptions, type TransactionOptions } from './transaction-options.ts';
 

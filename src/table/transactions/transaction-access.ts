@@ -1,25 +1,30 @@
-import { RoutingError } from '../../errors/routing-error.ts';
 import type { TransactionScope } from '../../commit/transaction-scope.ts';
+import { TransactionLookups } from '../../directory/transaction-lookups.ts';
+import { RoutingError } from '../../errors/routing-error.ts';
 import { assertDistinct } from '../../mysql/sql/distinct-columns.ts';
 import type { SqlValue } from '../../mysql/sql/sql.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { Route } from '../../routing/route.ts';
-import type { ShardKey } from '../../sharding/shard-key.ts';
-import { assertOwnerNamed, type ChangeScope, type Owner } from '../../rows/raw/change-scope.ts';
-import type { RowSchema } from '../../rows/schema/define-table.ts';
-import { hiddenChange } from '../../rows/raw/hidden-changes.ts';
 import { inChunks } from '../../rows/in-chunks.ts';
+import { assertOwnerNamed, type ChangeScope, type Owner } from '../../rows/raw/change-scope.ts';
+import { hiddenChange } from '../../rows/raw/hidden-changes.ts';
 import { assertParameterForms } from '../../rows/raw/parameter-forms.ts';
-import { placeOwnId } from '../../rows/writes/place-own-id.ts';
 import { assertRead, assertWrite } from '../../rows/raw/raw-statement.ts';
 import { decoderOf } from '../../rows/reads/result-codec.ts';
 import { routePrimaryKey } from '../../rows/route-row.ts';
+import type { RowSchema } from '../../rows/schema/define-table.ts';
 import type { Tables, Touches } from '../../rows/schema/row-types.ts';
 import type { TableRegistry, TouchedKeys } from '../../rows/table-registry.ts';
 import type { TableRuntime } from '../../rows/table-runtime.ts';
-import { TransactionLookups } from '../../directory/transaction-lookups.ts';
+import { placeOwnId } from '../../rows/writes/place-own-id.ts';
+import {
+  type PlannedChange,
+  planDelete,
+  planInsert,
+  planUpdate,
+} from '../../rows/writes/write-plan.ts';
+import type { ShardKey } from '../../sharding/shard-key.ts';
 import type { LockOptions } from './transaction-types.ts';
-import { type PlannedChange, planDelete, planInsert, planUpdate } from '../../rows/writes/write-plan.ts';
 
 type Input = Readonly<Record<string, unknown>>;
 

@@ -1,7 +1,15 @@
 import type { SqlValue } from '../../mysql/sql/sql.ts';
 import type { ChangeScope } from '../../rows/raw/change-scope.ts';
 import type { RowSchema, Table } from '../../rows/schema/define-table.ts';
-import type { Key, NewRow, Patch, QueryResult, Row, Tables, Touches } from '../../rows/schema/row-types.ts';
+import type {
+  Key,
+  NewRow,
+  Patch,
+  QueryResult,
+  Row,
+  Tables,
+  Touches,
+} from '../../rows/schema/row-types.ts';
 
 export interface LockOptions {
   /**

@@ -1,9 +1,9 @@
 import { Socket } from 'node:net';
+import { TestingError } from '../testing-error.ts';
 import type { ChaosFaults, Direction, ReplyDrop } from './chaos-faults.ts';
 import { ChaosLane, type LaneOwner } from './chaos-lane.ts';
 import { MysqlStatements } from './mysql-statements.ts';
 import { resetSocket } from './reset-socket.ts';
-import { TestingError } from '../testing-error.ts';
 
 export interface Target {
   readonly host: string;

@@ -1,4 +1,5 @@
 import { type AddressInfo, createServer, type Server } from 'node:net';
+import { TestingError } from '../testing-error.ts';
 import { ChaosConnection, type Target } from './chaos-connection.ts';
 import {
   type AwaitedFault,
@@ -7,7 +8,6 @@ import {
   type Fault,
   type StatementPattern,
 } from './chaos-faults.ts';
-import { TestingError } from '../testing-error.ts';
 
 export interface ChaosProxyOptions {
   /** Where to pass connections on: `host:port`, or a URL such as a server's `url`. */

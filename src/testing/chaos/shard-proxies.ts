@@ -1,5 +1,5 @@
-import { type ChaosProxy, startChaosProxy } from './chaos-proxy.ts';
 import type { LocalShard } from '../runners/server.ts';
+import { type ChaosProxy, startChaosProxy } from './chaos-proxy.ts';
 
 /** A shard with a network between it and its clients that can be made to fail. */
 export interface ProxiedShard extends LocalShard {

@@ -4,9 +4,9 @@ import { access, cp, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { findBinary, type MysqlBinary } from '../runners/binaries.ts';
-import { inRoot, runAsRoot, storageArguments } from './mysql-arguments.ts';
 import type { Supervisor } from '../runners/supervisor.ts';
 import { TestingError } from '../testing-error.ts';
+import { inRoot, runAsRoot, storageArguments } from './mysql-arguments.ts';
 
 /**
  * A fresh data directory to copy for each server. It is made once per machine, server version and

@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { MysqlBinary } from '../runners/binaries.ts';
-import { copyDataDirectory } from './data-directory.ts';
-import { firstStatements, initFile, type MysqlAccounts, mysqlUrls } from './mysql-accounts.ts';
-import { dataFolder, type MysqlPlace, processArguments } from './mysql-arguments.ts';
 import { loopback, type ProcessHost, ProcessRunner } from '../runners/process-runner.ts';
 import { answersMysql } from '../runners/readiness.ts';
 import { MysqlServerHandle } from '../runners/server-handle.ts';
+import { copyDataDirectory } from './data-directory.ts';
+import { firstStatements, initFile, type MysqlAccounts, mysqlUrls } from './mysql-accounts.ts';
+import { dataFolder, type MysqlPlace, processArguments } from './mysql-arguments.ts';
 import { type MysqlIdentity, roleOf } from './shard-servers.ts';
 
 /** What all MySQL servers of a cluster share. */

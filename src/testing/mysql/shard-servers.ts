@@ -1,8 +1,8 @@
 import type { ClusterPlan } from '../cluster-plan.ts';
 import { inParallel } from '../runners/in-parallel.ts';
+import type { LocalServer, LocalShard, MysqlServer } from '../runners/server.ts';
 import type { ReplicationSource } from './mysql-accounts.ts';
 import type { MysqlRole } from './mysql-arguments.ts';
-import type { LocalServer, LocalShard, MysqlServer } from '../runners/server.ts';
 
 /** One MySQL server to start. */
 export interface MysqlIdentity {

@@ -1,12 +1,12 @@
-import { type ClusterNode, nodesSeenBy, owns, slotCount } from './cluster-nodes.ts';
-import { checkFailover } from './failover-check.ts';
 import type { ProcessHost } from '../runners/process-runner.ts';
-import { askRedis } from './redis-dialog.ts';
-import type { RedisFailovers } from './redis-kinds.ts';
-import { type RedisServerHandle, standingOf } from './redis-server.ts';
 import type { RedisServer } from '../runners/server.ts';
 import { untilSeen } from '../runners/settling.ts';
 import { TestingError } from '../testing-error.ts';
+import { type ClusterNode, nodesSeenBy, owns, slotCount } from './cluster-nodes.ts';
+import { checkFailover } from './failover-check.ts';
+import { askRedis } from './redis-dialog.ts';
+import type { RedisFailovers } from './redis-kinds.ts';
+import { type RedisServerHandle, standingOf } from './redis-server.ts';
 
 /** A node gives up a manual failover after five seconds; then it may be asked again. */
 const manualFailoverMs = 6_000;

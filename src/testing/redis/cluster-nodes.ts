@@ -1,5 +1,5 @@
-import { askRedis } from './redis-dialog.ts';
 import type { RedisServer } from '../runners/server.ts';
+import { askRedis } from './redis-dialog.ts';
 
 /** Hash slots of a Redis Cluster. */
 export const slotCount = 16_384;

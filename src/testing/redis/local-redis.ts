@@ -1,6 +1,9 @@
-import { PortReservations } from '../runners/free-port.ts';
 import { startLocalCluster } from '../local-cluster.ts';
+import { PortReservations } from '../runners/free-port.ts';
 import type { ProcessHost } from '../runners/process-runner.ts';
+import type { RedisServer } from '../runners/server.ts';
+import { Supervisor } from '../runners/supervisor.ts';
+import { TestingError } from '../testing-error.ts';
 import { startCluster } from './redis-cluster.ts';
 import type {
   ClusterRedis,
@@ -17,9 +20,6 @@ import type {
 import { findRedis7, redisPlanOf } from './redis-plan.ts';
 import { startSentinels } from './redis-sentinel.ts';
 import { sentinelMaster } from './sentinel-failovers.ts';
-import type { RedisServer } from '../runners/server.ts';
-import { Supervisor } from '../runners/supervisor.ts';
-import { TestingError } from '../testing-error.ts';
 
 /**
  * Starts Redis servers for tests: one, a master with replicas and three Sentinels, or a Redis

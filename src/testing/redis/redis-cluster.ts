@@ -1,15 +1,15 @@
-import { ClusterFailovers } from './cluster-failovers.ts';
-import { nodesSeenBy, slotCount } from './cluster-nodes.ts';
+import type { Executable } from '../mysql/server-location.ts';
+import { told } from '../mysql/shard-servers.ts';
 import { inParallel } from '../runners/in-parallel.ts';
 import { loopback, type ProcessHost } from '../runners/process-runner.ts';
+import { untilSeen } from '../runners/settling.ts';
+import { ClusterFailovers } from './cluster-failovers.ts';
+import { nodesSeenBy, slotCount } from './cluster-nodes.ts';
 import { askRedisAll } from './redis-dialog.ts';
 import type { RedisFailovers } from './redis-kinds.ts';
 import type { RedisPlan } from './redis-plan.ts';
 import { replicationSettings, startRedisProcess } from './redis-process.ts';
 import type { RedisServerHandle } from './redis-server.ts';
-import type { Executable } from '../mysql/server-location.ts';
-import { untilSeen } from '../runners/settling.ts';
-import { told } from '../mysql/shard-servers.ts';
 
 const masterCount = 3;
 

@@ -1,5 +1,10 @@
 import { connect } from 'node:net';
-import { decodeReplies, encodeCommand, RedisRefusal, type RedisReply } from '../chaos/redis-protocol.ts';
+import {
+  decodeReplies,
+  encodeCommand,
+  RedisRefusal,
+  type RedisReply,
+} from '../chaos/redis-protocol.ts';
 import { TestingError } from '../testing-error.ts';
 
 /** A server that was told to pause is never asked, so one that is silent is in trouble. */

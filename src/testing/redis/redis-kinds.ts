@@ -1,6 +1,6 @@
 import type { ClusterProvider } from '../cluster-plan.ts';
-import type { RedisServer } from '../runners/server.ts';
 import type { ServerLocation } from '../mysql/server-location.ts';
+import type { RedisServer } from '../runners/server.ts';
 
 /** How Redis is set up: one server, servers watched by Sentinels, or a Redis Cluster. */
 export type RedisKind = 'standalone' | 'sentinel' | 'cluster';

@@ -1,7 +1,7 @@
-import { findRedis, missingBinary } from '../runners/binaries.ts';
-import type { LocalRedisOptions } from './redis-kinds.ts';
 import { type Executable, type ServerLocation, versionOf } from '../mysql/server-location.ts';
+import { findRedis, missingBinary } from '../runners/binaries.ts';
 import { TestingError } from '../testing-error.ts';
+import type { LocalRedisOptions } from './redis-kinds.ts';
 
 /** Servers that work together; the options of their kind with the defaults, checked. */
 export interface RedisPlan {

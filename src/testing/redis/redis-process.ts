@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Executable } from '../mysql/server-location.ts';
 import { loopback, type ProcessHost, ProcessRunner } from '../runners/process-runner.ts';
 import { answersRedis, type Probe } from '../runners/readiness.ts';
 import { RedisServerHandle } from './redis-server.ts';
-import type { Executable } from '../mysql/server-location.ts';
 
 /**
  * Arguments that make a Redis keep what it acknowledged when its process is killed: each write

@@ -1,16 +1,16 @@
+import type { Executable } from '../mysql/server-location.ts';
+import { told } from '../mysql/shard-servers.ts';
 import { inParallel } from '../runners/in-parallel.ts';
 import { loopback, type ProcessHost } from '../runners/process-runner.ts';
 import type { Probe } from '../runners/readiness.ts';
+import { untilSeen } from '../runners/settling.ts';
+import { TestingError } from '../testing-error.ts';
 import { askRedis } from './redis-dialog.ts';
 import type { RedisFailovers } from './redis-kinds.ts';
 import type { RedisPlan } from './redis-plan.ts';
 import { type RedisProgram, replicationSettings, startRedisProcess } from './redis-process.ts';
 import { listOf, type RedisServerHandle } from './redis-server.ts';
 import { SentinelFailovers, sentinelMaster, viewOf } from './sentinel-failovers.ts';
-import type { Executable } from '../mysql/server-location.ts';
-import { untilSeen } from '../runners/settling.ts';
-import { told } from '../mysql/shard-servers.ts';
-import { TestingError } from '../testing-error.ts';
 
 const sentinelCount = 3;
 

@@ -1,8 +1,8 @@
-import { askRedis } from './redis-dialog.ts';
 import type { RedisReply } from '../chaos/redis-protocol.ts';
 import type { RedisRole, RedisServer } from '../runners/server.ts';
 import { type ServerAddress, ServerHandle, type ServerRunner } from '../runners/server-handle.ts';
 import { TestingError } from '../testing-error.ts';
+import { askRedis } from './redis-dialog.ts';
 
 /** What `ROLE` says of a server. */
 export interface RedisStanding {

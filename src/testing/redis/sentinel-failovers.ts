@@ -1,11 +1,11 @@
-import { checkFailover } from './failover-check.ts';
 import type { ProcessHost } from '../runners/process-runner.ts';
-import { askRedis } from './redis-dialog.ts';
-import type { RedisFailovers } from './redis-kinds.ts';
-import { listOf, type RedisServerHandle, standingOf } from './redis-server.ts';
 import type { RedisServer } from '../runners/server.ts';
 import { untilSeen } from '../runners/settling.ts';
 import { TestingError } from '../testing-error.ts';
+import { checkFailover } from './failover-check.ts';
+import { askRedis } from './redis-dialog.ts';
+import type { RedisFailovers } from './redis-kinds.ts';
+import { listOf, type RedisServerHandle, standingOf } from './redis-server.ts';
 
 /** The name under which the Sentinels know the master. */
 export const sentinelMaster = 'meridian';

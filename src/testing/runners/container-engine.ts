@@ -1,6 +1,6 @@
 import type { ContainerRuntimeClient, ImageName } from 'testcontainers';
-import type { MysqlFlavor } from './binaries.ts';
 import { TestingError } from '../testing-error.ts';
+import type { MysqlFlavor } from './binaries.ts';
 
 /** Where the engine's API is; what Node's `http.request` takes. */
 export interface EngineAddress {

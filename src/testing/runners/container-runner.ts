@@ -1,11 +1,11 @@
 import type { ContainerRuntimeClient } from 'testcontainers';
+import { TestingError } from '../testing-error.ts';
 import type { ContainerEngine } from './container-engine.ts';
 import type { PortReservations } from './free-port.ts';
 import { type Probe, untilAnswers } from './readiness.ts';
 import type { ServerRunner } from './server-handle.ts';
 import { clusterStopped, type Supervisor } from './supervisor.ts';
 import { tarArchive } from './tar-archive.ts';
-import { TestingError } from '../testing-error.ts';
 
 type Container = Awaited<ReturnType<ContainerRuntimeClient['container']['create']>>;
 

@@ -1,11 +1,11 @@
 import { readFile, stat } from 'node:fs/promises';
+import type { Executable } from '../mysql/server-location.ts';
+import { TestingError } from '../testing-error.ts';
 import type { PortReservations } from './free-port.ts';
 import { untilFrozen } from './frozen.ts';
 import { type Probe, untilAnswers } from './readiness.ts';
 import type { ServerRunner } from './server-handle.ts';
-import type { Executable } from '../mysql/server-location.ts';
 import type { SupervisedProcess, Supervisor } from './supervisor.ts';
-import { TestingError } from '../testing-error.ts';
 
 /** What to run as a server, and how to tell that it serves. */
 export interface ServerProgram extends Executable {

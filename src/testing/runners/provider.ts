@@ -1,7 +1,7 @@
-import { findMysql, findRedis, missingBinary } from './binaries.ts';
 import type { ClusterPlan, ClusterProvider } from '../cluster-plan.ts';
-import { engineIsReachable } from './container-engine.ts';
 import { TestingError } from '../testing-error.ts';
+import { findMysql, findRedis, missingBinary } from './binaries.ts';
+import { engineIsReachable } from './container-engine.ts';
 
 /**
  * Decides how to run the servers: as told, else as `MERIDIAN_TEST_PROVIDER` says, else as processes

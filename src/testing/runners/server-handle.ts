@@ -1,5 +1,5 @@
-import type { LocalServer, MysqlServer, ServerState } from './server.ts';
 import { TestingError } from '../testing-error.ts';
+import type { LocalServer, MysqlServer, ServerState } from './server.ts';
 
 /** The raw operations on one server; a process and a container each have theirs. */
 export interface ServerRunner {

@@ -1,6 +1,6 @@
+import { TestingError } from '../testing-error.ts';
 import type { ProcessHost } from './process-runner.ts';
 import { clusterStopped } from './supervisor.ts';
-import { TestingError } from '../testing-error.ts';
 
 const pollMs = 20;
 

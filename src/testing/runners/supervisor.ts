@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
+import { TestingError } from '../testing-error.ts';
 import type { EngineAddress } from './container-engine.ts';
 import { supervisorScript } from './supervisor-script.ts';
-import { TestingError } from '../testing-error.ts';
 
 /** How a process ended. */
 export interface Exit {

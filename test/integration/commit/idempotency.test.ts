@@ -7,7 +7,13 @@ import {
 import type { ChaosProxy } from 'meridian/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { accountOn, failureOf, type Opened, shardNames, TestCluster } from '../../support/cluster.ts';
+import {
+  accountOn,
+  failureOf,
+  type Opened,
+  shardNames,
+  TestCluster,
+} from '../../support/cluster.ts';
 import { createGroupTables, group } from '../../support/groups.ts';
 import { tables as standard } from '../../support/tables.ts';
 

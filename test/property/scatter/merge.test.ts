@@ -8,11 +8,7 @@ import {
   type OrderBy,
 } from '../../../src/scatter/merge.ts';
 import { compareWeights, readTextRule } from '../../../src/scatter/text-order.ts';
-import {
-  compareDigits,
-  type OrderedColumn,
-  valueOrder,
-} from '../../../src/scatter/value-order.ts';
+import { compareDigits, type OrderedColumn, valueOrder } from '../../../src/scatter/value-order.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 

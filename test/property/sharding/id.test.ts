@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createIdSource, newId } from '../../../src/sharding/ids/id.ts';
 import { decodeId, idLocator } from '../../../src/sharding/ids/id-codec.ts';
-import { hashSlotFor } from '../../../src/sharding/locate-key.ts';
 import { uuidToBytes } from '../../../src/sharding/ids/uuid.ts';
+import { hashSlotFor } from '../../../src/sharding/locate-key.ts';
 
 const codes = fc.nat({ max: 63 });
 const locators = fc.nat({ max: 0xffff });

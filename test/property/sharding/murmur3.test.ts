@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import oracle from 'murmurhash3js-revisited';
 import { describe, expect, it } from 'vitest';
-import { HASH_SLOTS, slotOf } from '../../../src/sharding/slots/hash-strategy.ts';
 import { murmur3 } from '../../../src/sharding/murmur3.ts';
 import { canonicalKey, keyBytes } from '../../../src/sharding/shard-key.ts';
+import { HASH_SLOTS, slotOf } from '../../../src/sharding/slots/hash-strategy.ts';
 
 const seeds = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 0xffffffff }));
 const wellFormed = fc.string({ unit: 'binary', maxLength: 80 });

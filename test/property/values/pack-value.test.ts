@@ -3,13 +3,13 @@ import { deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { copyUnfreezable, freezeDeep } from '../../../src/cache/memory/frozen.ts';
-import { packValue, unpackValue } from '../../../src/values/pack-value.ts';
 import {
   decodeEntry,
   encodeEntry,
   type StoredEntry,
   stampText,
 } from '../../../src/cache/redis/entry-text.ts';
+import { packValue, unpackValue } from '../../../src/values/pack-value.ts';
 
 const leaf = fc.oneof(
   fc.string({ unit: 'binary' }),

@@ -1,7 +1,7 @@
 import { afterAll, expect, it } from 'vitest';
-import { type Asked, type ReadBatch, ReadBatches } from '../../../src/cache/redis/read-batches.ts';
 import { templateOf } from '../../../src/cache/redis/links/redis-client.ts';
 import { RedisLink } from '../../../src/cache/redis/links/redis-link.ts';
+import { type Asked, type ReadBatch, ReadBatches } from '../../../src/cache/redis/read-batches.ts';
 import { untold } from '../../../src/cache/trust.ts';
 
 const settings = { name: 'none', commandTimeoutMs: 10, maxGapMs: 1_000, settleMs: 0 };

@@ -1,8 +1,9 @@
 import { createHmac, createSecretKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { LookupValues } from '../../../src/directory/lookup-values.ts';
+import { keyIdOf } from '../../../src/identity/directory-keys.ts';
 import type { LookupRule } from '../../../src/rows/schema/define-table.ts';
 import type { LookupPlan } from '../../../src/rows/schema/lookup-plan.ts';
-import { keyIdOf, LookupValues } from '../../../src/directory/lookup-values.ts';
 
 const keys = ['the first key of all', 'another key of ours'].map((text) =>
   createSecretKey(Buffer.from(text)),

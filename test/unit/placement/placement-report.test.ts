@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { placementReport, type SizeFinding } from '../../../src/placement/placement-report.ts';
 import type { Problem } from '../../../src/errors/config-error.ts';
+import { placementReport, type SizeFinding } from '../../../src/placement/placement-report.ts';
 import { createTopology } from '../../../src/topology/create-topology.ts';
 
 const shard = (name: string, region: string) => [

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { OverloadError, TimeoutError } from 'meridian';
 import { describe, expect, it } from 'vitest';
 import { Bulkhead } from '../../../src/resilience/admission/bulkhead.ts';
-import { Deadline } from '../../../src/resilience/time/deadline.ts';
 import type { Priority } from '../../../src/resilience/admission/priority.ts';
+import { Deadline } from '../../../src/resilience/time/deadline.ts';
 import { errorOf, settled } from '../../support/calls.ts';
 
 const patient = () => new Deadline(Number.POSITIVE_INFINITY);

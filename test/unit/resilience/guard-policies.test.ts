@@ -8,8 +8,8 @@ import {
 } from 'meridian';
 import { createGuard, type GuardOptions } from 'meridian/resilience';
 import { describe, expect, it, vi } from 'vitest';
-import { Deadline } from '../../../src/resilience/time/deadline.ts';
 import { Guard, type GuardConfig } from '../../../src/resilience/guard.ts';
+import { Deadline } from '../../../src/resilience/time/deadline.ts';
 import { errorOf, held, manualClock, settled } from '../../support/calls.ts';
 
 const fine = async () => 'fine';

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { OverloadError } from 'meridian';
 import { describe, expect, it } from 'vitest';
-import { createBackoff } from '../../../src/resilience/retry/backoff.ts';
 import { ConcurrencyLimit } from '../../../src/resilience/admission/concurrency-limit.ts';
-import { RetryBudget } from '../../../src/resilience/retry/retry-budget.ts';
 import { Throttle } from '../../../src/resilience/admission/throttle.ts';
+import { createBackoff } from '../../../src/resilience/retry/backoff.ts';
+import { RetryBudget } from '../../../src/resilience/retry/retry-budget.ts';
 import { manualClock } from '../../support/calls.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 

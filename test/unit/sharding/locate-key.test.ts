@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { RoutingError } from '../../../src/errors/routing-error.ts';
-import { slotOf } from '../../../src/sharding/slots/hash-strategy.ts';
 import { newId } from '../../../src/sharding/ids/id.ts';
-import { hashSlotFor } from '../../../src/sharding/locate-key.ts';
 import { uuidToBytes } from '../../../src/sharding/ids/uuid.ts';
+import { hashSlotFor } from '../../../src/sharding/locate-key.ts';
+import { slotOf } from '../../../src/sharding/slots/hash-strategy.ts';
 
 describe('hashSlotFor', () => {
   it('takes the slot that an id of the keyspace names', () => {

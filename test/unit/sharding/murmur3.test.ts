@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { RoutingError } from '../../../src/errors/routing-error.ts';
-import { geoSlotOf } from '../../../src/sharding/places/geo-strategy.ts';
-import { slotOf } from '../../../src/sharding/slots/hash-strategy.ts';
 import { murmur3 } from '../../../src/sharding/murmur3.ts';
+import { geoSlotOf } from '../../../src/sharding/places/geo-strategy.ts';
 import { keyBytes, type ShardKey } from '../../../src/sharding/shard-key.ts';
+import { slotOf } from '../../../src/sharding/slots/hash-strategy.ts';
 import frozen from '../../vectors/shard-keys.json' with { type: 'json' };
 
 function keyOf({ type, value }: { type: string; value: string }): ShardKey {

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { decodeReplies, encodeCommand, RedisRefusal } from '../../../src/testing/chaos/redis-protocol.ts';
+import {
+  decodeReplies,
+  encodeCommand,
+  RedisRefusal,
+} from '../../../src/testing/chaos/redis-protocol.ts';
 
 it('a command carries lengths in bytes', () => {
   expect(encodeCommand(['SET', 'é', ''])).toBe('*3\r\n$3\r\nSET\r\n$2\r\né\r\n$0\r\n\r\n');

@@ -2,9 +2,9 @@ import { UnavailableError } from '../../../errors/database-error.ts';
 import type { Deadline } from '../../../resilience/time/deadline.ts';
 import { sleepsSoFar } from '../../memory/coarse-clock.ts';
 import { allScripts, trialScript } from '../lease-scripts.ts';
+import type { RedisIdentity } from '../redis-identity.ts';
 import { cureOf } from './reconnection.ts';
 import type { RedisNode } from './redis-client.ts';
-import type { RedisIdentity } from '../redis-identity.ts';
 
 /** What a server says of itself. */
 export interface Greeted {

@@ -2,11 +2,11 @@ import { UnavailableError } from '../../../errors/database-error.ts';
 import type { Observer } from '../../../observability/events.ts';
 import { Deadline } from '../../../resilience/time/deadline.ts';
 import { sleepsSoFar } from '../../memory/coarse-clock.ts';
-import { type Greeted, Handshake, openingMs, tenureOf, UnfitServer } from './handshake.ts';
 import { InvalidationChannel } from '../invalidation-channel.ts';
+import type { RedisIdentity } from '../redis-identity.ts';
+import { type Greeted, Handshake, openingMs, tenureOf, UnfitServer } from './handshake.ts';
 import { cureOf, isRefusal, Reconnection, saidBy } from './reconnection.ts';
 import { openConnection, type RedisNode } from './redis-client.ts';
-import type { RedisIdentity } from '../redis-identity.ts';
 
 export interface RedisLinkConfig {
   /** What events call it. */

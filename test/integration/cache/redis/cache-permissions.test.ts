@@ -24,7 +24,10 @@ afterAll(async () => {
 
 /** The commands that the guide says are needed, `SCRIPT LOAD` among them. */
 async function documented(): Promise<string[]> {
-  const guide = await readFile(new URL('../../../../docs/guides/cache.md', import.meta.url), 'utf8');
+  const guide = await readFile(
+    new URL('../../../../docs/guides/cache.md', import.meta.url),
+    'utf8',
+  );
   const sentence = /It needs the commands ([\s\S]*?)channels/.exec(guide)?.[1] ?? '';
   return sentence.match(/\b[A-Z]{3,}(?: LOAD)?\b/g) ?? [];
 }

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { ColumnShape } from '../../../../src/mysql/schema/table-shape.ts';
-import { CodecFailure, columnCodec, type StoredAs } from '../../../../src/rows/schema/column-codec.ts';
+import {
+  CodecFailure,
+  columnCodec,
+  type StoredAs,
+} from '../../../../src/rows/schema/column-codec.ts';
 
 const shape = (dataType: string, columnType = dataType, length?: number): ColumnShape => ({
   name: 'x',
