@@ -1,6 +1,6 @@
 import type { SweptOutcomes } from './commit/outcome-sweeper.ts';
 import type { DirectoryHandle } from './directory/directory-handle.ts';
-import type { CallOptions, Drained } from './execution/calls.ts';
+import type { CallOptions, Drained } from './execution/call-gate.ts';
 import type { PlacementReport } from './placement/placement-report.ts';
 import type { SweptMoves } from './relocation/move-sweeper.ts';
 import type { Guard, GuardOptions } from './resilience/create-guard.ts';

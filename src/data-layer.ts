@@ -7,7 +7,7 @@ import type { DataLayer, DataLayerMembers } from './data-layer-types.ts';
 import { directoryHandle } from './directory/directory-handle.ts';
 import { openDirectory } from './directory/open-lookups.ts';
 import { ConfigError } from './errors/config-error.ts';
-import { Calls } from './execution/calls.ts';
+import { CallGate } from './execution/call-gate.ts';
 import { Endpoints } from './execution/endpoints.ts';
 import { Executor } from './execution/executor.ts';
 import { LoadGates } from './execution/load-gates.ts';
@@ -96,7 +96,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     observe,
   );
   const executor = new Executor(endpoints, config.retry, observe, gate);
-  const calls = new Calls(config.timeoutMs, callOptionNames);
+  const calls = new CallGate(config.timeoutMs, callOptionNames);
   const { region, service = `${hostname()}:${process.pid}` } = config;
   const who: Who = { service, processRegion: region };
   const { loadsPerShard, loadQueue } = config.cache;
@@ -219,10 +219,13 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     const members: DataLayerMembers = {
       relocations: { sweep: (options) => moves.sweep(options) },
       idempotency: {
-        sweep: (options) => calls.upkeep(options, (deadline) => outcomes.sweep(deadline)),
+        sweep: (options) =>
+          calls.run('idempotency.sweep', undefined, options, (deadline) =>
+            outcomes.sweep(deadline),
+          ),
       },
       placement: (options) =>
-        calls.run(options, (deadline) =>
+        calls.run('placement', undefined, options, (deadline) =>
           readPlacement(executor, store.current, options?.exact ?? false, deadline),
         ),
       guard(name, limits) {

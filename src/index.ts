@@ -58,7 +58,7 @@ export { ResidencyError, type ResidencyFacts } from './errors/residency-error.ts
 export { RoutingError } from './errors/routing-error.ts';
 export { RowError, RowUnreadableError } from './errors/row-error.ts';
 export { MergeError, PartialWriteError, type ShardResult } from './errors/scatter-error.ts';
-export type { CallOptions } from './execution/calls.ts';
+export type { CallOptions } from './execution/call-gate.ts';
 export type { SqlValue } from './mysql/sql/sql.ts';
 export type { MeridianEvent, Observer } from './observability/events.ts';
 export type { Logger } from './observability/pino-observer.ts';

@@ -1,5 +1,5 @@
 import { ConfigError } from '../errors/config-error.ts';
-import type { Calls } from '../execution/calls.ts';
+import type { CallGate } from '../execution/call-gate.ts';
 import type { OpenDirectory } from './open-lookups.ts';
 import type { SweepResult } from './sweeper.ts';
 
@@ -25,21 +25,22 @@ export interface DirectoryHandle {
 
 export function directoryHandle(
   directory: OpenDirectory | undefined,
-  calls: Calls,
+  calls: CallGate,
 ): DirectoryHandle {
   return Object.freeze({
-    async sweep(options: SweepOptions = {}) {
-      if (directory === undefined) {
-        throw new ConfigError('There is no directory', [
-          { path: 'tables', message: 'no table has lookups, so there is nothing to sweep' },
-        ]);
-      }
-      const { deadline, end } = calls.open('upkeep', options);
-      try {
-        return await directory.sweeper.sweep(deadline);
-      } finally {
-        end();
-      }
+    sweep(options: SweepOptions = {}) {
+      const { timeoutMs = Number.POSITIVE_INFINITY } = options;
+      return calls.run(
+        'directory.sweep',
+        undefined,
+        { ...options, timeoutMs },
+        async (deadline) => {
+          if (directory !== undefined) return directory.sweeper.sweep(deadline);
+          throw new ConfigError('There is no directory', [
+            { path: 'tables', message: 'no table has lookups, so there is nothing to sweep' },
+          ]);
+        },
+      );
     },
   });
 }

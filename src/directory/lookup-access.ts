@@ -60,7 +60,8 @@ export class LookupAccess<Schema extends RowSchema> {
         return Promise.resolve(handOut(entry));
       }
     }
-    return this.#runtime.calls.run(options, (deadline) => {
+    const { calls, table } = this.#runtime;
+    return calls.run('by.get', table.name, options, (deadline) => {
       checkCurrency(options);
       return this.#read(asked, options, deadline);
     });

@@ -65,12 +65,23 @@ interface ScannedRow {
 class ValueChanged extends Error {}
 
 /** Enters what the directory lacks of one lookup, shard after shard, again if owners moved meanwhile. */
-export async function backfill(
+export function backfill(
+  runtime: TableRuntime,
+  named: NamedLookup,
+  options: BackfillOptions = {},
+): Promise<BackfillResult> {
+  const { calls, table } = runtime;
+  const { signal } = options;
+  const call = { timeoutMs: Number.POSITIVE_INFINITY, ...(signal !== undefined && { signal }) };
+  return calls.run('backfill', table.name, call, (whole) => enter(runtime, named, options, whole));
+}
+
+async function enter(
   runtime: TableRuntime,
   { lookup, lookups }: NamedLookup,
-  { regions, signal, onProgress }: BackfillOptions = {},
+  { regions, onProgress }: BackfillOptions,
+  whole: Deadline,
 ): Promise<BackfillResult> {
-  const { calls } = runtime;
   const shards = shardsInBulk(runtime, regions);
   const scan: Scan = {
     runtime,
@@ -81,34 +92,29 @@ export async function backfill(
     duplicates: [],
     invalid: [],
   };
-  const { deadline: whole, end } = calls.open('upkeep', signal === undefined ? {} : { signal });
-  try {
-    const inTime = <T>(work: (deadline: Deadline) => Promise<T>) =>
-      within(pageTimeoutMs, whole, work);
-    let moves = await inTime((deadline) => lastMoves(runtime, deadline));
-    for (;;) {
-      scan.duplicates.length = 0;
-      scan.invalid.length = 0;
-      for (const shard of shards) {
-        let after: RawRow | undefined;
-        do {
-          after = await inTime((deadline) => enterPage(scan, shard, after, deadline));
-          onProgress?.({ scanned: scan.scanned, entered: scan.entered });
-        } while (after !== undefined);
-      }
-      // Who moved from a shard that was not read yet to one that was, was seen on neither.
-      const before = moves;
-      moves = await inTime((deadline) => lastMoves(runtime, deadline));
-      if (moves === before) break;
-    }
+  const inTime = <T>(work: (deadline: Deadline) => Promise<T>) =>
+    within(pageTimeoutMs, whole, work);
+  let moves = await inTime((deadline) => lastMoves(runtime, deadline));
+  for (;;) {
+    scan.duplicates.length = 0;
+    scan.invalid.length = 0;
     for (const shard of shards) {
-      await inTime((deadline) => recordEntered(scan, shard, deadline));
+      let after: RawRow | undefined;
+      do {
+        after = await inTime((deadline) => enterPage(scan, shard, after, deadline));
+        onProgress?.({ scanned: scan.scanned, entered: scan.entered });
+      } while (after !== undefined);
     }
-    const { scanned, entered, duplicates, invalid } = scan;
-    return { scanned, entered, duplicates, invalid };
-  } finally {
-    end();
+    // Who moved from a shard that was not read yet to one that was, was seen on neither.
+    const before = moves;
+    moves = await inTime((deadline) => lastMoves(runtime, deadline));
+    if (moves === before) break;
   }
+  for (const shard of shards) {
+    await inTime((deadline) => recordEntered(scan, shard, deadline));
+  }
+  const { scanned, entered, duplicates, invalid } = scan;
+  return { scanned, entered, duplicates, invalid };
 }
 
 /** Services may ask from now on with any key under which every value of the shard is entered. */

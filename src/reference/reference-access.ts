@@ -1,4 +1,4 @@
-import type { CallOptions } from '../execution/calls.ts';
+import type { CallOptions } from '../execution/call-gate.ts';
 import { explainNearest, type ReferenceExplanation } from '../routing/nearest-shards.ts';
 import type { ReadOptions } from '../rows/reads/read-path.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';

@@ -40,17 +40,25 @@ export class ReferenceReads<Schema extends RowSchema> {
       const entry = this.#memory.hit(key);
       if (entry !== undefined) return handOut(entry);
     }
-    const [row] = await this.getMany([key], options);
+    const [row] = await this.#call('get', [key], options);
     return row ?? null;
   }
 
-  async getMany(
+  getMany(
     keys: readonly ShardKey[],
     options: ReadOptions | undefined,
   ): Promise<(RowOf<Schema> | null)[]> {
-    checkCurrency(options);
-    if (keys.length === 0) return [];
-    return this.#runtime.calls.run(options, async (deadline) => {
+    return this.#call('getMany', keys, options);
+  }
+
+  #call(
+    operation: 'get' | 'getMany',
+    keys: readonly ShardKey[],
+    options: ReadOptions | undefined,
+  ): Promise<(RowOf<Schema> | null)[]> {
+    const { calls, table } = this.#runtime;
+    return calls.run(operation, table.name, options, async (deadline) => {
+      checkCurrency(options);
       const rows: (RowOf<Schema> | null)[] = [];
       for (const some of inChunks(keys, keysAtOnce)) {
         if (rows.length > 0) await turn(deadline);
@@ -88,7 +96,7 @@ export class ReferenceReads<Schema extends RowSchema> {
 
   all({ limit, maxRows = defaultMaxRows, ...options }: AllOptions): Promise<RowOf<Schema>[]> {
     const { calls, executor, broadcast, codec, table } = this.#runtime;
-    return calls.run(options, async (deadline) => {
+    return calls.run('all', table.name, options, async (deadline) => {
       assertCounts({ limit, maxRows });
       const statement = broadcast.firstRows(Math.min(limit ?? maxRows + 1, maxRows + 1));
       const endpoints = this.#endpoints(this.#consistencyOf(options) ?? 'primary');

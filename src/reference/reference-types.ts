@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { ShardResult } from '../errors/scatter-error.ts';
-import type { CallOptions } from '../execution/calls.ts';
+import type { CallOptions } from '../execution/call-gate.ts';
 import type { ReferenceExplanation } from '../routing/nearest-shards.ts';
 import type { ReadOptions } from '../rows/reads/read-path.ts';
 import type { ReferenceTable } from '../rows/schema/reference-table.ts';

@@ -1,7 +1,7 @@
 import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import { PartialWriteError } from '../errors/scatter-error.ts';
-import type { CallOptions } from '../execution/calls.ts';
+import type { CallOptions } from '../execution/call-gate.ts';
 import { holdFact } from '../identity/facts-table.ts';
 import { isShardSetOf, shardSetFact } from '../identity/shard-set.ts';
 import type { SqlValue } from '../mysql/sql/sql.ts';
@@ -30,7 +30,7 @@ export class ReferenceWrites<Schema extends RowSchema> {
     options: CallOptions | undefined,
   ): Promise<ReferenceWriteResult> {
     const { calls, codec, table } = this.#runtime;
-    return calls.write(options, async (deadline) => {
+    return calls.run('put', table.name, options, async (deadline) => {
       const row: Readonly<Record<string, unknown>> = codec.parse(input);
       const values = codec.encode(row);
       const key = codec.key(row[table.primaryKey]);
@@ -39,8 +39,8 @@ export class ReferenceWrites<Schema extends RowSchema> {
   }
 
   delete(value: ShardKey, options: CallOptions | undefined): Promise<ReferenceWriteResult> {
-    const { calls, codec, statements } = this.#runtime;
-    return calls.write(options, async (deadline) => {
+    const { calls, codec, statements, table } = this.#runtime;
+    return calls.run('delete', table.name, options, async (deadline) => {
       const key = codec.key(value);
       const statement = statements.remove(key.param);
       return this.#write(key, deadline, async (scope) => (await scope.run(statement)).affected);

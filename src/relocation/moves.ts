@@ -1,5 +1,5 @@
 import { isMeridianError } from '../errors/meridian-error.ts';
-import type { CallOptions, Calls } from '../execution/calls.ts';
+import type { CallGate, CallOptions } from '../execution/call-gate.ts';
 import type { Executor } from '../execution/executor.ts';
 import { Recurring } from '../execution/recurring.ts';
 import type { Forwarding } from '../forwarding/forwarding.ts';
@@ -18,7 +18,7 @@ const sweepTimeoutMs = 20_000;
 interface MovesParts {
   readonly topology: TopologyStore;
   readonly executor: Executor;
-  readonly calls: Calls;
+  readonly calls: CallGate;
   readonly registry: TableRegistry;
   readonly forwarding: Forwarding;
   readonly observe: Observer;
@@ -55,7 +55,9 @@ export class Moves {
 
   /** Ends every move whose mover died, on all shards. */
   sweep(options: CallOptions = {}): Promise<SweptMoves> {
-    return this.#parts.calls.upkeep(options, (deadline) => this.#sweep(deadline));
+    return this.#parts.calls.run('relocations.sweep', undefined, options, (deadline) =>
+      this.#sweep(deadline),
+    );
   }
 
   close(): Promise<void> {

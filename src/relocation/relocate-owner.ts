@@ -1,7 +1,7 @@
 import { RelocationError } from '../errors/relocation-error.ts';
 import { ResidencyError } from '../errors/residency-error.ts';
 import { RoutingError } from '../errors/routing-error.ts';
-import type { CallOptions } from '../execution/calls.ts';
+import type { CallOptions } from '../execution/call-gate.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Route } from '../routing/route.ts';
 import { regionFor, routeForwarded } from '../routing/router.ts';
@@ -72,7 +72,7 @@ export class RelocateOwner {
 
   relocate(key: ShardKey, place: Place, options: RelocateOptions = {}): Promise<RelocationResult> {
     const { calls, table, codec, topology, seen } = this.#runtime;
-    return calls.write(options, async (deadline) => {
+    return calls.run('relocate', table.name, options, async (deadline) => {
       const startedAt = performance.now();
       const keyspace = this.#keyspace();
       const { row, route: from } = await this.#reads.locate(key, deadline);

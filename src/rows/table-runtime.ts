@@ -1,6 +1,6 @@
 import type { ReadThrough } from '../cache/read-through.ts';
 import type { TableLookups } from '../directory/table-lookups.ts';
-import type { Calls } from '../execution/calls.ts';
+import type { CallGate } from '../execution/call-gate.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { LoadGates } from '../execution/load-gates.ts';
 import type { ReadBatcher } from '../execution/read-batcher.ts';
@@ -37,7 +37,7 @@ export interface TableRuntime<Schema extends RowSchema = RowSchema> {
   readonly forwarding: Forwarding | undefined;
   readonly locateIp: IpLocator | undefined;
   readonly executor: Executor;
-  readonly calls: Calls;
+  readonly calls: CallGate;
   /** Undefined for a table without lookups. */
   readonly lookups: TableLookups | undefined;
   /** What the reads of a session must see, and its writes add to; undefined outside of sessions. */

@@ -3,6 +3,7 @@ import { MergeError } from '../errors/scatter-error.ts';
 import { whileRead } from '../execution/patient-reader.ts';
 import type { SqlValue, Statement } from '../mysql/sql/sql.ts';
 import type { Observer } from '../observability/events.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import { assertNoHiddenChange } from '../rows/raw/hidden-changes.ts';
 import { assertParameterForms } from '../rows/raw/parameter-forms.ts';
@@ -41,56 +42,63 @@ export class EverywhereAccess {
     this.#observe = observe;
   }
 
-  async query(
-    sql: string,
-    params: readonly SqlValue[] = [],
-    options: Options = {},
-  ): Promise<QueryRow[]> {
-    const { maxRows = defaultMaxRows, timeoutMs = this.#runtime.calls.timeoutMs } = options;
-    const rows: QueryRow[] = [];
-    for await (const row of this.stream(sql, params, { ...options, timeoutMs })) {
-      if (rows.length === maxRows) {
-        throw new MergeError(
-          `The shards have more than ${maxRows} rows for this; use everywhere.stream(), a limit, or a higher maxRows.`,
-        );
+  query(sql: string, params: readonly SqlValue[] = [], options: Options = {}): Promise<QueryRow[]> {
+    const { calls, table } = this.#runtime;
+    return calls.run('everywhere.query', table.name, options, async (whole) => {
+      const { maxRows = defaultMaxRows } = options;
+      const rows: QueryRow[] = [];
+      for await (const row of this.#merged(sql, params, options, whole)) {
+        if (rows.length === maxRows) {
+          throw new MergeError(
+            `The shards have more than ${maxRows} rows for this; use everywhere.stream(), a limit, or a higher maxRows.`,
+          );
+        }
+        rows.push(row);
       }
-      rows.push(row);
-    }
-    return rows;
+      return rows;
+    });
   }
 
-  async each(
+  each(
     sql: string,
     params: readonly SqlValue[] = [],
     options: EachOptions = {},
   ): Promise<ShardRows[]> {
-    this.#assertRead(sql, params, options);
-    if ('merge' in options) {
-      throw new ConfigError('Bad call options', [
-        {
-          path: 'merge',
-          message: 'is for query() and stream(): each() gives every shard by itself',
-        },
-      ]);
-    }
-    const { maxRows = defaultMaxRows, timeoutMs = this.#runtime.calls.timeoutMs } = options;
-    const decode = decoderOf(options);
-    const shards = shardsInBulk(this.#runtime, options.regions);
-    const answers: ShardRows[] = [];
-    const asked = { ...options, timeoutMs };
-    for await (const { shard, rows } of this.#scatter(shards, { sql, params }, asked, {
-      combine: eachShard(maxRows),
-      limit: Number.POSITIVE_INFINITY,
-    })) {
-      answers.push({ shard, rows: rows.map(decode) });
-    }
-    return answers;
+    const { calls, table } = this.#runtime;
+    return calls.run('everywhere.each', table.name, options, async (whole) => {
+      this.#assertRead(sql, params, options);
+      assertNoMerge(options);
+      const decode = decoderOf(options);
+      const shards = shardsInBulk(this.#runtime, options.regions);
+      const parts = this.#scatter(shards, { sql, params }, options, whole, {
+        combine: eachShard(options.maxRows ?? defaultMaxRows),
+        limit: Number.POSITIVE_INFINITY,
+      });
+      const answers: ShardRows[] = [];
+      for await (const { shard, rows } of whileRead(parts, whole)) {
+        answers.push({ shard, rows: rows.map(decode) });
+      }
+      return answers;
+    });
   }
 
-  async *stream(
+  stream(
     sql: string,
     params: readonly SqlValue[] = [],
     { readerTimeoutMs, ...options }: Options & ReaderOptions = {},
+  ): AsyncGenerator<QueryRow, void, undefined> {
+    const { calls, table } = this.#runtime;
+    return calls.stream('everywhere.stream', table.name, options, (whole) =>
+      this.#merged(sql, params, options, whole, readerTimeoutMs),
+    );
+  }
+
+  async *#merged(
+    sql: string,
+    params: readonly SqlValue[],
+    options: Options,
+    whole: Deadline,
+    readerTimeoutMs?: number,
   ): AsyncGenerator<QueryRow, void, undefined> {
     this.#assertRead(sql, params, options);
     const { merge } = options;
@@ -104,37 +112,28 @@ export class EverywhereAccess {
     if (shards.length > 1) {
       assertSpread(sql, this.#registry.knownIn(this.#runtime.table.keyspace));
     }
-    const rows = this.#scatter(shards, { sql: plan.sql, params }, options, {
+    const rows = this.#scatter(shards, { sql: plan.sql, params }, options, whole, {
       combine: (sources, onOpen) => mergeRows(sources, plan.order, onOpen),
       limit: merge?.limit ?? Number.POSITIVE_INFINITY,
-      readerTimeoutMs,
     });
-    for await (const row of rows) yield decode(row);
+    for await (const row of whileRead(rows, whole, readerTimeoutMs)) yield decode(row);
   }
 
-  async *#scatter<T>(
+  #scatter<T>(
     shards: readonly Shard[],
     statement: Statement,
     options: Options,
-    {
-      readerTimeoutMs,
-      ...result
-    }: { readonly combine: Combine<T>; readonly limit: number } & ReaderOptions,
+    whole: Deadline,
+    result: { readonly combine: Combine<T>; readonly limit: number },
   ): AsyncGenerator<T, void, undefined> {
     const { executor, calls, table, region: here, forwarding } = this.#runtime;
-    const { deadline: whole, end } = calls.open('stream', options);
-    try {
-      this.#observe({ type: 'scatter', keyspace: table.keyspace, shards: shards.length });
-      const consistencyOf = this.#consistencyOf(options, shards);
-      const request = { shards, statement, consistencyOf, here, ...result };
-      const limits = { openTimeoutMs: calls.timeoutMs, whole };
-      const rows = forwarding
-        ? scatterInQuiet(forwarding, executor, request, limits)
-        : scatter(executor, { ...request, limits });
-      yield* whileRead(rows, whole, readerTimeoutMs);
-    } finally {
-      end();
-    }
+    this.#observe({ type: 'scatter', keyspace: table.keyspace, shards: shards.length });
+    const consistencyOf = this.#consistencyOf(options, shards);
+    const request = { shards, statement, consistencyOf, here, ...result };
+    const limits = { openTimeoutMs: calls.timeoutMs, whole };
+    return forwarding
+      ? scatterInQuiet(forwarding, executor, request, limits)
+      : scatter(executor, { ...request, limits });
   }
 
   #assertRead(sql: string, params: readonly SqlValue[], options: Options): void {
@@ -153,6 +152,17 @@ export class EverywhereAccess {
     return ({ name }: Shard): Consistency =>
       writes?.concerns(topology.current, ...(together ?? [name])) ? 'primary' : consistency;
   }
+}
+
+/** What is merged by nobody would be ignored without a word. */
+function assertNoMerge(options: EachOptions): void {
+  if (!('merge' in options)) return;
+  throw new ConfigError('Bad call options', [
+    {
+      path: 'merge',
+      message: 'is for query() and stream(): each() gives every shard by itself',
+    },
+  ]);
 }
 
 /** A limit that is no count would be ignored, or leave rows out, without a word. */

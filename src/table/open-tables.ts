@@ -3,7 +3,7 @@ import type { Placement } from '../cache/memory/memory-tier.ts';
 import { ReadThrough } from '../cache/read-through.ts';
 import type { RedisStores } from '../cache/redis/redis-regions.ts';
 import { type OpenDirectory, openLookups } from '../directory/open-lookups.ts';
-import type { Calls } from '../execution/calls.ts';
+import type { CallGate } from '../execution/call-gate.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { LoadGates } from '../execution/load-gates.ts';
 import { ReadBatcher } from '../execution/read-batcher.ts';
@@ -33,7 +33,7 @@ export interface SharedParts {
   readonly topology: TopologyStore;
   readonly locateIp: IpLocator | undefined;
   readonly executor: Executor;
-  readonly calls: Calls;
+  readonly calls: CallGate;
   readonly redis: RedisStores | undefined;
   readonly gates: LoadGates;
   readonly who: Who;

@@ -1,5 +1,5 @@
 import { UnknownOutcomeError } from '../errors/database-error.ts';
-import type { CallOptions } from '../execution/calls.ts';
+import type { CallOptions } from '../execution/call-gate.ts';
 import { whileRead } from '../execution/patient-reader.ts';
 import { streamRows } from '../execution/row-stream.ts';
 import type { Forwardable } from '../forwarding/forwarding-marks.ts';
@@ -72,31 +72,28 @@ export class ShardAccess {
     );
   }
 
-  async query(
-    sql: string,
-    params: Params = [],
-    options: RawQueryOptions = {},
-  ): Promise<QueryRow[]> {
-    this.#assertRead(sql, params);
-    const decode = decoderOf(options);
-    const { rows, columns } = await this.#runtime.calls.run(options, (deadline) =>
-      this.#read(sql, params, options, deadline),
-    );
-    assertDistinct(columns);
-    return rows.map(decode);
+  query(sql: string, params: Params = [], options: RawQueryOptions = {}): Promise<QueryRow[]> {
+    const { calls, table } = this.#runtime;
+    return calls.run('at.query', table.name, options, async (deadline) => {
+      this.#assertRead(sql, params);
+      const decode = decoderOf(options);
+      const { rows, columns } = await this.#read(sql, params, options, deadline);
+      assertDistinct(columns);
+      return rows.map(decode);
+    });
   }
 
-  async execute(
+  execute(
     sql: string,
     params: Params = [],
     options: CallOptions & { touches?: Touches<Tables>; scope?: ChangeScope } = {},
   ): Promise<WriteResult> {
-    const kind = assertWrite(sql, false);
-    assertOwnerNamed(kind, sql, params, options.scope, this.#named());
-    assertParameterForms('change', sql, params, this.#forms);
-    const touched = this.#registry.touched(this.#home.keyspace, options.touches);
-    const { executor, calls, forwarding } = this.#runtime;
-    return calls.write(options, async (deadline) => {
+    const { executor, calls, forwarding, table } = this.#runtime;
+    return calls.run('at.execute', table.name, options, async (deadline) => {
+      const kind = assertWrite(sql, false);
+      assertOwnerNamed(kind, sql, params, options.scope, this.#named());
+      assertParameterForms('change', sql, params, this.#forms);
+      const touched = this.#registry.touched(this.#home.keyspace, options.touches);
       let { shard } = this.#home;
       const run = (route: Route) => {
         shard = route.shard;
@@ -128,19 +125,16 @@ export class ShardAccess {
     return new ShardTransactions(this.#runtime, this.#registry, keyed).run(body, options);
   }
 
-  async *stream(
+  stream(
     sql: string,
     params: Params = [],
-    options: StreamOptions = {},
+    { readerTimeoutMs, ...options }: StreamOptions = {},
   ): AsyncGenerator<QueryRow, void, undefined> {
-    this.#assertRead(sql, params);
-    const { readerTimeoutMs, ...call } = options;
-    const { deadline: whole, end } = this.#runtime.calls.open('stream', call);
-    try {
-      yield* whileRead(this.#rows(sql, params, call, whole), whole, readerTimeoutMs);
-    } finally {
-      end();
-    }
+    const { calls, table } = this.#runtime;
+    return calls.stream('at.stream', table.name, options, (whole) => {
+      this.#assertRead(sql, params);
+      return whileRead(this.#rows(sql, params, options, whole), whole, readerTimeoutMs);
+    });
   }
 
   async *#rows(

@@ -1,7 +1,7 @@
 import { LookupAccess } from '../directory/lookup-access.ts';
 import { type BackfillOptions, backfill } from '../directory/lookup-backfill.ts';
 import { lookupOf, noLookup } from '../directory/table-lookups.ts';
-import type { CallOptions } from '../execution/calls.ts';
+import type { CallOptions } from '../execution/call-gate.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Moves } from '../relocation/moves.ts';
 import { type RelocateOptions, RelocateOwner } from '../relocation/relocate-owner.ts';

@@ -1,5 +1,5 @@
 import type { BackfillOptions, BackfillResult } from '../directory/lookup-backfill.ts';
-import type { CallOptions } from '../execution/calls.ts';
+import type { CallOptions } from '../execution/call-gate.ts';
 import type { SqlValue } from '../mysql/sql/sql.ts';
 import type { ReferenceHandle } from '../reference/reference-types.ts';
 import type { RelocateOptions, RelocationResult } from '../relocation/relocate-owner.ts';

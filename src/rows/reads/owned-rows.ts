@@ -33,14 +33,14 @@ export class OwnedRows {
   }
 
   async get(key: ShardKey, options: ReadOptions | undefined): Promise<OwnedRow | null> {
-    return this.#own(await this.#reads.get(key, options));
+    return this.#own(await this.#reads.get(key, options, 'at.get'));
   }
 
   async getMany(
     keys: readonly ShardKey[],
     options: ReadOptions | undefined,
   ): Promise<(OwnedRow | null)[]> {
-    const rows = await this.#reads.getMany(keys, options);
+    const rows = await this.#reads.getMany(keys, options, 'at.getMany');
     return rows.map((row) => this.#own(row));
   }
 
@@ -54,7 +54,7 @@ export class OwnedRows {
     const { codec, statements, table, calls } = this.#runtime;
     const forms = codec.formsOf(table.shardKey, this.#key);
     const last = after === undefined ? undefined : codec.key(after).param;
-    const { rows } = await calls.run(options, async (deadline) => {
+    const { rows } = await calls.run('at.list', table.name, options, async (deadline) => {
       const found = await read(statements.selectOwned(forms, last, limit), deadline);
       if (found.rows.length === 0 && this.#isId) {
         await assertOwner([this.#runtime], this.#key, (statement) => read(statement, deadline));

@@ -4,7 +4,7 @@ import type { ReadThrough } from '../../cache/read-through.ts';
 import { turn } from '../../commit/turn.ts';
 import { ConfigError } from '../../errors/config-error.ts';
 import { allEnded } from '../../execution/all-ended.ts';
-import type { CallOptions } from '../../execution/calls.ts';
+import type { CallOptions } from '../../execution/call-gate.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { Consistency } from '../../routing/endpoint-order.ts';
 import { mayHold } from '../../sharding/places/residency.ts';
@@ -59,13 +59,18 @@ export class ReadPath<Schema extends RowSchema> {
     this.#memory = runtime.seen === undefined ? runtime.cache : undefined;
   }
 
-  get(key: ShardKey, options: ReadOptions | undefined): Promise<RowOf<Schema> | null> {
+  get(
+    key: ShardKey,
+    options: ReadOptions | undefined,
+    operation: 'get' | 'at.get' = 'get',
+  ): Promise<RowOf<Schema> | null> {
     if (isAsEver(options) && this.#memory !== undefined && typeof key === 'string') {
       // The one path that costs less than a microsecond: no deadline, no promise but the answer.
       const entry = this.#memory.hit(key);
       if (entry !== undefined) return Promise.resolve(handOut(entry));
     }
-    return this.#runtime.calls.run(options, (deadline) => {
+    const { calls, table } = this.#runtime;
+    return calls.run(operation, table.name, options, (deadline) => {
       checkCurrency(options);
       return this.read(key, options, deadline);
     });
@@ -94,13 +99,14 @@ export class ReadPath<Schema extends RowSchema> {
     return cache.get(text, () => load, { deadline, maxAgeMs: currency.maxAgeMs });
   }
 
-  async getMany(
+  getMany(
     keys: readonly ShardKey[],
     options: ReadOptions = asEver,
+    operation: 'getMany' | 'at.getMany' = 'getMany',
   ): Promise<(RowOf<Schema> | null)[]> {
-    checkCurrency(options);
-    if (keys.length === 0) return [];
-    return this.#runtime.calls.run(options, async (deadline) => {
+    const { calls, table } = this.#runtime;
+    return calls.run(operation, table.name, options, async (deadline) => {
+      checkCurrency(options);
       const rows: (RowOf<Schema> | null)[] = [];
       for (const some of inChunks(keys, keysAtOnce)) {
         if (rows.length > 0) await turn(deadline);

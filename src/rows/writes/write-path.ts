@@ -6,7 +6,7 @@ import { AbortedError, TimeoutError } from '../../errors/call-error.ts';
 import { UnknownOutcomeError } from '../../errors/database-error.ts';
 import { isMeridianError } from '../../errors/meridian-error.ts';
 import { PartialWriteError, type ShardResult } from '../../errors/scatter-error.ts';
-import type { CallOptions } from '../../execution/calls.ts';
+import type { CallOptions } from '../../execution/call-gate.ts';
 import type { Forwarding } from '../../forwarding/forwarding.ts';
 import type { Forwardable } from '../../forwarding/forwarding-marks.ts';
 import type { StatementResult } from '../../mysql/sql/sql.ts';
@@ -79,7 +79,7 @@ export class WritePath<Schema extends RowSchema> {
   insert(input: Input, options: InsertOptions = {}): Promise<RowOf<Schema>> {
     const { calls, forwarding, table } = this.#runtime;
     const { idempotencyKey } = options;
-    return calls.write(options, async (deadline) => {
+    return calls.run('insert', table.name, options, async (deadline) => {
       if (idempotencyKey !== undefined) checkIdempotencyKey(idempotencyKey);
       const keyed = idempotencyKey === undefined ? undefined : { input, idempotencyKey };
       const choice = keyed && { chance: chanceOf(keyed.idempotencyKey) };
@@ -102,7 +102,8 @@ export class WritePath<Schema extends RowSchema> {
   }
 
   insertMany(inputs: readonly Input[], options: CallOptions | undefined): Promise<RowOf<Schema>[]> {
-    return this.#runtime.calls.write(options, async (deadline) => {
+    const { calls, table } = this.#runtime;
+    return calls.run('insertMany', table.name, options, async (deadline) => {
       const planned = inputs.map((input) => planInsert(this.#runtime, input));
       const { rows, results } = await insertMany(
         this.#runtime,
@@ -122,11 +123,11 @@ export class WritePath<Schema extends RowSchema> {
   }
 
   update(key: ShardKey, patch: Input, options: CallOptions | undefined): Promise<WriteResult> {
-    return this.#change(options, () => planUpdate(this.#runtime, key, patch));
+    return this.#change('update', options, () => planUpdate(this.#runtime, key, patch));
   }
 
   delete(key: ShardKey, options: CallOptions | undefined): Promise<WriteResult> {
-    return this.#change(options, () => planDelete(this.#runtime, key));
+    return this.#change('delete', options, () => planDelete(this.#runtime, key));
   }
 
   async #insertOne(
@@ -174,9 +175,13 @@ export class WritePath<Schema extends RowSchema> {
     return { row: planned.row, gtid };
   }
 
-  #change(options: CallOptions | undefined, plan: () => PlannedChange): Promise<WriteResult> {
+  #change(
+    operation: 'update' | 'delete',
+    options: CallOptions | undefined,
+    plan: () => PlannedChange,
+  ): Promise<WriteResult> {
     const { calls, executor, forwarding, table } = this.#runtime;
-    return calls.write(options, async (deadline) => {
+    return calls.run(operation, table.name, options, async (deadline) => {
       const planned = plan();
       const { home, key, statementAt, touchesPlace } = planned;
       let at = home;

@@ -48,9 +48,9 @@ export class ShardTransactions {
 
   run<R>(body: (trx: object) => Promise<R>, options?: TransactionOptions): Promise<R>;
   run(body: Body, options: TransactionOptions = {}): Promise<unknown> {
-    const { executor, calls } = this.#runtime;
+    const { executor, calls, table } = this.#runtime;
     const { retries = 0 } = options;
-    return calls.transact(options, (deadline) => {
+    return calls.run('at.transaction', table.name, options, (deadline) => {
       checkTransactionOptions(options);
       const { primary } = this.#keyed.home.shard;
       return executor.rerun(primary, retries, deadline, () =>

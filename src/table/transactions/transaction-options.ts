@@ -1,7 +1,7 @@
 import { checkIdempotencyKey } from '../../commit/idempotency-key.ts';
 import type { Isolation } from '../../commit/transaction.ts';
 import { ConfigError, type Problem } from '../../errors/config-error.ts';
-import type { CallOptions } from '../../execution/calls.ts';
+import type { CallOptions } from '../../execution/call-gate.ts';
 
 export interface TransactionOptions extends CallOptions {
   /** Default: the server's own, REPEATABLE READ unless it was changed. */

@@ -1,5 +1,6 @@
 import { checkCallOptions } from '../config/call-options.ts';
 import { AbortedError, ClosedError } from '../errors/call-error.ts';
+import type { CallOperation } from '../observability/call-event.ts';
 import type { Priority } from '../resilience/admission/priority.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 
@@ -18,12 +19,6 @@ export interface CallOptions {
 /** What a call is for; `upkeep` is what nobody waits for, a sweep or a backfill say. */
 export type CallKind = 'read' | 'write' | 'transaction' | 'stream' | 'upkeep';
 
-/** A call that is not one promise. Must be ended. */
-export interface OpenCall {
-  readonly deadline: Deadline;
-  end(): void;
-}
-
 /** What became of the calls that were under way when closing began. */
 export interface Drained {
   /** Ended by themselves. */
@@ -34,13 +29,42 @@ export interface Drained {
   readonly cutByKind: Readonly<Record<CallKind, number>>;
 }
 
+const kinds: Readonly<Record<CallOperation, CallKind>> = {
+  get: 'read',
+  getMany: 'read',
+  insert: 'write',
+  insertMany: 'write',
+  update: 'write',
+  delete: 'write',
+  relocate: 'write',
+  backfill: 'upkeep',
+  'by.get': 'read',
+  'at.get': 'read',
+  'at.getMany': 'read',
+  'at.list': 'read',
+  'at.query': 'read',
+  'at.execute': 'write',
+  'at.stream': 'stream',
+  'at.transaction': 'transaction',
+  'everywhere.query': 'stream',
+  'everywhere.each': 'stream',
+  'everywhere.stream': 'stream',
+  all: 'read',
+  put: 'write',
+  placement: 'read',
+  'directory.sweep': 'upkeep',
+  'idempotency.sweep': 'upkeep',
+  'relocations.sweep': 'upkeep',
+};
+
 type Work<T> = (deadline: Deadline) => Promise<T>;
+type Rows<T> = (deadline: Deadline) => AsyncGenerator<T, void, undefined>;
 
 /** What was cut off says so within microseconds, unless it has to undo something. */
 const goodbyeMs = 500;
 
 /** Admits calls until closing begins, gives each its deadline, and knows which are under way. */
-export class Calls {
+export class CallGate {
   readonly timeoutMs: number;
   readonly #running = new Map<Deadline, CallKind>();
   readonly #optionNames: ReadonlySet<string>;
@@ -57,47 +81,35 @@ export class Calls {
     return this.#isClosing;
   }
 
-  /** Runs a read. */
-  run<T>(options: CallOptions | undefined, work: Work<T>): Promise<T> {
-    return this.#run('read', options, work);
-  }
-
-  write<T>(options: CallOptions | undefined, work: Work<T>): Promise<T> {
-    return this.#run('write', options, work);
-  }
-
-  transact<T>(options: CallOptions | undefined, work: Work<T>): Promise<T> {
-    return this.#run('transaction', options, work);
-  }
-
-  upkeep<T>(options: CallOptions | undefined, work: Work<T>): Promise<T> {
-    return this.#run('upkeep', options, work);
-  }
-
-  async #run<T>(kind: CallKind, options: CallOptions | undefined, work: Work<T>): Promise<T> {
+  /** Without a timeout of its own the call has {@link timeoutMs}. */
+  async run<T>(
+    operation: CallOperation,
+    _table: string | undefined,
+    options: CallOptions | undefined,
+    work: Work<T>,
+  ): Promise<T> {
     const timeoutMs = options?.timeoutMs ?? this.timeoutMs;
-    const { deadline, end } = this.open(kind, { ...options, timeoutMs });
+    const deadline = this.#open(operation, { ...options, timeoutMs });
     try {
       return await work(deadline);
     } finally {
-      end();
+      this.#end(deadline);
     }
   }
 
-  /** For work that is not one promise, a stream say. Without a timeout it may take as long as it likes. */
-  open(kind: CallKind, options: CallOptions): OpenCall {
-    checkCallOptions(options, this.#optionNames);
-    const { timeoutMs = Number.POSITIVE_INFINITY, signal, priority } = options;
-    if (this.#isClosing) throw new ClosedError('The data layer is closed.');
-    const deadline = new Deadline(timeoutMs, signal, priority);
-    this.#running.set(deadline, kind);
-    return {
-      deadline,
-      end: () => {
-        deadline.end();
-        if (this.#running.delete(deadline) && this.#running.size === 0) this.#onIdle?.();
-      },
-    };
+  /** A call that hands out rows, from the first that is asked for to the last. Without a timeout it has no end. */
+  async *stream<T>(
+    operation: CallOperation,
+    _table: string,
+    options: CallOptions,
+    rows: Rows<T>,
+  ): AsyncGenerator<T, void, undefined> {
+    const deadline = this.#open(operation, options);
+    try {
+      yield* rows(deadline);
+    } finally {
+      this.#end(deadline);
+    }
   }
 
   /** Admits nothing more, waits for what is under way, and cuts off what takes longer than `timeoutMs`. */
@@ -119,6 +131,20 @@ export class Calls {
     }
     await this.#idle(goodbyeMs);
     return { drained: before - cut, cut, cutByKind };
+  }
+
+  #open(operation: CallOperation, options: CallOptions): Deadline {
+    checkCallOptions(options, this.#optionNames);
+    const { timeoutMs = Number.POSITIVE_INFINITY, signal, priority } = options;
+    if (this.#isClosing) throw new ClosedError('The data layer is closed.');
+    const deadline = new Deadline(timeoutMs, signal, priority);
+    this.#running.set(deadline, kinds[operation]);
+    return deadline;
+  }
+
+  #end(deadline: Deadline): void {
+    deadline.end();
+    if (this.#running.delete(deadline) && this.#running.size === 0) this.#onIdle?.();
   }
 
   async #idle(timeoutMs: number): Promise<void> {
