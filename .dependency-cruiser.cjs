@@ -82,8 +82,8 @@ module.exports = {
     {
       name: 'top-floor-is-not-imported',
       severity: 'error',
-      from: { path: '^src/(?!index|data-layer|data-layer-options|table/|testing/)' },
-      to: { path: '^src/(data-layer|data-layer-options|index)\\.ts$|^src/(table|testing)/' },
+      from: { path: '^src/(?!index|data-layer|table/|testing/)' },
+      to: { path: '^src/(data-layer|index)\\.ts$|^src/(data-layer|table|testing)/' },
     },
     {
       name: 'commands-are-not-imported',

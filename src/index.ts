@@ -14,14 +14,14 @@ export type {
   ShardDocument,
   TopologyDocument,
 } from './config/topology-document.ts';
-export { createDataLayer } from './data-layer.ts';
-export type { DataLayerOptions } from './data-layer-options.ts';
+export type { DataLayerOptions } from './data-layer/data-layer-options.ts';
 export type {
   CloseOptions,
   CloseReport,
   DataLayer,
   PlacementOptions,
-} from './data-layer-types.ts';
+} from './data-layer/data-layer-types.ts';
+export { createDataLayer } from './data-layer.ts';
 export type { DirectoryHandle, SweepOptions } from './directory/directory-handle.ts';
 export type {
   BackfillOptions,

@@ -1,7 +1,7 @@
 import { isMeridianError } from '../errors/meridian-error.ts';
 import { allEnded } from '../execution/all-ended.ts';
 import type { Executor } from '../execution/executor.ts';
-import { Recurring } from '../execution/recurring.ts';
+import type { Upkeep } from '../execution/upkeep.ts';
 import { selectFact } from '../identity/facts-table.ts';
 import { keepMsFact } from '../identity/shared-facts.ts';
 import type { Observer } from '../observability/events.ts';
@@ -16,11 +16,12 @@ const outcomesPerDelete = 1_000;
 export interface OutcomeSweeperParts {
   readonly topology: TopologyStore;
   readonly executor: Executor;
+  readonly upkeep: Upkeep;
   /** The keyspaces that have tables. */
   readonly keyspaces: ReadonlySet<string>;
   /** Milliseconds for which a key is remembered. */
   readonly keepMs: number;
-  /** Milliseconds between two sweeps, on average. */
+  /** Milliseconds between two sweeps, on average; 0: none. */
   readonly sweepMs: number;
   readonly observe: Observer;
 }
@@ -34,23 +35,19 @@ export interface SweptOutcomes {
 /** Forgets idempotency keys that nobody will repeat any more. Every process does so, also at the same time. */
 export class OutcomeSweeper {
   readonly #parts: OutcomeSweeperParts;
-  readonly #recurring: Recurring;
 
   constructor(parts: OutcomeSweeperParts) {
     this.#parts = parts;
-    const { observe } = parts;
-    this.#recurring = new Recurring((deadline) => this.sweep(deadline), {
+    const { upkeep, sweepMs, observe } = parts;
+    upkeep.add({
+      everyMs: sweepMs,
       timeoutMs: sweepTimeoutMs,
+      run: (deadline) => this.sweep(deadline),
       onFailure(error) {
         const message = isMeridianError(error) ? error.message : String(error);
         observe({ type: 'idempotency-fault', message });
       },
     });
-  }
-
-  watch(): void {
-    const { sweepMs } = this.#parts;
-    if (sweepMs > 0) this.#recurring.start(sweepMs);
   }
 
   async sweep(deadline: Deadline): Promise<SweptOutcomes> {
@@ -60,10 +57,6 @@ export class OutcomeSweeper {
     );
     const counts = await allEnded(shards.map((shard) => this.#sweepShard(shard, deadline)));
     return { forgotten: counts.reduce((sum, count) => sum + count, 0) };
-  }
-
-  close(): Promise<void> {
-    return this.#recurring.close();
   }
 
   async #sweepShard({ primary }: Shard, deadline: Deadline): Promise<number> {

@@ -2,6 +2,7 @@ import { ReadThrough } from '../cache/read-through.ts';
 import type { RedisStores } from '../cache/redis/redis-regions.ts';
 import type { DirectoryConfig } from '../config/directory-options.ts';
 import type { Executor } from '../execution/executor.ts';
+import type { Upkeep } from '../execution/upkeep.ts';
 import type { Observer } from '../observability/events.ts';
 import { cacheLimits } from '../rows/schema/cache-limits.ts';
 import type { RowSchema } from '../rows/schema/define-table.ts';
@@ -25,6 +26,7 @@ export interface OpenDirectory {
 interface Parts {
   readonly topology: TopologyStore;
   readonly executor: Executor;
+  readonly upkeep: Upkeep;
   readonly observe: Observer;
 }
 
@@ -32,13 +34,13 @@ interface Parts {
 export function openDirectory(
   config: DirectoryConfig | undefined,
   plans: readonly TablePlan[],
-  { topology, executor, observe }: Parts,
+  { topology, executor, upkeep, observe }: Parts,
 ): OpenDirectory | undefined {
   const keyspaces = plans.flatMap(({ table, lookups }) =>
     lookups.length > 0 ? [table.keyspace] : [],
   );
   if (config === undefined || keyspaces.length === 0) return undefined;
-  const { reservationMs } = config;
+  const { reservationMs, sweepMs } = config;
   const directory = new Directory(config.keyspace, topology, executor);
   const claimant = new Claimant(directory, topology, executor, reservationMs);
   return {
@@ -49,9 +51,11 @@ export function openDirectory(
       directory,
       claimant,
       executor,
+      upkeep,
       topology,
       keyspaces: [...new Set(keyspaces)],
       reservationMs,
+      sweepMs: sweepMs || 0,
       observe,
     }),
   };

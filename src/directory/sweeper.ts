@@ -1,7 +1,7 @@
 import { forgetOldMarks } from '../commit/settlement.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import { Recurring } from '../execution/recurring.ts';
+import type { Upkeep } from '../execution/upkeep.ts';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import { keyspaceOf } from '../routing/router.ts';
@@ -32,33 +32,32 @@ export interface SweeperParts {
   readonly directory: Directory;
   readonly claimant: Claimant;
   readonly executor: Executor;
+  readonly upkeep: Upkeep;
   readonly topology: TopologyStore;
   /** The keyspaces whose tables have lookups. */
   readonly keyspaces: readonly string[];
   /** From this age on a write that is not confirmed counts as abandoned. */
   readonly reservationMs: number;
+  /** Milliseconds between two sweeps, on average; 0: none. */
+  readonly sweepMs: number;
   readonly observe: Observer;
 }
 
 /** Settles the writes that died half-way. Every process may sweep, also at the same time. */
 export class Sweeper {
   readonly #parts: SweeperParts;
-  readonly #recurring: Recurring;
 
   constructor(parts: SweeperParts) {
     this.#parts = parts;
-    this.#recurring = new Recurring((deadline) => this.sweep(deadline), {
+    parts.upkeep.add({
+      everyMs: parts.sweepMs,
       timeoutMs: timedSweepMs,
+      run: (deadline) => this.sweep(deadline),
       onFailure(error) {
         const message = isMeridianError(error) ? error.message : String(error);
         parts.observe({ type: 'directory-fault', operation: 'sweep', message });
       },
     });
-  }
-
-  /** Sweeps about every `everyMs`, at a time that differs from process to process. */
-  start(everyMs: number): void {
-    this.#recurring.start(everyMs);
   }
 
   async sweep(deadline: Deadline): Promise<SweepResult> {
@@ -79,10 +78,6 @@ export class Sweeper {
       );
     }
     return total;
-  }
-
-  close(): Promise<void> {
-    return this.#recurring.close();
   }
 
   async #sweepShard({ primary }: Shard, deadline: Deadline): Promise<SweepResult> {

@@ -1,7 +1,7 @@
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { CallGate, CallOptions } from '../execution/call-gate.ts';
 import type { Executor } from '../execution/executor.ts';
-import { Recurring } from '../execution/recurring.ts';
+import type { Upkeep } from '../execution/upkeep.ts';
 import type { Forwarding } from '../forwarding/forwarding.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
@@ -18,6 +18,7 @@ const sweepTimeoutMs = 20_000;
 interface MovesParts {
   readonly topology: TopologyStore;
   readonly executor: Executor;
+  readonly upkeep: Upkeep;
   readonly calls: CallGate;
   readonly registry: TableRegistry;
   readonly forwarding: Forwarding;
@@ -29,17 +30,19 @@ export class Moves {
   readonly relocation: Relocation;
   readonly #parts: MovesParts;
   readonly #settlement: MoveSettlement;
-  readonly #recurring: Recurring;
 
   constructor(parts: MovesParts) {
-    const { topology, executor, registry } = parts;
+    const { topology, executor, upkeep, registry } = parts;
     this.#parts = parts;
     this.#settlement = new MoveSettlement(topology, executor, (keyspace, rows) =>
       registry.forgetMoved(keyspace, rows),
     );
     this.relocation = new Relocation(executor, this.#settlement);
-    this.#recurring = new Recurring((deadline) => this.#sweep(deadline), {
+    // Movers that died are looked for now and then.
+    upkeep.add({
+      everyMs: sweepMs,
       timeoutMs: sweepTimeoutMs,
+      run: (deadline) => this.#sweep(deadline),
       onFailure(error) {
         // A shard that is down is reported where it is missed; the next sweep tries again.
         if (!isMeridianError(error)) throw error;
@@ -48,20 +51,11 @@ export class Moves {
     parts.forwarding.settleWith((shard, slot, deadline) => this.#sweepShard(shard, slot, deadline));
   }
 
-  /** Looks for movers that died now and then, at times that differ from process to process. */
-  watch(): void {
-    if (this.#shards().length > 0) this.#recurring.start(sweepMs);
-  }
-
   /** Ends every move whose mover died, on all shards. */
   sweep(options: CallOptions = {}): Promise<SweptMoves> {
     return this.#parts.calls.run('relocations.sweep', undefined, options, (deadline) =>
       this.#sweep(deadline),
     );
-  }
-
-  close(): Promise<void> {
-    return this.#recurring.close();
   }
 
   async #sweep(deadline: Deadline): Promise<SweptMoves> {

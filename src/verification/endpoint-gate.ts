@@ -3,6 +3,7 @@ import { UnavailableError } from '../errors/database-error.ts';
 import { isLockedOut } from '../errors/driver-fault.ts';
 import { type ErrorCode, isMeridianError } from '../errors/meridian-error.ts';
 import type { Admission } from '../execution/executor.ts';
+import type { Upkeep } from '../execution/upkeep.ts';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
@@ -42,7 +43,6 @@ interface Barred {
   why: unknown;
   look: Promise<void> | undefined;
   lookedAt: number;
-  timer: NodeJS.Timeout | undefined;
 }
 
 /**
@@ -52,24 +52,25 @@ interface Barred {
  */
 export class EndpointGate implements Admission {
   readonly #check: (endpoint: Endpoint, deadline: Deadline) => Promise<void>;
+  readonly #upkeep: Upkeep;
   readonly #observe: Observer;
   readonly #barred = new Map<string, Barred>();
-  readonly #looks = new Map<Deadline, Promise<void>>();
   readonly #lastFaults = new Map<string, EndpointFault>();
   readonly #lockedOutUntil = new Map<string, number>();
-  #isWatching = false;
 
   /** @param check rejects with a ConfigError when the endpoint is not the one that is meant. */
   constructor(
     endpoints: readonly Endpoint[],
     check: (endpoint: Endpoint, deadline: Deadline) => Promise<void>,
+    upkeep: Upkeep,
     observe: Observer,
   ) {
     this.#check = check;
+    this.#upkeep = upkeep;
     this.#observe = observe;
     for (const endpoint of endpoints) {
       const why = new Error('it has not been asked yet');
-      const barred = { look: undefined, lookedAt: Number.NEGATIVE_INFINITY, timer: undefined };
+      const barred = { look: undefined, lookedAt: Number.NEGATIVE_INFINITY };
       this.#barred.set(endpoint.name, { endpoint, state: 'unverified', why, ...barred });
     }
   }
@@ -81,7 +82,6 @@ export class EndpointGate implements Admission {
 
   /** From now on the others are looked at until they answer. */
   watch(): void {
-    this.#isWatching = true;
     for (const barred of this.#barred.values()) this.#lookLater(barred);
   }
 
@@ -112,13 +112,6 @@ export class EndpointGate implements Admission {
     return this.#lastFaults.get(name);
   }
 
-  async close(): Promise<void> {
-    this.#isWatching = false;
-    for (const { timer } of this.#barred.values()) clearTimeout(timer);
-    for (const deadline of this.#looks.keys()) deadline.cancel(new Error('the data layer closes'));
-    await Promise.all(this.#looks.values());
-  }
-
   async #await(barred: Barred, deadline: Deadline): Promise<void> {
     if (barred.state === 'unverified') await this.#lookFor(barred, deadline);
     if (!this.#barred.has(barred.endpoint.name)) return;
@@ -143,30 +136,27 @@ export class EndpointGate implements Admission {
   }
 
   #look(barred: Barred): void {
-    if (!this.#isWatching) return;
-    clearTimeout(barred.timer);
-    const deadline = new Deadline(checkTimeoutMs);
+    if (!this.#upkeep.isOpen) return;
     barred.lookedAt = performance.now();
-    const look = this.#check(barred.endpoint, deadline)
-      .then(
-        () => this.#passed(barred),
-        (error: unknown) => this.#failed(barred, error),
-      )
+    const look = async (deadline: Deadline) => {
+      await this.#check(barred.endpoint, deadline);
+      this.#passed(barred);
+    };
+    barred.look = this.#upkeep
+      .run(checkTimeoutMs, look, (error) => this.#failed(barred, error))
       .finally(() => {
-        deadline.end();
-        this.#looks.delete(deadline);
         barred.look = undefined;
         this.#lookLater(barred);
       });
-    barred.look = look;
-    this.#looks.set(deadline, look);
   }
 
   #lookLater(barred: Barred): void {
-    if (!this.#isWatching || barred.state === 'refused') return;
-    if (!this.#barred.has(barred.endpoint.name)) return;
-    barred.timer = setTimeout(() => this.#look(barred), lookAgainMs * (0.5 + Math.random()));
-    barred.timer.unref();
+    if (barred.state === 'refused' || !this.#barred.has(barred.endpoint.name)) return;
+    const { lookedAt } = barred;
+    this.#upkeep.later(lookAgainMs, () => {
+      // A caller may have wanted a look meanwhile, after which comes the next one.
+      if (barred.lookedAt === lookedAt) this.#look(barred);
+    });
   }
 
   #passed({ endpoint }: Barred): void {
@@ -175,7 +165,6 @@ export class EndpointGate implements Admission {
   }
 
   #failed(barred: Barred, why: unknown): void {
-    if (!this.#isWatching) return;
     const isNews = messageOf(why) !== messageOf(barred.why);
     barred.why = why;
     if (why instanceof ConfigError) barred.state = 'refused';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { RedisIdentity, type RedisRecord } from '../cache/redis/redis-identity.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import { Recurring } from '../execution/recurring.ts';
+import type { Upkeep } from '../execution/upkeep.ts';
 import {
   deleteFact,
   deleteOldFacts,
@@ -20,6 +20,7 @@ import type { TopologyStore } from '../topology/topology-store.ts';
 export interface SharedRedisParts {
   readonly topology: TopologyStore;
   readonly executor: Executor;
+  readonly upkeep: Upkeep;
   /** First part of every key of this system in Redis: the option `cache.namespace`, and the system. */
   readonly namespace: string;
   readonly observe: Observer;
@@ -49,12 +50,13 @@ export class SharedRedis {
   readonly #parts: SharedRedisParts;
   readonly #process = randomBytes(8).toString('hex');
   readonly #members: { readonly fact: string; readonly identity: RedisIdentity }[] = [];
-  readonly #recurring: Recurring;
 
   constructor(parts: SharedRedisParts) {
     this.#parts = parts;
-    this.#recurring = new Recurring((deadline) => this.#keepAll(deadline), {
+    parts.upkeep.add({
+      everyMs: upkeepMs,
       timeoutMs: upkeepTimeoutMs,
+      run: (deadline) => this.#keepAll(deadline),
       onFailure: (error) => this.#report(error),
     });
   }
@@ -73,13 +75,8 @@ export class SharedRedis {
     return identity;
   }
 
-  watch(): void {
-    if (this.#members.length > 0) this.#recurring.start(upkeepMs);
-  }
-
   /** This process uses no Redis any more. */
   async close(): Promise<void> {
-    await this.#recurring.close();
     const used = this.#members.flatMap(({ identity }) => identity.id ?? []);
     if (used.length === 0) return;
     try {
@@ -126,6 +123,7 @@ export class SharedRedis {
   }
 
   async #keepAll(deadline: Deadline): Promise<void> {
+    if (this.#members.length === 0) return;
     for (const { fact, identity } of this.#members) {
       const { id } = identity;
       if (id === undefined) continue;

@@ -1,7 +1,8 @@
 import { isIoredis } from '../../config/given-redis.ts';
 import type { Problem } from '../../errors/config-error.ts';
 import type { Observer } from '../../observability/events.ts';
-import { Deadline } from '../../resilience/time/deadline.ts';
+import type { Deadline } from '../../resilience/time/deadline.ts';
+import { within } from '../../resilience/time/within.ts';
 import { openLinks } from './links/open-links.ts';
 import type { RedisClient } from './links/redis-client.ts';
 import type { RedisLinks } from './links/redis-links.ts';
@@ -61,17 +62,22 @@ export class RedisRegions {
     this.stores = own && { own: own.store, others };
   }
 
-  /** A cache that is down must not keep the service from starting; it is told, and goes on without. */
-  async ready(): Promise<void> {
-    const patience = new Deadline(this.#patienceMs);
-    await Promise.all(
-      this.#members.map(async ({ name, links }) => {
-        if (await links.ready(patience)) return;
-        const message = `${name} is not ready; starting without it`;
-        this.#observe({ type: 'cache-fault', operation: 'connection', message });
-      }),
+  /**
+   * A cache that is down must not keep the service from starting; it is told, and goes on without.
+   *
+   * @throws the deadline's reason when it ends the start.
+   */
+  async ready(starting: Deadline): Promise<void> {
+    await within(this.#patienceMs, starting, (patience) =>
+      Promise.all(
+        this.#members.map(async ({ name, links }) => {
+          if (await links.ready(patience)) return;
+          if (starting.reason !== undefined) throw starting.reason;
+          const message = `${name} is not ready; starting without it`;
+          this.#observe({ type: 'cache-fault', operation: 'connection', message });
+        }),
+      ),
     );
-    patience.end();
   }
 
   /** Those that are not the Redis of other services, by where the options name them. */

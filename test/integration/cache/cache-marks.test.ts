@@ -5,6 +5,7 @@ import type { LoadMany } from '../../../src/cache/loads/leased-loads.ts';
 import { ReadThrough } from '../../../src/cache/read-through.ts';
 import { leaseKey, markKey, valueKey } from '../../../src/cache/redis/redis-keys.ts';
 import { RedisRegions } from '../../../src/cache/redis/redis-regions.ts';
+import { Deadline } from '../../../src/resilience/time/deadline.ts';
 import { eventually } from '../../support/eventually.ts';
 import { cacheConfig } from '../../support/read-through.ts';
 
@@ -34,7 +35,7 @@ beforeEach(async () => {
     { region: undefined, ...times, maxEntryBytes: 1_000, maxPendingInvalidations: 100_000 },
     () => {},
   );
-  await regions.ready();
+  await regions.ready(new Deadline(Number.POSITIVE_INFINITY));
   cache = new ReadThrough<number>(
     { ...cacheConfig, markMs, decode: Number },
     regions.stores,

@@ -7,6 +7,7 @@ import { ReadThrough } from '../../../src/cache/read-through.ts';
 import { encodeEntry, stampText } from '../../../src/cache/redis/entry-text.ts';
 import { valueKey } from '../../../src/cache/redis/redis-keys.ts';
 import { RedisRegions } from '../../../src/cache/redis/redis-regions.ts';
+import { Deadline } from '../../../src/resilience/time/deadline.ts';
 import { eventually } from '../../support/eventually.ts';
 import { cacheConfig } from '../../support/read-through.ts';
 
@@ -137,7 +138,7 @@ it('what a load keeps out leaves no entry and no lease', async () => {
     regions.stores,
     () => {},
   );
-  await regions.ready();
+  await regions.ready(new Deadline(Number.POSITIVE_INFINITY));
   const loaded = await cache.getMany(['kept', 'out', 'absent'], async (_, { keepOut }) => {
     keepOut('out');
     keepOut('absent');

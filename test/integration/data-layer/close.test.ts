@@ -1,4 +1,4 @@
-import { AbortedError, ConfigError, createDataLayer } from 'meridian';
+import { AbortedError, ConfigError, createDataLayer, type MeridianEvent } from 'meridian';
 import type { ChaosProxy } from 'meridian/testing';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { accountOn, failureOf, type Opened, TestCluster } from '../../support/cluster.ts';
@@ -159,4 +159,31 @@ it('a startup is ended by its signal, and leaves nothing open', async () => {
     signal: AbortSignal.abort(),
   });
   expect(await failureOf(early)).toBeInstanceOf(AbortedError);
+});
+
+it('a startup that is ended while it waits for Redis tells nothing more', async () => {
+  const given = new AbortController();
+  const events: MeridianEvent[] = [];
+  const options = { redis: 'redis://127.0.0.1:1', cache: { maxGapMs: 1_000 } };
+  const starting = createDataLayer({
+    topology: cluster.topology(),
+    region: 'eu',
+    tables,
+    ...options,
+    logger: false,
+    signal: given.signal,
+    observers: [
+      (event) => {
+        events.push(event);
+        if (event.type === 'cache-fault' && event.operation === 'connection') given.abort();
+      },
+    ],
+  });
+  expect(await failureOf(starting)).toBeInstanceOf(AbortedError);
+  // It is as patient as the first one was, and began later.
+  const later = await cluster.open(options);
+  const isTold = (event: MeridianEvent) =>
+    event.type === 'cache-fault' && event.message.includes('starting without it');
+  expect(later.events.some(isTold)).toBe(true);
+  expect(events.some(isTold)).toBe(false);
 });

@@ -3,6 +3,7 @@ import { startLocalRedis } from 'meridian/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ReadThrough } from '../../../../src/cache/read-through.ts';
 import { RedisRegions } from '../../../../src/cache/redis/redis-regions.ts';
+import { Deadline } from '../../../../src/resilience/time/deadline.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { cacheConfig } from '../../../support/read-through.ts';
 
@@ -26,7 +27,7 @@ beforeAll(async () => {
     { region: undefined, ...times, maxEntryBytes: 1_000, maxPendingInvalidations: 100_000 },
     () => {},
   );
-  await regions.ready();
+  await regions.ready(new Deadline(Number.POSITIVE_INFINITY));
   cache = new ReadThrough<number>(
     { ...cacheConfig, markMs, decode: Number },
     regions.stores,

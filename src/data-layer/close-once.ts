@@ -1,6 +1,6 @@
-import { didYouMean } from './config/did-you-mean.ts';
+import { didYouMean } from '../config/did-you-mean.ts';
+import { ConfigError } from '../errors/config-error.ts';
 import type { CloseOptions, CloseReport } from './data-layer-types.ts';
-import { ConfigError } from './errors/config-error.ts';
 
 const defaultTimeoutMs = 10_000;
 

@@ -1,116 +1,39 @@
-import { type GivenRedis, isPerRegion } from './cache/redis/redis-regions.ts';
-import {
-  type BreakerOptions,
-  type CacheTierOptions,
-  type DataLayerConfig,
-  type IdempotencyOptions,
-  type PoolOptions,
-  parseDataLayerOptions,
-  type RetryOptions,
-} from './config/data-layer-options.ts';
-import { didYouMean } from './config/did-you-mean.ts';
-import type { DirectoryOptions } from './config/directory-options.ts';
-import type { TopologyDocument } from './config/topology-document.ts';
-import { ConfigError, type Problem } from './errors/config-error.ts';
-import type { Observer } from './observability/events.ts';
-import type { Logger } from './observability/pino-observer.ts';
-import type { Table } from './rows/schema/define-table.ts';
-import type { ReferenceTable } from './rows/schema/reference-table.ts';
-import {
-  type ReservedName,
-  reservedInTransactions,
-  reservedNames,
-} from './rows/schema/reserved-names.ts';
-import type { Tables } from './rows/schema/row-types.ts';
+import { type GivenRedis, isPerRegion } from '../cache/redis/redis-regions.ts';
+import { type DataLayerConfig, parseDataLayerOptions } from '../config/data-layer-options.ts';
+import { didYouMean } from '../config/did-you-mean.ts';
+import { ConfigError, type Problem } from '../errors/config-error.ts';
+import type { Observer } from '../observability/events.ts';
+import { fanOut } from '../observability/fan-out.ts';
+import { defaultLogger, pinoObserver } from '../observability/pino-observer.ts';
+import type { Table } from '../rows/schema/define-table.ts';
+import type { ReferenceTable } from '../rows/schema/reference-table.ts';
+import { reservedInTransactions, reservedNames } from '../rows/schema/reserved-names.ts';
+import type { Tables } from '../rows/schema/row-types.ts';
 import {
   planReference,
   planTable,
   type ReferencePlan,
   type TablePlan,
-} from './rows/schema/table-plan.ts';
-import type { IpLocator } from './sharding/places/locate-place.ts';
-import { createTopology } from './topology/create-topology.ts';
-import type { Topology } from './topology/topology.ts';
-import { fileTopology, staticTopology, type TopologySource } from './topology/topology-source.ts';
-
-export interface DataLayerOptions<T extends Tables> {
-  /** A JSON file's path, a document, or a source such as `fileTopology('topology.json')`. */
-  topology: string | TopologyDocument | TopologySource;
-  /**
-   * The region this process runs in, and its Redis if there is one for all. Must be given where rows
-   * of a strict region are cached, or Redis is given per region.
-   */
-  region?: string;
-  /** Who is named in the audit trail. Default: `hostname:pid`. */
-  service?: string;
-  /** The tables, by the name under which the data layer offers them. */
-  tables: T & { readonly [Name in ReservedName]?: never };
-  /**
-   * A `redis://` URL, an ioredis client of yours, either of them for each region by name, or `false`:
-   * the cache is memory only.
-   */
-  redis: GivenRedis;
-  /**
-   * Tells where the address of a place (`{ ip }`) is: `maxmindLocator(reader)` of
-   * `meridian/sharding`, or a function of yours. Default: none, and a place with an `ip` is refused.
-   */
-  locateIp?: IpLocator;
-  /**
-   * `create` lets the data layer record in each shard's database which shard it is; `verify` only
-   * reads it, and the error prints the DDL. Default `verify`.
-   */
-  systemTables?: 'create' | 'verify';
-  /**
-   * What becomes of a UNIQUE index that holds on each shard only, because it has neither the key that
-   * places the row nor a lookup: `warn` is an event and a line of the log, `refuse` a ConfigError.
-   * Default `warn`.
-   */
-  uniqueAcrossShards?: 'warn' | 'refuse';
-  /** Milliseconds for a call that names none. Default 5,000. */
-  timeoutMs?: number;
-  /**
-   * Milliseconds for the start: for databases to come up, and for the checks. Default 30,000. When it is
-   * over, an UnavailableError names every shard that is down, with its region, address and reason.
-   */
-  startupTimeoutMs?: number;
-  /**
-   * `strict`: starts when the primary of every shard is up and was verified. `lazy`: starts when one of
-   * each keyspace that has tables is; calls to the others fail with an UnavailableError until they
-   * are up and were verified, and those that turn out wrong are refused. Default `strict`.
-   */
-  startup?: 'strict' | 'lazy';
-  /** Ends the startup when it fires: nothing stays open. Afterwards `close()` ends the data layer. */
-  signal?: AbortSignal;
-  pool?: PoolOptions;
-  retry?: RetryOptions;
-  breaker?: BreakerOptions;
-  cache?: CacheTierOptions;
-  /** How long the keys of operations that may be repeated are remembered. */
-  idempotency?: IdempotencyOptions;
-  /** Where unique values are kept. Must be given when a table has `lookups`. */
-  directory?: DirectoryOptions;
-  /** A pino logger, or `false` for none. Default: warnings and worse to standard error. */
-  logger?: Logger | false;
-  /**
-   * `true` puts a server's own text into errors, events and the log: where a syntax error is ("near …"),
-   * which value does not fit. It quotes statements, values and rows, so it is for your own machine.
-   * Default `false`.
-   */
-  debugErrors?: boolean;
-  /** Are told of every event. */
-  observers?: Observer[];
-}
+} from '../rows/schema/table-plan.ts';
+import type { IpLocator } from '../sharding/places/locate-place.ts';
+import { createTopology } from '../topology/create-topology.ts';
+import type { Topology } from '../topology/topology.ts';
+import { fileTopology, staticTopology, type TopologySource } from '../topology/topology-source.ts';
+import type { DataLayerOptions } from './data-layer-options.ts';
 
 /** What the options come to. */
-interface ReadOptionsResult {
+export interface Setup {
   readonly config: DataLayerConfig;
   readonly topology: Topology;
   readonly plans: readonly TablePlan[];
   readonly references: readonly ReferencePlan[];
+  readonly redis: GivenRedis;
+  readonly locateIp: IpLocator | undefined;
+  readonly observe: Observer;
 }
 
 /** Everything that can be checked without opening a connection, all problems in one error. */
-export async function readOptions(options: DataLayerOptions<Tables>): Promise<ReadOptionsResult> {
+export async function readOptions(options: DataLayerOptions<Tables>): Promise<Setup> {
   const problems: Problem[] = [];
   const config = parseDataLayerOptions(options, problems);
   const topology =
@@ -140,7 +63,15 @@ export async function readOptions(options: DataLayerOptions<Tables>): Promise<Re
   if (problems.length > 0 || config === undefined || topology === undefined) {
     throw new ConfigError('The data layer can not start', problems);
   }
-  return { config, topology, plans, references };
+  const { redis, locateIp } = options;
+  return { config, topology, plans, references, redis, locateIp, observe: observerOf(options) };
+}
+
+function observerOf({ logger, observers = [] }: DataLayerOptions<Tables>): Observer {
+  return fanOut([
+    ...(logger === false ? [] : [pinoObserver(logger ?? defaultLogger())]),
+    ...observers,
+  ]);
 }
 
 function checkDirectory(

@@ -1,13 +1,13 @@
-import type { SweptOutcomes } from './commit/outcome-sweeper.ts';
-import type { DirectoryHandle } from './directory/directory-handle.ts';
-import type { CallOptions, Drained } from './execution/call-gate.ts';
-import type { PlacementReport } from './placement/placement-report.ts';
-import type { SweptMoves } from './relocation/move-sweeper.ts';
-import type { Guard, GuardOptions } from './resilience/create-guard.ts';
-import type { Tables } from './rows/schema/row-types.ts';
-import type { Session } from './table/sessions.ts';
-import type { HandleOf } from './table/table-types.ts';
-import type { Health } from './verification/health.ts';
+import type { SweptOutcomes } from '../commit/outcome-sweeper.ts';
+import type { DirectoryHandle } from '../directory/directory-handle.ts';
+import type { CallOptions, Drained } from '../execution/call-gate.ts';
+import type { PlacementReport } from '../placement/placement-report.ts';
+import type { SweptMoves } from '../relocation/move-sweeper.ts';
+import type { Guard, GuardOptions } from '../resilience/create-guard.ts';
+import type { Tables } from '../rows/schema/row-types.ts';
+import type { Session } from '../table/sessions.ts';
+import type { HandleOf } from '../table/table-types.ts';
+import type { Health } from '../verification/health.ts';
 
 export interface PlacementOptions extends CallOptions {
   /**

@@ -1,0 +1,60 @@
+import { directoryHandle } from '../directory/directory-handle.ts';
+import type { CallGate } from '../execution/call-gate.ts';
+import { readPlacement } from '../placement/placement.ts';
+import { createGuard, type Guard } from '../resilience/create-guard.ts';
+import { areServed, shardsHealth } from '../verification/health.ts';
+import { closeOnce } from './close-once.ts';
+import type { DataLayerMembers } from './data-layer-types.ts';
+import type { Features } from './open-features.ts';
+import type { OpenRedis } from './open-redis.ts';
+import type { Servers } from './open-servers.ts';
+import type { Parts } from './parts.ts';
+import type { Setup } from './read-options.ts';
+
+/** What a data layer offers beside its tables. */
+export function membersOf(
+  { plans, observe }: Setup,
+  { topology, executor, endpoints, gate }: Servers,
+  { regions }: OpenRedis,
+  { directory, moves, outcomes }: Features,
+  calls: CallGate,
+  parts: Parts,
+): DataLayerMembers {
+  const keyspaces = new Set(plans.map(({ table }) => table.keyspace));
+  const guards = new Map<string, Guard>();
+  const close = closeOnce(async (timeoutMs) => {
+    const closingAt = performance.now();
+    const drained = await calls.drain(timeoutMs);
+    await parts.close();
+    const report = { ...drained, durationMs: performance.now() - closingAt };
+    observe({ type: 'closed', ...report });
+    return report;
+  });
+  return {
+    relocations: { sweep: (options) => moves.sweep(options) },
+    idempotency: {
+      sweep: (options) =>
+        calls.run('idempotency.sweep', undefined, options, (deadline) => outcomes.sweep(deadline)),
+    },
+    placement: (options) =>
+      calls.run('placement', undefined, options, (deadline) =>
+        readPlacement(executor, topology.current, options?.exact ?? false, deadline),
+      ),
+    guard(name, limits) {
+      const guard = guards.get(name) ?? createGuard(name, { ...limits, observer: observe });
+      guards.set(name, guard);
+      return guard;
+    },
+    directory: directoryHandle(directory, calls),
+    health: () => ({
+      ready: !calls.isClosing && areServed(keyspaces, topology.current, gate),
+      closing: calls.isClosing,
+      shards: shardsHealth(topology.current, endpoints, gate),
+      redis: regions.states(),
+    }),
+    close,
+    [Symbol.asyncDispose]: async () => {
+      await close();
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import { hostname } from 'node:os';
+import { OutcomeSweeper } from '../commit/outcome-sweeper.ts';
+import { type OpenDirectory, openDirectory } from '../directory/open-lookups.ts';
+import type { CallGate } from '../execution/call-gate.ts';
+import { LoadGates } from '../execution/load-gates.ts';
+import type { Upkeep } from '../execution/upkeep.ts';
+import { Forwarding } from '../forwarding/forwarding.ts';
+import { referenceAccess } from '../reference/reference-access.ts';
+import { Moves } from '../relocation/moves.ts';
+import { reportUnlawfulReplicas } from '../rows/audited.ts';
+import { TableRegistry } from '../rows/table-registry.ts';
+import { openReference, openTable, type SharedParts } from '../table/open-tables.ts';
+import type { MakeHandle } from '../table/sessions.ts';
+import { tableAccess } from '../table/table-access.ts';
+import type { OpenRedis } from './open-redis.ts';
+import type { Servers } from './open-servers.ts';
+import type { Parts } from './parts.ts';
+import type { Setup } from './read-options.ts';
+
+/** What a running data layer offers, over servers that were verified. */
+export interface Features {
+  /** What makes the handle of each table, by label. */
+  readonly handles: readonly (readonly [label: string, make: MakeHandle])[];
+  readonly directory: OpenDirectory | undefined;
+  readonly moves: Moves;
+  readonly outcomes: OutcomeSweeper;
+}
+
+/** Builds tables and what ends the work of processes that died. Does no I/O. */
+export function openFeatures(
+  setup: Setup,
+  servers: Servers,
+  redis: OpenRedis,
+  calls: CallGate,
+  upkeep: Upkeep,
+  parts: Parts,
+): Features {
+  const { config, plans, references, locateIp, observe } = setup;
+  const { topology, executor, inspection } = servers;
+  const directory = openDirectory(config.directory, plans, {
+    topology,
+    executor,
+    upkeep,
+    observe,
+  });
+  const { region, service = `${hostname()}:${process.pid}` } = config;
+  const who = { service, processRegion: region };
+  const forwarding = new Forwarding(topology, executor);
+  const shared: SharedParts = {
+    topology,
+    locateIp,
+    executor,
+    calls,
+    redis: redis.regions.stores,
+    gates: loadGatesOf(setup),
+    who,
+    forwarding,
+    directory,
+    namespace: redis.namespace,
+    observe,
+    maxPacketBytes: () => inspection.maxPacketBytes,
+  };
+  const registry = parts.add(
+    new TableRegistry((keyspace) =>
+      inspection.rules.effectsOf(topology.current.keyspaces.get(keyspace)?.shards ?? []),
+    ),
+  );
+  // What it does behind its callers' backs ends before the caches close.
+  if (directory !== undefined) parts.add(directory.writes);
+  const moves = new Moves({ topology, executor, upkeep, calls, registry, forwarding, observe });
+  const outcomes = new OutcomeSweeper({
+    topology,
+    executor,
+    upkeep,
+    keyspaces: new Set(plans.map(({ table }) => table.keyspace)),
+    ...config.idempotency,
+    observe,
+  });
+  const tables = plans.map((plan) => {
+    const runtime = openTable(plan, inspection.shapeOf(plan), shared);
+    registry.add(plan.label, runtime);
+    const make: MakeHandle = (seen) => tableAccess({ ...runtime, seen }, registry, moves, observe);
+    return [plan.label, make] as const;
+  });
+  const referenceTables = references.map((plan) => {
+    const runtime = openReference(plan, inspection.shapeOf(plan), region, shared);
+    registry.addReference(plan.label, runtime);
+    const make: MakeHandle = (seen) => referenceAccess({ ...runtime, seen });
+    return [plan.label, make] as const;
+  });
+  reportUnlawfulReplicas(topology.current, who, observe);
+  return { handles: [...tables, ...referenceTables], directory, moves, outcomes };
+}
+
+function loadGatesOf({ config: { cache, pool }, observe }: Setup): LoadGates {
+  const { loadsPerShard, loadQueue } = cache;
+  const concurrency = loadsPerShard ?? Math.max(1, Math.floor(0.75 * pool.connections));
+  return new LoadGates({ concurrency, queue: loadQueue }, observe);
+}

@@ -1,0 +1,90 @@
+import { isPerRegion } from '../cache/redis/redis-regions.ts';
+import { Endpoints } from '../execution/endpoints.ts';
+import { Executor } from '../execution/executor.ts';
+import type { Upkeep } from '../execution/upkeep.ts';
+import { fencedTables } from '../relocation/fenced-tables.ts';
+import { keepFence } from '../relocation/standing-fence.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
+import { within } from '../resilience/time/within.ts';
+import { TopologyStore } from '../topology/topology-store.ts';
+import { EndpointGate } from '../verification/endpoint-gate.ts';
+import {
+  type InspectedShards,
+  type KeepFences,
+  ShardInspection,
+} from '../verification/shard-inspection.ts';
+import { type Sharing, sharedRedisName } from '../verification/table-facts.ts';
+import type { Parts } from './parts.ts';
+import type { Setup } from './read-options.ts';
+
+/** The database servers, and what keeps traffic away from those that are not what is meant. */
+export interface Servers {
+  readonly topology: TopologyStore;
+  readonly endpoints: Endpoints;
+  readonly inspection: ShardInspection;
+  readonly gate: EndpointGate;
+  /** Asks no endpoint but those that were verified. */
+  readonly executor: Executor;
+}
+
+/** Builds what asks the servers. Does no I/O. */
+export function openServers(setup: Setup, upkeep: Upkeep, parts: Parts): Servers {
+  const { config, topology, plans, references, observe } = setup;
+  const { pool, breaker, debugErrors, retry, systemTables, uniqueAcrossShards } = config;
+  const endpoints = parts.add(new Endpoints({ ...pool, breaker, debugErrors }, observe));
+  const unverified = new Executor(endpoints, retry, observe);
+  const keepFences: KeepFences = (shard, shapes, deadline, problems) =>
+    keepFence(
+      { executor: unverified, deadline, systemTables },
+      shard,
+      fencedTables(plans, topology, shard, shapes),
+      problems,
+    );
+  const inspection = new ShardInspection({
+    topology,
+    plans,
+    references,
+    executor: unverified,
+    systemTables,
+    uniqueAcrossShards,
+    sharing: sharingOf(setup),
+    expect: (endpoint, identity) => endpoints.expect(endpoint, identity),
+    keepFences,
+    observe,
+  });
+  const gate = new EndpointGate(
+    [...topology.shards.values()].flatMap(({ primary, replicas }) => [primary, ...replicas]),
+    (endpoint, deadline) => inspection.inspectLate(endpoint, deadline),
+    upkeep,
+    observe,
+  );
+  const executor = new Executor(endpoints, retry, observe, gate);
+  return { topology: new TopologyStore(topology), endpoints, inspection, gate, executor };
+}
+
+/** Waits for the servers that must be up, inspects them, and lets traffic to those that fit. */
+export async function inspectServers(
+  { config }: Setup,
+  { inspection, gate }: Servers,
+  starting: Deadline,
+): Promise<InspectedShards> {
+  const inspected = await within(config.startupTimeoutMs, starting, (deadline) =>
+    config.startup === 'lazy'
+      ? inspection.inspectThoseUp(deadline)
+      : inspection.inspectAll(deadline),
+  );
+  gate.open(inspected.endpoints);
+  return inspected;
+}
+
+/** What all services that share the data must hold alike, as the options have it. */
+function sharingOf({ config, topology, redis }: Setup): Sharing {
+  const { cache, directory, idempotency } = config;
+  const regions = isPerRegion(redis) ? Object.keys(redis) : undefined;
+  return {
+    redis: redis === false ? undefined : sharedRedisName(cache.namespace, regions, topology),
+    directoryKeyspace: directory?.keyspace,
+    directoryKeys: directory?.keys ?? [],
+    keepMs: idempotency.keepMs,
+  };
+}
