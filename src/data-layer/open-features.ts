@@ -77,9 +77,10 @@ export function openFeatures(
     observe,
   });
   const tables = plans.map((plan) => {
-    const runtime = openTable(plan, inspection.shapeOf(plan), shared);
+    const { runtime, lookups } = openTable(plan, inspection.shapeOf(plan), shared);
     registry.add(plan.label, runtime);
-    const make: MakeHandle = (seen) => tableAccess({ ...runtime, seen }, registry, moves, observe);
+    const make: MakeHandle = (seen) =>
+      tableAccess({ runtime: { ...runtime, seen }, lookups }, registry, moves, observe);
     return [plan.label, make] as const;
   });
   const referenceTables = references.map((plan) => {

@@ -7,7 +7,6 @@ import type { Route } from '../routing/route.ts';
 import { keyspaceOf, routeKey } from '../routing/router.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
-import { type Claim, inOrder } from './claim.ts';
 import {
   confirmEntries,
   deleteEntries,
@@ -19,6 +18,7 @@ import {
   selectEntries,
   takeOver,
 } from './directory-table.ts';
+import { inOrder, type Reservation } from './reservation.ts';
 
 /** Entries that one statement names at most: each is a range of its own to the optimizer. */
 const entriesPerStatement = 64;
@@ -75,9 +75,13 @@ export class Directory {
   }
 
   /** Reserves values that have no entry. False when one of them has: then any may be reserved. */
-  async reserve(token: Uint8Array, claims: readonly Claim[], deadline: Deadline): Promise<boolean> {
+  async reserve(
+    token: Uint8Array,
+    reservations: readonly Reservation[],
+    deadline: Deadline,
+  ): Promise<boolean> {
     try {
-      await this.#onShards(claims, (part) => insertReserved(token, part), deadline);
+      await this.#onShards(reservations, (part) => insertReserved(token, part), deadline);
       return true;
     } catch (error) {
       if (error instanceof DuplicateKeyError) return false;
@@ -86,25 +90,33 @@ export class Directory {
   }
 
   /** Announces that values leave their rows. False when not all of them had a confirmed entry. */
-  async leave(token: Uint8Array, claims: readonly Claim[], deadline: Deadline): Promise<boolean> {
-    const results = await this.#onShards(claims, (part) => markLeaving(token, part), deadline);
-    return results.reduce((sum, { affected }) => sum + affected, 0) === claims.length;
+  async leave(
+    token: Uint8Array,
+    reservations: readonly Reservation[],
+    deadline: Deadline,
+  ): Promise<boolean> {
+    const results = await this.#onShards(
+      reservations,
+      (part) => markLeaving(token, part),
+      deadline,
+    );
+    return results.reduce((sum, { affected }) => sum + affected, 0) === reservations.length;
   }
 
   /** Gives an entry whose row does not hold the value to another; false if it changed meanwhile. */
   async takeOver(
     token: Uint8Array,
-    claim: Claim,
+    reservation: Reservation,
     previous: Uint8Array,
     deadline: Deadline,
   ): Promise<boolean> {
-    const statement = takeOver(token, claim, previous);
-    const [result] = await this.#onShards([claim], () => statement, deadline);
+    const statement = takeOver(token, reservation, previous);
+    const [result] = await this.#onShards([reservation], () => statement, deadline);
     return result?.affected === 1;
   }
 
   /** What entries of an attempt become once it is known to have been applied. */
-  async apply(
+  async confirm(
     token: Uint8Array,
     entered: readonly Owned[],
     left: readonly Owned[],
@@ -118,7 +130,7 @@ export class Directory {
   }
 
   /** What entries of an attempt become once it is known that it never will be applied. */
-  async revoke(
+  async cancel(
     token: Uint8Array,
     entered: readonly Owned[],
     left: readonly Owned[],
@@ -169,7 +181,7 @@ export class Directory {
   }
 }
 
-type Owned = EntryKey & Pick<Claim, 'rowKey'>;
+type Owned = EntryKey & Pick<Reservation, 'rowKey'>;
 
 function chunksOf<T>(items: readonly T[]): T[][] {
   return Array.from({ length: Math.ceil(items.length / entriesPerStatement) }, (_, index) =>

@@ -15,7 +15,7 @@ import type { RowOf, RowSchema } from '../rows/schema/define-table.ts';
 import { mustSee } from '../rows/sessions/seen-writes.ts';
 import type { TableRuntime } from '../rows/table-runtime.ts';
 import type { LookupValue } from './lookup-values.ts';
-import type { NamedLookup, TableLookup, TableLookups } from './table-lookups.ts';
+import type { TableLookup } from './table-lookups.ts';
 
 /**
  * Reads the rows that hold the values of one lookup.
@@ -27,19 +27,13 @@ import type { NamedLookup, TableLookup, TableLookups } from './table-lookups.ts'
 export class LookupAccess<Schema extends RowSchema> {
   readonly #runtime: TableRuntime<Schema>;
   readonly #reads: ReadPath<Schema>;
-  readonly #lookups: TableLookups;
   readonly #lookup: TableLookup;
   /** Rows that may be handed out as memory has them: none in a session. */
   readonly #memory: ReadThrough<RowOf<Schema>> | undefined;
 
-  constructor(
-    runtime: TableRuntime<Schema>,
-    reads: ReadPath<Schema>,
-    { lookups, lookup }: NamedLookup,
-  ) {
+  constructor(runtime: TableRuntime<Schema>, reads: ReadPath<Schema>, lookup: TableLookup) {
     this.#runtime = runtime;
     this.#reads = reads;
-    this.#lookups = lookups;
     this.#lookup = lookup;
     this.#memory = runtime.seen === undefined ? runtime.cache : undefined;
   }
@@ -69,7 +63,7 @@ export class LookupAccess<Schema extends RowSchema> {
 
   explain(asked: LookupValue): Explanation {
     const { table } = this.#runtime;
-    const route = this.#lookups.directory.routeOf(this.#entryKey(asked));
+    const route = this.#lookup.directory.routeOf(this.#entryKey(asked));
     return explainRoute(`${table.name}.${this.#lookup.plan.column}`, route);
   }
 
@@ -129,7 +123,7 @@ export class LookupAccess<Schema extends RowSchema> {
     consistency: Consistency,
     deadline: Deadline,
   ): Promise<string | null> {
-    const entry = await this.#lookups.directory.find(this.#entryKey(asked), consistency, deadline);
+    const entry = await this.#lookup.directory.find(this.#entryKey(asked), consistency, deadline);
     return entry?.rowKey ?? null;
   }
 

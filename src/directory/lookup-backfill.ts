@@ -11,10 +11,10 @@ import { firstLocatorOf, keyspaceOf } from '../routing/router.ts';
 import { shardsInBulk } from '../rows/reads/shards-in-bulk.ts';
 import type { TableRuntime } from '../rows/table-runtime.ts';
 import type { Shard } from '../topology/topology.ts';
-import type { Claim } from './claim.ts';
-import { claimsOf, holdsSame } from './lookup-claims.ts';
-import { forgetClaims } from './lookup-writes.ts';
-import type { NamedLookup } from './table-lookups.ts';
+import { holdsSame, reservationsOf } from './lookup-reservations.ts';
+import { cacheKeyOf } from './lookup-values.ts';
+import type { Reservation } from './reservation.ts';
+import type { TableLookup } from './table-lookups.ts';
 
 /** How far a backfill has come. */
 export interface BackfillProgress {
@@ -46,8 +46,9 @@ export interface BackfillResult<RowKey = unknown> extends BackfillProgress {
 const rowsPerPage = 128;
 const pageTimeoutMs = 30_000;
 
-interface Scan extends NamedLookup {
+interface Scan {
   readonly runtime: TableRuntime;
+  readonly lookup: TableLookup;
   scanned: number;
   entered: number;
   readonly duplicates: unknown[];
@@ -58,7 +59,7 @@ interface Scan extends NamedLookup {
 interface ScannedRow {
   readonly raw: RawRow;
   readonly key: unknown;
-  readonly claims: readonly Claim[];
+  readonly reservations: readonly Reservation[];
 }
 
 /** The value changed while its row was about to be entered; whoever changed it enters it. */
@@ -67,18 +68,18 @@ class ValueChanged extends Error {}
 /** Enters what the directory lacks of one lookup, shard after shard, again if owners moved meanwhile. */
 export function backfill(
   runtime: TableRuntime,
-  named: NamedLookup,
+  lookup: TableLookup,
   options: BackfillOptions = {},
 ): Promise<BackfillResult> {
   const { calls, table } = runtime;
   const { signal } = options;
   const call = { timeoutMs: Number.POSITIVE_INFINITY, ...(signal !== undefined && { signal }) };
-  return calls.run('backfill', table.name, call, (whole) => enter(runtime, named, options, whole));
+  return calls.run('backfill', table.name, call, (whole) => enter(runtime, lookup, options, whole));
 }
 
 async function enter(
   runtime: TableRuntime,
-  { lookup, lookups }: NamedLookup,
+  lookup: TableLookup,
   { regions, onProgress }: BackfillOptions,
   whole: Deadline,
 ): Promise<BackfillResult> {
@@ -86,7 +87,6 @@ async function enter(
   const scan: Scan = {
     runtime,
     lookup,
-    lookups,
     scanned: 0,
     entered: 0,
     duplicates: [],
@@ -154,7 +154,7 @@ async function enterPage(
   after: RawRow | undefined,
   deadline: Deadline,
 ): Promise<RawRow | undefined> {
-  const { runtime, lookup, lookups } = scan;
+  const { runtime, lookup } = scan;
   const { codec, statements, executor, table, topology } = runtime;
   const { column } = lookup.plan;
   const statement = statements.scan(column, after && codec.paramOf(after), rowsPerPage);
@@ -171,11 +171,11 @@ async function enterPage(
       return [];
     }
     const row = { rowKey: codec.key(key).text, locator };
-    const claims = claimsOf(runtime, [lookup], row, null, { [column]: value });
-    return [{ raw, key, claims }];
+    const reservations = reservationsOf(runtime, [lookup], row, null, { [column]: value });
+    return [{ raw, key, reservations }];
   });
-  const known = await lookups.directory.findMany(
-    valued.flatMap(({ claims }) => claims),
+  const known = await lookup.directory.findMany(
+    valued.flatMap(({ reservations }) => reservations),
     deadline,
   );
   const confirmed = new Set(
@@ -184,10 +184,11 @@ async function enterPage(
       .map(({ value, rowKey }) => entryId(value, rowKey)),
   );
   for (const row of valued) {
-    const lacking = row.claims.filter(
+    const lacking = row.reservations.filter(
       ({ value, rowKey }) => !confirmed.has(entryId(value, rowKey)),
     );
-    if (lacking.length > 0) await enterRow(scan, shard, { ...row, claims: lacking }, deadline);
+    if (lacking.length > 0)
+      await enterRow(scan, shard, { ...row, reservations: lacking }, deadline);
   }
   return rows.length < rowsPerPage ? undefined : rows.at(-1);
 }
@@ -196,19 +197,20 @@ async function enterPage(
 async function enterRow(
   scan: Scan,
   { primary, name: shard }: Shard,
-  { raw, key, claims }: ScannedRow,
+  { raw, key, reservations }: ScannedRow,
   deadline: Deadline,
 ): Promise<void> {
-  const { runtime, lookup, lookups } = scan;
+  const { runtime, lookup } = scan;
   const { codec, statements } = runtime;
   const { column } = lookup.plan;
   const before = { [column]: codec.valueOf(column, raw) };
   const identity = codec.identityOf(raw);
-  const isStill = (row: RawRow) => holdsSame([lookup], before, (name) => codec.valueOf(name, row));
+  const isStill = (row: RawRow) =>
+    holdsSame([lookup], before, { [column]: codec.valueOf(column, row) });
   const entering = (): Promise<Committed<void>> =>
-    lookups.writes.write(
+    lookup.writes.write(
       primary,
-      claims,
+      reservations,
       deadline,
       () => {},
       async (scope) => {
@@ -221,7 +223,7 @@ async function enterRow(
     await entering();
     scan.entered++;
     runtime.seen?.note(shard, undefined);
-    await forgetClaims(lookups, claims);
+    await lookup.cache?.invalidate(reservations.map(({ value }) => cacheKeyOf(value)));
   } catch (error) {
     if (error instanceof DuplicateKeyError) scan.duplicates.push(key);
     else if (!(error instanceof ValueChanged)) throw error;

@@ -7,11 +7,14 @@ import type { Observer } from '../observability/events.ts';
 import { cacheLimits } from '../rows/schema/cache-limits.ts';
 import type { RowSchema } from '../rows/schema/define-table.ts';
 import type { TablePlan } from '../rows/schema/table-plan.ts';
+import type { RowsRuntime } from '../rows/table-runtime.ts';
+import { noIndex, type RowIndex } from '../rows/writes/row-index.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
-import { Claimant } from './claimant.ts';
-import { ClaimedWrites } from './claimed-write.ts';
 import { Directory } from './directory.ts';
+import { LookupIndex } from './lookup-index.ts';
 import { LookupValues } from './lookup-values.ts';
+import { ReservedWrites } from './reserved-writes.ts';
+import { Reserver } from './reserver.ts';
 import { Sweeper } from './sweeper.ts';
 import { type TableLookup, TableLookups } from './table-lookups.ts';
 
@@ -19,7 +22,7 @@ import { type TableLookup, TableLookups } from './table-lookups.ts';
 export interface OpenDirectory {
   readonly config: DirectoryConfig;
   readonly directory: Directory;
-  readonly writes: ClaimedWrites;
+  readonly writes: ReservedWrites;
   readonly sweeper: Sweeper;
 }
 
@@ -42,14 +45,14 @@ export function openDirectory(
   if (config === undefined || keyspaces.length === 0) return undefined;
   const { reservationMs, sweepMs } = config;
   const directory = new Directory(config.keyspace, topology, executor);
-  const claimant = new Claimant(directory, topology, executor, reservationMs);
+  const reserver = new Reserver(directory, topology, executor, reservationMs);
   return {
     config,
     directory,
-    writes: new ClaimedWrites(directory, claimant, executor, observe),
+    writes: new ReservedWrites(directory, reserver, executor, observe),
     sweeper: new Sweeper({
       directory,
-      claimant,
+      reserver,
       executor,
       upkeep,
       topology,
@@ -71,18 +74,21 @@ interface CacheParts {
   readonly mayHoldAll: boolean;
 }
 
-/** Builds what a table's lookups work with; undefined when it has none. */
+/** Builds what a table's lookups work with: none for a table that has none. */
 export function openLookups<Schema extends RowSchema>(
   { table, lookups }: TablePlan<Schema>,
-  { config, directory, writes }: OpenDirectory,
+  open: OpenDirectory | undefined,
   { place, redis, loadTimeoutMs, observe, mayHoldAll }: CacheParts,
-): TableLookups | undefined {
-  if (lookups.length === 0) return undefined;
+): TableLookups {
   const { cache } = table;
+  if (open === undefined) return new TableLookups(table.name, []);
+  const { config, directory, writes } = open;
   const opened = lookups.map((plan): TableLookup => {
     const name = `${table.name}.${plan.column}`;
     return {
       plan,
+      directory,
+      writes,
       values: new LookupValues(plan, table.name, config.keys, mayHoldAll),
       cache:
         cache &&
@@ -103,5 +109,16 @@ export function openLookups<Schema extends RowSchema>(
         ),
     };
   });
-  return new TableLookups(directory, writes, opened);
+  return new TableLookups(table.name, opened);
+}
+
+/** What keeps the directory in step with a table's writes. */
+export function openIndex<Schema extends RowSchema>(
+  runtime: RowsRuntime<Schema>,
+  lookups: TableLookups,
+  directory: OpenDirectory | undefined,
+): RowIndex<Schema> {
+  return directory === undefined || lookups.all.length === 0
+    ? noIndex(runtime.statements)
+    : new LookupIndex(runtime, lookups, directory.writes);
 }

@@ -7,9 +7,9 @@ import { Deadline } from '../resilience/time/deadline.ts';
 import { keyspaceOf } from '../routing/router.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
-import type { Claimant } from './claimant.ts';
 import type { Directory } from './directory.ts';
 import { type Entry, readEntry, selectDangling } from './directory-table.ts';
+import type { Reserver } from './reserver.ts';
 
 const entriesPerPage = 200;
 /** How long the settling of one entry may wait for a transaction that is still open. */
@@ -30,7 +30,7 @@ export interface SweepResult {
 
 export interface SweeperParts {
   readonly directory: Directory;
-  readonly claimant: Claimant;
+  readonly reserver: Reserver;
   readonly executor: Executor;
   readonly upkeep: Upkeep;
   readonly topology: TopologyStore;
@@ -96,7 +96,7 @@ export class Sweeper {
     const patience = new Deadline(Math.max(1, Math.min(patienceMs, deadline.remainingMs)));
     const stopListening = deadline.onCancel((reason) => patience.cancel(reason));
     try {
-      return await this.#parts.claimant.settle(entry, patience);
+      return await this.#parts.reserver.settle(entry, patience);
     } catch (error) {
       if (deadline.reason !== undefined || !isMeridianError(error)) throw error;
       return 'pending';

@@ -2,13 +2,13 @@ import type { Deadline } from '../resilience/time/deadline.ts';
 import { nearestShards } from '../routing/nearest-shards.ts';
 import type { ReferenceTable } from '../rows/schema/reference-table.ts';
 import type { RowSchema } from '../rows/schema/row-schema.ts';
-import type { TableRuntime } from '../rows/table-runtime.ts';
+import type { RowsRuntime } from '../rows/table-runtime.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
 import type { ReferenceStatements } from './reference-statements.ts';
 
 /** What one reference table's reads and writes work with. Built once, when the data layer starts. */
 export interface ReferenceRuntime<Schema extends RowSchema = RowSchema>
-  extends Omit<TableRuntime<Schema>, 'table'> {
+  extends Omit<RowsRuntime<Schema>, 'table'> {
   readonly table: ReferenceTable<string, Schema>;
   readonly broadcast: ReferenceStatements;
   readonly nearest: Nearest;

@@ -10,6 +10,7 @@ import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import { MoveSettlement } from './move-settlement.ts';
 import { MoveSweeper, type SweptMoves } from './move-sweeper.ts';
+import { forgetMoved, movingGroups, movingKeyspaces } from './moving-tables.ts';
 import { Relocation } from './relocation.ts';
 
 const sweepMs = 30_000;
@@ -35,7 +36,7 @@ export class Moves {
     const { topology, executor, upkeep, registry } = parts;
     this.#parts = parts;
     this.#settlement = new MoveSettlement(topology, executor, (keyspace, rows) =>
-      registry.forgetMoved(keyspace, rows),
+      forgetMoved(registry, keyspace, rows),
     );
     this.relocation = new Relocation(executor, this.#settlement);
     // Movers that died are looked for now and then.
@@ -78,7 +79,7 @@ export class Moves {
     deadline: Deadline,
   ): Promise<SweptMoves> {
     const { topology, executor, registry, observe } = this.#parts;
-    const sweeper = new MoveSweeper(topology, executor, this.#settlement, registry.groups());
+    const sweeper = new MoveSweeper(topology, executor, this.#settlement, movingGroups(registry));
     const swept =
       slot === undefined
         ? await sweeper.sweep(shard, deadline)
@@ -91,8 +92,8 @@ export class Moves {
 
   #shards(): readonly Shard[] {
     const { topology, registry } = this.#parts;
-    return registry
-      .movingKeyspaces()
-      .flatMap((keyspace) => topology.current.keyspaces.get(keyspace)?.shards ?? []);
+    return movingKeyspaces(registry).flatMap(
+      (keyspace) => topology.current.keyspaces.get(keyspace)?.shards ?? [],
+    );
   }
 }

@@ -118,13 +118,12 @@ export class RelocateOwner {
     });
   }
 
-  /** A move copies rows: nobody claims new values for them, and their keys name them on the way. */
+  /** A move copies rows: nobody reserves new values for them, and their keys name them on the way. */
   #assertCarriesAlong(patch: Readonly<Record<string, unknown>>): void {
-    const { table, lookups } = this.#runtime;
+    const { table, index } = this.#runtime;
     assertKeysStay(table, patch);
-    const [lookup] = lookups?.among(Object.keys(patch)) ?? [];
-    if (lookup === undefined) return;
-    const { column } = lookup.plan;
+    const column = index.columns.find((name) => Object.hasOwn(patch, name));
+    if (column === undefined) return;
     throw new RoutingError(
       `'${column}' is unique over all shards, so it can't change while its row moves. Change it by update().`,
       { table: table.name, lookup: column },

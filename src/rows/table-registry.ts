@@ -1,33 +1,30 @@
 import { didYouMean } from '../config/did-you-mean.ts';
 import { RoutingError } from '../errors/routing-error.ts';
-import { idempotencyTable } from '../mysql/schema/system-tables.ts';
-import type { ReferenceRuntime } from '../reference/reference-runtime.ts';
-import type { MovedRow } from '../relocation/move-settlement.ts';
-import type { Group } from '../relocation/moving-group.ts';
-import { placedTable } from '../scatter/judge/placed-table.ts';
-import type { KnownTables } from '../scatter/judge/query-judge.ts';
 import type { HiddenEffects } from './raw/hidden-effects.ts';
 import type { TableForms } from './raw/parameter-forms.ts';
 import { routePrimaryKey } from './route-row.ts';
 import { columnKind } from './schema/column-kind.ts';
 import type { Table } from './schema/define-table.ts';
+import type { ReferenceTable } from './schema/reference-table.ts';
 import type { Tables, Touches } from './schema/row-types.ts';
 import type { TableRuntime } from './table-runtime.ts';
 
 /** Cached rows that a change touched: the texts of their keys, by table. */
 export type TouchedKeys = ReadonlyMap<TableRuntime, readonly string[]>;
 
-/** An operation that is repeated after its owner has moved must meet its own mark there. */
-const keysOfOwner = { table: idempotencyTable, primaryKey: 'token', ownerColumn: 'owner' };
-
 const textKinds: ReadonlySet<string> = new Set(['string', 'uuid', 'date-text']);
+
+/** A reference table, as far as it concerns others. */
+interface ReferenceRows {
+  readonly table: ReferenceTable;
+  readonly cache: { close(): Promise<void> } | undefined;
+}
 
 /** The tables of one data layer, for what concerns several of them: transactions and raw changes. */
 export class TableRegistry {
   readonly #tables = new Map<string, TableRuntime>();
-  readonly #references = new Map<string, ReferenceRuntime>();
+  readonly #references = new Map<string, ReferenceRows>();
   readonly #forms = new Map<string, readonly TableForms[]>();
-  readonly #known = new Map<string, KnownTables>();
   /** What views and functions of a keyspace do: the same value until more is known. */
   readonly effectsIn: (keyspace: string) => HiddenEffects;
 
@@ -38,13 +35,19 @@ export class TableRegistry {
   add(label: string, runtime: TableRuntime): void {
     this.#tables.set(label, runtime);
     this.#forms.clear();
-    this.#known.clear();
   }
 
-  addReference(label: string, runtime: ReferenceRuntime): void {
+  addReference(label: string, runtime: ReferenceRows): void {
     this.#references.set(label, runtime);
     this.#forms.clear();
-    this.#known.clear();
+  }
+
+  get tables(): TableRuntime[] {
+    return [...this.#tables.values()];
+  }
+
+  get references(): ReferenceTable[] {
+    return [...this.#references.values()].map(({ table }) => table);
   }
 
   /** The tables of a keyspace, by label. */
@@ -65,28 +68,10 @@ export class TableRegistry {
   formsIn(keyspace: string): readonly TableForms[] {
     let forms = this.#forms.get(keyspace);
     if (forms === undefined) {
-      const references = [...this.#references.values()].map(({ table }) => table);
-      forms = [...this.in(keyspace).map(([, { table }]) => table), ...references];
+      forms = [...this.in(keyspace).map(([, { table }]) => table), ...this.references];
       this.#forms.set(keyspace, forms);
     }
     return forms;
-  }
-
-  /** The tables that a statement in a keyspace may name, for where their rows are. */
-  knownIn(keyspace: string): KnownTables {
-    let known = this.#known.get(keyspace);
-    const effects = this.effectsIn(keyspace);
-    if (known?.effects !== effects) {
-      const placed = this.in(keyspace).map(([, runtime]) => placedTable(runtime));
-      const references = [...this.#references.values()].map(({ table }) => table);
-      known = {
-        placed: new Map(placed.map((table) => [table.name.toLowerCase(), table])),
-        references: new Set(references.map(({ name }) => name.toLowerCase())),
-        effects,
-      };
-      this.#known.set(keyspace, known);
-    }
-    return known;
   }
 
   /**
@@ -143,20 +128,6 @@ export class TableRegistry {
     return results.includes('pending') ? 'pending' : 'done';
   }
 
-  /** The tables that move with an owner of this one, itself first, and the keys of its operations. */
-  groupOf({ table: owners }: TableRuntime): Group {
-    const members = this.in(owners.keyspace)
-      .map(([, { table }]) => table)
-      .filter(({ group }) => group?.name === owners.name);
-    const [first, ...rest] = [owners, ...members].map(({ name, primaryKey, shardKey }) => ({
-      table: name,
-      primaryKey,
-      ownerColumn: shardKey,
-    }));
-    if (first === undefined) throw new TypeError('a list that begins with one has one');
-    return [first, ...rest, keysOfOwner];
-  }
-
   /** The tables whose rows have the same owners as those of this one. */
   kinOf({ table: { keyspace, group, name } }: TableRuntime): TableRuntime[] {
     const owners = group?.name ?? name;
@@ -179,36 +150,10 @@ export class TableRegistry {
     return { others: new Set([...others].map((name) => name.toUpperCase())), holdsText };
   }
 
-  /** The groups whose owners may move, by the owners' table. */
-  groups(): ReadonlyMap<string, Group> {
-    const owners = [...this.#tables.values()].filter(
-      ({ table, forwarding }) => table.group === undefined && forwarding !== undefined,
-    );
-    return new Map(owners.map((runtime) => [runtime.table.name, this.groupOf(runtime)]));
-  }
-
-  /** The keyspaces of tables whose owners may move. */
-  movingKeyspaces(): string[] {
-    const moving = [...this.#tables.values()].filter(({ forwarding }) => forwarding !== undefined);
-    return [...new Set(moving.map(({ table }) => table.keyspace))];
-  }
-
-  /** Makes the caches forget rows that were moved. */
-  forgetMoved(keyspace: string, rows: readonly MovedRow[]): Promise<'done' | 'pending'> {
-    const touched = this.in(keyspace).map(([, runtime]): [TableRuntime, string[]] => [
-      runtime,
-      rows.filter(({ table }) => table === runtime.table.name).map(({ id }) => id),
-    ]);
-    return this.forget(new Map(touched.filter(([, ids]) => ids.length > 0)));
-  }
-
   /** Stops the caches, after a last attempt at what Redis was not told yet. */
   async close(): Promise<void> {
     const caches = [
-      ...[...this.#tables.values()].flatMap(({ cache, lookups }) => [
-        cache,
-        ...(lookups?.all.map((lookup) => lookup.cache) ?? []),
-      ]),
+      ...this.tables.flatMap(({ cache, index }) => [cache, index]),
       ...[...this.#references.values()].map(({ cache }) => cache),
     ];
     await Promise.all(caches.map((cache) => cache?.close()));

@@ -1,5 +1,4 @@
 import type { ReadThrough } from '../cache/read-through.ts';
-import type { TableLookups } from '../directory/table-lookups.ts';
 import type { CallGate } from '../execution/call-gate.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { LoadGates } from '../execution/load-gates.ts';
@@ -13,9 +12,10 @@ import type { ColumnComparison } from './schema/column-comparison.ts';
 import type { RowOf, RowSchema, Table } from './schema/define-table.ts';
 import type { SeenWrites } from './sessions/seen-writes.ts';
 import type { TableStatements } from './statements.ts';
+import type { RowIndex } from './writes/row-index.ts';
 
-/** What one table's reads and writes work with. Built once, when the data layer starts. */
-export interface TableRuntime<Schema extends RowSchema = RowSchema> {
+/** What one table's reads work with. Built once, when the data layer starts. */
+export interface RowsRuntime<Schema extends RowSchema = RowSchema> {
   readonly table: Table<string, string, Schema>;
   readonly codec: RowCodec<Schema>;
   readonly statements: TableStatements;
@@ -38,8 +38,11 @@ export interface TableRuntime<Schema extends RowSchema = RowSchema> {
   readonly locateIp: IpLocator | undefined;
   readonly executor: Executor;
   readonly calls: CallGate;
-  /** Undefined for a table without lookups. */
-  readonly lookups: TableLookups | undefined;
   /** What the reads of a session must see, and its writes add to; undefined outside of sessions. */
   readonly seen: SeenWrites | undefined;
+}
+
+/** What one table's reads and writes work with. */
+export interface TableRuntime<Schema extends RowSchema = RowSchema> extends RowsRuntime<Schema> {
+  readonly index: RowIndex<Schema>;
 }

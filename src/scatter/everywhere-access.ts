@@ -19,6 +19,7 @@ import type { TableRuntime } from '../rows/table-runtime.ts';
 import type { Shard } from '../topology/topology.ts';
 import { eachShard, type ShardRows } from './each-shard.ts';
 import { assertSpread } from './judge/assert-spread.ts';
+import { knownTables } from './judge/known-tables.ts';
 import { mergeRows } from './merge.ts';
 import { scatterInQuiet } from './quiet.ts';
 import { type Combine, scatter } from './scatter.ts';
@@ -110,7 +111,7 @@ export class EverywhereAccess {
         ? planScatter(sql, params, merge ?? {})
         : { sql, order: undefined };
     if (shards.length > 1) {
-      assertSpread(sql, this.#registry.knownIn(this.#runtime.table.keyspace));
+      assertSpread(sql, knownTables(this.#registry, this.#runtime.table.keyspace));
     }
     const rows = this.#scatter(shards, { sql: plan.sql, params }, options, whole, {
       combine: (sources, onOpen) => mergeRows(sources, plan.order, onOpen),

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import type { Placement } from '../cache/memory/memory-tier.ts';
 import { ReadThrough } from '../cache/read-through.ts';
 import type { RedisStores } from '../cache/redis/redis-regions.ts';
-import { type OpenDirectory, openLookups } from '../directory/open-lookups.ts';
+import { type OpenDirectory, openIndex, openLookups } from '../directory/open-lookups.ts';
+import type { TableLookups } from '../directory/table-lookups.ts';
 import type { CallGate } from '../execution/call-gate.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { LoadGates } from '../execution/load-gates.ts';
@@ -22,7 +23,7 @@ import { comparisonOf } from '../rows/schema/column-comparison.ts';
 import type { RowOf, RowSchema } from '../rows/schema/define-table.ts';
 import type { ReferencePlan, RowPlan, TablePlan } from '../rows/schema/table-plan.ts';
 import { maxKeysPerStatement, tableStatements } from '../rows/statements.ts';
-import type { TableRuntime } from '../rows/table-runtime.ts';
+import type { RowsRuntime, TableRuntime } from '../rows/table-runtime.ts';
 import type { IpLocator } from '../sharding/places/locate-place.ts';
 import { mayHold } from '../sharding/places/residency.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
@@ -47,12 +48,18 @@ export interface SharedParts {
   readonly directory: OpenDirectory | undefined;
 }
 
+/** A table that is open, and what finds its rows by unique values. */
+export interface OpenTable<Schema extends RowSchema> {
+  readonly runtime: TableRuntime<Schema>;
+  readonly lookups: TableLookups;
+}
+
 /** Builds what a checked table works with. */
 export function openTable<Schema extends RowSchema>(
   plan: TablePlan<Schema>,
   shape: TableShape,
   shared: SharedParts,
-): TableRuntime<Schema> {
+): OpenTable<Schema> {
   const { table } = plan;
   const { keyspace, shardKey } = table;
   const { strategy, shards } = keyspaceOf(shared.topology.current, keyspace);
@@ -62,19 +69,16 @@ export function openTable<Schema extends RowSchema>(
   const place = `${namespace}:${keyspace}:${table.name}`;
   const shardOf = (key: ShardKey) =>
     routePrimaryKey(shared.topology.current, table, key).shard.name;
-  return {
-    ...openRows(plan, shape, { keyspace, shardKey, forwarding, shardOf }, shared),
-    table,
-    lookups:
-      directory &&
-      openLookups(plan, directory, {
-        place,
-        redis,
-        loadTimeoutMs: shared.calls.timeoutMs,
-        observe,
-        mayHoldAll,
-      }),
-  };
+  const home = { keyspace, shardKey, forwarding, shardOf };
+  const rows = { ...openRows(plan, shape, home, shared), table };
+  const lookups = openLookups(plan, directory, {
+    place,
+    redis,
+    loadTimeoutMs: shared.calls.timeoutMs,
+    observe,
+    mayHoldAll,
+  });
+  return { runtime: { ...rows, index: openIndex(rows, lookups, directory) }, lookups };
 }
 
 /** Builds what a checked reference table works with. */
@@ -106,7 +110,7 @@ function openRows<Schema extends RowSchema>(
   shape: TableShape,
   { keyspace, shardKey, forwarding, shardOf }: RowsHome,
   shared: SharedParts,
-): Omit<TableRuntime<Schema>, 'table'> {
+): Omit<RowsRuntime<Schema>, 'table'> {
   const { topology, locateIp, executor, calls, redis, gates, who, namespace, observe } = shared;
   const { table, columns } = plan;
   const codec = new RowCodec(plan, shape);
@@ -155,7 +159,6 @@ function openRows<Schema extends RowSchema>(
     locateIp,
     executor,
     calls,
-    lookups: undefined,
     seen: undefined,
   };
 }

@@ -1,21 +1,22 @@
 import { LookupAccess } from '../directory/lookup-access.ts';
 import { type BackfillOptions, backfill } from '../directory/lookup-backfill.ts';
-import { lookupOf, noLookup } from '../directory/table-lookups.ts';
 import type { CallOptions } from '../execution/call-gate.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Moves } from '../relocation/moves.ts';
+import { movingGroup } from '../relocation/moving-tables.ts';
 import { type RelocateOptions, RelocateOwner } from '../relocation/relocate-owner.ts';
 import { type Explanation, explainRoute } from '../routing/explain.ts';
 import { routeKey } from '../routing/router.ts';
 import { forwardableKey } from '../rows/forwardable.ts';
 import { type ReadOptions, ReadPath } from '../rows/reads/read-path.ts';
+import type { RowSchema } from '../rows/schema/row-schema.ts';
 import type { TableRegistry } from '../rows/table-registry.ts';
-import type { TableRuntime } from '../rows/table-runtime.ts';
 import { type InsertOptions, WritePath } from '../rows/writes/write-path.ts';
 import { planInsert } from '../rows/writes/write-plan.ts';
 import { EverywhereAccess } from '../scatter/everywhere-access.ts';
 import type { Place } from '../sharding/places/place.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
+import type { OpenTable } from './open-tables.ts';
 import { ShardAccess } from './shard-access.ts';
 
 type Input = Readonly<Record<string, unknown>>;
@@ -25,7 +26,7 @@ type Input = Readonly<Record<string, unknown>>;
  * that `ids.map(data.users.explain)` works.
  */
 export function tableAccess(
-  runtime: TableRuntime,
+  { runtime, lookups }: OpenTable<RowSchema>,
   registry: TableRegistry,
   moves: Moves,
   observe: Observer,
@@ -37,14 +38,11 @@ export function tableAccess(
     runtime,
     reads,
     moves.relocation,
-    () => registry.groupOf(runtime),
+    () => movingGroup(registry, table),
     observe,
   );
-  const lookups = new Map(
-    runtime.lookups?.all.map((lookup) => [
-      lookup.plan.column,
-      new LookupAccess(runtime, reads, lookupOf(table.name, runtime.lookups, lookup.plan.column)),
-    ]),
+  const byColumn = new Map(
+    lookups.all.map((lookup) => [lookup.plan.column, new LookupAccess(runtime, reads, lookup)]),
   );
   const explain = (key: ShardKey): Explanation => {
     const home = routeKey(topology.current, table.keyspace, key);
@@ -60,9 +58,9 @@ export function tableAccess(
       writes.update(key, patch, options),
     delete: (key: ShardKey, options?: CallOptions) => writes.delete(key, options),
     by: (column: string, value: unknown) =>
-      (lookups.get(column) ?? noLookup(table.name, runtime.lookups, column)).of(value),
+      (byColumn.get(column) ?? lookups.refuse(column)).of(value),
     backfill: (column: string, options?: BackfillOptions) =>
-      backfill(runtime, lookupOf(table.name, runtime.lookups, column), options),
+      backfill(runtime, lookups.named(column), options),
     newId: (row: Input): unknown => Reflect.get(planInsert(runtime, row).row, table.primaryKey),
     relocate: (key: ShardKey, place: Place, options?: RelocateOptions) =>
       owners.relocate(key, place, options),

@@ -16,7 +16,7 @@ import { routePrimaryKey } from '../route-row.ts';
 import type { RowOf, RowSchema } from '../schema/define-table.ts';
 import { mustSee, type SeenWrites } from '../sessions/seen-writes.ts';
 import { parseToken } from '../sessions/token.ts';
-import type { TableRuntime } from '../table-runtime.ts';
+import type { RowsRuntime } from '../table-runtime.ts';
 import { type Found, RowReads, type Wanted } from './row-reads.ts';
 
 /** How current a row must be. */
@@ -48,12 +48,12 @@ type Passing = Consistency | 'bypass';
 
 /** How rows are read by primary key: memory, Redis, then the shards. */
 export class ReadPath<Schema extends RowSchema> {
-  readonly #runtime: TableRuntime<Schema>;
+  readonly #runtime: RowsRuntime<Schema>;
   readonly #rows: RowReads<Schema>;
   /** Where a read may be answered from without looking at anything else: not in a session. */
   readonly #memory: ReadThrough<RowOf<Schema>> | undefined;
 
-  constructor(runtime: TableRuntime<Schema>) {
+  constructor(runtime: RowsRuntime<Schema>) {
     this.#runtime = runtime;
     this.#rows = new RowReads(runtime);
     this.#memory = runtime.seen === undefined ? runtime.cache : undefined;

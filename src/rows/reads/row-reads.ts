@@ -8,7 +8,7 @@ import { forwardable } from '../forwardable.ts';
 import { inChunks } from '../in-chunks.ts';
 import type { RowKey } from '../row-codec.ts';
 import type { RowOf, RowSchema } from '../schema/define-table.ts';
-import type { TableRuntime } from '../table-runtime.ts';
+import type { RowsRuntime } from '../table-runtime.ts';
 
 /** How often rows are sent on together. */
 const hopsTogether = 3;
@@ -35,10 +35,10 @@ export type ReadAs = Consistency | 'fill' | 'lagging-fill';
 
 /** How rows are read from the shards, each asked once. */
 export class RowReads<Schema extends RowSchema> {
-  readonly #runtime: TableRuntime<Schema>;
+  readonly #runtime: RowsRuntime<Schema>;
   #turn: number;
 
-  constructor(runtime: TableRuntime<Schema>) {
+  constructor(runtime: RowsRuntime<Schema>) {
     this.#runtime = runtime;
     // Sessions are many and short: their first turn must not always be the first replica's.
     this.#turn = runtime.seen === undefined ? 0 : Math.floor(Math.random() * 1_000);

@@ -1,6 +1,4 @@
-import { runTransaction } from '../../commit/transaction.ts';
 import type { TransactionScope } from '../../commit/transaction-scope.ts';
-import type { LookupWrites } from '../../directory/lookup-writes.ts';
 import { isMeridianError } from '../../errors/meridian-error.ts';
 import type { ShardResult } from '../../errors/scatter-error.ts';
 import { isOwnerMoved, mayBeMoved } from '../../forwarding/forwarding.ts';
@@ -13,7 +11,8 @@ import type { RowSchema } from '../schema/define-table.ts';
 import { noting } from '../sessions/seen-writes.ts';
 import type { TableRuntime } from '../table-runtime.ts';
 import { placeOwnId } from './place-own-id.ts';
-import { insertBatches, type PlannedRow } from './write-plan.ts';
+import type { PlannedRow } from './planned-write.ts';
+import { insertBatches } from './write-plan.ts';
 
 /** How often rows are sent after owners who move before they arrive. */
 const mostHops = 8;
@@ -29,12 +28,11 @@ export interface ManyInserted<Schema extends RowSchema> {
 /** Stores the rows of each shard, all of them or none; all shards at once. */
 export async function insertMany<Schema extends RowSchema>(
   runtime: TableRuntime<Schema>,
-  lookupWrites: LookupWrites<Schema> | undefined,
   planned: Planned<Schema>,
   deadline: Deadline,
 ): Promise<ManyInserted<Schema>> {
-  // What a lookup refuses must be refused before any shard has taken its part.
-  lookupWrites?.claimsOf(planned);
+  // What the index refuses must be refused before any shard has taken its part.
+  runtime.index.reservationsOf(planned);
   for (const row of planned) await placeOwnId(runtime, row, row.route, deadline);
   const rows = [...planned];
   const results: ShardResult[] = [];
@@ -44,7 +42,7 @@ export async function insertMany<Schema extends RowSchema>(
     await Promise.all(
       [...byShard(rows, waiting)].map(async ([shard, part]) => {
         const group = part.flatMap((index) => rows[index] ?? []);
-        const result = await insertOnShard(runtime, lookupWrites, shard, group, deadline);
+        const result = await insertOnShard(runtime, shard, group, deadline);
         const next = hop < mostHops ? await sendOn(runtime, group, result, deadline) : { result };
         if (next.group === undefined) {
           results.push(next.result);
@@ -61,8 +59,7 @@ export async function insertMany<Schema extends RowSchema>(
 
 /** One statement, or one transaction round several. */
 async function insertOnShard<Schema extends RowSchema>(
-  { executor, statements, seen, maxPacketBytes }: TableRuntime<Schema>,
-  lookupWrites: LookupWrites<Schema> | undefined,
+  { executor, statements, seen, index, maxPacketBytes }: TableRuntime<Schema>,
   shard: Shard,
   rows: Planned<Schema>,
   deadline: Deadline,
@@ -75,14 +72,11 @@ async function insertOnShard<Schema extends RowSchema>(
   };
   const [single, ...more] = batches;
   const write = (): Promise<Pick<StatementResult, 'gtid'>> => {
-    const claims = lookupWrites?.claimsOf(rows) ?? [];
-    if (lookupWrites !== undefined && claims.length > 0) {
-      return lookupWrites.insert(shard.primary, claims, deadline, insertAll);
-    }
-    if (single !== undefined && more.length === 0) {
+    const reservations = index.reservationsOf(rows);
+    if (reservations.isEmpty && single !== undefined && more.length === 0) {
       return executor.runStatement([shard.primary], single, 'write', deadline);
     }
-    return runTransaction(executor, shard.primary, deadline, insertAll);
+    return reservations.transact(executor, shard.primary, deadline, insertAll);
   };
   const homes = rows.map(({ named, route }) => (named ?? route).shard.name);
   try {

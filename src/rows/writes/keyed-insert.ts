@@ -1,9 +1,7 @@
 import { type KeyScope, keyedOperation } from '../../commit/idempotency-key.ts';
 import { type Performed, runOnce } from '../../commit/run-once.ts';
-import { type Committed, type Resolve, runTransaction } from '../../commit/transaction.ts';
+import type { Committed, Resolve } from '../../commit/transaction.ts';
 import type { TransactionScope } from '../../commit/transaction-scope.ts';
-import type { Claim } from '../../directory/claim.ts';
-import type { LookupWrites } from '../../directory/lookup-writes.ts';
 import { IdempotencyConflictError } from '../../errors/idempotency-error.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { ShardKey } from '../../sharding/shard-key.ts';
@@ -13,7 +11,8 @@ import { routePrimaryKey } from '../route-row.ts';
 import type { RowOf, RowSchema } from '../schema/define-table.ts';
 import { noteWrite } from '../sessions/seen-writes.ts';
 import type { TableRuntime } from '../table-runtime.ts';
-import type { PlannedRow } from './write-plan.ts';
+import type { PlannedRow } from './planned-write.ts';
+import type { Reservations } from './row-index.ts';
 
 type Input = Readonly<Record<string, unknown>>;
 
@@ -39,8 +38,7 @@ export async function insertOnce<Schema extends RowSchema>(
   runtime: TableRuntime<Schema>,
   { input, idempotencyKey }: KeyedInsert,
   planned: PlannedRow<Schema>,
-  claims: readonly Claim[],
-  lookupWrites: LookupWrites<Schema> | undefined,
+  reservations: Reservations,
   deadline: Deadline,
 ): Promise<StoredRow<Schema>> {
   const { executor, table, statements, topology, seen } = runtime;
@@ -61,9 +59,7 @@ export async function insertOnce<Schema extends RowSchema>(
     body: (scope: TransactionScope) => Promise<RowOf<Schema>>,
     resolve: Resolve,
   ): Promise<Committed<RowOf<Schema>>> =>
-    lookupWrites === undefined || claims.length === 0
-      ? runTransaction(executor, primary, deadline, body, { resolve })
-      : lookupWrites.insert(primary, claims, deadline, body, { resolve });
+    reservations.transact(executor, primary, deadline, body, { resolve });
   const outcome = await runOnce({ executor, primary, operation, deadline, transact }, insert);
   if (!outcome.repeated) return { row: outcome.value, gtid: outcome.gtid };
   const key = storedKey(outcome.result);

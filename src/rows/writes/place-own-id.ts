@@ -4,7 +4,7 @@ import { forwardable, ownerOf } from '../forwardable.ts';
 import { disagreement } from '../route-row.ts';
 import type { RowSchema } from '../schema/define-table.ts';
 import type { TableRuntime } from '../table-runtime.ts';
-import type { PlannedRow } from './write-plan.ts';
+import type { PlannedRow } from './planned-write.ts';
 
 /**
  * Lets a row be stored under an id that was made for another place of its owner, as a client does

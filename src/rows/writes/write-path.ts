@@ -1,7 +1,5 @@
 import { chanceOf, checkIdempotencyKey } from '../../commit/idempotency-key.ts';
 import type { TransactionScope } from '../../commit/transaction-scope.ts';
-import type { Claim } from '../../directory/claim.ts';
-import { forgetClaims, LookupWrites, type RowChange } from '../../directory/lookup-writes.ts';
 import { AbortedError, TimeoutError } from '../../errors/call-error.ts';
 import { UnknownOutcomeError } from '../../errors/database-error.ts';
 import { isMeridianError } from '../../errors/meridian-error.ts';
@@ -21,13 +19,9 @@ import type { TableRuntime } from '../table-runtime.ts';
 import { insertMany } from './insert-many.ts';
 import { insertOnce, type KeyedInsert, type StoredRow } from './keyed-insert.ts';
 import { placeOwnId } from './place-own-id.ts';
-import {
-  type PlannedChange,
-  type PlannedRow,
-  planDelete,
-  planInsert,
-  planUpdate,
-} from './write-plan.ts';
+import type { PlannedChange, PlannedRow } from './planned-write.ts';
+import { noReservations, type Reservations, type RowChange } from './row-index.ts';
+import { planDelete, planInsert, planUpdate } from './write-plan.ts';
 
 /** What a write did. */
 export interface WriteResult {
@@ -69,11 +63,9 @@ type Input = Readonly<Record<string, unknown>>;
 /** How rows are written: one statement on the primary, then the cache forgets what it held. */
 export class WritePath<Schema extends RowSchema> {
   readonly #runtime: TableRuntime<Schema>;
-  readonly #lookupWrites: LookupWrites<Schema> | undefined;
 
   constructor(runtime: TableRuntime<Schema>) {
     this.#runtime = runtime;
-    this.#lookupWrites = runtime.lookups && new LookupWrites(runtime, runtime.lookups);
   }
 
   insert(input: Input, options: InsertOptions = {}): Promise<RowOf<Schema>> {
@@ -105,19 +97,14 @@ export class WritePath<Schema extends RowSchema> {
     const { calls, table } = this.#runtime;
     return calls.run('insertMany', table.name, options, async (deadline) => {
       const planned = inputs.map((input) => planInsert(this.#runtime, input));
-      const { rows, results } = await insertMany(
-        this.#runtime,
-        this.#lookupWrites,
-        planned,
-        deadline,
-      );
-      const claims = this.#lookupWrites?.claimsOf(rows) ?? [];
+      const { rows, results } = await insertMany(this.#runtime, planned, deadline);
+      const reservations = this.#runtime.index.reservationsOf(rows);
       const stored = async () => {
         this.#assertComplete(results);
         return rows.map(({ row }) => row);
       };
       const forget = (isApplied: boolean) =>
-        this.#forget(forgettable(rows, claims, isApplied), claims);
+        this.#forget(forgettable(rows, reservations, isApplied), reservations);
       return (await thenForget(stored(), deadline, forget)).result;
     });
   }
@@ -135,22 +122,22 @@ export class WritePath<Schema extends RowSchema> {
     keyed: KeyedInsert | undefined,
     deadline: Deadline,
   ): Promise<RowOf<Schema>> {
-    const { executor } = this.#runtime;
+    const { executor, index } = this.#runtime;
     const { primary } = planned.route.shard;
-    const claims = this.#lookupWrites?.claimsOf([planned]) ?? [];
+    const reservations = index.reservationsOf([planned]);
     try {
       const write = () =>
         keyed === undefined
-          ? this.#store(planned, claims, deadline)
+          ? this.#store(planned, reservations, deadline)
           : executor.rerun(primary, keyedRetries, deadline, () =>
-              insertOnce(this.#runtime, keyed, planned, claims, this.#lookupWrites, deadline),
+              insertOnce(this.#runtime, keyed, planned, reservations, deadline),
             );
       const home = (planned.named ?? planned.route).shard.name;
       const place = () => ({ shard: primary.shard, homes: [home] });
       const { result } = await thenForget(
         noting(this.#runtime.seen, place, write(), () => true),
         deadline,
-        (isApplied) => this.#forget(forgettable([planned], claims, isApplied), claims),
+        (isApplied) => this.#forget(forgettable([planned], reservations, isApplied), reservations),
       );
       return result.row;
     } catch (error) {
@@ -161,17 +148,16 @@ export class WritePath<Schema extends RowSchema> {
 
   async #store(
     planned: PlannedRow<Schema>,
-    claims: readonly Claim[],
+    reservations: Reservations,
     deadline: Deadline,
   ): Promise<StoredRow<Schema>> {
     const { executor, statements } = this.#runtime;
     const { primary } = planned.route.shard;
     const statement = statements.insert([planned.values]);
     const insert = (scope: TransactionScope) => scope.run(statement);
-    const { gtid } =
-      this.#lookupWrites === undefined || claims.length === 0
-        ? await executor.runStatement([primary], statement, 'write', deadline)
-        : await this.#lookupWrites.insert(primary, claims, deadline, insert);
+    const { gtid } = reservations.isEmpty
+      ? await executor.runStatement([primary], statement, 'write', deadline)
+      : await reservations.transact(executor, primary, deadline, insert);
     return { row: planned.row, gtid };
   }
 
@@ -180,22 +166,22 @@ export class WritePath<Schema extends RowSchema> {
     options: CallOptions | undefined,
     plan: () => PlannedChange,
   ): Promise<WriteResult> {
-    const { calls, executor, forwarding, table } = this.#runtime;
+    const { calls, executor, forwarding, index, table } = this.#runtime;
     return calls.run(operation, table.name, options, async (deadline) => {
       const planned = plan();
       const { home, key, statementAt, touchesPlace } = planned;
       let at = home;
-      let claims: readonly Claim[] = [];
+      let reservations = noReservations;
       const run = (route: Route) => {
         at = route;
         const statement = statementAt(route);
         return executor.runStatement([route.shard.primary], statement, 'write', deadline);
       };
       const change = (): Promise<RowChange> => {
-        if (this.#lookupWrites?.concerns(planned)) {
-          return this.#lookupWrites.change(planned, deadline, (route, found) => {
+        if (index.concerns(planned)) {
+          return index.change(planned, deadline, (route, found) => {
             at = route;
-            claims = found;
+            reservations = found;
           });
         }
         if (forwarding === undefined) return run(home);
@@ -205,7 +191,7 @@ export class WritePath<Schema extends RowSchema> {
       const { result, invalidation } = await thenForget(
         noting(this.#runtime.seen, place, change(), ({ affected }) => affected > 0),
         deadline,
-        () => this.#forget([key.text], claims),
+        () => this.#forget([key.text], reservations),
       );
       const token = tokenOfWrite(place(), result);
       return { affected: result.affected, insertId: undefined, token, invalidation };
@@ -244,26 +230,23 @@ export class WritePath<Schema extends RowSchema> {
     throw new PartialWriteError(this.#runtime.table.name, results);
   }
 
-  async #forget(keys: readonly string[], claims: readonly Claim[]): Promise<'done' | 'pending'> {
-    const { cache, lookups } = this.#runtime;
-    const rows = (await cache?.invalidate(keys)) ?? 'done';
-    if (lookups === undefined || claims.length === 0) return rows;
-    const values = await forgetClaims(lookups, claims);
+  async #forget(keys: readonly string[], reservations: Reservations): Promise<'done' | 'pending'> {
+    const rows = (await this.#runtime.cache?.invalidate(keys)) ?? 'done';
+    const values = await reservations.forget();
     return rows === 'pending' ? rows : values;
   }
 }
 
 /**
- * Keys under which "no such row" may be cached: those that were not made just now, and those that a
- * lookup could lead to before the row was there. Of an unknown outcome all of them: its error tells ids.
+ * Keys under which "no such row" may be cached: those that were not made just now, and those that an
+ * index could lead to before the row was there. Of an unknown outcome all of them: its error tells ids.
  */
 function forgettable<Schema extends RowSchema>(
   rows: readonly PlannedRow<Schema>[],
-  claims: readonly Claim[],
+  reservations: Reservations,
   isApplied: boolean,
 ): string[] {
-  const named = new Set(claims.map(({ rowKey }) => rowKey));
   return rows
-    .filter(({ isFresh, key }) => !isApplied || !isFresh || named.has(key.text))
+    .filter(({ isFresh, key }) => !isApplied || !isFresh || reservations.names(key.text))
     .map(({ key }) => key.text);
 }

@@ -1,7 +1,8 @@
 import { isGroup, isKeyword, treeOf } from '../../mysql/sql/sql-tree.ts';
 import { unclear } from './joined-tables.ts';
+import type { KnownTables } from './known-tables.ts';
 import { queryBlockOf } from './query-block.ts';
-import { type KnownTables, QueryJudge } from './query-judge.ts';
+import { QueryJudge } from './query-judge.ts';
 import { repeated } from './spread-refusals.ts';
 
 /** Texts that were found right: a service runs few, again and again. */

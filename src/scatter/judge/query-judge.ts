@@ -1,21 +1,12 @@
 import { tokensOf } from '../../mysql/sql/sql-tokens.ts';
 import { isGroup, isKeyword, isSymbol, type SqlNodes, treeOf } from '../../mysql/sql/sql-tree.ts';
-import type { HiddenEffects } from '../../rows/raw/hidden-effects.ts';
 import { partialIn } from '../scatter-statement.ts';
 import { isQuery, type Join, type Joined, type NamedTable, unclear } from './joined-tables.ts';
+import type { KnownTables } from './known-tables.ts';
 import { columnIn, equalitiesIn } from './owner-equality.ts';
-import type { PlacedTable } from './placed-table.ts';
 import { type QueryBlock, queryBlockOf } from './query-block.ts';
 import { isSamePlace, QueryScope, type Spread } from './query-scope.ts';
 import { besides, hiding, keptWithout, looking } from './spread-refusals.ts';
-
-/** The tables that a statement may name, by their names in lower case. */
-export interface KnownTables {
-  readonly placed: ReadonlyMap<string, PlacedTable>;
-  /** Every shard has all rows of these. */
-  readonly references: ReadonlySet<string>;
-  readonly effects: HiddenEffects;
-}
 
 /** What the queries of WITH give, by their names: undefined where it is the same on each shard. */
 type Ctes = ReadonlyMap<string, Spread | undefined>;

@@ -1,5 +1,4 @@
 import type { TransactionScope } from '../../commit/transaction-scope.ts';
-import { TransactionLookups } from '../../directory/transaction-lookups.ts';
 import { RoutingError } from '../../errors/routing-error.ts';
 import { assertDistinct } from '../../mysql/sql/distinct-columns.ts';
 import type { SqlValue } from '../../mysql/sql/sql.ts';
@@ -17,12 +16,9 @@ import type { Tables, Touches } from '../../rows/schema/row-types.ts';
 import type { TableRegistry, TouchedKeys } from '../../rows/table-registry.ts';
 import type { TableRuntime } from '../../rows/table-runtime.ts';
 import { placeOwnId } from '../../rows/writes/place-own-id.ts';
-import {
-  type PlannedChange,
-  planDelete,
-  planInsert,
-  planUpdate,
-} from '../../rows/writes/write-plan.ts';
+import type { PlannedChange } from '../../rows/writes/planned-write.ts';
+import type { IndexedTransaction } from '../../rows/writes/row-index.ts';
+import { planDelete, planInsert, planUpdate } from '../../rows/writes/write-plan.ts';
 import type { ShardKey } from '../../sharding/shard-key.ts';
 import type { LockOptions } from './transaction-types.ts';
 
@@ -38,8 +34,7 @@ export class TransactionAccess {
   readonly #touched = new Map<TableRuntime, Set<string>>();
   readonly #homes = new Set<string>();
   #hasWritten = false;
-  /** What the directory has to follow. */
-  readonly lookups: TransactionLookups;
+  readonly #indexed = new Map<TableRuntime, IndexedTransaction>();
 
   constructor(
     scope: TransactionScope,
@@ -53,7 +48,6 @@ export class TransactionAccess {
     this.#route = route;
     this.#owner = owner;
     this.#deadline = deadline;
-    this.lookups = new TransactionLookups(scope, route, deadline);
   }
 
   get touched(): TouchedKeys {
@@ -63,6 +57,11 @@ export class TransactionAccess {
   /** Whether the body sent a change. */
   get hasWritten(): boolean {
     return this.#hasWritten;
+  }
+
+  /** The parts that indexes have in it, of the tables that were written. */
+  get indexed(): Iterable<IndexedTransaction> {
+    return this.#indexed.values();
   }
 
   /** The shards that the ids of written rows name. */
@@ -128,7 +127,7 @@ export class TransactionAccess {
       this.#assertUndoable(scope, runtime);
       this.#touch(runtime, [planned.key.text]);
       this.#notes([planned.home.shard.name]);
-      return async () => ({ affected: await this.lookups.change(scope, runtime, planned) });
+      return async () => ({ affected: await this.#indexOf(runtime).change(scope, planned) });
     };
     const read = (values: readonly ShardKey[], { forUpdate = false }: LockOptions = {}) => {
       const keys = values.map((value) => {
@@ -169,7 +168,7 @@ export class TransactionAccess {
             const placed = planned.at(this.#route);
             this.#touch(runtime, [placed.key.text]);
             this.#notes([(placed.named ?? placed.route).shard.name]);
-            await this.lookups.insert(scope, runtime, placed);
+            await this.#indexOf(runtime).insert(scope, placed);
             return placed.row;
           };
         }),
@@ -179,14 +178,23 @@ export class TransactionAccess {
     };
   }
 
+  #indexOf(runtime: TableRuntime): IndexedTransaction {
+    let indexed = this.#indexed.get(runtime);
+    if (indexed === undefined) {
+      indexed = runtime.index.join(this.#scope, this.#route, this.#deadline);
+      this.#indexed.set(runtime, indexed);
+    }
+    return indexed;
+  }
+
   #notes(homes: readonly string[]): void {
     this.#hasWritten = true;
     for (const home of homes) this.#homes.add(home);
   }
 
   /** The directory is on other shards, which know nothing of a savepoint here. */
-  #assertUndoable(scope: TransactionScope, { table, lookups }: TableRuntime): void {
-    if (scope === this.#scope || lookups === undefined) return;
+  #assertUndoable(scope: TransactionScope, { table, index }: TableRuntime): void {
+    if (scope === this.#scope || index.columns.length === 0) return;
     throw new RoutingError(
       `'${table.name}' has lookups, whose directory can't be undone with a savepoint. Write it outside of the savepoint.`,
       { table: table.name },

@@ -45,22 +45,22 @@ export class TransactionAttempt {
     const access = new TransactionAccess(scope, this.#registry, this.#route, owner, this.#deadline);
     this.#access = access;
     const value = await unlessMoved(run(access.handle()));
-    access.lookups.assertIntact();
+    for (const indexed of access.indexed) indexed.assertIntact();
     return value;
   }
 
   async committed(): Promise<void> {
-    await this.#access?.lookups.committed();
+    for (const indexed of this.#access?.indexed ?? []) await indexed.committed();
   }
 
   async failed(error: unknown): Promise<void> {
-    await this.#access?.lookups.failed(error);
+    for (const indexed of this.#access?.indexed ?? []) await indexed.failed(error);
   }
 
   async forget(): Promise<'done' | 'pending'> {
     if (this.#access === undefined) return 'done';
     const rows = await this.#registry.forget(this.#access.touched);
-    const values = await this.#access.lookups.forget();
-    return rows === 'pending' ? rows : values;
+    const values = await Promise.all([...this.#access.indexed].map((indexed) => indexed.forget()));
+    return values.includes('pending') ? 'pending' : rows;
   }
 }

@@ -2,8 +2,8 @@ import { MergeError } from 'meridian';
 import { describe, expect, it } from 'vitest';
 import { HiddenEffects } from '../../../src/rows/raw/hidden-effects.ts';
 import { assertSpread } from '../../../src/scatter/judge/assert-spread.ts';
+import type { KnownTables } from '../../../src/scatter/judge/known-tables.ts';
 import type { PlacedTable } from '../../../src/scatter/judge/placed-table.ts';
-import type { KnownTables } from '../../../src/scatter/judge/query-judge.ts';
 
 const exact = (name: string, form = 'integer') =>
   ({ name, form, isExact: true, collation: undefined }) as const;

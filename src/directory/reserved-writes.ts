@@ -7,9 +7,9 @@ import type { Executor } from '../execution/executor.ts';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
-import type { Claim, Claimed } from './claim.ts';
-import type { Claimant } from './claimant.ts';
 import type { Directory } from './directory.ts';
+import type { Reservation, ReservationResult } from './reservation.ts';
+import type { Reserver } from './reserver.ts';
 
 /** How long the end of a write whose caller has left may take. */
 const asideMs = 5_000;
@@ -20,10 +20,10 @@ export function newToken(): Buffer {
   return randomBytes(tokenBytes);
 }
 
-/** What ended an attempt but for its claims: they are known to stand or to fall. */
+/** What ended an attempt but for its reservations: they are known to stand or to fall. */
 interface Ending {
   readonly token: Uint8Array;
-  readonly claims: readonly Claim[];
+  readonly reservations: readonly Reservation[];
   /** Where the row's transaction ran. */
   readonly primary: Endpoint;
 }
@@ -35,22 +35,22 @@ interface Ending {
  * applied; every other step may be missing and is made up for by whoever meets the entry, or by
  * the sweeper.
  */
-export class ClaimedWrites {
+export class ReservedWrites {
   readonly #directory: Directory;
-  readonly #claimant: Claimant;
+  readonly #reserver: Reserver;
   readonly #executor: Executor;
   readonly #observe: Observer;
   readonly #asides = new Set<Promise<void>>();
 
-  constructor(directory: Directory, claimant: Claimant, executor: Executor, observe: Observer) {
+  constructor(directory: Directory, reserver: Reserver, executor: Executor, observe: Observer) {
     this.#directory = directory;
-    this.#claimant = claimant;
+    this.#reserver = reserver;
     this.#executor = executor;
     this.#observe = observe;
   }
 
   /**
-   * Takes all claims, runs `body` in a transaction on the row's primary, and makes the directory
+   * Takes all reservations, runs `body` in a transaction on the row's primary, and makes the directory
    * follow. When `body` throws, nothing is left.
    *
    * @param onOwn is called when a row is found to hold its value already; what it throws ends the
@@ -59,68 +59,77 @@ export class ClaimedWrites {
    */
   async write<T>(
     primary: Endpoint,
-    claims: readonly Claim[],
+    reservations: readonly Reservation[],
     deadline: Deadline,
-    onOwn: (claim: Claim) => void,
+    onOwn: (reservation: Reservation) => void,
     body: (scope: TransactionScope) => Promise<T>,
     config?: TransactionConfig,
   ): Promise<Committed<T>> {
-    if (claims.length === 0) return runTransaction(this.#executor, primary, deadline, body, config);
-    const ending = { token: newToken(), claims, primary };
+    if (reservations.length === 0)
+      return runTransaction(this.#executor, primary, deadline, body, config);
+    const ending = { token: newToken(), reservations, primary };
     let committed: Committed<T>;
     try {
-      await this.#claimAll(ending, deadline, onOwn);
+      await this.#reserveAll(ending, deadline, onOwn);
       const marked = async (scope: TransactionScope) => {
         await markApplied(scope, ending.token);
         return body(scope);
       };
       committed = await runTransaction(this.#executor, primary, deadline, marked, config);
     } catch (error) {
-      if (!isUnknown(error)) await this.revoke(ending, deadline);
+      if (!isUnknown(error)) await this.cancel(ending, deadline);
       throw error;
     }
-    await this.apply(ending, deadline);
+    await this.confirm(ending, deadline);
     return committed;
   }
 
   /**
-   * Takes claims for a transaction that is open already, and holds locks; notes in `taken` what came
+   * Takes reservations for a transaction that is open already, and holds locks; notes in `results` what came
    * of each.
    */
-  claimWithin(
+  reserveWithin(
     token: Uint8Array,
-    claims: readonly Claim[],
+    reservations: readonly Reservation[],
     deadline: Deadline,
-    taken: Map<Claim, Claimed>,
+    results: Map<Reservation, ReservationResult>,
   ): Promise<void> {
-    return this.#claimant.claimInTurn(token, claims, 'refuse', deadline, taken);
+    return this.#reserver.reserveInTurn(token, reservations, 'refuse', deadline, results);
   }
 
   /** The attempt is applied: its values are held, and those given up are free. */
-  async apply(ending: Ending, deadline: Deadline): Promise<void> {
-    const { token, claims, primary } = ending;
+  async confirm(ending: Ending, deadline: Deadline): Promise<void> {
+    const { token, reservations, primary } = ending;
     await this.#finish('confirm', deadline, async (patience) => {
-      await this.#directory.apply(token, ...byKind(claims), patience);
+      await this.#directory.confirm(token, ...byKind(reservations), patience);
       await forgetMark(this.#executor, primary, token, patience);
     });
   }
 
   /** The attempt is not applied and never will be: all is as before. */
-  async revoke({ token, claims }: Ending, deadline: Deadline): Promise<void> {
+  async cancel({ token, reservations }: Ending, deadline: Deadline): Promise<void> {
     await this.#finish('release', deadline, (patience) =>
-      this.#directory.revoke(token, ...byKind(claims), patience),
+      this.#directory.cancel(token, ...byKind(reservations), patience),
     );
   }
 
-  /** Gives back claims of an attempt that is still open and goes on without them. Tells failure. */
-  async release(token: Uint8Array, claims: readonly Claim[], deadline: Deadline): Promise<void> {
-    await this.#directory.revoke(token, ...byKind(claims), deadline);
+  /** Gives back reservations of an attempt that is still open and goes on without them. Tells failure. */
+  async release(
+    token: Uint8Array,
+    reservations: readonly Reservation[],
+    deadline: Deadline,
+  ): Promise<void> {
+    await this.#directory.cancel(token, ...byKind(reservations), deadline);
   }
 
-  /** Undoes earlier claims of an attempt that is still open, given the opposite ones. Tells failure. */
-  async reverse(token: Uint8Array, claims: readonly Claim[], deadline: Deadline): Promise<void> {
-    const [entering, leaving] = byKind(claims);
-    await this.#directory.revoke(token, leaving, entering, deadline);
+  /** Undoes earlier reservations of an attempt that is still open, given the opposite ones. Tells failure. */
+  async reverse(
+    token: Uint8Array,
+    reservations: readonly Reservation[],
+    deadline: Deadline,
+  ): Promise<void> {
+    const [entering, leaving] = byKind(reservations);
+    await this.#directory.cancel(token, leaving, entering, deadline);
   }
 
   /** Resolves when nothing goes on behind the callers' backs any more. */
@@ -128,17 +137,17 @@ export class ClaimedWrites {
     await Promise.all(this.#asides);
   }
 
-  async #claimAll(
-    { token, claims }: Ending,
+  async #reserveAll(
+    { token, reservations }: Ending,
     deadline: Deadline,
-    onOwn: (claim: Claim) => void,
+    onOwn: (reservation: Reservation) => void,
   ): Promise<void> {
-    if (await this.#claimant.claimFree(token, claims, deadline)) return;
+    if (await this.#reserver.reserveFree(token, reservations, deadline)) return;
     // Only who takes entries in the common order may hold some while waiting for others.
-    await this.#directory.revoke(token, ...byKind(claims), deadline);
-    const taken = new Map<Claim, Claimed>();
-    await this.#claimant.claimInTurn(token, claims, 'wait', deadline, taken);
-    for (const [claim, claimed] of taken) if (claimed === 'own') onOwn(claim);
+    await this.#directory.cancel(token, ...byKind(reservations), deadline);
+    const results = new Map<Reservation, ReservationResult>();
+    await this.#reserver.reserveInTurn(token, reservations, 'wait', deadline, results);
+    for (const [reservation, reserved] of results) if (reserved === 'own') onOwn(reservation);
   }
 
   /**
@@ -166,10 +175,12 @@ export class ClaimedWrites {
   }
 }
 
-function byKind(claims: readonly Claim[]): [entered: Claim[], left: Claim[]] {
+function byKind(
+  reservations: readonly Reservation[],
+): [entered: Reservation[], left: Reservation[]] {
   return [
-    claims.filter(({ kind }) => kind === 'enter'),
-    claims.filter(({ kind }) => kind === 'leave'),
+    reservations.filter(({ kind }) => kind === 'enter'),
+    reservations.filter(({ kind }) => kind === 'leave'),
   ];
 }
 

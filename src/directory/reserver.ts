@@ -6,9 +6,9 @@ import { Deadline } from '../resilience/time/deadline.ts';
 import { routeLocator } from '../routing/router.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
-import { type Claim, type Claimed, inOrder } from './claim.ts';
 import type { Directory } from './directory.ts';
 import type { Entry } from './directory-table.ts';
+import { inOrder, type Reservation, type ReservationResult } from './reservation.ts';
 
 const firstPauseMs = 2;
 const longestPauseMs = 100;
@@ -24,7 +24,7 @@ const briefMs = 500;
 export type Patience = 'wait' | 'refuse';
 
 /** Takes entries of the directory for one attempt to write, against those of other attempts. */
-export class Claimant {
+export class Reserver {
   readonly #directory: Directory;
   readonly #topology: TopologyStore;
   readonly #executor: Executor;
@@ -43,23 +43,23 @@ export class Claimant {
   }
 
   /**
-   * Takes the entries of all claims at once, where nobody else has or wants them. False: some may
+   * Takes the entries of all reservations at once, where nobody else has or wants them. False: some may
    * be taken, and the others must be asked for one by one.
    */
-  async claimFree(
+  async reserveFree(
     token: Uint8Array,
-    claims: readonly Claim[],
+    reservations: readonly Reservation[],
     deadline: Deadline,
   ): Promise<boolean> {
     const results = await Promise.allSettled([
       this.#directory.reserve(
         token,
-        claims.filter(({ kind }) => kind === 'enter'),
+        reservations.filter(({ kind }) => kind === 'enter'),
         deadline,
       ),
       this.#directory.leave(
         token,
-        claims.filter(({ kind }) => kind === 'leave'),
+        reservations.filter(({ kind }) => kind === 'leave'),
         deadline,
       ),
     ]);
@@ -68,47 +68,47 @@ export class Claimant {
   }
 
   /**
-   * Takes entries one after the other, in the order that all attempts share, and notes in `taken`
+   * Takes entries one after the other, in the order that all attempts share, and notes in `results`
    * what came of each.
    *
    * @throws {DuplicateKeyError} when another row holds a value; {@link RolledBackError} when a rival
    * is under way and must not be waited for.
    */
-  async claimInTurn(
+  async reserveInTurn(
     token: Uint8Array,
-    claims: readonly Claim[],
+    reservations: readonly Reservation[],
     patience: Patience,
     deadline: Deadline,
-    taken: Map<Claim, Claimed>,
+    results: Map<Reservation, ReservationResult>,
   ): Promise<void> {
-    for (const claim of inOrder(claims)) {
-      taken.set(claim, await this.#claim(token, claim, patience, deadline));
+    for (const reservation of inOrder(reservations)) {
+      results.set(reservation, await this.#reserve(token, reservation, patience, deadline));
     }
   }
 
-  async #claim(
+  async #reserve(
     token: Uint8Array,
-    claim: Claim,
+    reservation: Reservation,
     patience: Patience,
     deadline: Deadline,
-  ): Promise<Claimed> {
+  ): Promise<ReservationResult> {
     for (let turn = 0; ; turn++) {
-      const entry = await this.#directory.find(claim, 'primary', deadline);
+      const entry = await this.#directory.find(reservation, 'primary', deadline);
       if (entry === undefined) {
-        if (claim.kind === 'leave') return 'absent';
-        if (await this.#directory.reserve(token, [claim], deadline)) return 'claimed';
+        if (reservation.kind === 'leave') return 'absent';
+        if (await this.#directory.reserve(token, [reservation], deadline)) return 'reserved';
       } else if (entry.state !== 'confirmed') {
-        if (entry.token.equals(token)) return claimedBefore(claim, entry);
+        if (entry.token.equals(token)) return reservedBefore(reservation, entry);
         await this.#await(entry, patience, turn, deadline);
-      } else if (claim.kind === 'leave') {
-        if (entry.rowKey !== claim.rowKey) return 'absent';
-        if (await this.#directory.leave(token, [claim], deadline)) return 'claimed';
-      } else if (await claim.isHeldBy(entry.rowKey, deadline)) {
-        if (entry.rowKey === claim.rowKey) return 'own';
-        throw duplicate(claim);
-      } else if (await this.#directory.takeOver(token, claim, entry.token, deadline)) {
+      } else if (reservation.kind === 'leave') {
+        if (entry.rowKey !== reservation.rowKey) return 'absent';
+        if (await this.#directory.leave(token, [reservation], deadline)) return 'reserved';
+      } else if (await reservation.isHeldBy(entry.rowKey, deadline)) {
+        if (entry.rowKey === reservation.rowKey) return 'own';
+        throw duplicate(reservation);
+      } else if (await this.#directory.takeOver(token, reservation, entry.token, deadline)) {
         // Its row was deleted or changed past the directory.
-        return 'claimed';
+        return 'reserved';
       }
     }
   }
@@ -148,8 +148,8 @@ export class Claimant {
   async finish(entry: Entry, outcome: Settled, deadline: Deadline): Promise<void> {
     const entered = entry.state === 'reserved' ? [entry] : [];
     const left = entry.state === 'leaving' ? [entry] : [];
-    if (outcome === 'applied') await this.#directory.apply(entry.token, entered, left, deadline);
-    else await this.#directory.revoke(entry.token, entered, left, deadline);
+    if (outcome === 'applied') await this.#directory.confirm(entry.token, entered, left, deadline);
+    else await this.#directory.cancel(entry.token, entered, left, deadline);
   }
 
   #outcomeOf(entry: Entry, deadline: Deadline): Promise<Settled | undefined> {
@@ -164,15 +164,15 @@ export class Claimant {
 }
 
 /** An earlier part of the same work has the entry. */
-function claimedBefore(claim: Claim, { rowKey, state }: Entry): Claimed {
-  if (rowKey !== claim.rowKey) {
-    if (claim.kind === 'leave') return 'absent';
-    throw duplicate(claim);
+function reservedBefore(reservation: Reservation, { rowKey, state }: Entry): ReservationResult {
+  if (rowKey !== reservation.rowKey) {
+    if (reservation.kind === 'leave') return 'absent';
+    throw duplicate(reservation);
   }
-  return (state === 'reserved') === (claim.kind === 'enter') ? 'kept' : 'reversed';
+  return (state === 'reserved') === (reservation.kind === 'enter') ? 'kept' : 'reversed';
 }
 
-function duplicate({ table, column }: Claim): DuplicateKeyError {
+function duplicate({ table, column }: Reservation): DuplicateKeyError {
   return new DuplicateKeyError(`A row of '${table}' with this '${column}' exists already.`, {
     context: { table, lookup: column },
   });

@@ -1,8 +1,9 @@
+import { DuplicateKeyError } from '../errors/database-error.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { EntryKey, EntryOwner } from './directory-table.ts';
 
 /** What one attempt to write wants of the entry of one value. */
-export interface Claim extends EntryKey, EntryOwner {
+export interface Reservation extends EntryKey, EntryOwner {
   /** `enter`: the row is to hold the value. `leave`: it is to hold it no longer. */
   readonly kind: 'enter' | 'leave';
   /** For errors. */
@@ -13,19 +14,26 @@ export interface Claim extends EntryKey, EntryOwner {
 }
 
 /**
- * What came of a claim.
+ * What came of a reservation.
  *
- * - `claimed`: the entry is the attempt's.
- * - `kept`: an earlier claim of the same attempt had it already.
- * - `reversed`: an earlier claim of the same attempt was for the opposite; both come to nothing.
+ * - `reserved`: the entry is the attempt's.
+ * - `kept`: an earlier reservation of the same attempt had it already.
+ * - `reversed`: an earlier reservation of the same attempt was for the opposite; both come to nothing.
  * - `own`: the row holds the value, and its entry is confirmed.
  * - `absent`: there is no entry of this row that could leave.
  */
-export type Claimed = 'claimed' | 'kept' | 'reversed' | 'own' | 'absent';
+export type ReservationResult = 'reserved' | 'kept' | 'reversed' | 'own' | 'absent';
 
 /** One order for all attempts: two that want the same values can't wait for each other. */
-export function inOrder<T extends EntryKey>(claims: readonly T[]): T[] {
-  return [...claims].sort((a, b) =>
+export function inOrder<T extends EntryKey>(reservations: readonly T[]): T[] {
+  return [...reservations].sort((a, b) =>
     a.lookup === b.lookup ? Buffer.compare(a.value, b.value) : a.lookup < b.lookup ? -1 : 1,
   );
+}
+
+/** A new row can't hold its value already. */
+export function refuseOwn({ table, column }: Reservation): never {
+  throw new DuplicateKeyError(`This row of '${table}' exists already, '${column}' and all.`, {
+    context: { table, lookup: column },
+  });
 }

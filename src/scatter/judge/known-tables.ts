@@ -1,0 +1,31 @@
+import type { HiddenEffects } from '../../rows/raw/hidden-effects.ts';
+import type { TableRegistry } from '../../rows/table-registry.ts';
+import { type PlacedTable, placedTable } from './placed-table.ts';
+
+/** The tables that a statement may name, by their names in lower case. */
+export interface KnownTables {
+  readonly placed: ReadonlyMap<string, PlacedTable>;
+  /** Every shard has all rows of these. */
+  readonly references: ReadonlySet<string>;
+  readonly effects: HiddenEffects;
+}
+
+const known = new WeakMap<TableRegistry, Map<string, KnownTables>>();
+
+/** The tables that a statement in a keyspace may name: the same value until more is known. */
+export function knownTables(registry: TableRegistry, keyspace: string): KnownTables {
+  const byKeyspace = known.get(registry) ?? new Map<string, KnownTables>();
+  known.set(registry, byKeyspace);
+  const effects = registry.effectsIn(keyspace);
+  let tables = byKeyspace.get(keyspace);
+  if (tables?.effects !== effects) {
+    const placed = registry.in(keyspace).map(([, runtime]) => placedTable(runtime));
+    tables = {
+      placed: new Map(placed.map((table) => [table.name.toLowerCase(), table])),
+      references: new Set(registry.references.map(({ name }) => name.toLowerCase())),
+      effects,
+    };
+    byKeyspace.set(keyspace, tables);
+  }
+  return tables;
+}
