@@ -105,7 +105,8 @@ export type {
   Tables,
   Touches,
 } from './rows/schema/row-types.ts';
-export type { InsertOptions, WriteResult } from './rows/writes/write-path.ts';
+export type { WriteResult } from './rows/writes/effects.ts';
+export type { InsertOptions } from './rows/writes/write-path.ts';
 export type { EverywhereHandle, ScatterOptions } from './scatter/scatter-types.ts';
 export { uuidFromBytes, uuidToBytes } from './sharding/ids/uuid.ts';
 export type { IpLocator } from './sharding/places/locate-place.ts';

@@ -9,9 +9,9 @@ import type { RowSchema } from '../rows/schema/define-table.ts';
 import type { RowsRuntime } from '../rows/table-runtime.ts';
 import type { PlannedChange, PlannedRow } from '../rows/writes/planned-write.ts';
 import {
+  type ChangeAttempt,
   noReservations,
   type Reservations,
-  type RowChange,
   type RowIndex,
 } from '../rows/writes/row-index.ts';
 import type { Endpoint } from '../topology/topology.ts';
@@ -23,6 +23,9 @@ import type { TableLookups } from './table-lookups.ts';
 
 /** How often a change starts over because the row's values changed while it prepared. */
 const attempts = 5;
+
+/** There is no such row. */
+const none = Promise.resolve({ affected: 0, gtid: undefined });
 
 /** The row was changed between being read and being locked. */
 class RowChanged extends Error {}
@@ -53,20 +56,19 @@ export class LookupIndex<Schema extends RowSchema> implements RowIndex<Schema> {
     return this.#lookups.concernedBy(after).length > 0;
   }
 
-  async change(
+  async change<T>(
     planned: PlannedChange,
     deadline: Deadline,
-    onPlan: (route: Route, reservations: Reservations) => void,
-  ): Promise<RowChange> {
+    attempt: ChangeAttempt<T>,
+  ): Promise<T> {
     const { codec, table } = this.#runtime;
     const key = codec.keyOfText(planned.key.text);
     const change = new LookupChange(this.#runtime, this.#lookups, planned);
-    for (let attempt = 1; attempt <= attempts; attempt++) {
+    for (let tries = 0; tries < attempts; tries++) {
       const { row: before, route } = await this.#reads.locate(key, deadline);
-      if (before === null) return { affected: 0, gtid: undefined };
+      if (before === null) return attempt(route, noReservations, none);
       const statement = planned.statementAt(route);
       const reservations = change.reservations(before, route.locator);
-      onPlan(route, this.#reserving(reservations));
       // The row's own transaction: the row must still hold what was reserved for.
       const body = async (scope: TransactionScope) => {
         const raw = await change.lock(scope);
@@ -80,8 +82,10 @@ export class LookupIndex<Schema extends RowSchema> implements RowIndex<Schema> {
       };
       try {
         const { primary } = route.shard;
-        const written = await this.#writes.write(primary, reservations, deadline, onOwn, body);
-        return { affected: written.value, gtid: written.gtid };
+        const write = this.#writes
+          .write(primary, reservations, deadline, onOwn, body)
+          .then(({ value, gtid }) => ({ affected: value, gtid }));
+        return await attempt(route, this.#reserving(reservations), write);
       } catch (error) {
         if (!(error instanceof RowChanged)) throw error;
       }

@@ -8,9 +8,9 @@ import type { SqlValue } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { RowKey } from '../rows/row-codec.ts';
 import type { RowSchema } from '../rows/schema/row-schema.ts';
-import { thenForget } from '../rows/sessions/then-forget.ts';
+import { forgetUnknown, inTime } from '../rows/writes/effects.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
-import type { Shard, Topology } from '../topology/topology.ts';
+import type { Topology } from '../topology/topology.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
 import type { ReferenceWriteResult } from './reference-types.ts';
 import { isNotApplied, writeEverywhere } from './write-everywhere.ts';
@@ -77,20 +77,19 @@ export class ReferenceWrites<Schema extends RowSchema> {
       await this.#assertOnAllShards(scope, current);
       return change(scope);
     };
-    const onCommitted = ({ name }: Shard, gtid: string | undefined) => seen?.note(name, gtid);
-    const results = await turns.take(deadline, () =>
-      writeEverywhere(executor, { shards, deadline, change: checked, onCommitted }),
+    const written = await turns.take(deadline, () =>
+      writeEverywhere(executor, { shards, deadline, change: checked }),
     );
-    for (const { shard, outcome } of results)
-      if (outcome === 'unknown') seen?.note(shard, undefined);
-    const refusal = results.find(({ error }) => error !== undefined)?.error;
-    if (refusal !== undefined && results.every(isNotApplied)) throw refusal;
-    const written = async () => {
-      if (refusal === undefined) return results;
-      throw results.length === 1 ? refusal : new PartialWriteError(table.name, results, true);
-    };
+    for (const { result, gtid } of written) {
+      if (result.outcome !== 'not-applied') seen?.note(result.shard, gtid);
+    }
+    const results = written.map(({ result }) => result);
     const forget = async () => (await cache?.invalidate([key.text])) ?? 'done';
-    const { invalidation } = await thenForget(written(), deadline, forget);
-    return { results, invalidation };
+    const refusal = results.find(({ error }) => error !== undefined)?.error;
+    if (refusal === undefined) return { results, invalidation: await inTime(forget(), deadline) };
+    if (results.every(isNotApplied)) throw refusal;
+    const error = results.length === 1 ? refusal : new PartialWriteError(table.name, results, true);
+    await forgetUnknown(error, deadline, forget);
+    throw error;
   }
 }

@@ -1,9 +1,16 @@
 import { type Committed, runTransaction } from '../commit/transaction.ts';
 import type { TransactionScope } from '../commit/transaction-scope.ts';
+import { RolledBackError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { ShardResult } from '../errors/scatter-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { Shard } from '../topology/topology.ts';
+
+/** What became of a change on one shard. */
+export interface ShardWrite {
+  readonly result: ShardResult;
+  readonly gtid?: string | undefined;
+}
 
 /** One change that every shard is to take, the same on each. */
 export interface BroadcastWrite {
@@ -14,8 +21,6 @@ export interface BroadcastWrite {
    * again where the transaction was rolled back.
    */
   change(scope: TransactionScope): Promise<number>;
-  /** Is told of each shard that has taken the change. */
-  onCommitted?(shard: Shard, gtid: string | undefined): void;
 }
 
 /**
@@ -29,27 +34,27 @@ export interface BroadcastWrite {
  */
 export async function writeEverywhere(
   executor: Executor,
-  { shards, deadline, change, onCommitted }: BroadcastWrite,
-): Promise<ShardResult[]> {
+  { shards, deadline, change }: BroadcastWrite,
+): Promise<ShardWrite[]> {
   const [first, ...others] = [...shards].sort((a, b) => (a.name < b.name ? -1 : 1));
   if (first === undefined) return [];
   // Without gap locks, deleting a row that is not there would lock nothing.
   const config = { isolation: 'REPEATABLE READ' } as const;
   const writeOn = async (shard: Shard, body: (scope: TransactionScope) => Promise<number>) => {
     const write = runTransaction(executor, shard.primary, deadline, body, config);
-    return resultOf(shard, write, onCommitted);
+    return resultOf(shard, write);
   };
-  let elsewhere: Promise<ShardResult[]> = Promise.resolve([]);
+  let elsewhere: Promise<ShardWrite[]> = Promise.resolve([]);
   const own = await writeOn(first, async (scope) => {
     const rows = await change(scope);
     elsewhere = Promise.all(
       others.map(async (shard) => {
-        const result = await writeOn(shard, change);
+        const written = await writeOn(shard, change);
         // A deadlock, or a connection that died in the pool, need not leave the shards different.
-        return result.error?.code === 'MERIDIAN_ROLLED_BACK' ? writeOn(shard, change) : result;
+        return written.result.error instanceof RolledBackError ? writeOn(shard, change) : written;
       }),
     );
-    const results = await elsewhere;
+    const results = (await elsewhere).map(({ result }) => result);
     const [refusal] = results;
     if (refusal?.error !== undefined && results.every(isNotApplied)) throw refusal.error;
     return rows;
@@ -61,17 +66,12 @@ export function isNotApplied({ outcome }: ShardResult): boolean {
   return outcome === 'not-applied';
 }
 
-async function resultOf(
-  shard: Shard,
-  write: Promise<Committed<number>>,
-  onCommitted: BroadcastWrite['onCommitted'],
-): Promise<ShardResult> {
+async function resultOf(shard: Shard, write: Promise<Committed<number>>): Promise<ShardWrite> {
   try {
     const { value, gtid } = await write;
-    onCommitted?.(shard, gtid);
-    return { shard: shard.name, outcome: 'applied', rows: value };
+    return { result: { shard: shard.name, outcome: 'applied', rows: value }, gtid };
   } catch (error) {
     if (!isMeridianError(error)) throw error;
-    return { shard: shard.name, outcome: error.outcome, rows: 0, error };
+    return { result: { shard: shard.name, outcome: error.outcome, rows: 0, error } };
   }
 }

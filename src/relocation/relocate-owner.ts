@@ -9,8 +9,8 @@ import type { ReadPath } from '../rows/reads/read-path.ts';
 import { assertKeysStay, routePrimaryKey } from '../rows/route-row.ts';
 import type { RowOf, RowSchema } from '../rows/schema/define-table.ts';
 import { placeColumns } from '../rows/schema/place-columns.ts';
-import { noting } from '../rows/sessions/seen-writes.ts';
 import type { TableRuntime } from '../rows/table-runtime.ts';
+import { type Effects, withEffects } from '../rows/writes/effects.ts';
 import { geoLocator, splitGeoLocator } from '../sharding/places/geo-strategy.ts';
 import { locatePlace } from '../sharding/places/locate-place.ts';
 import type { Place } from '../sharding/places/place.ts';
@@ -84,7 +84,13 @@ export class RelocateOwner {
         Object.keys(patch).length > 0 ? codec.encodePatch(patch) : { columns: [], values: [] };
       const owner = codec.key(key).text;
       const home = routePrimaryKey(topology.current, table, key).shard.name;
-      const written = { shard: to.shard.name, homes: [home, from.shard.name] };
+      const effects: Effects = {
+        shard: to.shard.name,
+        homes: [home, from.shard.name],
+        hasWritten: () => true,
+        // Part of the relocation: whoever ends it makes the caches forget.
+        forget: async () => 'done',
+      };
       const moving = this.#relocation.relocate(
         {
           group: this.#group(),
@@ -96,13 +102,8 @@ export class RelocateOwner {
         },
         deadline,
       );
-      const noted = moving.then((moved) => ({ moved, gtid: undefined }));
-      const { moved } = await noting(
-        seen,
-        () => written,
-        noted,
-        () => true,
-      );
+      const attempt = moving.then((moved) => ({ moved, gtid: undefined }));
+      const { moved } = (await withEffects(seen, effects, attempt, deadline)).written;
       const regions = { from: from.shard.region.name, to: to.shard.region.name };
       const { rows, pausedMs } = moved;
       const durationMs = performance.now() - startedAt;

@@ -20,11 +20,15 @@ import type { ReadOptions, ReadPath } from '../rows/reads/read-path.ts';
 import { decoderOf } from '../rows/reads/result-codec.ts';
 import type { RowSchema } from '../rows/schema/define-table.ts';
 import type { QueryRow, Tables, Touches } from '../rows/schema/row-types.ts';
-import { mustSee, noting, tokenOfWrite } from '../rows/sessions/seen-writes.ts';
-import { thenForget } from '../rows/sessions/then-forget.ts';
+import { mustSee } from '../rows/sessions/seen-writes.ts';
 import type { TableRegistry } from '../rows/table-registry.ts';
 import type { TableRuntime } from '../rows/table-runtime.ts';
-import type { WriteResult } from '../rows/writes/write-path.ts';
+import {
+  type CountedWrite,
+  type Effects,
+  resultWithEffects,
+  type WriteResult,
+} from '../rows/writes/effects.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import { ShardTransactions } from './transactions/shard-transactions.ts';
 import type { TransactionOptions } from './transactions/transaction-options.ts';
@@ -88,35 +92,29 @@ export class ShardAccess {
     params: Params = [],
     options: CallOptions & { touches?: Touches<Tables>; scope?: ChangeScope } = {},
   ): Promise<WriteResult> {
-    const { executor, calls, forwarding, table } = this.#runtime;
+    const { executor, calls, forwarding, seen, table } = this.#runtime;
     return calls.run('at.execute', table.name, options, async (deadline) => {
       const kind = assertWrite(sql, false);
       assertOwnerNamed(kind, sql, params, options.scope, this.#named());
       assertParameterForms('change', sql, params, this.#forms);
       const touched = this.#registry.touched(this.#home.keyspace, options.touches);
-      let { shard } = this.#home;
-      const run = (route: Route) => {
-        shard = route.shard;
-        return executor
-          .runStatement([shard.primary], { sql, params }, 'write', deadline)
-          .then((result) => (kind === 'change' ? counted(result) : result));
+      const homes = [this.#home.shard.name, ...this.#registry.homesOf(touched)];
+      const run = ({ shard }: Route) => {
+        const effects: Effects<CountedWrite> = {
+          shard: shard.name,
+          homes,
+          // A definition, or what has triggers, writes without touching a row.
+          hasWritten: () => true,
+          forget: () => this.#registry.forget(touched),
+        };
+        const write = executor.runStatement([shard.primary], { sql, params }, 'write', deadline);
+        const attempt = kind === 'change' ? write.then(counted) : write;
+        return resultWithEffects(seen, effects, attempt, deadline);
       };
+      if (forwarding === undefined || this.#owner === undefined) return run(this.#home);
       // What is for all rows of the shard is done once it was done there.
       const isVoid = options.scope === 'shard' ? () => false : didNothing;
-      const write =
-        forwarding === undefined || this.#owner === undefined
-          ? run(this.#home)
-          : forwarding.follow(this.#owner, this.#home, deadline, run, isVoid);
-      const homes = [this.#home.shard.name, ...this.#registry.homesOf(touched)];
-      const place = () => ({ shard: shard.name, homes });
-      const { result, invalidation } = await thenForget(
-        // A definition, or what has triggers, writes without touching a row.
-        noting(this.#runtime.seen, place, write, () => true),
-        deadline,
-        () => this.#registry.forget(touched),
-      );
-      const { affected, insertId } = result;
-      return { affected, insertId, token: tokenOfWrite(place(), result), invalidation };
+      return forwarding.follow(this.#owner, this.#home, deadline, run, isVoid);
     });
   }
 
@@ -231,6 +229,6 @@ function counted(result: StatementResult): StatementResult {
   );
 }
 
-function didNothing({ affected }: StatementResult): boolean {
+function didNothing({ affected }: WriteResult): boolean {
   return affected === 0;
 }

@@ -19,7 +19,8 @@ import type {
   Tables,
   Touches,
 } from '../rows/schema/row-types.ts';
-import type { InsertOptions, WriteResult } from '../rows/writes/write-path.ts';
+import type { WriteResult } from '../rows/writes/effects.ts';
+import type { InsertOptions } from '../rows/writes/write-path.ts';
 import type { EverywhereHandle } from '../scatter/scatter-types.ts';
 import type { Place } from '../sharding/places/place.ts';
 import type { TransactionOptions } from './transactions/transaction-options.ts';

@@ -1,4 +1,3 @@
-import { isMeridianError } from '../../errors/meridian-error.ts';
 import type { Topology } from '../../topology/topology.ts';
 import { isGtidSet, mergeGtids } from './gtid-set.ts';
 import { formatToken, parseToken, type Written } from './token.ts';
@@ -88,28 +87,10 @@ export function tokenOfWrite(place: WritePlace, { gtid, affected }: Wrote): stri
 }
 
 /**
- * Lets a session see a write, also one of which nobody knows whether it was applied.
+ * Lets a session see a write.
  *
- * @param place is asked when the write has ended.
- * @param hasWritten whether what succeeded wrote anything, for servers that give no GTID.
+ * @param gtid undefined also where nobody knows whether the write was applied.
  */
-export async function noting<T extends Pick<Wrote, 'gtid'>>(
-  session: SeenWrites | undefined,
-  place: () => WritePlace,
-  write: Promise<T>,
-  hasWritten: (result: T) => boolean,
-): Promise<T> {
-  if (session === undefined) return write;
-  try {
-    const result = await write;
-    if (result.gtid !== undefined || hasWritten(result)) noteWrite(session, place(), result.gtid);
-    return result;
-  } catch (error) {
-    if (mayBeApplied(error)) noteWrite(session, place(), undefined);
-    throw error;
-  }
-}
-
 export function noteWrite(
   session: SeenWrites,
   { shard, homes }: WritePlace,
@@ -117,8 +98,4 @@ export function noteWrite(
 ): void {
   session.note(shard, gtid);
   for (const home of homes) if (home !== shard) session.note(home, undefined);
-}
-
-function mayBeApplied(error: unknown): boolean {
-  return isMeridianError(error) && error.outcome !== 'not-applied';
 }

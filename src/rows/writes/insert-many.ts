@@ -2,14 +2,14 @@ import type { TransactionScope } from '../../commit/transaction-scope.ts';
 import { isMeridianError } from '../../errors/meridian-error.ts';
 import type { ShardResult } from '../../errors/scatter-error.ts';
 import { isOwnerMoved, mayBeMoved } from '../../forwarding/forwarding.ts';
-import type { StatementResult } from '../../mysql/sql/sql.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { Route } from '../../routing/route.ts';
 import type { Shard } from '../../topology/topology.ts';
 import { ownerOf } from '../forwardable.ts';
 import type { RowSchema } from '../schema/define-table.ts';
-import { noting } from '../sessions/seen-writes.ts';
 import type { TableRuntime } from '../table-runtime.ts';
+import { type Written, withEffects } from './effects.ts';
+import { insertEffects } from './insert-effects.ts';
 import { placeOwnId } from './place-own-id.ts';
 import type { PlannedRow } from './planned-write.ts';
 import { insertBatches } from './write-plan.ts';
@@ -59,7 +59,7 @@ export async function insertMany<Schema extends RowSchema>(
 
 /** One statement, or one transaction round several. */
 async function insertOnShard<Schema extends RowSchema>(
-  { executor, statements, seen, index, maxPacketBytes }: TableRuntime<Schema>,
+  { executor, statements, seen, cache, index, maxPacketBytes }: TableRuntime<Schema>,
   shard: Shard,
   rows: Planned<Schema>,
   deadline: Deadline,
@@ -71,20 +71,19 @@ async function insertOnShard<Schema extends RowSchema>(
     for (const statement of batches) await scope.run(statement);
   };
   const [single, ...more] = batches;
-  const write = (): Promise<Pick<StatementResult, 'gtid'>> => {
-    const reservations = index.reservationsOf(rows);
+  const reservations = index.reservationsOf(rows);
+  const write = (): Promise<Written> => {
     if (reservations.isEmpty && single !== undefined && more.length === 0) {
       return executor.runStatement([shard.primary], single, 'write', deadline);
     }
     return reservations.transact(executor, shard.primary, deadline, insertAll);
   };
-  const homes = rows.map(({ named, route }) => (named ?? route).shard.name);
   try {
-    await noting(
+    await withEffects(
       seen,
-      () => ({ shard: shard.name, homes }),
+      insertEffects(shard.name, rows, reservations, cache),
       write(),
-      () => true,
+      deadline,
     );
     return { shard: shard.name, outcome: 'applied', rows: rows.length };
   } catch (error) {

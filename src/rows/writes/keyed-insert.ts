@@ -2,15 +2,14 @@ import { type KeyScope, keyedOperation } from '../../commit/idempotency-key.ts';
 import { type Performed, runOnce } from '../../commit/run-once.ts';
 import type { Committed, Resolve } from '../../commit/transaction.ts';
 import type { TransactionScope } from '../../commit/transaction-scope.ts';
-import { IdempotencyConflictError } from '../../errors/idempotency-error.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { ShardKey } from '../../sharding/shard-key.ts';
 import { packValue, unpackValue } from '../../values/pack-value.ts';
 import { ReadPath } from '../reads/read-path.ts';
 import { routePrimaryKey } from '../route-row.ts';
 import type { RowOf, RowSchema } from '../schema/define-table.ts';
-import { noteWrite } from '../sessions/seen-writes.ts';
 import type { TableRuntime } from '../table-runtime.ts';
+import type { Written } from './effects.ts';
 import type { PlannedRow } from './planned-write.ts';
 import type { Reservations } from './row-index.ts';
 
@@ -22,17 +21,16 @@ export interface KeyedInsert {
   readonly idempotencyKey: string;
 }
 
-/** A row as it was stored, and what tells how far its server had come then. */
-export interface StoredRow<Schema extends RowSchema> {
-  readonly row: RowOf<Schema>;
-  readonly gtid: string | undefined;
+/** A row as it was stored; null: it was stored by an earlier call, and is gone. */
+export interface StoredRow<Schema extends RowSchema> extends Written {
+  readonly row: RowOf<Schema> | null;
 }
 
 /**
  * Stores a row once, however often it is asked for under its key.
  *
  * @returns the row as it was stored; when that was done before, as it is now.
- * @throws {IdempotencyConflictError}
+ * @throws {IdempotencyConflictError} when it was something else that was done under its key.
  */
 export async function insertOnce<Schema extends RowSchema>(
   runtime: TableRuntime<Schema>,
@@ -41,7 +39,7 @@ export async function insertOnce<Schema extends RowSchema>(
   reservations: Reservations,
   deadline: Deadline,
 ): Promise<StoredRow<Schema>> {
-  const { executor, table, statements, topology, seen } = runtime;
+  const { executor, table, statements, topology } = runtime;
   const { primary } = planned.route.shard;
   const given = Object.entries(input).filter(([, value]) => value !== undefined);
   const operation = keyedOperation(
@@ -65,9 +63,7 @@ export async function insertOnce<Schema extends RowSchema>(
   const key = storedKey(outcome.result);
   const { row, route } = await new ReadPath(runtime).locate(key, deadline);
   const home = routePrimaryKey(topology.current, table, key).shard.name;
-  if (seen) noteWrite(seen, { shard: route.shard.name, homes: [home] }, undefined);
-  if (row !== null) return { row, gtid: undefined };
-  throw new IdempotencyConflictError('row-gone', { table: table.name });
+  return { row, gtid: undefined, elsewhere: [route.shard.name, home] };
 }
 
 /** A row that names its owner shares the owner's keys; one that is its own and has no id yet can't. */

@@ -10,6 +10,7 @@ import type { Route } from '../../routing/route.ts';
 import type { Endpoint } from '../../topology/topology.ts';
 import type { RowSchema } from '../schema/define-table.ts';
 import type { TableStatements } from '../statements.ts';
+import type { CountedWrite } from './effects.ts';
 import type { PlannedChange, PlannedRow } from './planned-write.ts';
 
 /** Values of rows that an index reserves before the rows are written, and confirms or cancels after. */
@@ -29,11 +30,12 @@ export interface Reservations {
   forget(): Promise<'done' | 'pending'>;
 }
 
-/** What a change of one row did. */
-export interface RowChange {
-  readonly affected: number;
-  readonly gtid: string | undefined;
-}
+/** Sees to the effects of one attempt to change a row: where it is made, and which values it concerns. */
+export type ChangeAttempt<T> = (
+  route: Route,
+  reservations: Reservations,
+  write: Promise<CountedWrite>,
+) => Promise<T>;
 
 /** The part of an index in one transaction of the caller's. */
 export interface IndexedTransaction<Schema extends RowSchema = RowSchema> {
@@ -57,17 +59,8 @@ export interface RowIndex<Schema extends RowSchema = RowSchema> {
   reservationsOf(rows: readonly PlannedRow<Schema>[]): Reservations;
   /** Whether a change has to be made by `change`. */
   concerns(change: PlannedChange): boolean;
-  /**
-   * Changes or deletes one row.
-   *
-   * @param onPlan is told where the row is, and which values the change concerns, before any of it is
-   * sent.
-   */
-  change(
-    change: PlannedChange,
-    deadline: Deadline,
-    onPlan: (route: Route, reservations: Reservations) => void,
-  ): Promise<RowChange>;
+  /** Changes or deletes one row, and gives what came of the last attempt. */
+  change<T>(change: PlannedChange, deadline: Deadline, attempt: ChangeAttempt<T>): Promise<T>;
   /** Takes part in a transaction of the caller's at `route`. */
   join(scope: TransactionScope, route: Route, deadline: Deadline): IndexedTransaction<Schema>;
   /** Stops its caches. */

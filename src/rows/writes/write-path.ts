@@ -2,46 +2,31 @@ import { chanceOf, checkIdempotencyKey } from '../../commit/idempotency-key.ts';
 import type { TransactionScope } from '../../commit/transaction-scope.ts';
 import { AbortedError, TimeoutError } from '../../errors/call-error.ts';
 import { UnknownOutcomeError } from '../../errors/database-error.ts';
+import { IdempotencyConflictError } from '../../errors/idempotency-error.ts';
 import { isMeridianError } from '../../errors/meridian-error.ts';
 import { PartialWriteError, type ShardResult } from '../../errors/scatter-error.ts';
 import type { CallOptions } from '../../execution/call-gate.ts';
-import type { Forwarding } from '../../forwarding/forwarding.ts';
-import type { Forwardable } from '../../forwarding/forwarding-marks.ts';
 import type { StatementResult } from '../../mysql/sql/sql.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { Route } from '../../routing/route.ts';
 import type { ShardKey } from '../../sharding/shard-key.ts';
 import { forwardable, ownerOf } from '../forwardable.ts';
 import type { RowOf, RowSchema } from '../schema/define-table.ts';
-import { noting, tokenOfWrite } from '../sessions/seen-writes.ts';
-import { thenForget } from '../sessions/then-forget.ts';
 import type { TableRuntime } from '../table-runtime.ts';
+import {
+  type CountedWrite,
+  type Effects,
+  resultWithEffects,
+  type WriteResult,
+  withEffects,
+} from './effects.ts';
+import { forget, insertEffects } from './insert-effects.ts';
 import { insertMany } from './insert-many.ts';
 import { insertOnce, type KeyedInsert, type StoredRow } from './keyed-insert.ts';
 import { placeOwnId } from './place-own-id.ts';
 import type { PlannedChange, PlannedRow } from './planned-write.ts';
-import { noReservations, type Reservations, type RowChange } from './row-index.ts';
+import { type ChangeAttempt, noReservations, type Reservations } from './row-index.ts';
 import { planDelete, planInsert, planUpdate } from './write-plan.ts';
-
-/** What a write did. */
-export interface WriteResult {
-  /** Rows that matched. 0: there is no row with this key. */
-  readonly affected: number;
-  /**
-   * The AUTO_INCREMENT number that the server gave the new row of an `execute`, or what it set with
-   * `LAST_INSERT_ID(…)`: of an INSERT of several rows that of the first, whose others need not follow
-   * without gaps. With ON DUPLICATE KEY UPDATE it may be that of a row that was there before. Undefined where
-   * the statement made none, and of every other write.
-   */
-  readonly insertId: bigint | undefined;
-  /** What a later read must have seen to see this write; undefined when nothing was written. */
-  readonly token: string | undefined;
-  /**
-   * `pending`: the row is written, but Redis did not confirm that it forgot the old one. It is told
-   * again; until then other processes may serve the old row for at most ttl + stale.
-   */
-  readonly invalidation: 'done' | 'pending';
-}
 
 export interface InsertOptions extends CallOptions {
   /**
@@ -98,14 +83,8 @@ export class WritePath<Schema extends RowSchema> {
     return calls.run('insertMany', table.name, options, async (deadline) => {
       const planned = inputs.map((input) => planInsert(this.#runtime, input));
       const { rows, results } = await insertMany(this.#runtime, planned, deadline);
-      const reservations = this.#runtime.index.reservationsOf(rows);
-      const stored = async () => {
-        this.#assertComplete(results);
-        return rows.map(({ row }) => row);
-      };
-      const forget = (isApplied: boolean) =>
-        this.#forget(forgettable(rows, reservations, isApplied), reservations);
-      return (await thenForget(stored(), deadline, forget)).result;
+      this.#assertComplete(results);
+      return rows.map(({ row }) => row);
     });
   }
 
@@ -122,24 +101,20 @@ export class WritePath<Schema extends RowSchema> {
     keyed: KeyedInsert | undefined,
     deadline: Deadline,
   ): Promise<RowOf<Schema>> {
-    const { executor, index } = this.#runtime;
+    const { executor, index, cache, seen, table } = this.#runtime;
     const { primary } = planned.route.shard;
     const reservations = index.reservationsOf([planned]);
     try {
-      const write = () =>
+      const write =
         keyed === undefined
           ? this.#store(planned, reservations, deadline)
           : executor.rerun(primary, keyedRetries, deadline, () =>
               insertOnce(this.#runtime, keyed, planned, reservations, deadline),
             );
-      const home = (planned.named ?? planned.route).shard.name;
-      const place = () => ({ shard: primary.shard, homes: [home] });
-      const { result } = await thenForget(
-        noting(this.#runtime.seen, place, write(), () => true),
-        deadline,
-        (isApplied) => this.#forget(forgettable([planned], reservations, isApplied), reservations),
-      );
-      return result.row;
+      const effects = insertEffects(primary.shard, [planned], reservations, cache);
+      const { row } = (await withEffects(seen, effects, write, deadline)).written;
+      if (row !== null) return row;
+      throw new IdempotencyConflictError('row-gone', { table: table.name });
     } catch (error) {
       // What a call before this one has stored under the key has another id: the key leads to it.
       throw keyed === undefined ? this.#withId(error, planned) : error;
@@ -166,47 +141,39 @@ export class WritePath<Schema extends RowSchema> {
     options: CallOptions | undefined,
     plan: () => PlannedChange,
   ): Promise<WriteResult> {
-    const { calls, executor, forwarding, index, table } = this.#runtime;
+    const { calls, cache, index, seen, table } = this.#runtime;
     return calls.run(operation, table.name, options, async (deadline) => {
       const planned = plan();
-      const { home, key, statementAt, touchesPlace } = planned;
-      let at = home;
-      let reservations = noReservations;
-      const run = (route: Route) => {
-        at = route;
-        const statement = statementAt(route);
-        return executor.runStatement([route.shard.primary], statement, 'write', deadline);
+      const { home, key } = planned;
+      const attempt: ChangeAttempt<WriteResult> = ({ shard }, reservations, write) => {
+        const effects: Effects<CountedWrite> = {
+          shard: shard.name,
+          homes: [home.shard.name],
+          hasWritten: ({ affected }) => affected > 0,
+          forget: () => forget(cache, [key.text], reservations),
+        };
+        return resultWithEffects(seen, effects, write, deadline);
       };
-      const change = (): Promise<RowChange> => {
-        if (index.concerns(planned)) {
-          return index.change(planned, deadline, (route, found) => {
-            at = route;
-            reservations = found;
-          });
-        }
-        if (forwarding === undefined) return run(home);
-        return this.#follow(forwarding, forwardable(table, key), home, touchesPlace, deadline, run);
-      };
-      const place = () => ({ shard: at.shard.name, homes: [home.shard.name] });
-      const { result, invalidation } = await thenForget(
-        noting(this.#runtime.seen, place, change(), ({ affected }) => affected > 0),
-        deadline,
-        () => this.#forget([key.text], reservations),
-      );
-      const token = tokenOfWrite(place(), result);
-      return { affected: result.affected, insertId: undefined, token, invalidation };
+      return index.concerns(planned)
+        ? index.change(planned, deadline, attempt)
+        : this.#changeAlone(planned, deadline, attempt);
     });
   }
 
   /** Changes a row where it is, or was forwarded to. */
-  async #follow(
-    forwarding: Forwarding,
-    row: Forwardable,
-    home: Route,
-    touchesPlace: boolean,
+  async #changeAlone(
+    { home, key, statementAt, touchesPlace }: PlannedChange,
     deadline: Deadline,
-    run: (route: Route) => Promise<StatementResult>,
-  ): Promise<StatementResult> {
+    attempt: ChangeAttempt<WriteResult>,
+  ): Promise<WriteResult> {
+    const { executor, forwarding, table } = this.#runtime;
+    const run = async (route: Route) => {
+      const statement = statementAt(route);
+      const write = executor.runStatement([route.shard.primary], statement, 'write', deadline);
+      return attempt(route, noReservations, write.then(counted));
+    };
+    if (forwarding === undefined) return run(home);
+    const row = forwardable(table, key);
     const start = touchesPlace ? await forwarding.resolve(row, home, deadline) : home;
     return forwarding.follow(row, start, deadline, run, ({ affected }) => affected === 0);
   }
@@ -229,24 +196,9 @@ export class WritePath<Schema extends RowSchema> {
       throw first;
     throw new PartialWriteError(this.#runtime.table.name, results);
   }
-
-  async #forget(keys: readonly string[], reservations: Reservations): Promise<'done' | 'pending'> {
-    const rows = (await this.#runtime.cache?.invalidate(keys)) ?? 'done';
-    const values = await reservations.forget();
-    return rows === 'pending' ? rows : values;
-  }
 }
 
-/**
- * Keys under which "no such row" may be cached: those that were not made just now, and those that an
- * index could lead to before the row was there. Of an unknown outcome all of them: its error tells ids.
- */
-function forgettable<Schema extends RowSchema>(
-  rows: readonly PlannedRow<Schema>[],
-  reservations: Reservations,
-  isApplied: boolean,
-): string[] {
-  return rows
-    .filter(({ isFresh, key }) => !isApplied || !isFresh || reservations.names(key.text))
-    .map(({ key }) => key.text);
+/** A change by key makes no number. */
+function counted({ affected, gtid }: StatementResult): CountedWrite {
+  return { affected, gtid };
 }

@@ -16,10 +16,9 @@ import type { Route } from '../../routing/route.ts';
 import { keyspaceOf } from '../../routing/router.ts';
 import type { Owner } from '../../rows/raw/change-scope.ts';
 import { assertOwner } from '../../rows/reads/owner-scope.ts';
-import { noting } from '../../rows/sessions/seen-writes.ts';
-import { thenForget } from '../../rows/sessions/then-forget.ts';
 import type { TableRegistry } from '../../rows/table-registry.ts';
 import type { TableRuntime } from '../../rows/table-runtime.ts';
+import { withEffects } from '../../rows/writes/effects.ts';
 import type { ShardKey } from '../../sharding/shard-key.ts';
 import { TransactionAttempt } from './transaction-attempt.ts';
 import { checkTransactionOptions, type TransactionOptions } from './transaction-options.ts';
@@ -64,6 +63,7 @@ export class ShardTransactions {
     const route = await this.#place(deadline);
     const { primary } = route.shard;
     const work = new TransactionAttempt(this.#registry, route, deadline, {
+      home: this.#keyed.home,
       run: body,
       owner: this.#ownerAt(route),
       unlessMoved: (running) => this.#unlessMoved(route, deadline, running),
@@ -98,25 +98,19 @@ export class ShardTransactions {
         // A repetition has changed nothing, whatever it had begun before it met its key.
         const isRepetition = 'repeated' in outcome && outcome.repeated;
         await (isRepetition ? work.failed(undefined) : work.committed());
-        return { outcome, isRepetition, gtid: 'gtid' in outcome ? outcome.gtid : undefined };
+        return {
+          outcome,
+          gtid: 'gtid' in outcome ? outcome.gtid : undefined,
+          elsewhere: isRepetition ? this.#everyShard() : [],
+        };
       },
       async (error: unknown) => {
         await work.failed(error);
         return this.#outOfTheWay(error, route, deadline);
       },
     );
-    const { seen } = this.#runtime;
-    const place = () => ({
-      shard: route.shard.name,
-      homes: [this.#keyed.home.shard.name, ...work.homes],
-    });
-    const { result } = await thenForget(
-      noting(seen, place, ended, () => work.hasWritten),
-      deadline,
-      () => work.forget(),
-    );
-    const { outcome, isRepetition } = result;
-    if (isRepetition) for (const shard of this.#everyShard()) seen?.note(shard, undefined);
+    const { written } = await withEffects(this.#runtime.seen, work, ended, deadline);
+    const { outcome } = written;
     return 'value' in outcome ? outcome.value : unpackResult(outcome.result);
   }
 

@@ -3,11 +3,14 @@ import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { Route } from '../../routing/route.ts';
 import type { Owner } from '../../rows/raw/change-scope.ts';
 import type { TableRegistry } from '../../rows/table-registry.ts';
+import type { Effects } from '../../rows/writes/effects.ts';
 import { TransactionAccess } from './transaction-access.ts';
 
 /** What an attempt runs. */
 export interface AttemptedWork {
   run(trx: object): Promise<unknown>;
+  /** Where its key says that it is. */
+  readonly home: Route;
   /** Whose rows it changes. */
   readonly owner: Owner;
   /** Settles like the work unless the owner has left. */
@@ -15,7 +18,7 @@ export interface AttemptedWork {
 }
 
 /** One attempt: what its body works with, and what is to be done once it has ended. */
-export class TransactionAttempt {
+export class TransactionAttempt implements Effects {
   readonly #registry: TableRegistry;
   readonly #route: Route;
   readonly #deadline: Deadline;
@@ -31,13 +34,17 @@ export class TransactionAttempt {
   }
 
   /** Whether a body that ended well sent a change. A body that was not run had been, and had. */
-  get hasWritten(): boolean {
+  hasWritten(): boolean {
     return this.#access?.hasWritten ?? true;
   }
 
-  /** The shards that the ids of written rows name. */
+  get shard(): string {
+    return this.#route.shard.name;
+  }
+
+  /** The shards that its key and the ids of written rows name. */
   get homes(): readonly string[] {
-    return [...(this.#access?.homes ?? [])];
+    return [this.#work.home.shard.name, ...(this.#access?.homes ?? [])];
   }
 
   async run(scope: TransactionScope): Promise<unknown> {
