@@ -33,7 +33,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
   const parts = new Parts();
   try {
     const upkeep = new Upkeep();
-    const calls = new CallGate(config.timeoutMs, callOptionNames);
+    const calls = new CallGate(config.timeoutMs, callOptionNames, observe);
     const servers = openServers(setup, upkeep, parts);
     const inspected = await inspectServers(setup, servers, starting);
     const redis = await openRedis(setup, servers, upkeep, parts, starting);

@@ -60,6 +60,7 @@ export { RowError, RowUnreadableError } from './errors/row-error.ts';
 export { MergeError, PartialWriteError, type ShardResult } from './errors/scatter-error.ts';
 export type { CallOptions } from './execution/call-gate.ts';
 export type { SqlValue } from './mysql/sql/sql.ts';
+export type { CallEvent, CallOperation } from './observability/call-event.ts';
 export type { MeridianEvent, Observer } from './observability/events.ts';
 export type { Logger } from './observability/pino-observer.ts';
 export { placementChart } from './placement/placement-chart.ts';

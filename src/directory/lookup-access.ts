@@ -45,16 +45,20 @@ export class LookupAccess<Schema extends RowSchema> {
 
   get(asked: LookupValue, options: ReadOptions | undefined): Promise<RowOf<Schema> | null> {
     const memory = this.#memory;
+    const { calls, table } = this.#runtime;
     // Two reads from memory, like the one of `get`: no deadline, no promise but the answer.
     if (isAsEver(options) && memory !== undefined) {
       const pointer = this.#lookup.cache?.hit(asked.cacheKey);
-      if (pointer?.value === null) return Promise.resolve(null);
+      if (pointer?.value === null) {
+        calls.answeredFromMemory('by.get', table.name);
+        return Promise.resolve(null);
+      }
       const entry = pointer && memory.hit(pointer.value);
       if (entry !== undefined && this.#holds(entry.value, asked)) {
+        calls.answeredFromMemory('by.get', table.name);
         return Promise.resolve(handOut(entry));
       }
     }
-    const { calls, table } = this.#runtime;
     return calls.run('by.get', table.name, options, (deadline) => {
       checkCurrency(options);
       return this.#read(asked, options, deadline);

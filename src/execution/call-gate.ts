@@ -1,8 +1,10 @@
 import { checkCallOptions } from '../config/call-options.ts';
 import { AbortedError, ClosedError } from '../errors/call-error.ts';
 import type { CallOperation } from '../observability/call-event.ts';
+import { isWanted, type Observer } from '../observability/events.ts';
 import type { Priority } from '../resilience/admission/priority.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
+import { memoryHit, ObservedCall } from './observed-call.ts';
 
 export interface CallOptions {
   /** Ends the call when it fires. */
@@ -63,18 +65,24 @@ type Rows<T> = (deadline: Deadline) => AsyncGenerator<T, void, undefined>;
 /** What was cut off says so within microseconds, unless it has to undo something. */
 const goodbyeMs = 500;
 
-/** Admits calls until closing begins, gives each its deadline, and knows which are under way. */
+/**
+ * The beginning and the end of every public call: admits calls until closing begins, gives each its
+ * deadline, knows which are under way, and tells what became of each.
+ */
 export class CallGate {
   readonly timeoutMs: number;
   readonly #running = new Map<Deadline, CallKind>();
   readonly #optionNames: ReadonlySet<string>;
+  /** Undefined while nobody wants to hear of calls: then nothing of them is measured. */
+  readonly #observe: Observer | undefined;
   #isClosing = false;
   #onIdle: (() => void) | undefined;
 
   /** @param optionNames what a call's options may be named. */
-  constructor(timeoutMs: number, optionNames: ReadonlySet<string>) {
+  constructor(timeoutMs: number, optionNames: ReadonlySet<string>, observe: Observer) {
     this.timeoutMs = timeoutMs;
     this.#optionNames = optionNames;
+    this.#observe = isWanted(observe, 'call') ? observe : undefined;
   }
 
   get isClosing(): boolean {
@@ -84,32 +92,47 @@ export class CallGate {
   /** Without a timeout of its own the call has {@link timeoutMs}. */
   async run<T>(
     operation: CallOperation,
-    _table: string | undefined,
+    table: string | undefined,
     options: CallOptions | undefined,
     work: Work<T>,
   ): Promise<T> {
-    const timeoutMs = options?.timeoutMs ?? this.timeoutMs;
-    const deadline = this.#open(operation, { ...options, timeoutMs });
+    const call = this.#observed(operation, table);
+    let deadline: Deadline | undefined;
     try {
+      const timeoutMs = options?.timeoutMs ?? this.timeoutMs;
+      deadline = this.#open(operation, { ...options, timeoutMs }, call);
       return await work(deadline);
+    } catch (error) {
+      call?.fail(error);
+      throw error;
     } finally {
-      this.#end(deadline);
+      this.#end(deadline, call);
     }
   }
 
   /** A call that hands out rows, from the first that is asked for to the last. Without a timeout it has no end. */
   async *stream<T>(
     operation: CallOperation,
-    _table: string,
+    table: string,
     options: CallOptions,
     rows: Rows<T>,
   ): AsyncGenerator<T, void, undefined> {
-    const deadline = this.#open(operation, options);
+    const call = this.#observed(operation, table);
+    let deadline: Deadline | undefined;
     try {
+      deadline = this.#open(operation, options, call);
       yield* rows(deadline);
+    } catch (error) {
+      call?.fail(error);
+      throw error;
     } finally {
-      this.#end(deadline);
+      this.#end(deadline, call);
     }
+  }
+
+  /** Memory has answered a read, which was over before it became a call. */
+  answeredFromMemory(operation: CallOperation, table: string): void {
+    this.#observe?.(memoryHit(operation, table));
   }
 
   /** Admits nothing more, waits for what is under way, and cuts off what takes longer than `timeoutMs`. */
@@ -133,16 +156,22 @@ export class CallGate {
     return { drained: before - cut, cut, cutByKind };
   }
 
-  #open(operation: CallOperation, options: CallOptions): Deadline {
+  #observed(operation: CallOperation, table: string | undefined): ObservedCall | undefined {
+    return this.#observe && new ObservedCall(operation, table, this.#observe);
+  }
+
+  #open(operation: CallOperation, options: CallOptions, call: ObservedCall | undefined): Deadline {
     checkCallOptions(options, this.#optionNames);
     const { timeoutMs = Number.POSITIVE_INFINITY, signal, priority } = options;
     if (this.#isClosing) throw new ClosedError('The data layer is closed.');
-    const deadline = new Deadline(timeoutMs, signal, priority);
+    const deadline = new Deadline(timeoutMs, signal, priority, call?.meter);
     this.#running.set(deadline, kinds[operation]);
     return deadline;
   }
 
-  #end(deadline: Deadline): void {
+  #end(deadline: Deadline | undefined, call: ObservedCall | undefined): void {
+    call?.end();
+    if (deadline === undefined) return;
     deadline.end();
     if (this.#running.delete(deadline) && this.#running.size === 0) this.#onIdle?.();
   }

@@ -4,6 +4,7 @@ import type { EndpointPool } from '../mysql/server/endpoint-pool.ts';
 import type { Session } from '../mysql/server/session.ts';
 import { maskStatement } from '../mysql/sql/mask-statement.ts';
 import type { Statement, StatementResult } from '../mysql/sql/sql.ts';
+import type { CallWait } from '../observability/call-meter.ts';
 import type { Observer } from '../observability/events.ts';
 import { createBackoff } from '../resilience/retry/backoff.ts';
 import { classifyError } from '../resilience/retry/classify.ts';
@@ -109,6 +110,7 @@ export class Executor {
       const endpoint = endpoints[(attempt - 1) % endpoints.length];
       if (endpoint === undefined) throw new TypeError('a route has at least one endpoint');
       if (attempt === 1 && !work.isRepeat) this.#retries.began(endpoint.shard);
+      else work.deadline.meter?.retried();
       try {
         return await this.#attempt(endpoint, work);
       } catch (error) {
@@ -137,16 +139,22 @@ export class Executor {
   ): Promise<T> {
     const { guard, pool, reading } = this.#endpoints.of(endpoint);
     const isOneRead = access === 'read' && isWell === undefined;
+    const { meter } = deadline;
+    meter?.attempted(endpoint.shard);
+    let wait: CallWait | undefined;
     let session: Session | undefined;
     const isCompared = isOneRead && endpoint.role === 'replica';
     let askedAt = 0;
     const attempt = async (opening: Deadline) => {
       const waiting = this.#admission?.admit(endpoint, opening);
       if (waiting !== undefined) await waiting;
+      wait = meter?.wait('guard');
       return guard.admit(
         async () => {
+          wait?.goTo('pool');
           if (isCompared) askedAt = performance.now();
           session = await pool.acquire(opening);
+          wait?.end();
           // What runs from here on has the whole time.
           if (opening !== deadline) opening.end();
           if (isOneRead) reading.add(session);
@@ -169,6 +177,7 @@ export class Executor {
       if (isCompared) this.#replicas.record(endpoint, performance.now() - askedAt);
       return result;
     } catch (error) {
+      wait?.end();
       const told = await toldOf(error, pool, deadline, {
         access,
         phase: session?.phase ?? 'queued',

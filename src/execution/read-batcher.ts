@@ -1,4 +1,5 @@
 import type { RawRow, SqlValue, Statement } from '../mysql/sql/sql.ts';
+import { CallMeter } from '../observability/call-meter.ts';
 import type { Observer } from '../observability/events.ts';
 import { isBefore, type Priority } from '../resilience/admission/priority.ts';
 import type { Guard } from '../resilience/guard.ts';
@@ -47,6 +48,8 @@ interface Batch {
   callers: number;
   /** The deadline of the only caller, which then is that of the batch. */
   only: Deadline | undefined;
+  /** Charges every caller; undefined while nobody wants to know. */
+  meter: CallMeter | undefined;
   left: boolean;
   cancel: (reason: Error) => void;
 }
@@ -123,7 +126,8 @@ export class ReadBatcher {
   async #run(batch: Batch): Promise<void> {
     if (batch.callers === 0) return;
     const { endpoints, shard, gate } = batch.first;
-    const deadline = batch.only ?? new Deadline(batch.timeoutMs, undefined, batch.priority);
+    const deadline =
+      batch.only ?? new Deadline(batch.timeoutMs, undefined, batch.priority, batch.meter);
     if (batch.only === undefined) batch.cancel = (reason) => deadline.cancel(reason);
     this.#observe({
       type: 'read-batch',
@@ -131,9 +135,13 @@ export class ReadBatcher {
       shard,
       keys: batch.params.size,
     });
+    const wait = gate && deadline.meter?.wait('load');
     try {
       const statement = this.#source.selectByKeys([...batch.params.values()]);
-      const ask = () => this.#executor.runStatement(endpoints, statement, 'read', deadline);
+      const ask = () => {
+        wait?.end();
+        return this.#executor.runStatement(endpoints, statement, 'read', deadline);
+      };
       const { rows } = await (gate === undefined ? ask() : gate.admit(ask, deadline));
       const byKey = new Map<string, RawRow>();
       for (const row of rows) byKey.set(this.#source.keyOf(row), row);
@@ -145,6 +153,7 @@ export class ReadBatcher {
         }
       }
     } catch (error) {
+      wait?.end();
       for (const { stopListening, reject } of [...batch.waiting.values()].flat()) {
         stopListening();
         reject(error);
@@ -164,6 +173,7 @@ function newBatch(first: PointRead): Batch {
     priority: first.deadline.priority,
     callers: 0,
     only: first.deadline,
+    meter: undefined,
     left: false,
     cancel: () => {},
   };
@@ -173,6 +183,10 @@ function join(batch: Batch, { key, param, deadline }: PointRead): Promise<RawRow
   return new Promise((resolve, reject) => {
     batch.callers++;
     if (deadline !== batch.only) batch.only = undefined;
+    if (deadline.meter !== undefined) {
+      batch.meter ??= new CallMeter();
+      batch.meter.share(deadline.meter);
+    }
     batch.timeoutMs = Math.max(batch.timeoutMs, deadline.remainingMs, 1);
     if (isBefore(deadline.priority, batch.priority)) batch.priority = deadline.priority;
     const stopListening = deadline.onCancel((reason) => {

@@ -3,7 +3,7 @@ import type { Observer } from '../observability/events.ts';
 import { LatencyQuantile } from '../resilience/admission/latency-quantile.ts';
 import { Outliers } from '../resilience/breaker/outliers.ts';
 import { classifyError } from '../resilience/retry/classify.ts';
-import { Deadline } from '../resilience/time/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import type { Retries } from './retries.ts';
 
@@ -89,7 +89,7 @@ export class ReplicaReads {
       const ask = (order: readonly Endpoint[], isRepeat: boolean) => {
         running++;
         // Its own: whoever is second may end in peace, for cancelling it would cost a connection.
-        const own = new Deadline(Math.max(1, deadline.remainingMs), undefined, deadline.priority);
+        const own = deadline.part(Math.max(1, deadline.remainingMs));
         asked.push(own);
         read(order, own, { hasBegun: () => isOver, isRepeat })
           .then(

@@ -99,6 +99,7 @@ export class Retries {
         const { code } = rolledBack;
         this.#observe({ type: 'retry', endpoint: primary.name, attempt: retry, delayMs, code });
         await deadline.pause(delayMs);
+        deadline.meter?.retried();
       }
     }
   }

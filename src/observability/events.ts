@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors/meridian-error.ts';
 import type { CacheEvent } from './cache-events.ts';
+import type { CallEvent } from './call-event.ts';
 
 /**
  * What happened inside, for logs, metrics and tests. Events hold names and numbers only, never
@@ -7,6 +8,7 @@ import type { CacheEvent } from './cache-events.ts';
  */
 export type MeridianEvent =
   | CacheEvent
+  | CallEvent
   | {
       readonly type: 'started';
       readonly epoch: number;
@@ -133,4 +135,16 @@ export type ResidencyAction = 'insert' | 'update' | 'relocate' | 'scatter' | 're
  * Is told of every event, synchronously; it must be quick. One that throws fails nothing: its first error
  * is a process warning.
  */
-export type Observer = (event: MeridianEvent) => void;
+export interface Observer {
+  (event: MeridianEvent): void;
+  /**
+   * Whether it is to be told of events of a type. Default: of all. Calls are measured only where an observer
+   * wants `call`, which is asked once, when the data layer starts.
+   */
+  readonly wants?: ((type: MeridianEvent['type']) => boolean) | undefined;
+}
+
+/** Whether somebody is there who wants events of a type. */
+export function isWanted(observer: Observer, type: MeridianEvent['type']): boolean {
+  return observer.wants?.(type) ?? true;
+}

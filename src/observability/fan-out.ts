@@ -1,11 +1,10 @@
-import type { Observer } from './events.ts';
+import { isWanted, type MeridianEvent, type Observer } from './events.ts';
 
 /**
  * One observer for several. One that throws must not fail the call it watches, nor end the process: its
  * first error is a process warning, without the event, since a broken observer is a bug to see.
  */
 export function fanOut(observers: readonly Observer[]): Observer {
-  if (observers.length === 0) return () => {};
   const broken = new Set<Observer>();
   const tell = (observer: Observer, type: string, error: unknown) => {
     if (broken.has(observer)) return;
@@ -16,8 +15,9 @@ export function fanOut(observers: readonly Observer[]): Observer {
       'MeridianWarning',
     );
   };
-  return (event) => {
+  const observe = (event: MeridianEvent) => {
     for (const observer of observers) {
+      if (!isWanted(observer, event.type)) continue;
       try {
         const told: unknown = observer(event);
         // One that is an async function.
@@ -27,4 +27,7 @@ export function fanOut(observers: readonly Observer[]): Observer {
       }
     }
   };
+  return Object.assign(observe, {
+    wants: (type: MeridianEvent['type']) => observers.some((one) => isWanted(one, type)),
+  });
 }

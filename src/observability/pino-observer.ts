@@ -19,7 +19,23 @@ export function defaultLogger(destination: DestinationStream = pino.destination(
   );
 }
 
-const levels: Record<MeridianEvent['type'], 'debug' | 'info' | 'warn'> = {
+/** One of these takes less time than a log call: they are for metrics, not for logs. */
+const tooMany = [
+  'call',
+  'cache',
+  'cache-load',
+  'cache-shadow',
+  'read-batch',
+  'hedge',
+  'retry-denied',
+] as const satisfies readonly MeridianEvent['type'][];
+
+const notLogged: ReadonlySet<MeridianEvent['type']> = new Set(tooMany);
+
+const levels: Record<
+  Exclude<MeridianEvent['type'], (typeof tooMany)[number]>,
+  'debug' | 'info' | 'warn'
+> = {
   started: 'info',
   closed: 'info',
   'identity-recorded': 'info',
@@ -37,29 +53,13 @@ const levels: Record<MeridianEvent['type'], 'debug' | 'info' | 'warn'> = {
   'idempotency-fault': 'warn',
   'directory-settled': 'info',
   retry: 'debug',
-  'retry-denied': 'debug',
-  hedge: 'debug',
   ejected: 'warn',
   scatter: 'debug',
-  'read-batch': 'debug',
   'cache-link': 'warn',
   'cache-gap': 'info',
-  'cache-shadow': 'debug',
   'cache-hot': 'info',
-  'cache-load': 'debug',
   'cache-wait': 'debug',
-  cache: 'debug',
 };
-
-/** One of these takes less time than a log call: they are for metrics, not for logs. */
-const tooMany = new Set<MeridianEvent['type']>([
-  'cache',
-  'cache-load',
-  'cache-shadow',
-  'read-batch',
-  'hedge',
-  'retry-denied',
-]);
 
 const quietMs = 1_000;
 
@@ -70,8 +70,8 @@ const quietMs = 1_000;
  */
 export function pinoObserver(logger: Logger): Observer {
   const warned = new Map<string, { untilMs: number; suppressed: number }>();
-  return (event) => {
-    if (tooMany.has(event.type)) return;
+  const observe = (event: MeridianEvent) => {
+    if (!isLogged(event)) return;
     const { type, ...fields } = event;
     const level = isGoodNews(event) ? 'info' : levels[type];
     if ('message' in fields) fields.message = strikeOut(fields.message);
@@ -88,6 +88,13 @@ export function pinoObserver(logger: Logger): Observer {
     const suppressed = last?.suppressed ?? 0;
     logger.warn(suppressed === 0 ? fields : { ...fields, suppressed }, `meridian: ${type}`);
   };
+  return Object.assign(observe, { wants: (type: MeridianEvent['type']) => !notLogged.has(type) });
+}
+
+function isLogged(
+  event: MeridianEvent,
+): event is Extract<MeridianEvent, { type: keyof typeof levels }> {
+  return !notLogged.has(event.type);
 }
 
 /** What is back, or there for the first time, needs nobody's attention. */

@@ -38,7 +38,11 @@ export class ReferenceReads<Schema extends RowSchema> {
     // What memory holds needs no deadline and no promise but the answer.
     if (isAsEver(options) && this.#memory !== undefined && typeof key === 'string') {
       const entry = this.#memory.hit(key);
-      if (entry !== undefined) return handOut(entry);
+      if (entry !== undefined) {
+        const { calls, table } = this.#runtime;
+        calls.answeredFromMemory('get', table.name);
+        return handOut(entry);
+      }
     }
     const [row] = await this.#call('get', [key], options);
     return row ?? null;

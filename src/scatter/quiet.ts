@@ -6,7 +6,7 @@ import type { StreamLimits } from '../execution/row-stream.ts';
 import type { Forwarding } from '../forwarding/forwarding.ts';
 import { moverLifeMs } from '../forwarding/protocol-times.ts';
 import type { ShardMovements } from '../forwarding/shard-movements.ts';
-import { Deadline } from '../resilience/time/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
 import { type ScatterRequest, scatter } from './scatter.ts';
 
@@ -35,7 +35,7 @@ export async function* scatterInQuiet<T>(
   for (;;) {
     const quiet = await awaitQuiet(forwarding, shards, whole, givingUpAt);
     // A scatter ends what it runs under; the caller's deadline must outlive the first attempt.
-    const attempt = new Deadline(Number.POSITIVE_INFINITY);
+    const attempt = whole.part(Number.POSITIVE_INFINITY);
     const stopListening = whole.onCancel((reason) => attempt.cancel(reason));
     const onOpen = async () => {
       if (!(await quiet.lasted(whole))) throw new Disturbed();

@@ -1,4 +1,5 @@
 import {
+  type CallEvent,
   createDataLayer,
   type DataLayer,
   type DataLayerOptions,
@@ -26,7 +27,9 @@ type Overrides<T extends Given> = Partial<DataLayerOptions<T>>;
 /** A running data layer and what it has reported so far. */
 export interface Opened<T extends Given> {
   readonly data: DataLayer<T>;
+  /** All but calls. */
   readonly events: MeridianEvent[];
+  readonly calls: CallEvent[];
 }
 
 /** Four shards and a Redis: `people` is geographic (eu-1, us-1), `ledger` hashed (tx-1, tx-2). */
@@ -149,6 +152,7 @@ export class TestCluster<Servers extends SharedServers = SharedServers> {
   /** A data layer with tables of the test's own. `stop` closes it if the test has not. */
   async openWith<T extends Given>(own: T, overrides: Overrides<T> = {}): Promise<Opened<T>> {
     const events: MeridianEvent[] = [];
+    const calls: CallEvent[] = [];
     const options: DataLayerOptions<T> = {
       topology: this.topology(),
       region: 'eu',
@@ -156,12 +160,12 @@ export class TestCluster<Servers extends SharedServers = SharedServers> {
       redis: this.redisUrl,
       systemTables: 'create',
       logger: false,
-      observers: [(event) => events.push(event)],
+      observers: [(event) => (event.type === 'call' ? calls.push(event) : events.push(event))],
       ...overrides,
     };
     const data = await createDataLayer(options);
     this.#opened.push(data);
-    return { data, events };
+    return { data, events, calls };
   }
 
   /** A proxy before a shard, or before Redis, and the URL through it. */

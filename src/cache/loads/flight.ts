@@ -1,3 +1,4 @@
+import { CallMeter } from '../../observability/call-meter.ts';
 import { Deadline } from '../../resilience/time/deadline.ts';
 
 /**
@@ -6,9 +7,15 @@ import { Deadline } from '../../resilience/time/deadline.ts';
  */
 export class Flight {
   /** What the load runs under. It has no time of its own: its callers' deadlines bound it. */
-  readonly deadline = new Deadline(Number.POSITIVE_INFINITY);
+  readonly deadline: Deadline;
   #fenced: Set<string> | undefined;
   #callers = 0;
+
+  /** @param isMetered whether its callers are charged with what it costs. */
+  constructor(isMetered = false) {
+    const meter = isMetered ? new CallMeter() : undefined;
+    this.deadline = new Deadline(Number.POSITIVE_INFINITY, undefined, 'default', meter);
+  }
 
   /** The key was invalidated: what this flight brings must not be stored or joined. */
   fence(key: string): void {
@@ -23,6 +30,7 @@ export class Flight {
   /** Waits for `work` as one more caller, until the caller's own deadline passes. */
   async join<T>(work: Promise<T>, caller: Deadline | undefined): Promise<T> {
     this.#callers++;
+    if (caller?.meter !== undefined) this.deadline.meter?.share(caller.meter);
     try {
       return await (caller === undefined ? work : caller.race(work));
     } finally {

@@ -44,7 +44,7 @@ export class JointLoads<V> {
 
   /** Starts one load for keys that are due; gives the seat of each. */
   start(missing: Missing, load: LoadMany<V>, call: CacheCall): ReadonlyMap<string, Seat<V>> {
-    const flight = new Flight();
+    const flight = new Flight(call.deadline?.meter !== undefined);
     const seats = new Map<string, Seat<V>>();
     for (const key of missing.keys()) {
       const seat = new Seat<V>(flight, this.#loads.witness(key));

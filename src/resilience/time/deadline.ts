@@ -1,5 +1,6 @@
 import { AbortedError, TimeoutError } from '../../errors/call-error.ts';
 import { ConfigError } from '../../errors/config-error.ts';
+import type { CallMeter } from '../../observability/call-meter.ts';
 import { type Priority, priorities } from '../admission/priority.ts';
 
 type Listener = (reason: Error) => void;
@@ -26,6 +27,8 @@ const maxTimeoutMs = 2 ** 31 - 1;
 export class Deadline {
   readonly timeoutMs: number;
   readonly priority: Priority;
+  /** Charged with what is done under this deadline; undefined while nobody wants to know. */
+  readonly meter: CallMeter | undefined;
   readonly #expiresAt: number;
   readonly #callerSignal: AbortSignal | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -37,7 +40,12 @@ export class Deadline {
   #controller: AbortController | undefined;
 
   /** @param timeoutMs milliseconds from now, or Infinity for work that only its callers end. */
-  constructor(timeoutMs: number, signal?: AbortSignal, priority: Priority = 'default') {
+  constructor(
+    timeoutMs: number,
+    signal?: AbortSignal,
+    priority: Priority = 'default',
+    meter?: CallMeter,
+  ) {
     const never = timeoutMs === Number.POSITIVE_INFINITY;
     if (!(timeoutMs > 0 && (timeoutMs <= maxTimeoutMs || never))) {
       throw new ConfigError('Bad call options', [
@@ -59,10 +67,16 @@ export class Deadline {
     }
     this.timeoutMs = timeoutMs;
     this.priority = priority;
+    this.meter = meter;
     this.#expiresAt = performance.now() + timeoutMs;
     this.#callerSignal = signal;
     if (!never) this.#timer = setTimeout(Deadline.#onTimer, timeoutMs, this);
     if (signal !== undefined) this.#follow(signal);
+  }
+
+  /** A deadline for a part of the same call, which ends by itself only. */
+  part(timeoutMs: number): Deadline {
+    return new Deadline(timeoutMs, undefined, this.priority, this.meter);
   }
 
   /** Why nobody waits any more: a TimeoutError or an AbortedError. Undefined while somebody does. */

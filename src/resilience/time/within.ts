@@ -1,4 +1,4 @@
-import { Deadline } from './deadline.ts';
+import type { Deadline } from './deadline.ts';
 
 /** Runs work under a deadline of its own, which the caller's deadline ends as well. */
 export async function within<T>(
@@ -6,7 +6,7 @@ export async function within<T>(
   deadline: Deadline,
   work: (own: Deadline) => Promise<T>,
 ): Promise<T> {
-  const own = new Deadline(timeoutMs, undefined, deadline.priority);
+  const own = deadline.part(timeoutMs);
   const stopListening = deadline.onCancel((reason) => own.cancel(reason));
   try {
     return await work(own);

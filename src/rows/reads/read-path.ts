@@ -64,12 +64,15 @@ export class ReadPath<Schema extends RowSchema> {
     options: ReadOptions | undefined,
     operation: 'get' | 'at.get' = 'get',
   ): Promise<RowOf<Schema> | null> {
+    const { calls, table } = this.#runtime;
     if (isAsEver(options) && this.#memory !== undefined && typeof key === 'string') {
       // The one path that costs less than a microsecond: no deadline, no promise but the answer.
       const entry = this.#memory.hit(key);
-      if (entry !== undefined) return Promise.resolve(handOut(entry));
+      if (entry !== undefined) {
+        calls.answeredFromMemory(operation, table.name);
+        return Promise.resolve(handOut(entry));
+      }
     }
-    const { calls, table } = this.#runtime;
     return calls.run(operation, table.name, options, (deadline) => {
       checkCurrency(options);
       return this.read(key, options, deadline);

@@ -1,0 +1,54 @@
+import type { ErrorCode, Outcome } from '../errors/meridian-error.ts';
+import type { QueuedMs } from './call-meter.ts';
+
+/**
+ * A public call, as its caller writes it: `at.query` is `at(key).query(…)`, `by.get` is `by(column, value).get()`,
+ * `all` and `put` are those of reference tables.
+ */
+export type CallOperation =
+  | 'get'
+  | 'getMany'
+  | 'insert'
+  | 'insertMany'
+  | 'update'
+  | 'delete'
+  | 'relocate'
+  | 'backfill'
+  | 'by.get'
+  | 'at.get'
+  | 'at.getMany'
+  | 'at.list'
+  | 'at.query'
+  | 'at.execute'
+  | 'at.stream'
+  | 'at.transaction'
+  | 'everywhere.query'
+  | 'everywhere.each'
+  | 'everywhere.stream'
+  | 'all'
+  | 'put'
+  | 'placement'
+  | 'directory.sweep'
+  | 'idempotency.sweep'
+  | 'relocations.sweep';
+
+/** A public call has ended: the one event that each has, whatever came of it. */
+export interface CallEvent {
+  readonly type: 'call';
+  readonly operation: CallOperation;
+  /** Undefined of calls that concern no one table. */
+  readonly table: string | undefined;
+  /** The shards that were asked, the first one first: none where a cache answered. */
+  readonly shards: readonly string[];
+  /** Of a stream: until its reader had the last row, or left. 0 of a read that memory answered at once. */
+  readonly durationMs: number;
+  readonly queuedMs: QueuedMs;
+  /** How often an endpoint was tried, also where its guard refused. */
+  readonly attempts: number;
+  /** How many of the attempts, or of whole transactions, were not the first. */
+  readonly retries: number;
+  /** What the call did to the data where it failed; `failed`: by an error of the caller's own. */
+  readonly outcome: 'done' | Outcome | 'failed';
+  /** Undefined of calls that are `done`, or `failed`. */
+  readonly code: ErrorCode | undefined;
+}
