@@ -25,6 +25,7 @@ export class TableRegistry {
   readonly #tables = new Map<string, TableRuntime>();
   readonly #references = new Map<string, ReferenceRows>();
   readonly #forms = new Map<string, readonly TableForms[]>();
+  readonly #keptWith = new Map<Table, readonly string[]>();
   /** What views and functions of a keyspace do: the same value until more is known. */
   readonly effectsIn: (keyspace: string) => HiddenEffects;
 
@@ -35,6 +36,7 @@ export class TableRegistry {
   add(label: string, runtime: TableRuntime): void {
     this.#tables.set(label, runtime);
     this.#forms.clear();
+    this.#keptWith.clear();
   }
 
   addReference(label: string, runtime: ReferenceRows): void {
@@ -56,12 +58,16 @@ export class TableRegistry {
   }
 
   /** The names of the tables whose rows live and move with those of the same owner. */
-  keptWith({ keyspace, name, group }: Table): string[] {
-    const owners = group?.name ?? name;
-    return this.in(keyspace)
-      .map(([, { table }]) => table)
-      .filter((table) => table.name === owners || table.group?.name === owners)
-      .map((table) => table.name);
+  keptWith(table: Table): readonly string[] {
+    const known = this.#keptWith.get(table);
+    if (known !== undefined) return known;
+    const owners = table.group?.name ?? table.name;
+    const kept = this.in(table.keyspace)
+      .map(([, { table: one }]) => one)
+      .filter(({ name, group }) => name === owners || group?.name === owners)
+      .map(({ name }) => name);
+    this.#keptWith.set(table, Object.freeze(kept));
+    return kept;
   }
 
   /** The tables that a statement in a keyspace may name, for the forms of their columns. */

@@ -39,6 +39,11 @@ export function sleepsSoFar(): number {
   return sleeps;
 }
 
+/** {@link sleepsSoFar} as of the last reading, for who has just read the clock. */
+export function sleepsRead(): number {
+  return sleeps;
+}
+
 function look(nowAheadMs: number): void {
   if (nowAheadMs > aheadMs + sleepMs) sleeps++;
   // Also when it was set back; what it drifts by between two looks is no sleep.

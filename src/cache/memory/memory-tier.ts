@@ -1,7 +1,7 @@
 import { earlyMs, type Freshness } from '../freshness.ts';
 import type { Sourced } from '../sourced.ts';
 import { isBelieved } from '../trust.ts';
-import { coarseNow, sleepsSoFar } from './coarse-clock.ts';
+import { coarseNow, sleepsRead, sleepsSoFar } from './coarse-clock.ts';
 import { type MemoryEntry, type MemoryLimits, MemoryStore } from './memory-store.ts';
 
 /** Says where the source of a key is. */
@@ -50,10 +50,10 @@ export class MemoryTier<V> {
 
   /** The entry that can be served and needs no refresh. */
   peek(key: string): MemoryEntry<V> | undefined {
-    if (sleepsSoFar() !== this.#sleeps) this.#wake();
+    const nowMs = coarseNow();
+    if (sleepsRead() !== this.#sleeps) this.#wake();
     const entry = this.#store?.get(key);
     if (entry === undefined) return undefined;
-    const nowMs = coarseNow();
     if (nowMs >= entry.refreshAtMs || !isBelieved(entry, nowMs)) return undefined;
     return this.#isInPlace(key, entry) ? entry : undefined;
   }
