@@ -16,6 +16,8 @@ const commands = {
   'test:chaos': { servers: true, program: ['scripts/test-chaos.mjs'] },
   bench: { servers: true, program: ['scripts/bench.mjs'] },
   check: { servers: false, program: ['scripts/check.mjs'] },
+  api: { servers: false, program: ['scripts/api-report.mjs'] },
+  docs: { servers: false, program: ['node_modules/typedoc/bin/typedoc'] },
   smoke: { servers: false, program: ['scripts/smoke.mjs'] },
   // Sentinel and Cluster are processes in any case.
   'test:matrix': { servers: true, program: ['scripts/test-matrix.mjs'] },

@@ -13,6 +13,7 @@ const checks = [
   ],
   ['unused code', () => capture(tool('knip'), [])],
   ['build', () => capture(tool('tsup'), [])],
+  ['public surface', () => capture(process.execPath, ['scripts/api-report.mjs', '--check'])],
   ['publint', () => capture(tool('publint'), ['--strict'])],
   ['types as packed', typesAsPacked],
 ];
