@@ -63,13 +63,8 @@ export class OutcomeSweeper {
     const keepMs = await this.#keepMs(primary, deadline);
     const statement = deleteOldOutcomes(keepMs, outcomesPerDelete);
     for (let forgotten = 0; ; ) {
-      // Sent as a read, which is repeated after a lost reply: what is gone is gone.
-      const { affected } = await this.#parts.executor.runStatement(
-        [primary],
-        statement,
-        'read',
-        deadline,
-      );
+      // What is gone is gone.
+      const { affected } = await this.#parts.executor.runRepeatable(primary, statement, deadline);
       forgotten += affected;
       if (affected < outcomesPerDelete) return forgotten;
     }

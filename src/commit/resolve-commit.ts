@@ -37,8 +37,9 @@ export async function resolveCommit(
   for (;;) {
     try {
       const { outcome, server } = await executor.run([primary], {
-        // Sent as a read, which is repeated after a lost reply: a second mark only finds the first.
-        access: 'read',
+        // A second mark only finds the first.
+        access: 'write',
+        isRepeatable: true,
         isRepeat: true,
         deadline,
         run: async (session) => {

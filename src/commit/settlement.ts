@@ -58,8 +58,8 @@ export async function settle(
   const abort = insertMark(token, 'aborted');
   for (;;) {
     try {
-      // Sent as a read, which is repeated after a lost reply: a second mark only finds the first.
-      await executor.runStatement([primary], abort, 'read', deadline);
+      // A second mark only finds the first.
+      await executor.runRepeatable(primary, abort, deadline);
       return 'aborted';
     } catch (error) {
       if (!(error instanceof DuplicateKeyError)) throw error;
@@ -76,7 +76,7 @@ export async function forgetMark(
   token: Uint8Array,
   deadline: Deadline,
 ): Promise<void> {
-  await executor.runStatement([primary], deleteMark(token), 'read', deadline);
+  await executor.runRepeatable(primary, deleteMark(token), deadline);
 }
 
 /** Forgets all tokens that were settled so long ago that no connection of then still lives. */
@@ -88,7 +88,7 @@ export async function forgetOldMarks(
 ): Promise<void> {
   const statement = deleteOldMarks(olderThanDays, marksPerDelete);
   for (;;) {
-    const { affected } = await executor.runStatement([primary], statement, 'read', deadline);
+    const { affected } = await executor.runRepeatable(primary, statement, deadline);
     if (affected < marksPerDelete) return;
   }
 }

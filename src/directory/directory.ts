@@ -70,7 +70,7 @@ export class Directory {
 
   /** The entries of many values; those that are absent are left out. */
   async findMany(keys: readonly EntryKey[], deadline: Deadline): Promise<Entry[]> {
-    const results = await this.#onShards(keys, selectEntries, deadline);
+    const results = await this.#onShards(keys, selectEntries, deadline, 'read');
     return results.flatMap(({ rows }) => rows.map(readEntry));
   }
 
@@ -159,6 +159,7 @@ export class Directory {
     entries: readonly T[],
     statementOf: (part: readonly T[]) => Statement,
     deadline: Deadline,
+    access: 'read' | 'write' = 'write',
   ): Promise<StatementResult[]> {
     const byShard = new Map<Shard, T[]>();
     for (const entry of entries.length > 1 ? inOrder(entries) : entries) {
@@ -168,9 +169,13 @@ export class Directory {
       else part.push(entry);
     }
     const runs = [...byShard].flatMap(([{ primary }, part]) =>
-      chunksOf(part).map((chunk) =>
-        this.#executor.runStatement([primary], statementOf(chunk), 'read', deadline),
-      ),
+      chunksOf(part).map((chunk) => {
+        const statement = statementOf(chunk);
+        // Done again, each change finds what it did the first time.
+        return access === 'read'
+          ? this.#executor.runStatement([primary], statement, access, deadline)
+          : this.#executor.runRepeatable(primary, statement, deadline);
+      }),
     );
     const results: StatementResult[] = [];
     for (const run of await Promise.allSettled(runs)) {

@@ -1,6 +1,6 @@
 import type { Committed } from '../commit/transaction.ts';
 import { DuplicateKeyError } from '../errors/database-error.ts';
-import { onPrimary } from '../execution/on-primary.ts';
+import { changePrimary } from '../execution/on-primary.ts';
 import { readLastMove } from '../forwarding/forward-table.ts';
 import { afterBackfill, keysFactOf } from '../identity/directory-keys.ts';
 import { readFacts, replaceFact } from '../identity/facts-table.ts';
@@ -125,7 +125,7 @@ async function recordEntered(
 ): Promise<void> {
   if (values.keyIds.length === 0) return;
   const name = keysFactOf(table.name, plan.column);
-  await onPrimary({ executor, deadline }, shard, async (session) => {
+  await changePrimary({ executor, deadline }, shard, async (session) => {
     const recorded = (await readFacts(session, deadline)).get(name);
     const value = recorded === undefined ? undefined : afterBackfill(recorded, values.keyIds);
     if (recorded === undefined || value === undefined) return;

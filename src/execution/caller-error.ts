@@ -21,6 +21,8 @@ export type Access = 'read' | 'write' | 'transaction';
 
 export interface Failure {
   readonly access: Access;
+  /** Whether doing it twice changes nothing more: then a lost reply leaves nothing in doubt. */
+  readonly isRepeatable?: boolean;
   /** How far the newest statement came. */
   readonly phase: Phase;
   readonly endpoint: string;
@@ -147,20 +149,24 @@ function reliefOf({ phase }: DriverFault): string {
     : 'Lower pool.connections or the number of instances.';
 }
 
-/** A read changed nothing; an open transaction dies with its connection; the rest is unknown. */
+/** What may be repeated is done again; an open transaction dies with its connection; the rest is unknown. */
 function lostReply(
   fault: DriverFault,
   failure: Failure,
   options: { cause: DriverFault; context: ErrorContext },
 ): Error {
-  const { access, endpoint } = failure;
-  if (access !== 'write' && fault.phase !== 'committing' && fault.code === unreadableCode) {
+  const { access, isRepeatable, endpoint } = failure;
+  if (
+    (access !== 'write' || isRepeatable) &&
+    fault.phase !== 'committing' &&
+    fault.code === unreadableCode
+  ) {
     return new StatementError(
       `${endpoint} answered what the driver can't read. Rename the columns of the result; if that does not help, report it.`,
       options,
     );
   }
-  if (access === 'read') {
+  if (access === 'read' || isRepeatable) {
     return new UnavailableError(`${endpoint} left before it answered: ${fault.message}.`, options);
   }
   if (access === 'transaction' && fault.phase !== 'committing') {
@@ -182,8 +188,8 @@ function cureOf({ ended }: Failure): string {
     : " It may still run there: await this error's `ended`, then read the row back on the primary before you try again.";
 }
 
-function outcomeOf({ access, phase }: Failure): Outcome {
-  if (access === 'write' && phase === 'sent') return 'unknown';
+function outcomeOf({ access, isRepeatable, phase }: Failure): Outcome {
+  if (access === 'write' && !isRepeatable && phase === 'sent') return 'unknown';
   return phase === 'committing' ? 'unknown' : 'not-applied';
 }
 

@@ -18,8 +18,8 @@ export interface GuardedEndpoint {
   readonly endpoint: Endpoint;
   readonly pool: EndpointPool;
   readonly guard: Guard;
-  /** Sessions that run one read each: begun again elsewhere if this endpoint falls silent. */
-  readonly reading: Set<Session>;
+  /** Sessions that run what may be repeated: begun again elsewhere if this endpoint falls silent. */
+  readonly repeatable: Set<Session>;
 }
 
 /** The pools of all endpoints; each is made when first asked for. */
@@ -36,11 +36,11 @@ export class Endpoints {
   of(endpoint: Endpoint): GuardedEndpoint {
     const known = this.#byName.get(endpoint.name);
     if (known !== undefined) return known;
-    const reading = new Set<Session>();
+    const repeatable = new Set<Session>();
     const guard = this.#guardOf(endpoint, () => {
-      for (const session of reading) session.abandon();
+      for (const session of repeatable) session.abandon();
     });
-    const guarded = { endpoint, pool: this.#poolOf(endpoint), guard, reading };
+    const guarded = { endpoint, pool: this.#poolOf(endpoint), guard, repeatable };
     this.#byName.set(endpoint.name, guarded);
     return guarded;
   }

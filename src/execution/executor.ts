@@ -24,6 +24,11 @@ export interface ExecutorConfig extends RetryConfig {
 /** One unit of work on one shard. */
 export interface Work<T> {
   readonly access: Access;
+  /**
+   * Whether a write finds, the second time, that it is done already: then it is repeated after a lost reply.
+   * Reads always are.
+   */
+  readonly isRepeatable?: boolean;
   readonly deadline: Deadline;
   /** For errors: the text of the work's one statement. */
   readonly statement?: string;
@@ -50,8 +55,9 @@ export interface Admission {
 /**
  * Runs work on the endpoints of a route, in their order, each through its guard.
  *
- * The only layer that retries. A read is repeated after any failure of the server; a write only
- * when it is certain that nothing of it was applied; a transaction only before its first statement.
+ * The only layer that retries. A read is repeated after any failure of the server, and so is a write that
+ * is repeatable; another only when it is certain that nothing of it was applied; a transaction only
+ * before its first statement.
  */
 export class Executor {
   readonly #endpoints: Endpoints;
@@ -85,6 +91,21 @@ export class Executor {
     return this.#replicas.read(endpoints, deadline, (some, limit, asked) =>
       this.#runOne(some, statement, access, limit, asked),
     );
+  }
+
+  /** Runs a write that finds, the second time, that it is done already: it is sent again after a lost reply. */
+  runRepeatable(
+    primary: Endpoint,
+    statement: Statement,
+    deadline: Deadline,
+  ): Promise<StatementResult> {
+    return this.run([primary], {
+      access: 'write',
+      isRepeatable: true,
+      deadline,
+      statement: statement.sql,
+      run: (session) => session.run(statement, deadline),
+    });
   }
 
   #runOne(
@@ -133,17 +154,15 @@ export class Executor {
     return this.#retries.rerun(primary, retries, deadline, attempt);
   }
 
-  async #attempt<T>(
-    endpoint: Endpoint,
-    { access, deadline, openTimeoutMs, statement, isWell, run }: Work<T>,
-  ): Promise<T> {
-    const { guard, pool, reading } = this.#endpoints.of(endpoint);
-    const isOneRead = access === 'read' && isWell === undefined;
+  async #attempt<T>(endpoint: Endpoint, work: Work<T>): Promise<T> {
+    const { access, deadline, openTimeoutMs, statement, isWell, run } = work;
+    const { guard, pool, repeatable } = this.#endpoints.of(endpoint);
+    const isAbandoned = isRepeatable(work) && isWell === undefined;
     const { meter } = deadline;
     meter?.attempted(endpoint.shard);
     let wait: CallWait | undefined;
     let session: Session | undefined;
-    const isCompared = isOneRead && endpoint.role === 'replica';
+    const isCompared = access === 'read' && isWell === undefined && endpoint.role === 'replica';
     let askedAt = 0;
     const attempt = async (opening: Deadline) => {
       const waiting = this.#admission?.admit(endpoint, opening);
@@ -157,11 +176,11 @@ export class Executor {
           wait?.end();
           // What runs from here on has the whole time.
           if (opening !== deadline) opening.end();
-          if (isOneRead) reading.add(session);
+          if (isAbandoned) repeatable.add(session);
           try {
             return await run(session);
           } finally {
-            reading.delete(session);
+            repeatable.delete(session);
             session.release();
           }
         },
@@ -180,6 +199,7 @@ export class Executor {
       wait?.end();
       const told = await toldOf(error, pool, deadline, {
         access,
+        isRepeatable: isRepeatable(work),
         phase: session?.phase ?? 'queued',
         endpoint: endpoint.name,
         shard: endpoint.shard,
@@ -193,10 +213,11 @@ export class Executor {
 
   #mayRepeat(
     error: MeridianError,
-    { access, deadline, hasBegun }: Work<unknown>,
+    work: Work<unknown>,
     attempt: number,
     endpoints: readonly Endpoint[],
   ): boolean {
+    const { access, deadline, hasBegun } = work;
     if (deadline.reason !== undefined || !error.retryable || error.outcome !== 'not-applied')
       return false;
     if (attempt >= Math.max(this.#retries.config.attempts, endpoints.length) || hasBegun?.())
@@ -207,8 +228,12 @@ export class Executor {
     if (access === 'transaction') return error.context.phase === 'queued';
     if (!(error.cause instanceof DriverFault)) return error.code !== 'MERIDIAN_OVERLOAD';
     const { kind, repeat } = classifyError(error.cause);
-    return repeat === 'never' ? access === 'read' && kind === 'ambiguous' : true;
+    return repeat === 'never' ? isRepeatable(work) && kind === 'ambiguous' : true;
   }
+}
+
+function isRepeatable({ access, isRepeatable = access === 'read' }: Work<unknown>): boolean {
+  return isRepeatable;
 }
 
 /** Milliseconds for which a caller waits to hear that what it lost is over, within its deadline. */

@@ -9,14 +9,24 @@ export interface Asking {
   readonly deadline: Deadline;
 }
 
+type Run<T> = (session: Session, deadline: Deadline) => Promise<T>;
+
 /** Asks a shard's primary; asked again where the answer is lost. */
-export function onPrimary<T>(
-  { executor, deadline }: Asking,
-  shard: Shard,
-  run: (session: Session, deadline: Deadline) => Promise<T>,
-): Promise<T> {
-  return executor.run([shard.primary], {
+export function onPrimary<T>(asking: Asking, { primary }: Shard, run: Run<T>): Promise<T> {
+  const { executor, deadline } = asking;
+  return executor.run([primary], {
     access: 'read',
+    deadline,
+    run: (session) => run(session, deadline),
+  });
+}
+
+/** Changes something on a shard's primary; done again where the answer is lost, which must change nothing more. */
+export function changePrimary<T>(asking: Asking, { primary }: Shard, run: Run<T>): Promise<T> {
+  const { executor, deadline } = asking;
+  return executor.run([primary], {
+    access: 'write',
+    isRepeatable: true,
     deadline,
     run: (session) => run(session, deadline),
   });

@@ -83,7 +83,7 @@ export class SharedRedis {
       await this.#within(answerMs, async (deadline) => {
         for (const id of used) {
           await this.#answers((shard) =>
-            this.#run(shard, deleteFact(this.#usedFact(id)), deadline),
+            this.#change(shard, deleteFact(this.#usedFact(id)), deadline),
           );
         }
       });
@@ -114,8 +114,8 @@ export class SharedRedis {
     deadline: Deadline,
   ): Promise<string> {
     for (const shard of this.#shards()) {
-      if (from !== undefined) await this.#run(shard, replaceFact(fact, from, id), deadline);
-      await this.#run(shard, insertFacts([{ name: fact, value: id }]), deadline);
+      if (from !== undefined) await this.#change(shard, replaceFact(fact, from, id), deadline);
+      await this.#change(shard, insertFacts([{ name: fact, value: id }]), deadline);
       const recorded = (await this.#copyOn(shard, fact, deadline)).id;
       if (recorded !== undefined && recorded !== id) return recorded;
     }
@@ -141,7 +141,7 @@ export class SharedRedis {
         other === undefined
           ? insertFacts([{ name: fact, value: id }])
           : replaceFact(fact, other, id);
-      await this.#run(shard, statement, deadline);
+      await this.#change(shard, statement, deadline);
     }
   }
 
@@ -151,7 +151,9 @@ export class SharedRedis {
   }
 
   async #copyOn(shard: Shard, fact: string, deadline: Deadline): Promise<Copy> {
-    const { rows } = await this.#run(shard, selectFactAndAges(fact, usedPrefix), deadline);
+    const statement = selectFactAndAges(fact, usedPrefix);
+    const { executor } = this.#parts;
+    const { rows } = await executor.runStatement([shard.primary], statement, 'read', deadline);
     const id = rows.find((row) => row.fact === fact)?.value;
     const used = rows
       .filter((row) => row.fact !== fact && Number(row.age) < unusedAfterSeconds)
@@ -164,7 +166,7 @@ export class SharedRedis {
     const failures: unknown[] = [];
     for (const shard of this.#shards()) {
       try {
-        await this.#run(shard, statement, deadline);
+        await this.#change(shard, statement, deadline);
         return;
       } catch (error) {
         failures.push(error);
@@ -182,9 +184,9 @@ export class SharedRedis {
     return answers;
   }
 
-  /** Sent as a read, which is repeated after a lost reply: what is recorded twice is recorded once. */
-  #run({ primary }: Shard, statement: Statement, deadline: Deadline) {
-    return this.#parts.executor.runStatement([primary], statement, 'read', deadline);
+  /** What is recorded twice is recorded once. */
+  #change({ primary }: Shard, statement: Statement, deadline: Deadline) {
+    return this.#parts.executor.runRepeatable(primary, statement, deadline);
   }
 
   #shards(): Shard[] {

@@ -36,7 +36,8 @@ export async function ensureSystemTables(
     needs.map(async ({ shard, tables }) => {
       if (tables.length === 0) return;
       const missing = await executor.run([shard.primary], {
-        access: 'read',
+        access: 'write',
+        isRepeatable: true,
         deadline,
         run: async (session) => {
           const lacking = await missingSystemTables(session, tables, deadline);

@@ -1,6 +1,6 @@
 import type { Problem } from '../errors/config-error.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
-import { type Asking, onPrimary } from '../execution/on-primary.ts';
+import { type Asking, changePrimary, onPrimary } from '../execution/on-primary.ts';
 import {
   forgetFactSql,
   insertFacts,
@@ -135,7 +135,7 @@ async function record(
   { added, replaced, whileEmpty }: FactVerdict,
 ): Promise<readonly string[] | undefined> {
   const changed = [...whileEmpty, ...replaced];
-  return onPrimary(check, shard, async (session, deadline) => {
+  return changePrimary(check, shard, async (session, deadline) => {
     try {
       if (added.length > 0) await session.run(insertFacts(added), deadline);
       for (const { fact, recorded } of changed) {

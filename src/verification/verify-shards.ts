@@ -3,7 +3,7 @@ import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { UnavailableError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import { onPrimary } from '../execution/on-primary.ts';
+import { changePrimary, onPrimary } from '../execution/on-primary.ts';
 import { readFacts } from '../identity/facts-table.ts';
 import {
   claimIdentity,
@@ -120,7 +120,7 @@ export async function verifyShards(
       shard: shard.name,
       slots: shard.slotFingerprint,
     };
-    const recorded = await onPrimary(verification, shard, (session, deadline) =>
+    const recorded = await changePrimary(verification, shard, (session, deadline) =>
       claimIdentity(session, claim, deadline),
     );
     drawn ??= recorded.system;
@@ -153,7 +153,7 @@ export async function recordSlots(
       const { shard, recordedSlots } = one;
       const replaced =
         mayReplace &&
-        (await onPrimary(verification, shard, (session, deadline) =>
+        (await changePrimary(verification, shard, (session, deadline) =>
           replaceSlots(session, recordedSlots, shard.slotFingerprint, deadline),
         ));
       if (!replaced) kept.push(one);
