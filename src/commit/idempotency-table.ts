@@ -1,5 +1,22 @@
-import { idempotencyTable, movesTable } from '../mysql/schema/system-tables.ts';
+import { now, type SystemTable } from '../mysql/schema/system-tables.ts';
 import type { RawRow, Statement } from '../mysql/sql/sql.ts';
+
+/** Which operations were applied under a key of the caller's, and what came of them. */
+export const idempotencyTable = 'meridian_idempotency';
+
+export const idempotencyDefinition: SystemTable = {
+  name: idempotencyTable,
+  columns: `token BINARY(16) NOT NULL PRIMARY KEY,
+  owner BINARY(16),
+  locator SMALLINT UNSIGNED NOT NULL,
+  operation BINARY(16) NOT NULL,
+  attempt BINARY(16) NOT NULL,
+  outcome ENUM('applied', 'aborted') NOT NULL,
+  result MEDIUMBLOB,
+  settled_at ${now},
+  KEY (owner),
+  KEY (settled_at)`,
+};
 
 /** One operation that is to be applied at most once. */
 export interface KeyedOperation {
@@ -38,14 +55,6 @@ export function selectOutcome(token: Uint8Array): Statement {
   return {
     sql: `SELECT outcome, attempt, operation, result FROM ${idempotencyTable} WHERE token = ? LOCK IN SHARE MODE`,
     params: [token],
-  };
-}
-
-/** Whether an owner has left this shard, or is leaving: then its tokens are elsewhere. Asked where owners move. */
-export function selectDeparture(owner: Uint8Array): Statement {
-  return {
-    sql: `SELECT 1 AS departed FROM ${movesTable} WHERE reversed_owner = REVERSE(?) AND (crossing = 1 OR state = 'moved') LIMIT 1`,
-    params: [owner],
   };
 }
 

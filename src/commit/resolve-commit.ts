@@ -1,5 +1,6 @@
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Executor } from '../execution/executor.ts';
+import { selectDeparture } from '../forwarding/forward-table.ts';
 import type { Statement, StatementResult } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
@@ -8,7 +9,6 @@ import {
   type KeyedOperation,
   type KeyedOutcome,
   readOutcome,
-  selectDeparture,
   selectOutcome,
 } from './idempotency-table.ts';
 import type { Verdict } from './transaction.ts';

@@ -1,5 +1,16 @@
-import { settlementTable } from '../mysql/schema/system-tables.ts';
+import { now, type SystemTable } from '../mysql/schema/system-tables.ts';
 import type { Statement } from '../mysql/sql/sql.ts';
+
+/** How work ended that spans two shards, under a unique token: whoever inserts the token first decides. */
+export const settlementTable = 'meridian_settlement';
+
+export const settlementDefinition: SystemTable = {
+  name: settlementTable,
+  columns: `token BINARY(16) NOT NULL PRIMARY KEY,
+  outcome ENUM('applied', 'aborted', 'arrived') NOT NULL,
+  settled_at ${now},
+  KEY (settled_at)`,
+};
 
 /** How work that spans two shards ended. */
 export type Settled = 'applied' | 'aborted';

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { OutcomeSweeper } from '../commit/outcome-sweeper.ts';
+import { settlementTable } from '../commit/settlement-table.ts';
 import { type OpenDirectory, openDirectory } from '../directory/open-lookups.ts';
 import type { CallGate } from '../execution/call-gate.ts';
 import { LoadGates } from '../execution/load-gates.ts';
@@ -45,7 +46,7 @@ export function openFeatures(
   });
   const { region, service = `${hostname()}:${process.pid}` } = config;
   const who = { service, processRegion: region };
-  const forwarding = new Forwarding(topology, executor);
+  const forwarding = new Forwarding(topology, executor, settlementTable);
   const shared: SharedParts = {
     topology,
     locateIp,

@@ -1,4 +1,5 @@
 import { isPerRegion } from '../cache/redis/redis-regions.ts';
+import { directoryTable } from '../directory/directory-table.ts';
 import { Endpoints } from '../execution/endpoints.ts';
 import { Executor } from '../execution/executor.ts';
 import type { Upkeep } from '../execution/upkeep.ts';
@@ -16,6 +17,7 @@ import {
 import { type Sharing, sharedRedisName } from '../verification/table-facts.ts';
 import type { Parts } from './parts.ts';
 import type { Setup } from './read-options.ts';
+import { systemTableNeeds } from './system-table-needs.ts';
 
 /** The database servers, and what keeps traffic away from those that are not what is meant. */
 export interface Servers {
@@ -46,6 +48,8 @@ export function openServers(setup: Setup, upkeep: Upkeep, parts: Parts): Servers
     references,
     executor: unverified,
     systemTables,
+    needs: systemTableNeeds(topology, plans, config.directory?.keyspace),
+    placedTables: [directoryTable],
     uniqueAcrossShards,
     sharing: sharingOf(setup),
     expect: (endpoint, identity) => endpoints.expect(endpoint, identity),

@@ -1,5 +1,21 @@
-import { directoryTable } from '../mysql/schema/system-tables.ts';
+import { now, type SystemTable } from '../mysql/schema/system-tables.ts';
 import type { RawRow, SqlValue, Statement } from '../mysql/sql/sql.ts';
+
+/** Which row holds a unique value that carries no slot. */
+export const directoryTable = 'meridian_directory';
+
+export const directoryDefinition: SystemTable = {
+  name: directoryTable,
+  columns: `lookup VARCHAR(193) NOT NULL,
+  value VARBINARY(255) NOT NULL,
+  row_key VARBINARY(255) NOT NULL,
+  locator SMALLINT UNSIGNED NOT NULL,
+  token BINARY(16) NOT NULL,
+  state ENUM('reserved', 'leaving', 'confirmed') NOT NULL,
+  changed_at ${now},
+  PRIMARY KEY (lookup, value),
+  KEY (state, changed_at)`,
+};
 
 /**
  * - `reserved`: the row's transaction may be about to commit.

@@ -31,14 +31,17 @@ export type SettleMoves = (
 export class Forwarding {
   readonly #topology: TopologyStore;
   readonly #executor: Executor;
+  readonly #settlements: string;
   readonly #marks: ForwardingMarks;
   readonly #shards = new Map<string, ShardMovements>();
   readonly #settling = new Map<string, Promise<unknown>>();
   #settleMoves: SettleMoves = async () => {};
 
-  constructor(topology: TopologyStore, executor: Executor) {
+  /** @param settlements the table in which outcomes of moves are recorded. */
+  constructor(topology: TopologyStore, executor: Executor, settlements: string) {
     this.#topology = topology;
     this.#executor = executor;
+    this.#settlements = settlements;
     this.#marks = new ForwardingMarks(topology, executor);
   }
 
@@ -226,7 +229,7 @@ export class Forwarding {
   movementsOf(shard: Shard): ShardMovements {
     let movements = this.#shards.get(shard.name);
     if (movements === undefined) {
-      movements = new ShardMovements(shard, this.#executor);
+      movements = new ShardMovements(shard, this.#executor, this.#settlements);
       this.#shards.set(shard.name, movements);
     }
     return movements;

@@ -1,12 +1,12 @@
 import type { Executor } from '../execution/executor.ts';
 import { memberFacts } from '../identity/shared-facts.ts';
+import type { Statement } from '../mysql/sql/sql.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
 import { moveState, readMovements } from './forward-table.ts';
 import { knowledgeMs } from './protocol-times.ts';
 
 const readTimeoutMs = 2_000;
-const read = readMovements(memberFacts);
 
 interface Knowledge {
   /** Slots that some owner has left, or is about to leave. */
@@ -39,12 +39,15 @@ const nothing: Knowledge = {
 export class ShardMovements {
   readonly shard: Shard;
   readonly #executor: Executor;
+  readonly #movements: Statement;
   #known = nothing;
   #asking: Promise<void> | undefined;
 
-  constructor(shard: Shard, executor: Executor) {
+  /** @param settlements the table in which outcomes of moves are recorded. */
+  constructor(shard: Shard, executor: Executor, settlements: string) {
     this.shard = shard;
     this.#executor = executor;
+    this.#movements = readMovements(memberFacts, settlements);
   }
 
   /**
@@ -103,7 +106,12 @@ export class ShardMovements {
     const askedAt = performance.now();
     try {
       const endpoints = [this.shard.primary];
-      const { rows } = await this.#executor.runStatement(endpoints, read, 'read', deadline);
+      const { rows } = await this.#executor.runStatement(
+        endpoints,
+        this.#movements,
+        'read',
+        deadline,
+      );
       this.#known = understand(rows, askedAt);
     } finally {
       deadline.end();

@@ -1,7 +1,17 @@
-import { factsTable } from '../mysql/schema/system-tables.ts';
+import { anyText, now, type SystemTable } from '../mysql/schema/system-tables.ts';
 import type { Cancellation } from '../mysql/server/cancellation.ts';
 import type { Session } from '../mysql/server/session.ts';
 import type { Statement } from '../mysql/sql/sql.ts';
+
+/** What all services that share the data must hold alike. */
+export const factsTable = 'meridian_facts';
+
+export const factsDefinition: SystemTable = {
+  name: factsTable,
+  columns: `fact VARCHAR(150) ${anyText} NOT NULL PRIMARY KEY,
+  value VARCHAR(255) ${anyText} NOT NULL,
+  recorded_at ${now}`,
+};
 
 /** What is recorded in a shard's database, by name. */
 export type RecordedFacts = ReadonlyMap<string, string>;

@@ -1,5 +1,10 @@
 import { DriverFault } from '../errors/driver-fault.ts';
-import { directoryTable } from '../mysql/schema/system-tables.ts';
+import {
+  createSystemTable,
+  type SystemTable,
+  systemPrefix,
+  systemTableDdl,
+} from '../mysql/schema/system-tables.ts';
 import type { Cancellation } from '../mysql/server/cancellation.ts';
 import type { Session } from '../mysql/server/session.ts';
 import { type Ask, quoteName, type RawRow, type SqlValue } from '../mysql/sql/sql.ts';
@@ -16,15 +21,18 @@ export interface IdentityRow {
 
 export const identityTable = 'meridian_identity';
 
-/** What `systemTables: 'create'` runs; printed for the user when it may not. */
-export const identityDdl = `CREATE TABLE IF NOT EXISTS ${identityTable} (
-  id TINYINT NOT NULL PRIMARY KEY CHECK (id = 1),
+const identityDefinition: SystemTable = {
+  name: identityTable,
+  columns: `id TINYINT NOT NULL PRIMARY KEY CHECK (id = 1),
   system_id CHAR(36) NOT NULL,
   keyspace_name VARCHAR(63) NOT NULL,
   shard_name VARCHAR(63) NOT NULL,
   slots CHAR(16) NOT NULL,
-  recorded_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP
-) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin`;
+  recorded_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP`,
+};
+
+/** What `systemTables: 'create'` runs; printed for the user when it may not. */
+export const identityDdl = systemTableDdl(identityDefinition);
 
 const tableMissing = 1146;
 
@@ -108,7 +116,7 @@ export async function claimIdentity(
   claim: IdentityRow,
   cancellation: Cancellation,
 ): Promise<IdentityRow> {
-  await session.control(identityDdl, cancellation);
+  await createSystemTable(session, identityDefinition, cancellation);
   await session.run(
     {
       sql: `INSERT IGNORE INTO ${identityTable} (id, system_id, keyspace_name, shard_name, slots) VALUES (1, ?, ?, ?, ?)`,
@@ -131,26 +139,27 @@ export async function replaceSlots(
 }
 
 /**
- * Whether any table that is placed by slots holds a row: all but Meridian's own, the directory
- * counted in, and those named in `except`.
+ * Whether any table that is placed by slots holds a row: all but those named in `except` and Meridian's
+ * own, of which those named in `placed` are counted in.
  */
 export async function holdsRows(
   session: Session,
   except: ReadonlySet<string>,
+  placed: readonly string[],
   cancellation: Cancellation,
 ): Promise<boolean> {
   const listed = await session.run(
     {
       sql: `SELECT table_name AS name FROM information_schema.tables
-        WHERE table_schema = DATABASE() AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED')
-          AND (LEFT(table_name, 9) <> 'meridian_' OR table_name = ?)`,
-      params: [directoryTable],
+        WHERE table_schema = DATABASE() AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED')`,
+      params: [],
     },
     cancellation,
   );
-  for (const { name } of listed.rows) {
-    if (except.has(String(name))) continue;
-    const sql = `SELECT 1 FROM ${quoteName(String(name))} LIMIT 1`;
+  for (const row of listed.rows) {
+    const name = String(row.name);
+    if (except.has(name) || (name.startsWith(systemPrefix) && !placed.includes(name))) continue;
+    const sql = `SELECT 1 FROM ${quoteName(name)} LIMIT 1`;
     if ((await session.run({ sql, params: [] }, cancellation)).rows.length > 0) return true;
   }
   return false;

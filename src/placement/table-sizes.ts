@@ -1,3 +1,4 @@
+import { systemPrefix } from '../mysql/schema/system-tables.ts';
 import type { Cancellation } from '../mysql/server/cancellation.ts';
 import type { Session } from '../mysql/server/session.ts';
 import { quoteName } from '../mysql/sql/sql.ts';
@@ -17,7 +18,7 @@ const freshFigures =
 
 const sizesQuery = `SELECT table_name AS tbl, table_rows AS n, data_length + index_length AS bytes
   FROM information_schema.tables
-  WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND LEFT(table_name, 9) <> 'meridian_'
+  WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND LEFT(table_name, ${systemPrefix.length}) <> '${systemPrefix}'
   ORDER BY table_name`;
 
 /**

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ownerMovedState } from '../errors/driver-fault.ts';
-import { movesTable } from '../mysql/schema/system-tables.ts';
+import { movesTable } from '../forwarding/forward-table.ts';
 import { quoteName, type Statement } from '../mysql/sql/sql.ts';
 import { arrivingVariable } from './moves-table.ts';
 

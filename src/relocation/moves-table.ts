@@ -1,6 +1,5 @@
-import { insertMark } from '../commit/settlement-table.ts';
-import { bytesOf, type MoveState, moveState } from '../forwarding/forward-table.ts';
-import { movesTable, settlementTable } from '../mysql/schema/system-tables.ts';
+import { insertMark, settlementTable } from '../commit/settlement-table.ts';
+import { bytesOf, type MoveState, moveState, movesTable } from '../forwarding/forward-table.ts';
 import type { Statement } from '../mysql/sql/sql.ts';
 
 /** An owner on the way from one shard to another. Recorded on the shard it leaves. */

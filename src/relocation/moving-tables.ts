@@ -1,4 +1,4 @@
-import { idempotencyTable } from '../mysql/schema/system-tables.ts';
+import { idempotencyTable } from '../commit/idempotency-table.ts';
 import type { Table } from '../rows/schema/define-table.ts';
 import type { TableRegistry } from '../rows/table-registry.ts';
 import type { TableRuntime } from '../rows/table-runtime.ts';

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { idempotencyTable } from '../commit/idempotency-table.ts';
 import { runTransaction } from '../commit/transaction.ts';
 import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { RolledBackError, UnknownOutcomeError } from '../errors/database-error.ts';
@@ -6,7 +7,6 @@ import { isMeridianError } from '../errors/meridian-error.ts';
 import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import { heardByAllMs, moverLifeMs } from '../forwarding/protocol-times.ts';
-import { idempotencyTable } from '../mysql/schema/system-tables.ts';
 import type { SqlValue } from '../mysql/sql/sql.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import { within } from '../resilience/time/within.ts';

@@ -1,4 +1,4 @@
-import { forwardTable } from '../mysql/schema/system-tables.ts';
+import { forwardTable } from '../forwarding/forward-table.ts';
 import type { ColumnShape, TableShape } from '../mysql/schema/table-shape.ts';
 import { quoteName, type RawRow, type SqlValue, type Statement } from '../mysql/sql/sql.ts';
 import { pastForeignKeys } from './foreign-keys.ts';

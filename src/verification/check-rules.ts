@@ -1,4 +1,5 @@
 import type { Problem } from '../errors/config-error.ts';
+import { systemPrefix } from '../mysql/schema/system-tables.ts';
 import type { DatabaseRules, TableRules, UniqueIndex } from '../mysql/schema/table-rules.ts';
 import type { TableShape } from '../mysql/schema/table-shape.ts';
 import { type SqlToken, tokensOf } from '../mysql/sql/sql-tokens.ts';
@@ -10,7 +11,7 @@ import type { ShardRules } from './shard-rules.ts';
 type Plan = TablePlan | ReferencePlan;
 
 /** Meridian's own triggers keep writers out, and change nothing. */
-const own = /^meridian_/;
+const isOwn = (name: string) => name.startsWith(systemPrefix);
 
 /** A unique index that is so on each shard, but not over all of them. */
 export interface LocalUniqueness {
@@ -102,7 +103,7 @@ function checkTriggers(
   report: Report,
 ): void {
   for (const { name, table: on, body } of triggers) {
-    if (own.test(name)) continue;
+    if (isOwn(name)) continue;
     const run = runTextOf(body);
     const tokens = tokensOf(run);
     const text = withoutTexts(run, tokens);

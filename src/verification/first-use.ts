@@ -1,9 +1,9 @@
 import type { Problem } from '../errors/config-error.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import { type Asking, onPrimary } from '../execution/on-primary.ts';
+import { movesTable } from '../forwarding/forward-table.ts';
 import { readFacts } from '../identity/facts-table.ts';
 import { placementFactOf } from '../identity/shared-facts.ts';
-import { movesTable } from '../mysql/schema/system-tables.ts';
 import type { Session } from '../mysql/server/session.ts';
 import { quoteName, type RawRow } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';

@@ -20,8 +20,7 @@ import { checkAllRules, uniquenessProblem } from './check-rules.ts';
 import { checkAllColumns, type SpreadPlan, spreadPlans } from './check-tables.ts';
 import { checkFirstUse } from './first-use.ts';
 import { ShardRules } from './shard-rules.ts';
-import { systemTableNeeds } from './system-table-needs.ts';
-import { ensureSystemTables } from './system-tables.ts';
+import { ensureSystemTables, type SystemTableNeed } from './system-tables.ts';
 import { declaredFacts, type Sharing, sharesRedis } from './table-facts.ts';
 import { checkFacts, type FactCheck, recordFacts } from './verify-facts.ts';
 import { verifyRights } from './verify-rights.ts';
@@ -34,6 +33,10 @@ interface InspectionParts {
   /** Asks endpoints that nobody has verified. */
   readonly executor: Executor;
   readonly systemTables: 'create' | 'verify';
+  /** The system tables that each shard must have. */
+  readonly needs: readonly SystemTableNeed[];
+  /** Names of the system tables whose rows are placed by slots, as those of services are. */
+  readonly placedTables: readonly string[];
   readonly uniqueAcrossShards: 'warn' | 'refuse';
   readonly sharing: Sharing;
   /** Told what the database of an endpoint was found to be, and must stay. */
@@ -105,7 +108,7 @@ export class ShardInspection {
    * primary does not answer.
    */
   async inspect(shards: readonly Shard[], deadline: Deadline): Promise<InspectedShards> {
-    const { topology, plans, executor, systemTables, observe } = this.#parts;
+    const { topology, plans, executor, systemTables, needs, observe } = this.#parts;
     const problems: Problem[] = [];
     await checkFirstUse({ topology, plans, executor, deadline }, shards, problems);
     if (problems.length > 0) throw new ConfigError('The databases do not fit', problems);
@@ -114,7 +117,6 @@ export class ShardInspection {
       problems,
     );
     if (problems.length === 0) {
-      const needs = systemTableNeeds(topology, plans, this.#parts.sharing.directoryKeyspace);
       const own = needs.filter(({ shard }) => shards.some(({ name }) => name === shard.name));
       await ensureSystemTables({ executor, deadline, systemTables }, own, problems);
     }
@@ -255,9 +257,9 @@ export class ShardInspection {
 
   /** What it takes to hold what this service says of shared data against what others said. */
   #recording(shards: readonly Shard[], deadline: Deadline): FactCheck {
-    const { topology, executor, systemTables, sharing } = this.#parts;
+    const { topology, executor, systemTables, placedTables, sharing } = this.#parts;
     const declare = (shard: Shard) => declaredFacts(this.#spread, topology, sharing, shard);
-    const known = { topology, referenceTables: this.#referenceTables, declare };
+    const known = { topology, referenceTables: this.#referenceTables, placedTables, declare };
     return { ...known, shards, executor, deadline, systemTables };
   }
 

@@ -2,6 +2,7 @@ import type { Problem } from '../errors/config-error.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
 import { type Asking, changePrimary, onPrimary } from '../execution/on-primary.ts';
 import {
+  factsTable,
   forgetFactSql,
   insertFacts,
   type RecordedFacts,
@@ -17,7 +18,6 @@ import {
   factConflict,
   judgeFacts,
 } from '../identity/shared-facts.ts';
-import { factsTable } from '../mysql/schema/system-tables.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
 
 /** The server's numbers for a right to write that is missing: on a table, and on a column. */
@@ -35,6 +35,8 @@ export interface FactCheck extends Asking {
   readonly systemTables: 'create' | 'verify';
   /** Tables that every shard holds in full: their rows live in no slot. */
   readonly referenceTables: ReadonlySet<string>;
+  /** Names of the system tables whose rows do. */
+  readonly placedTables: readonly string[];
 }
 
 /** Refuses what can't be beside what the databases have recorded. Records nothing. */
@@ -114,14 +116,14 @@ export function isNewer({ epoch }: Topology, recorded: RecordedFacts): boolean {
 
 /** Whether no shard of a keyspace holds a row that lives in a slot. */
 export async function isEmpty(
-  check: Asking & Pick<FactCheck, 'topology' | 'referenceTables'>,
+  check: Asking & Pick<FactCheck, 'topology' | 'referenceTables' | 'placedTables'>,
   keyspace: string,
 ): Promise<boolean> {
   const shards = check.topology.keyspaces.get(keyspace)?.shards ?? [];
   const full = await Promise.all(
     shards.map((shard) =>
       onPrimary(check, shard, (session, deadline) =>
-        holdsRows(session, check.referenceTables, deadline),
+        holdsRows(session, check.referenceTables, check.placedTables, deadline),
       ),
     ),
   );

@@ -1,8 +1,7 @@
 import type { Problem } from '../errors/config-error.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
 import { type Asking, onPrimary } from '../execution/on-primary.ts';
-import { factsRights } from '../identity/facts-table.ts';
-import { factsTable } from '../mysql/schema/system-tables.ts';
+import { factsRights, factsTable } from '../identity/facts-table.ts';
 import type { Session } from '../mysql/server/session.ts';
 import { quoteName } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';

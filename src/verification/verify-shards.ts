@@ -40,12 +40,14 @@ export interface Verification {
   readonly systemTables: 'create' | 'verify';
   /** Tables that every shard holds in full: their rows live in no slot. */
   readonly referenceTables: ReadonlySet<string>;
+  /** Names of the system tables whose rows do. */
+  readonly placedTables: readonly string[];
   readonly observe: Observer;
 }
 
 type SlotRecording = Pick<
   Verification,
-  'topology' | 'executor' | 'deadline' | 'systemTables' | 'referenceTables'
+  'topology' | 'executor' | 'deadline' | 'systemTables' | 'referenceTables' | 'placedTables'
 >;
 
 /** What shards that fit were found to be. */

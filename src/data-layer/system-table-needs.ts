@@ -1,7 +1,12 @@
+import { idempotencyDefinition } from '../commit/idempotency-table.ts';
+import { settlementDefinition } from '../commit/settlement-table.ts';
+import { directoryDefinition } from '../directory/directory-table.ts';
+import { forwardDefinition, movesDefinition } from '../forwarding/forward-table.ts';
+import { factsDefinition } from '../identity/facts-table.ts';
 import type { SystemTable } from '../mysql/schema/system-tables.ts';
 import type { TablePlan } from '../rows/schema/table-plan.ts';
 import type { Topology } from '../topology/topology.ts';
-import type { SystemTableNeed } from './system-tables.ts';
+import type { SystemTableNeed } from '../verification/system-tables.ts';
 
 /** Which system tables each shard needs for the tables that are used. */
 export function systemTableNeeds(
@@ -17,17 +22,17 @@ export function systemTableNeeds(
   };
   for (const { table, lookups } of plans) {
     if (lookups.length > 0 && directoryKeyspace !== undefined) {
-      need(table.keyspace, 'settlement');
-      need(directoryKeyspace, 'directory');
+      need(table.keyspace, settlementDefinition);
+      need(directoryKeyspace, directoryDefinition);
     }
-    need(table.keyspace, 'idempotency');
+    need(table.keyspace, idempotencyDefinition);
     // Owners of a geographic keyspace may be moved from one region to another.
     if (topology.keyspaces.get(table.keyspace)?.strategy === 'geo') {
-      need(table.keyspace, 'moves', 'forward', 'settlement');
+      need(table.keyspace, movesDefinition, forwardDefinition, settlementDefinition);
     }
   }
   return [...topology.shards.values()].map((shard) => ({
     shard,
-    tables: ['facts', ...(needs.get(shard.keyspace) ?? [])],
+    tables: [factsDefinition, ...(needs.get(shard.keyspace) ?? [])],
   }));
 }
