@@ -5,7 +5,7 @@ import { ping } from '../mysql/server/ping.ts';
 import type { Session } from '../mysql/server/session.ts';
 import type { Observer } from '../observability/events.ts';
 import { Guard } from '../resilience/guard.ts';
-import type { Endpoint } from '../topology/topology.ts';
+import { type Endpoint, endpointKey } from '../topology/topology.ts';
 
 /** The options `pool` and `breaker` of the data layer. */
 export type EndpointsConfig = DataLayerConfig['pool'] & {
@@ -22,11 +22,17 @@ export interface GuardedEndpoint {
   readonly repeatable: Set<Session>;
 }
 
-/** The pools of all endpoints; each is made when first asked for. */
+/**
+ * The pools of all endpoints; each is made when first asked for. An endpoint of another snapshot has the
+ * same pool as long as its address is the same.
+ */
 export class Endpoints {
   readonly #config: EndpointsConfig;
   readonly #observe: Observer;
-  readonly #byName = new Map<string, GuardedEndpoint>();
+  readonly #open = new Map<string, GuardedEndpoint>();
+  readonly #retired = new Set<GuardedEndpoint>();
+  /** Calls that run on an older snapshot go on with what they had, retired or not. */
+  readonly #known = new WeakMap<Endpoint, GuardedEndpoint>();
 
   constructor(config: EndpointsConfig, observe: Observer) {
     this.#config = config;
@@ -34,15 +40,32 @@ export class Endpoints {
   }
 
   of(endpoint: Endpoint): GuardedEndpoint {
-    const known = this.#byName.get(endpoint.name);
+    const known = this.#known.get(endpoint);
     if (known !== undefined) return known;
-    const repeatable = new Set<Session>();
-    const guard = this.#guardOf(endpoint, () => {
-      for (const session of repeatable) session.abandon();
-    });
-    const guarded = { endpoint, pool: this.#poolOf(endpoint), guard, repeatable };
-    this.#byName.set(endpoint.name, guarded);
+    const key = endpointKey(endpoint);
+    const guarded = this.#open.get(key) ?? this.#make(endpoint);
+    this.#open.set(key, guarded);
+    this.#known.set(endpoint, guarded);
     return guarded;
+  }
+
+  /**
+   * Retires the pools whose address none of these endpoints has any more. What runs there runs on to its
+   * end, which this waits for; nothing new is begun.
+   */
+  async retireBut(named: Iterable<Endpoint>): Promise<void> {
+    const kept = new Set([...named].map(endpointKey));
+    const leaving = [...this.#open].filter(([key]) => !kept.has(key));
+    await Promise.all(
+      leaving.map(async ([key, guarded]) => {
+        this.#open.delete(key);
+        this.#retired.add(guarded);
+        await guarded.pool.retire();
+        if (!this.#retired.delete(guarded)) return;
+        guarded.guard.close();
+        await guarded.pool.close();
+      }),
+    );
   }
 
   /** Holds every further connection of an endpoint against what its database was found to be. */
@@ -52,12 +75,22 @@ export class Endpoints {
   }
 
   async close(): Promise<void> {
+    const all = [...this.#open.values(), ...this.#retired];
+    this.#retired.clear();
     await Promise.all(
-      [...this.#byName.values()].map(({ pool, guard }) => {
+      all.map(({ pool, guard }) => {
         guard.close();
         return pool.close();
       }),
     );
+  }
+
+  #make(endpoint: Endpoint): GuardedEndpoint {
+    const repeatable = new Set<Session>();
+    const guard = this.#guardOf(endpoint, () => {
+      for (const session of repeatable) session.abandon();
+    });
+    return { endpoint, pool: this.#poolOf(endpoint), guard, repeatable };
   }
 
   #poolOf({ name, address }: Endpoint): EndpointPool {

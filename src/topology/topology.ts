@@ -18,6 +18,15 @@ export interface Endpoint {
   readonly address: EndpointAddress;
 }
 
+/**
+ * Tells endpoints of different snapshots apart: by the address, and by the name, since what a server must
+ * prove depends on whose it is. Holds the password: for comparisons only.
+ */
+export function endpointKey({ name, address }: Endpoint): string {
+  const { host, port, user, password, database, tls } = address;
+  return JSON.stringify([name, host, port, user, password, database, tls]);
+}
+
 /** One logical database in one region: a primary and its replicas. */
 export interface Shard {
   readonly name: string;

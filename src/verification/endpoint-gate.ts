@@ -6,7 +6,7 @@ import type { Admission } from '../execution/executor.ts';
 import type { Upkeep } from '../execution/upkeep.ts';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
-import type { Endpoint } from '../topology/topology.ts';
+import { type Endpoint, endpointKey } from '../topology/topology.ts';
 
 /** Between two looks at an endpoint that nobody asks for. */
 const lookAgainMs = 1_000;
@@ -36,7 +36,10 @@ const faults = new Set<ErrorCode>([
   'MERIDIAN_OVERLOAD',
 ]);
 
-/** An endpoint that takes no traffic. */
+/** Why one is refused that the gate was not built with: nothing knows what it must be. */
+const unknown = new Error('it is none of those that are to be verified');
+
+/** An endpoint that takes no traffic yet, or never will. */
 interface Barred {
   readonly endpoint: Endpoint;
   state: Exclude<EndpointState, 'verified'>;
@@ -46,7 +49,7 @@ interface Barred {
 }
 
 /**
- * Keeps traffic away from endpoints until it is certain that they are what the topology means. Those
+ * Lets traffic only to endpoints of which it is certain that they are what the topology means. Those
  * that were down when the data layer started are looked at again until they answer: by callers who
  * want them, who share one look, and now and then without any. One that turns out wrong stays out.
  */
@@ -54,6 +57,8 @@ export class EndpointGate implements Admission {
   readonly #check: (endpoint: Endpoint, deadline: Deadline) => Promise<void>;
   readonly #upkeep: Upkeep;
   readonly #observe: Observer;
+  /** By name. One that has another address by now is another one. */
+  readonly #verified = new Map<string, Endpoint>();
   readonly #barred = new Map<string, Barred>();
   readonly #lastFaults = new Map<string, EndpointFault>();
   readonly #lockedOutUntil = new Map<string, number>();
@@ -77,7 +82,7 @@ export class EndpointGate implements Admission {
 
   /** These endpoints were found to be what is meant. */
   open(endpoints: readonly Endpoint[]): void {
-    for (const { name } of endpoints) this.#barred.delete(name);
+    for (const endpoint of endpoints) this.#verify(endpoint);
   }
 
   /** From now on the others are looked at until they answer. */
@@ -85,14 +90,13 @@ export class EndpointGate implements Admission {
     for (const barred of this.#barred.values()) this.#lookLater(barred);
   }
 
-  stateOf({ name }: Endpoint): EndpointState {
-    return this.#barred.get(name)?.state ?? 'verified';
+  stateOf(endpoint: Endpoint): EndpointState {
+    if (this.#isVerified(endpoint)) return 'verified';
+    return this.#barredAs(endpoint)?.state ?? 'unverified';
   }
 
-  admit({ name }: Endpoint, deadline: Deadline): Promise<void> | undefined {
-    if (this.#barred.size === 0) return undefined;
-    const barred = this.#barred.get(name);
-    return barred && this.#await(barred, deadline);
+  admit(endpoint: Endpoint, deadline: Deadline): Promise<void> | undefined {
+    return this.#isVerified(endpoint) ? undefined : this.#await(endpoint, deadline);
   }
 
   failed({ name }: Endpoint, error: unknown): void {
@@ -112,10 +116,27 @@ export class EndpointGate implements Admission {
     return this.#lastFaults.get(name);
   }
 
-  async #await(barred: Barred, deadline: Deadline): Promise<void> {
+  #isVerified(endpoint: Endpoint): boolean {
+    const verified = this.#verified.get(endpoint.name);
+    if (verified === endpoint) return true;
+    return verified !== undefined && endpointKey(verified) === endpointKey(endpoint);
+  }
+
+  #barredAs(endpoint: Endpoint): Barred | undefined {
+    const barred = this.#barred.get(endpoint.name);
+    return barred && endpointKey(barred.endpoint) === endpointKey(endpoint) ? barred : undefined;
+  }
+
+  #verify(endpoint: Endpoint): void {
+    this.#verified.set(endpoint.name, endpoint);
+    this.#barred.delete(endpoint.name);
+  }
+
+  async #await(endpoint: Endpoint, deadline: Deadline): Promise<void> {
+    const barred = this.#barredAs(endpoint);
+    if (barred === undefined) throw refusal({ endpoint, state: 'unverified', why: unknown });
     if (barred.state === 'unverified') await this.#lookFor(barred, deadline);
-    if (!this.#barred.has(barred.endpoint.name)) return;
-    throw refusal(barred);
+    if (!this.#isVerified(endpoint)) throw refusal(barred);
   }
 
   async #lookFor(barred: Barred, deadline: Deadline): Promise<void> {
@@ -160,7 +181,7 @@ export class EndpointGate implements Admission {
   }
 
   #passed({ endpoint }: Barred): void {
-    this.#barred.delete(endpoint.name);
+    this.#verify(endpoint);
     this.#observe({ type: 'endpoint-verified', endpoint: endpoint.name });
   }
 
@@ -176,7 +197,7 @@ export class EndpointGate implements Admission {
 }
 
 /** A primary that is wrong is a mistake to correct; in the place of a replica others can answer. */
-function refusal({ endpoint, state, why }: Barred): Error {
+function refusal({ endpoint, state, why }: Pick<Barred, 'endpoint' | 'state' | 'why'>): Error {
   if (state === 'refused' && why instanceof ConfigError && endpoint.role === 'primary') {
     return new ConfigError('The databases do not fit', why.problems);
   }

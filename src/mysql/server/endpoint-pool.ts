@@ -97,7 +97,7 @@ export class EndpointPool implements ConnectionOwner {
   }
 
   takeBack(connection: ServerConnection, usable: boolean): void {
-    if (!usable || this.#unverified.has(connection) || !connection.isAlive) {
+    if (this.#closed || !usable || this.#unverified.has(connection) || !connection.isAlive) {
       this.#drop(connection);
       return;
     }
@@ -115,18 +115,32 @@ export class EndpointPool implements ConnectionOwner {
     return this.#orphans.ended();
   }
 
+  /**
+   * Gives out no connection any more. Idle ones are closed at once, others when they are given back;
+   * resolves when none is left.
+   */
+  async retire(): Promise<void> {
+    this.#shut();
+    for (const connection of this.#idle.splice(0)) this.#drop(connection);
+    await Promise.all([...this.#all].map(({ closed }) => closed));
+  }
+
   /** Closes every connection, with whatever still runs on it. */
   async close(): Promise<void> {
     await settledWithin(goodbyeMs, this.quiet());
     this.#orphans.close();
-    this.#closed = true;
-    clearTimeout(this.#afterPause);
-    this.#refuse(this.#waiting, closedFault());
+    this.#shut();
     const leaving = [...this.#all];
     for (const connection of leaving) connection.end();
     // A connection in its handshake, or a server that is gone, can't say goodbye.
     await settledWithin(goodbyeMs, Promise.all(leaving.map(({ closed }) => closed)));
     for (const connection of leaving) this.#drop(connection);
+  }
+
+  #shut(): void {
+    this.#closed = true;
+    clearTimeout(this.#afterPause);
+    this.#refuse(this.#waiting, closedFault());
   }
 
   /** Gives connections to those who wait, and opens as many as they lack and the server may bear. */

@@ -1,0 +1,14 @@
+import type { Endpoint } from '../../src/topology/topology.ts';
+
+/** An endpoint of a topology, on this machine. */
+export function endpointAt(name: string, port: number): Endpoint {
+  const [shard = '', own = ''] = name.split('/');
+  return {
+    name,
+    path: `shards.${shard}.${own}`,
+    shard,
+    role: own === 'primary' ? 'primary' : 'replica',
+    region: 'eu',
+    address: { host: '127.0.0.1', port, user: 'app', password: 'pw', database: shard, tls: 'off' },
+  };
+}
