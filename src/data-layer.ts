@@ -11,6 +11,7 @@ import { Upkeep } from './execution/upkeep.ts';
 import { Deadline } from './resilience/time/deadline.ts';
 import { within } from './resilience/time/within.ts';
 import type { Tables } from './rows/schema/row-types.ts';
+import { noSession } from './rows/sessions/seen-writes.ts';
 import { callOptionNames } from './table/call-option-names.ts';
 import { sessionsOf } from './table/sessions.ts';
 
@@ -52,7 +53,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     servers.gate.watch();
     const { handles } = features;
     return Object.freeze({
-      ...Object.fromEntries(handles.map(([label, make]) => [label, make(undefined)])),
+      ...Object.fromEntries(handles.map(([label, make]) => [label, make(noSession)])),
       session: sessionsOf(handles),
       ...membersOf(setup, servers, redis, features, calls, parts),
     });

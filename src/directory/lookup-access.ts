@@ -1,5 +1,4 @@
 import { handOut } from '../cache/memory/memory-store.ts';
-import type { ReadThrough } from '../cache/read-through.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import { type Explanation, explainRoute } from '../routing/explain.ts';
@@ -28,14 +27,11 @@ export class LookupAccess<Schema extends RowSchema> {
   readonly #runtime: TableRuntime<Schema>;
   readonly #reads: ReadPath<Schema>;
   readonly #lookup: TableLookup;
-  /** Rows that may be handed out as memory has them: none in a session. */
-  readonly #memory: ReadThrough<RowOf<Schema>> | undefined;
 
   constructor(runtime: TableRuntime<Schema>, reads: ReadPath<Schema>, lookup: TableLookup) {
     this.#runtime = runtime;
     this.#reads = reads;
     this.#lookup = lookup;
-    this.#memory = runtime.seen === undefined ? runtime.cache : undefined;
   }
 
   /** What can be asked about one value. @throws {RoutingError} when it can't be one. */
@@ -44,8 +40,8 @@ export class LookupAccess<Schema extends RowSchema> {
   }
 
   get(asked: LookupValue, options: ReadOptions | undefined): Promise<RowOf<Schema> | null> {
-    const memory = this.#memory;
     const { calls, table } = this.#runtime;
+    const { memory } = this.#reads;
     // Two reads from memory, like the one of `get`: no deadline, no promise but the answer.
     if (isAsEver(options) && memory !== undefined) {
       const pointer = this.#lookup.cache?.hit(asked.cacheKey);
@@ -117,9 +113,8 @@ export class LookupAccess<Schema extends RowSchema> {
   #mayHaveWritten(token: string | undefined): boolean {
     const { topology, table } = this.#runtime;
     const seen = mustSee(this.#runtime.seen, token);
-    if (seen === undefined) return false;
     const { shards } = keyspaceOf(topology.current, table.keyspace);
-    return seen.concerns(topology.current, ...shards.map(({ name }) => name));
+    return seen.concernsAny(topology.current, shards);
   }
 
   async #ask(

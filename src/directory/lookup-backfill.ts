@@ -138,7 +138,7 @@ async function lastMoves(
   { topology, table, executor, forwarding }: TableRuntime,
   deadline: Deadline,
 ): Promise<string> {
-  if (forwarding === undefined) return '';
+  if (!forwarding.mayMove) return '';
   const answers = await Promise.all(
     keyspaceOf(topology.current, table.keyspace).shards.map(({ primary }) =>
       executor.runStatement([primary], readLastMove, 'read', deadline),
@@ -222,7 +222,7 @@ async function enterRow(
   try {
     await entering();
     scan.entered++;
-    runtime.seen?.note(shard, undefined);
+    runtime.seen.note(shard, undefined);
     await lookup.cache?.invalidate(reservations.map(({ value }) => cacheKeyOf(value)));
   } catch (error) {
     if (error instanceof DuplicateKeyError) scan.duplicates.push(key);

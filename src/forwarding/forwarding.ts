@@ -29,6 +29,7 @@ export type SettleMoves = (
  * believed only once it is certain that the owner had not left.
  */
 export class Forwarding {
+  readonly mayMove = true;
   readonly #topology: TopologyStore;
   readonly #executor: Executor;
   readonly #settlements: string;
@@ -171,13 +172,23 @@ export class Forwarding {
         next = await this.next(row, path.route, deadline);
         if (next === undefined) return result;
       } catch (error) {
-        if (!mayBeMoved(error)) throw error;
+        if (!this.mayHaveRefused(error)) throw error;
         next = await this.#marks.read(row, path.route, deadline);
-        if (next === undefined && !isOwnerMoved(error)) throw error;
+        if (next === undefined && !this.hasRefused(error)) throw error;
       }
       await this.#go(path, next, deadline);
     }
     throw lost();
+  }
+
+  /** Whether a shard refused a row because its owner is not, or not only, there. */
+  hasRefused(error: unknown): boolean {
+    return isMeridianError(error) && error.context.sqlState === ownerMovedState;
+  }
+
+  /** Whether it may have. */
+  mayHaveRefused(error: unknown): boolean {
+    return this.hasRefused(error) || (isMeridianError(error) && orphaned.has(error.context.errno));
   }
 
   /** Where to try again what a shard refused because the owner is not, or not only, there. */
@@ -246,16 +257,6 @@ export class Forwarding {
 
 /** A foreign key led to no row: the owner may have left before the row came. */
 const orphaned = new Set<unknown>([1216, 1452]);
-
-/** Whether a shard refused a row because its owner is not, or not only, there. */
-export function isOwnerMoved(error: unknown): boolean {
-  return isMeridianError(error) && error.context.sqlState === ownerMovedState;
-}
-
-/** Whether it may have. */
-export function mayBeMoved(error: unknown): boolean {
-  return isOwnerMoved(error) || (isMeridianError(error) && orphaned.has(error.context.errno));
-}
 
 function lost(cause?: unknown): UnavailableError {
   return new UnavailableError(

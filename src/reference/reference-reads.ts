@@ -30,8 +30,8 @@ export class ReferenceReads<Schema extends RowSchema> {
 
   constructor(runtime: ReferenceRuntime<Schema>) {
     this.#runtime = runtime;
-    this.#memory = runtime.seen === undefined ? runtime.cache : undefined;
-    this.#turn = runtime.seen === undefined ? 0 : Math.floor(Math.random() * 1_000);
+    this.#memory = runtime.seen.inSession ? undefined : runtime.cache;
+    this.#turn = runtime.seen.inSession ? Math.floor(Math.random() * 1_000) : 0;
   }
 
   async get(key: ShardKey, options: ReadOptions | undefined): Promise<RowOf<Schema> | null> {
@@ -149,10 +149,7 @@ export class ReferenceReads<Schema extends RowSchema> {
   #consistencyOf({ consistency, token }: ReadOptions = {}): Consistency | undefined {
     const { nearest, topology, seen } = this.#runtime;
     const read = nearest.shards(topology.current).slice(0, 1);
-    const isWritten = mustSee(seen, token)?.concerns(
-      topology.current,
-      ...read.map(({ name }) => name),
-    );
+    const isWritten = mustSee(seen, token).concernsAny(topology.current, read);
     return isWritten ? 'primary' : consistency;
   }
 

@@ -81,7 +81,7 @@ export class ReferenceWrites<Schema extends RowSchema> {
       writeEverywhere(executor, { shards, deadline, change: checked }),
     );
     for (const { result, gtid } of written) {
-      if (result.outcome !== 'not-applied') seen?.note(result.shard, gtid);
+      if (result.outcome !== 'not-applied') seen.note(result.shard, gtid);
     }
     const results = written.map(({ result }) => result);
     const forget = async () => (await cache?.invalidate([key.text])) ?? 'done';

@@ -49,5 +49,5 @@ export function forgetMoved(
 }
 
 function moving({ tables }: TableRegistry): TableRuntime[] {
-  return tables.filter(({ forwarding }) => forwarding !== undefined);
+  return tables.filter(({ forwarding }) => forwarding.mayMove);
 }

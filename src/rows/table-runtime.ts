@@ -4,6 +4,7 @@ import type { Executor } from '../execution/executor.ts';
 import type { LoadGates } from '../execution/load-gates.ts';
 import type { ReadBatcher } from '../execution/read-batcher.ts';
 import type { Forwarding } from '../forwarding/forwarding.ts';
+import type { unmoved } from '../forwarding/unmoved.ts';
 import type { IpLocator } from '../sharding/places/locate-place.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import type { Audited } from './audited.ts';
@@ -33,13 +34,13 @@ export interface RowsRuntime<Schema extends RowSchema = RowSchema> {
   /** Where this process runs. */
   readonly region: string | undefined;
   readonly audited: Audited;
-  /** Finds rows whose owner was moved; undefined where owners never move: in hash keyspaces. */
-  readonly forwarding: Forwarding | undefined;
+  /** Finds rows whose owner was moved. */
+  readonly forwarding: Forwarding | typeof unmoved;
   readonly locateIp: IpLocator | undefined;
   readonly executor: Executor;
   readonly calls: CallGate;
-  /** What the reads of a session must see, and its writes add to; undefined outside of sessions. */
-  readonly seen: SeenWrites | undefined;
+  /** What the reads of a session must see, and its writes add to. */
+  readonly seen: SeenWrites;
 }
 
 /** What one table's reads and writes work with. */

@@ -132,7 +132,7 @@ export class EverywhereAccess {
     const consistencyOf = this.#consistencyOf(options, shards);
     const request = { shards, statement, consistencyOf, here, ...result };
     const limits = { openTimeoutMs: calls.timeoutMs, whole };
-    return forwarding
+    return forwarding.mayMove
       ? scatterInQuiet(forwarding, executor, request, limits)
       : scatter(executor, { ...request, limits });
   }
@@ -149,9 +149,10 @@ export class EverywhereAccess {
   #consistencyOf({ consistency = 'primary', token }: Options, shards: readonly Shard[]) {
     const { seen, topology, forwarding } = this.#runtime;
     const writes = mustSee(seen, token);
-    const together = forwarding && shards.map(({ name }) => name);
-    return ({ name }: Shard): Consistency =>
-      writes?.concerns(topology.current, ...(together ?? [name])) ? 'primary' : consistency;
+    return (shard: Shard): Consistency => {
+      const mayHold = forwarding.mayMove ? shards : [shard];
+      return writes.concernsAny(topology.current, mayHold) ? 'primary' : consistency;
+    };
   }
 }
 

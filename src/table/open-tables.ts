@@ -9,6 +9,7 @@ import type { Executor } from '../execution/executor.ts';
 import type { LoadGates } from '../execution/load-gates.ts';
 import { ReadBatcher } from '../execution/read-batcher.ts';
 import type { Forwarding } from '../forwarding/forwarding.ts';
+import { unmoved } from '../forwarding/unmoved.ts';
 import type { TableShape } from '../mysql/schema/table-shape.ts';
 import type { Observer } from '../observability/events.ts';
 import type { ReferenceRuntime } from '../reference/reference-runtime.ts';
@@ -22,6 +23,7 @@ import { cacheLimits, versioning } from '../rows/schema/cache-limits.ts';
 import { comparisonOf } from '../rows/schema/column-comparison.ts';
 import type { RowOf, RowSchema } from '../rows/schema/define-table.ts';
 import type { ReferencePlan, RowPlan, TablePlan } from '../rows/schema/table-plan.ts';
+import { noSession } from '../rows/sessions/seen-writes.ts';
 import { maxKeysPerStatement, tableStatements } from '../rows/statements.ts';
 import type { RowsRuntime, TableRuntime } from '../rows/table-runtime.ts';
 import type { IpLocator } from '../sharding/places/locate-place.ts';
@@ -63,7 +65,7 @@ export function openTable<Schema extends RowSchema>(
   const { table } = plan;
   const { keyspace, shardKey } = table;
   const { strategy, shards } = keyspaceOf(shared.topology.current, keyspace);
-  const forwarding = strategy === 'geo' ? shared.forwarding : undefined;
+  const forwarding = strategy === 'geo' ? shared.forwarding : unmoved;
   const { directory, namespace, redis, observe, who } = shared;
   const mayHoldAll = shards.every(({ region }) => mayHold(who.processRegion, region));
   const place = `${namespace}:${keyspace}:${table.name}`;
@@ -90,7 +92,7 @@ export function openReference<Schema extends RowSchema>(
 ): ReferenceRuntime<Schema> {
   const { table } = plan;
   // No keyspace can have this name, so no cached row of another table is met under it.
-  const home = { keyspace: '@reference', shardKey: table.primaryKey, forwarding: undefined };
+  const home = { keyspace: '@reference', shardKey: table.primaryKey, forwarding: unmoved };
   const rows = openRows(plan, shape, home, shared);
   const broadcast = referenceStatements(table.name, rows.codec.columns, table.primaryKey);
   return { ...rows, table, broadcast, nearest: new Nearest(region), turns: new WriteTurns() };
@@ -100,7 +102,7 @@ export function openReference<Schema extends RowSchema>(
 interface RowsHome {
   readonly keyspace: string;
   readonly shardKey: string;
-  readonly forwarding: Forwarding | undefined;
+  readonly forwarding: Forwarding | typeof unmoved;
   /** The shard that a row's id names; undefined where every shard has every row. */
   shardOf?(key: ShardKey): string;
 }
@@ -159,7 +161,7 @@ function openRows<Schema extends RowSchema>(
     locateIp,
     executor,
     calls,
-    seen: undefined,
+    seen: noSession,
   };
 }
 

@@ -17,11 +17,8 @@ export type Session<T extends Tables> = {
   readonly token: string | undefined;
 };
 
-/**
- * Makes the handle of a table. Its reads see what a session has seen, and its writes are added to that;
- * undefined: the handle that is in no session.
- */
-export type MakeHandle = (seen: SeenWrites | undefined) => object;
+/** Makes the handle of a table. Its reads see what a session has seen, and its writes are added to that. */
+export type MakeHandle = (seen: SeenWrites) => object;
 
 /**
  * Opens sessions over the tables with these names. Costs an object each; a handle is made when it is

@@ -44,8 +44,7 @@ export class ShardAccess {
   readonly #owned: OwnedRows;
   readonly #key: ShardKey;
   readonly #home: Route;
-  /** Undefined where nobody moves. */
-  readonly #owner: Forwardable | undefined;
+  readonly #owner: Forwardable;
 
   constructor(
     runtime: TableRuntime,
@@ -53,11 +52,11 @@ export class ShardAccess {
     reads: ReadPath<RowSchema>,
     key: ShardKey,
   ) {
-    const { table, topology, forwarding } = runtime;
+    const { table, topology } = runtime;
     this.#runtime = runtime;
     this.#registry = registry;
     this.#home = routeKey(topology.current, table.keyspace, key);
-    this.#owner = forwarding && forwardableKey(table, key);
+    this.#owner = forwardableKey(runtime, key);
     this.#owned = new OwnedRows(runtime, reads, key, this.#home.reason === 'id');
     this.#key = key;
   }
@@ -111,7 +110,6 @@ export class ShardAccess {
         const attempt = kind === 'change' ? write.then(counted) : write;
         return resultWithEffects(seen, effects, attempt, deadline);
       };
-      if (forwarding === undefined || this.#owner === undefined) return run(this.#home);
       // What is for all rows of the shard is done once it was done there.
       const isVoid = options.scope === 'shard' ? () => false : didNothing;
       return forwarding.follow(this.#owner, this.#home, deadline, run, isVoid);
@@ -195,29 +193,26 @@ export class ShardAccess {
 
   #named(): Owner {
     const { table, topology, forwarding } = this.#runtime;
-    const { keyspace, locator } = this.#home;
-    const known = this.#owner && forwarding?.locatorsOf(this.#owner, this.#home);
+    const { keyspace } = this.#home;
     return {
       key: this.#key,
       column: table.shardKey,
       ...this.#registry.ownerColumns(table),
       keyspace: keyspaceOf(topology.current, keyspace),
-      locators: known ?? [locator],
+      locators: forwarding.locatorsOf(this.#owner, this.#home),
     };
   }
 
   #endpoints({ shard }: Route, { consistency = 'primary', token }: ReadOptions) {
     const { seen, topology, region } = this.#runtime;
     const home = this.#home.shard.name;
-    const isWritten = mustSee(seen, token)?.concerns(topology.current, home, shard.name);
+    const isWritten = mustSee(seen, token).concerns(topology.current, home, shard.name);
     return endpointOrder(shard, isWritten ? 'primary' : consistency, 0, region);
   }
 
   /** Runs a read where the key is, and again where it has gone if it left before the answer. */
   #checked<T>(deadline: Deadline, read: (route: Route) => Promise<T>): Promise<T> {
-    const { forwarding } = this.#runtime;
-    if (forwarding === undefined || this.#owner === undefined) return read(this.#home);
-    return forwarding.check(this.#owner, this.#home, deadline, read);
+    return this.#runtime.forwarding.check(this.#owner, this.#home, deadline, read);
   }
 }
 

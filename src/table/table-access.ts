@@ -46,7 +46,7 @@ export function tableAccess(
   );
   const explain = (key: ShardKey): Explanation => {
     const home = routeKey(topology.current, table.keyspace, key);
-    const route = forwarding?.start(forwardableKey(table, key), home) ?? home;
+    const route = forwarding.start(forwardableKey(runtime, key), home);
     return explainRoute(table.name, route, registry.keptWith(table));
   };
   return Object.freeze({

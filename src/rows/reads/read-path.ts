@@ -51,12 +51,12 @@ export class ReadPath<Schema extends RowSchema> {
   readonly #runtime: RowsRuntime<Schema>;
   readonly #rows: RowReads<Schema>;
   /** Where a read may be answered from without looking at anything else: not in a session. */
-  readonly #memory: ReadThrough<RowOf<Schema>> | undefined;
+  readonly memory: ReadThrough<RowOf<Schema>> | undefined;
 
   constructor(runtime: RowsRuntime<Schema>) {
     this.#runtime = runtime;
     this.#rows = new RowReads(runtime);
-    this.#memory = runtime.seen === undefined ? runtime.cache : undefined;
+    this.memory = runtime.seen.inSession ? undefined : runtime.cache;
   }
 
   get(
@@ -65,9 +65,9 @@ export class ReadPath<Schema extends RowSchema> {
     operation: 'get' | 'at.get' = 'get',
   ): Promise<RowOf<Schema> | null> {
     const { calls, table } = this.#runtime;
-    if (isAsEver(options) && this.#memory !== undefined && typeof key === 'string') {
+    if (isAsEver(options) && this.memory !== undefined && typeof key === 'string') {
       // The one path that costs less than a microsecond: no deadline, no promise but the answer.
-      const entry = this.#memory.hit(key);
+      const entry = this.memory.hit(key);
       if (entry !== undefined) {
         calls.answeredFromMemory(operation, table.name);
         return Promise.resolve(handOut(entry));
@@ -183,16 +183,16 @@ export class ReadPath<Schema extends RowSchema> {
   #passing(
     { home, route }: Wanted,
     { consistency }: Currency,
-    seen: SeenWrites | undefined,
+    seen: SeenWrites,
   ): Passing | undefined {
     const { cache, topology } = this.#runtime;
     // Where rows move about, a write is noted where the row was and where its id says that it is.
-    if (seen?.concerns(topology.current, home.shard.name, route.shard.name)) return 'primary';
+    if (seen.concerns(topology.current, home.shard.name, route.shard.name)) return 'primary';
     if (consistency !== undefined || cache === undefined) return consistency ?? 'primary';
     return this.#mayKeep(route.shard) ? undefined : 'bypass';
   }
 
-  #mustSee({ token }: Currency): SeenWrites | undefined {
+  #mustSee({ token }: Currency): SeenWrites {
     return mustSee(this.#runtime.seen, token);
   }
 
@@ -205,7 +205,7 @@ export class ReadPath<Schema extends RowSchema> {
     const { codec, topology, table, forwarding } = this.#runtime;
     const key = codec.key(value);
     const home = routePrimaryKey(topology.current, table, value);
-    const route = forwarding?.start(forwardable(table, key), home) ?? home;
+    const route = forwarding.start(forwardable(this.#runtime, key), home);
     return { key, home, route };
   }
 }

@@ -41,16 +41,16 @@ export class RowReads<Schema extends RowSchema> {
   constructor(runtime: RowsRuntime<Schema>) {
     this.#runtime = runtime;
     // Sessions are many and short: their first turn must not always be the first replica's.
-    this.#turn = runtime.seen === undefined ? 0 : Math.floor(Math.random() * 1_000);
+    this.#turn = runtime.seen.inSession ? Math.floor(Math.random() * 1_000) : 0;
   }
 
   /** The row where it is, or was forwarded to. */
   one(wanted: Wanted, as: ReadAs, deadline: Deadline): Promise<Found<Schema>> {
-    const { table, forwarding } = this.#runtime;
-    if (forwarding === undefined) return this.#readAt(wanted, as, deadline);
+    const { forwarding } = this.#runtime;
+    if (!forwarding.mayMove) return this.#readAt(wanted, as, deadline);
     const { key, home } = wanted;
     return forwarding.follow(
-      forwardable(table, key),
+      forwardable(this.#runtime, key),
       home,
       deadline,
       // A replica of where it went may not have heard of it yet.
@@ -89,7 +89,7 @@ export class RowReads<Schema extends RowSchema> {
     as: ReadAs,
     deadline: Deadline,
   ): Promise<Map<string, Found<Schema>>> {
-    const { forwarding, table } = this.#runtime;
+    const { forwarding } = this.#runtime;
     const found = await this.#readShards(wanted, as, deadline);
     if (as === 'lagging-fill') {
       // A replica may not have heard of them yet.
@@ -97,12 +97,11 @@ export class RowReads<Schema extends RowSchema> {
       if (absent.length === 0) return found;
       return new Map([...found, ...(await this.many(absent, 'fill', deadline))]);
     }
-    if (forwarding === undefined) return found;
     let asked = wanted;
     for (let hop = 0; hop < hopsTogether; hop++) {
       const missing = asked
         .filter(({ key }) => found.get(key.identity)?.row === null)
-        .map((one) => ({ ...one, row: forwardable(table, one.key) }));
+        .map((one) => ({ ...one, row: forwardable(this.#runtime, one.key) }));
       const nexts = await forwarding.nextMany(missing, deadline);
       asked = missing.flatMap((one) => {
         // Without a mark at the end of a stale hint it is at home, if anywhere.

@@ -1,9 +1,11 @@
-import type { Topology } from '../../topology/topology.ts';
+import type { Shard, Topology } from '../../topology/topology.ts';
 import { isGtidSet, mergeGtids } from './gtid-set.ts';
 import { formatToken, parseToken, type Written } from './token.ts';
 
 /** The writes that a reader must see: those of its session, or those that a token names. */
 export class SeenWrites {
+  /** Whether the reader is in a session, whose rows are never handed out as memory has them. */
+  readonly inSession: boolean = true;
   readonly #gtids: Map<string, string | undefined>;
   readonly #mayBeAnywhere: boolean;
 
@@ -30,6 +32,12 @@ export class SeenWrites {
     else if (known !== undefined) this.#gtids.set(shard, mergeGtids(known, gtid));
   }
 
+  /** A write was made at a place. @param gtid as for `note`. */
+  noteWrite({ shard, homes }: WritePlace, gtid: string | undefined): void {
+    this.note(shard, gtid);
+    for (const home of homes) if (home !== shard) this.note(home, undefined);
+  }
+
   /** These writes and others. */
   and(others: SeenWrites): SeenWrites {
     const both = new SeenWrites(
@@ -43,23 +51,51 @@ export class SeenWrites {
    * Whether one of these shards was written. A write on a shard that the topology does not know any
    * more may be on any of them.
    */
-  concerns({ shards }: Topology, ...asked: readonly string[]): boolean {
+  concerns(topology: Topology, one: string, other = one): boolean {
+    return this.#mayConcern(topology, this.#gtids.has(one) || this.#gtids.has(other));
+  }
+
+  /** The same of more shards. */
+  concernsAny(topology: Topology, asked: readonly Shard[]): boolean {
+    return this.#mayConcern(
+      topology,
+      asked.some(({ name }) => this.#gtids.has(name)),
+    );
+  }
+
+  #mayConcern({ shards }: Topology, isWritten: boolean): boolean {
     if (this.#mayBeAnywhere) return true;
     if (this.#gtids.size === 0) return false;
-    if (asked.some((shard) => this.#gtids.has(shard))) return true;
+    if (isWritten) return true;
     for (const shard of this.#gtids.keys()) if (!shards.has(shard)) return true;
     return false;
   }
 }
 
+/** Stands for the writes of a session where there is none: it has seen nothing, and notes nothing. */
+class OutsideSessions extends SeenWrites {
+  override readonly inSession = false;
+  override note(): void {}
+  override noteWrite(): void {}
+
+  override and(others: SeenWrites): SeenWrites {
+    return others;
+  }
+
+  override concerns(): boolean {
+    return false;
+  }
+
+  override concernsAny(): boolean {
+    return false;
+  }
+}
+
+export const noSession: SeenWrites = new OutsideSessions();
+
 /** The writes that a read must see: its session's, and those that its own token names. */
-export function mustSee(
-  session: SeenWrites | undefined,
-  token: string | undefined,
-): SeenWrites | undefined {
-  if (token === undefined) return session;
-  const named = new SeenWrites(parseToken(token));
-  return session === undefined ? named : session.and(named);
+export function mustSee(session: SeenWrites, token: string | undefined): SeenWrites {
+  return token === undefined ? session : session.and(new SeenWrites(parseToken(token)));
 }
 
 /** Where a write was made. */
@@ -82,20 +118,6 @@ interface Wrote {
 export function tokenOfWrite(place: WritePlace, { gtid, affected }: Wrote): string | undefined {
   if (gtid === undefined && affected === 0) return undefined;
   const seen = new SeenWrites();
-  noteWrite(seen, place, gtid);
+  seen.noteWrite(place, gtid);
   return seen.token;
-}
-
-/**
- * Lets a session see a write.
- *
- * @param gtid undefined also where nobody knows whether the write was applied.
- */
-export function noteWrite(
-  session: SeenWrites,
-  { shard, homes }: WritePlace,
-  gtid: string | undefined,
-): void {
-  session.note(shard, gtid);
-  for (const home of homes) if (home !== shard) session.note(home, undefined);
 }

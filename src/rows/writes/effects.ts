@@ -5,12 +5,7 @@ import {
   type MeridianError,
 } from '../../errors/meridian-error.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
-import {
-  noteWrite,
-  type SeenWrites,
-  tokenOfWrite,
-  type WritePlace,
-} from '../sessions/seen-writes.ts';
+import { type SeenWrites, tokenOfWrite, type WritePlace } from '../sessions/seen-writes.ts';
 
 /** What a write did. */
 export interface WriteResult {
@@ -63,13 +58,9 @@ export interface Effects<W extends Written = Written> extends WritePlace {
 /** Milliseconds for which a row may be cached whose write may still land, at first and after a while. */
 const heldMs = { first: 250, longest: 1_000 };
 
-/**
- * Awaits an attempt and sees to its effects, also where it failed and may be applied all the same.
- *
- * @param session undefined outside of sessions.
- */
+/** Awaits an attempt and sees to its effects, also where it failed and may be applied all the same. */
 export async function withEffects<W extends Written>(
-  session: SeenWrites | undefined,
+  session: SeenWrites,
   effects: Effects<NoInfer<W>>,
   attempt: Promise<W>,
   deadline: Deadline,
@@ -79,23 +70,21 @@ export async function withEffects<W extends Written>(
     written = await attempt;
   } catch (error) {
     if (isMeridianError(error) && error.outcome !== 'not-applied') {
-      if (session !== undefined) noteWrite(session, effects, undefined);
+      session.noteWrite(effects, undefined);
       await forgetUnknown(error, deadline, (isApplied) => effects.forget(isApplied));
     }
     throw error;
   }
-  if (session !== undefined) {
-    if (written.gtid !== undefined || effects.hasWritten(written)) {
-      noteWrite(session, effects, written.gtid);
-    }
-    for (const shard of written.elsewhere ?? []) session.note(shard, undefined);
+  if (written.gtid !== undefined || effects.hasWritten(written)) {
+    session.noteWrite(effects, written.gtid);
   }
+  if (written.elsewhere) for (const shard of written.elsewhere) session.note(shard, undefined);
   return { written, invalidation: await inTime(effects.forget(true), deadline) };
 }
 
 /** {@link withEffects} of what counts rows, as its caller hears of it. */
 export async function resultWithEffects(
-  session: SeenWrites | undefined,
+  session: SeenWrites,
   effects: Effects<CountedWrite>,
   attempt: Promise<CountedWrite>,
   deadline: Deadline,

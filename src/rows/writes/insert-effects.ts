@@ -5,18 +5,36 @@ import type { PlannedRow } from './planned-write.ts';
 import type { Reservations } from './row-index.ts';
 
 /** What follows when new rows were stored on a shard. */
-export function insertEffects<Schema extends RowSchema>(
-  shard: string,
-  rows: readonly PlannedRow<Schema>[],
-  reservations: Reservations,
-  cache: ReadThrough<RowOf<Schema>> | undefined,
-): Effects {
-  return {
-    shard,
-    homes: rows.map(({ named, route }) => (named ?? route).shard.name),
-    hasWritten: () => true,
-    forget: (isApplied) => forget(cache, forgettable(rows, reservations, isApplied), reservations),
-  };
+export class InsertEffects<Schema extends RowSchema> implements Effects {
+  readonly shard: string;
+  readonly #rows: readonly PlannedRow<Schema>[];
+  readonly #reservations: Reservations;
+  readonly #cache: ReadThrough<RowOf<Schema>> | undefined;
+
+  constructor(
+    shard: string,
+    rows: readonly PlannedRow<Schema>[],
+    reservations: Reservations,
+    cache: ReadThrough<RowOf<Schema>> | undefined,
+  ) {
+    this.shard = shard;
+    this.#rows = rows;
+    this.#reservations = reservations;
+    this.#cache = cache;
+  }
+
+  get homes(): string[] {
+    return this.#rows.map(({ named, route }) => (named ?? route).shard.name);
+  }
+
+  hasWritten(): boolean {
+    return true;
+  }
+
+  forget(isApplied: boolean): Promise<'done' | 'pending'> {
+    const keys = forgettable(this.#rows, this.#reservations, isApplied);
+    return forget(this.#cache, keys, this.#reservations);
+  }
 }
 
 /** Makes caches forget rows and what leads to them. */

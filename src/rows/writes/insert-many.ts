@@ -1,7 +1,6 @@
 import type { TransactionScope } from '../../commit/transaction-scope.ts';
 import { isMeridianError } from '../../errors/meridian-error.ts';
 import type { ShardResult } from '../../errors/scatter-error.ts';
-import { isOwnerMoved, mayBeMoved } from '../../forwarding/forwarding.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { Route } from '../../routing/route.ts';
 import type { Shard } from '../../topology/topology.ts';
@@ -9,7 +8,7 @@ import { ownerOf } from '../forwardable.ts';
 import type { RowSchema } from '../schema/define-table.ts';
 import type { TableRuntime } from '../table-runtime.ts';
 import { type Written, withEffects } from './effects.ts';
-import { insertEffects } from './insert-effects.ts';
+import { InsertEffects } from './insert-effects.ts';
 import { placeOwnId } from './place-own-id.ts';
 import type { PlannedRow } from './planned-write.ts';
 import { insertBatches } from './write-plan.ts';
@@ -81,7 +80,7 @@ async function insertOnShard<Schema extends RowSchema>(
   try {
     await withEffects(
       seen,
-      insertEffects(shard.name, rows, reservations, cache),
+      new InsertEffects(shard.name, rows, reservations, cache),
       write(),
       deadline,
     );
@@ -105,14 +104,14 @@ async function sendOn<Schema extends RowSchema>(
   result: ShardResult,
   deadline: Deadline,
 ): Promise<Part<Schema>> {
-  const { forwarding, table } = runtime;
-  if (forwarding === undefined || !mayBeMoved(result.error)) return { result };
-  const isRefusal = isOwnerMoved(result.error);
+  const { forwarding } = runtime;
+  if (!forwarding.mayHaveRefused(result.error)) return { result };
+  const isRefusal = forwarding.hasRefused(result.error);
   const places = new Map<string, Route>();
   const group: PlannedRow<Schema>[] = [];
   try {
     for (const planned of rows) {
-      const owner = ownerOf(table, planned.row);
+      const owner = ownerOf(runtime, planned.row);
       let place = places.get(owner.id);
       place ??= isRefusal
         ? await forwarding.afterRefusal(owner, planned.route, deadline)

@@ -73,8 +73,7 @@ function scopeOf<Schema extends RowSchema>(
 ): KeyScope {
   const { keyspace, name, shardKey, primaryKey } = table;
   if (isFresh && shardKey === primaryKey) return { keyspace, newOf: name };
-  const moves = forwarding !== undefined;
-  return { keyspace, owner: asKey(Reflect.get(row, shardKey)), moves };
+  return { keyspace, owner: asKey(Reflect.get(row, shardKey)), moves: forwarding.mayMove };
 }
 
 function storedKey(result: string | undefined): ShardKey {

@@ -14,15 +14,16 @@ import type { PlannedRow } from './planned-write.ts';
  * @throws {RoutingError} when the owner was never in the place that the id names.
  */
 export async function placeOwnId<Schema extends RowSchema>(
-  { table, forwarding }: TableRuntime<Schema>,
+  runtime: TableRuntime<Schema>,
   { named, key, row }: PlannedRow<Schema>,
   to: Route,
   deadline: Deadline,
 ): Promise<void> {
-  if (forwarding === undefined || named === undefined || named.locator === to.locator) return;
-  const owner = ownerOf(table, row);
+  const { table, forwarding } = runtime;
+  if (named === undefined || named.locator === to.locator) return;
+  const owner = ownerOf(runtime, row);
   const place = await forwarding.end(owner, to, deadline);
   const reached = await forwarding.end(owner, named, deadline);
   if (reached.locator !== place.locator) throw disagreement(table);
-  await forwarding.mark(forwardable(table, key), named, place, deadline);
+  await forwarding.mark(forwardable(runtime, key), named, place, deadline);
 }

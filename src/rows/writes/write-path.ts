@@ -20,7 +20,7 @@ import {
   type WriteResult,
   withEffects,
 } from './effects.ts';
-import { forget, insertEffects } from './insert-effects.ts';
+import { forget, InsertEffects } from './insert-effects.ts';
 import { insertMany } from './insert-many.ts';
 import { insertOnce, type KeyedInsert, type StoredRow } from './keyed-insert.ts';
 import { placeOwnId } from './place-own-id.ts';
@@ -62,11 +62,11 @@ export class WritePath<Schema extends RowSchema> {
       const choice = keyed && { chance: chanceOf(keyed.idempotencyKey) };
       const planned = planInsert(this.#runtime, input, choice);
       // A new owner has not moved yet.
-      if (forwarding === undefined || (planned.isFresh && table.group === undefined)) {
+      if (!forwarding.mayMove || (planned.isFresh && table.group === undefined)) {
         return this.#insertOne(planned, keyed, deadline);
       }
       return forwarding.follow(
-        ownerOf(table, planned.row),
+        ownerOf(this.#runtime, planned.row),
         planned.route,
         deadline,
         async (route) => {
@@ -111,7 +111,7 @@ export class WritePath<Schema extends RowSchema> {
           : executor.rerun(primary, keyedRetries, deadline, () =>
               insertOnce(this.#runtime, keyed, planned, reservations, deadline),
             );
-      const effects = insertEffects(primary.shard, [planned], reservations, cache);
+      const effects = new InsertEffects(primary.shard, [planned], reservations, cache);
       const { row } = (await withEffects(seen, effects, write, deadline)).written;
       if (row !== null) return row;
       throw new IdempotencyConflictError('row-gone', { table: table.name });
@@ -166,14 +166,13 @@ export class WritePath<Schema extends RowSchema> {
     deadline: Deadline,
     attempt: ChangeAttempt<WriteResult>,
   ): Promise<WriteResult> {
-    const { executor, forwarding, table } = this.#runtime;
+    const { executor, forwarding } = this.#runtime;
     const run = async (route: Route) => {
       const statement = statementAt(route);
       const write = executor.runStatement([route.shard.primary], statement, 'write', deadline);
       return attempt(route, noReservations, write.then(counted));
     };
-    if (forwarding === undefined) return run(home);
-    const row = forwardable(table, key);
+    const row = forwardable(this.#runtime, key);
     const start = touchesPlace ? await forwarding.resolve(row, home, deadline) : home;
     return forwarding.follow(row, start, deadline, run, ({ affected }) => affected === 0);
   }

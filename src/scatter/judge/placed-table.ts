@@ -41,7 +41,7 @@ export function placedTable({ table, compared, forwarding }: TableRuntime): Plac
   return {
     name,
     // Owners that move take the rows of their group along, and those of no other.
-    home: forwarding === undefined ? `keyspace ${keyspace}` : `group ${group?.name ?? name}`,
+    home: forwarding.mayMove ? `group ${group?.name ?? name}` : `keyspace ${keyspace}`,
     owner: placing(shardKey, compared.owner),
     key: placing(primaryKey, compared.key),
     columns: new Set(Object.keys(schema.shape).map((column) => column.toLowerCase())),

@@ -8,7 +8,6 @@ import {
 } from '../../commit/transaction.ts';
 import type { TransactionScope } from '../../commit/transaction-scope.ts';
 import { RolledBackError } from '../../errors/database-error.ts';
-import { isOwnerMoved } from '../../forwarding/forwarding.ts';
 import type { Forwardable } from '../../forwarding/forwarding-marks.ts';
 import type { Statement, StatementResult } from '../../mysql/sql/sql.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
@@ -27,11 +26,12 @@ import { checkTransactionOptions, type TransactionOptions } from './transaction-
 interface Keyed {
   readonly key: ShardKey;
   readonly home: Route;
-  /** Undefined where nobody moves. */
-  readonly owner: Forwardable | undefined;
+  readonly owner: Forwardable;
 }
 
 type Body = (trx: object) => Promise<unknown>;
+
+const here = async (route: Route) => route;
 
 /** Transactions on the shard where a key is. */
 export class ShardTransactions {
@@ -120,8 +120,8 @@ export class ShardTransactions {
   }
 
   #operation(idempotencyKey: string, payload: unknown, { keyspace, locator }: Route) {
-    const moves = this.#runtime.forwarding !== undefined;
-    const scope = { keyspace, owner: this.#keyed.key, moves };
+    const { mayMove } = this.#runtime.forwarding;
+    const scope = { keyspace, owner: this.#keyed.key, moves: mayMove };
     return keyedOperation(scope, idempotencyKey, ['transaction', payload], locator);
   }
 
@@ -129,30 +129,26 @@ export class ShardTransactions {
   #everyShard(): string[] {
     const { home } = this.#keyed;
     const { forwarding, topology } = this.#runtime;
-    if (forwarding === undefined) return [home.shard.name];
+    if (!forwarding.mayMove) return [home.shard.name];
     return keyspaceOf(topology.current, home.keyspace).shards.map(({ name }) => name);
   }
 
   #ownerAt(route: Route): Owner {
     const { forwarding, table, topology } = this.#runtime;
     const { key, owner, home } = this.#keyed;
-    const known =
-      forwarding === undefined || owner === undefined ? [] : forwarding.locatorsOf(owner, home);
     return {
       key,
       column: table.shardKey,
       ...this.#registry.ownerColumns(table),
       keyspace: keyspaceOf(topology.current, home.keyspace),
-      locators: [route.locator, ...known],
+      locators: [route.locator, ...forwarding.locatorsOf(owner, home)],
     };
   }
 
   /** Where the key is now. */
   #place(deadline: Deadline): Promise<Route> {
-    const { forwarding } = this.#runtime;
     const { owner, home } = this.#keyed;
-    if (forwarding === undefined || owner === undefined) return Promise.resolve(home);
-    return forwarding.check(owner, home, deadline, async (route) => route);
+    return this.#runtime.forwarding.check(owner, home, deadline, here);
   }
 
   /** What a transaction saw of an owner who had left is not true, whether it liked it or not. */
@@ -160,13 +156,12 @@ export class ShardTransactions {
     const { forwarding } = this.#runtime;
     const { owner } = this.#keyed;
     const [result] = await Promise.allSettled([work]);
-    if (forwarding !== undefined && owner !== undefined && deadline.reason === undefined) {
-      if ((await forwarding.next(owner, route, deadline)) !== undefined) {
-        throw new RolledBackError(
-          'The owner of these rows has moved to another shard meanwhile, so all was rolled back. Run the whole of it again.',
-          { context: { shard: route.shard.name } },
-        );
-      }
+    const hasTime = deadline.reason === undefined;
+    if (hasTime && (await forwarding.next(owner, route, deadline)) !== undefined) {
+      throw new RolledBackError(
+        'The owner of these rows has moved to another shard meanwhile, so all was rolled back. Run the whole of it again.',
+        { context: { shard: route.shard.name } },
+      );
     }
     if (result.status === 'rejected') throw result.reason;
     return result.value;
@@ -179,7 +174,7 @@ export class ShardTransactions {
   async #outOfTheWay(error: unknown, route: Route, deadline: Deadline): Promise<never> {
     const { forwarding } = this.#runtime;
     const { owner } = this.#keyed;
-    if (forwarding === undefined || owner === undefined || !isOwnerMoved(error)) throw error;
+    if (!forwarding.hasRefused(error)) throw error;
     await forwarding.afterRefusal(owner, route, deadline);
     throw new RolledBackError(
       'The owner of these rows was being moved meanwhile, so all was rolled back. Run the whole of it again.',

@@ -1,6 +1,11 @@
 import { RoutingError } from 'meridian';
 import { expect, it } from 'vitest';
-import { mustSee, SeenWrites, tokenOfWrite } from '../../../src/rows/sessions/seen-writes.ts';
+import {
+  mustSee,
+  noSession,
+  SeenWrites,
+  tokenOfWrite,
+} from '../../../src/rows/sessions/seen-writes.ts';
 import { parseToken } from '../../../src/rows/sessions/token.ts';
 import { createTopology } from '../../../src/topology/create-topology.ts';
 
@@ -55,11 +60,13 @@ it('concerns the shards that were written, and all once one of those is unknown'
 
 it('a token within a session adds to what is seen, for that read', () => {
   const session = seenBy('v1~one=0-1-5');
-  expect(mustSee(session, 'v1~two=0-2-1~one=0-1-4')?.token).toBe('v1~one=0-1-5~two=0-2-1');
-  expect(mustSee(session, 'v1~*')?.token).toBe('v1~*');
+  expect(mustSee(session, 'v1~two=0-2-1~one=0-1-4').token).toBe('v1~one=0-1-5~two=0-2-1');
+  expect(mustSee(session, 'v1~*').token).toBe('v1~*');
   expect(session.token).toBe('v1~one=0-1-5');
   expect(mustSee(session, undefined)).toBe(session);
-  expect(mustSee(undefined, undefined)).toBeUndefined();
+  expect(mustSee(noSession, undefined)).toBe(noSession);
+  expect(mustSee(noSession, 'v1~*').token).toBe('v1~*');
+  expect(noSession.token).toBeUndefined();
 });
 
 it('says less rather than be longer than what is read', () => {
