@@ -1,10 +1,11 @@
 import type { CallOptions } from '../execution/call-gate.ts';
 import { explainNearest, type ReferenceExplanation } from '../routing/nearest-shards.ts';
 import type { ReadOptions } from '../rows/reads/read-path.ts';
+import type { ReferenceTable } from '../rows/schema/reference-table.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import { ReferenceReads } from './reference-reads.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
-import type { AllOptions } from './reference-types.ts';
+import type { AllOptions, ReferenceHandle } from './reference-types.ts';
 import { ReferenceWrites } from './reference-writes.ts';
 
 type Input = Readonly<Record<string, unknown>>;
@@ -27,5 +28,5 @@ export function referenceAccess(runtime: ReferenceRuntime) {
       const shards = nearest.shards(current);
       return explainNearest(table.name, shards, nearest.region, current.epoch);
     },
-  });
+  } satisfies ReferenceHandle<ReferenceTable>);
 }

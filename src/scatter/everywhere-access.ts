@@ -13,6 +13,7 @@ import { decoderOf } from '../rows/reads/result-codec.ts';
 import { shardsInBulk } from '../rows/reads/shards-in-bulk.ts';
 import type { RowSchema } from '../rows/schema/define-table.ts';
 import type { QueryRow } from '../rows/schema/row-types.ts';
+import type { Untyped } from '../rows/schema/untyped.ts';
 import { mustSee } from '../rows/sessions/seen-writes.ts';
 import type { TableRegistry } from '../rows/table-registry.ts';
 import type { TableRuntime } from '../rows/table-runtime.ts';
@@ -24,7 +25,7 @@ import { mergeRows } from './merge.ts';
 import { scatterInQuiet } from './quiet.ts';
 import { type Combine, scatter } from './scatter.ts';
 import { planScatter } from './scatter-statement.ts';
-import type { ScatterOptions } from './scatter-types.ts';
+import type { EverywhereHandle, ScatterOptions } from './scatter-types.ts';
 
 const defaultMaxRows = 100_000;
 
@@ -32,7 +33,7 @@ type Options = ScatterOptions<RowSchema | undefined>;
 type EachOptions = Omit<Options, 'merge'>;
 
 /** Reads over all shards of a table's keyspace. */
-export class EverywhereAccess {
+export class EverywhereAccess implements Untyped<EverywhereHandle> {
   readonly #runtime: TableRuntime;
   readonly #registry: TableRegistry;
   readonly #observe: Observer;

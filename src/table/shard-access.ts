@@ -18,8 +18,9 @@ import { type OwnedListOptions, OwnedRows } from '../rows/reads/owned-rows.ts';
 import type { QueryOptions, ReaderOptions } from '../rows/reads/query-options.ts';
 import type { ReadOptions, ReadPath } from '../rows/reads/read-path.ts';
 import { decoderOf } from '../rows/reads/result-codec.ts';
-import type { RowSchema } from '../rows/schema/define-table.ts';
+import type { RowSchema, Table } from '../rows/schema/define-table.ts';
 import type { QueryRow, Tables, Touches } from '../rows/schema/row-types.ts';
+import type { Untyped } from '../rows/schema/untyped.ts';
 import { mustSee } from '../rows/sessions/seen-writes.ts';
 import type { TableRegistry } from '../rows/table-registry.ts';
 import type { TableRuntime } from '../rows/table-runtime.ts';
@@ -30,6 +31,7 @@ import {
   type WriteResult,
 } from '../rows/writes/effects.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
+import type { ShardHandle } from './table-types.ts';
 import { ShardTransactions } from './transactions/shard-transactions.ts';
 import type { TransactionOptions } from './transactions/transaction-options.ts';
 
@@ -38,7 +40,7 @@ type RawQueryOptions = QueryOptions<RowSchema | undefined>;
 type StreamOptions = RawQueryOptions & ReaderOptions;
 
 /** Rows of one key, raw statements, streams and transactions on the shard where the key is. */
-export class ShardAccess {
+export class ShardAccess implements Untyped<ShardHandle<Table, Tables>> {
   readonly #runtime: TableRuntime;
   readonly #registry: TableRegistry;
   readonly #owned: OwnedRows;

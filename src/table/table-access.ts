@@ -9,17 +9,28 @@ import { type Explanation, explainRoute } from '../routing/explain.ts';
 import { routeKey } from '../routing/router.ts';
 import { forwardableKey } from '../rows/forwardable.ts';
 import { type ReadOptions, ReadPath } from '../rows/reads/read-path.ts';
+import type { Table } from '../rows/schema/define-table.ts';
 import type { RowSchema } from '../rows/schema/row-schema.ts';
+import type { Tables } from '../rows/schema/row-types.ts';
+import type { Untyped } from '../rows/schema/untyped.ts';
 import type { TableRegistry } from '../rows/table-registry.ts';
 import { type InsertOptions, WritePath } from '../rows/writes/write-path.ts';
 import { planInsert } from '../rows/writes/write-plan.ts';
 import { EverywhereAccess } from '../scatter/everywhere-access.ts';
+import type { EverywhereHandle } from '../scatter/scatter-types.ts';
 import type { Place } from '../sharding/places/place.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { OpenTable } from './open-tables.ts';
 import { ShardAccess } from './shard-access.ts';
+import type { ShardHandle, TableHandle } from './table-types.ts';
 
 type Input = Readonly<Record<string, unknown>>;
+
+/** What every table's handle has. */
+type UntypedTable = Untyped<Omit<TableHandle<Table, Tables>, 'at' | 'everywhere'>> & {
+  at(key: ShardKey): Untyped<ShardHandle<Table, Tables>>;
+  readonly everywhere: Untyped<EverywhereHandle>;
+};
 
 /**
  * The handle of one table: hands each call to the path that serves it. An object of functions, so
@@ -67,5 +78,5 @@ export function tableAccess(
     at: (key: ShardKey) => new ShardAccess(runtime, registry, reads, key),
     everywhere: new EverywhereAccess(runtime, registry, observe),
     explain,
-  });
+  } satisfies UntypedTable);
 }

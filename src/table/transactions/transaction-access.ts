@@ -11,8 +11,9 @@ import { assertParameterForms } from '../../rows/raw/parameter-forms.ts';
 import { assertRead, assertWrite } from '../../rows/raw/raw-statement.ts';
 import { decoderOf } from '../../rows/reads/result-codec.ts';
 import { routePrimaryKey } from '../../rows/route-row.ts';
-import type { RowSchema } from '../../rows/schema/define-table.ts';
-import type { Tables, Touches } from '../../rows/schema/row-types.ts';
+import type { RowSchema, Table } from '../../rows/schema/define-table.ts';
+import type { QueryRow, Tables, Touches } from '../../rows/schema/row-types.ts';
+import type { Untyped } from '../../rows/schema/untyped.ts';
 import type { TableRegistry, TouchedKeys } from '../../rows/table-registry.ts';
 import type { TableRuntime } from '../../rows/table-runtime.ts';
 import { placeOwnId } from '../../rows/writes/place-own-id.ts';
@@ -20,8 +21,9 @@ import type { PlannedChange } from '../../rows/writes/planned-write.ts';
 import type { IndexedTransaction } from '../../rows/writes/row-index.ts';
 import { planDelete, planInsert, planUpdate } from '../../rows/writes/write-plan.ts';
 import type { ShardKey } from '../../sharding/shard-key.ts';
-import type { LockOptions } from './transaction-types.ts';
+import type { LockOptions, Transaction, TransactionTable } from './transaction-types.ts';
 
+type AnyTransaction = Transaction<string, Tables>;
 type Input = Readonly<Record<string, unknown>>;
 
 /** What the body of a transaction works with. Remembers the cached rows that it touched. */
@@ -79,8 +81,7 @@ export class TransactionAccess {
       .in(this.#route.keyspace)
       .map(([label, runtime]) => [label, this.#table(scope, runtime)]);
     const { keyspace } = this.#route;
-    return {
-      ...Object.fromEntries(tables),
+    const handle = {
       query: (
         sql: string,
         params: readonly SqlValue[] = [],
@@ -117,7 +118,8 @@ export class TransactionAccess {
       // What is undone by it stays among what is touched: forgetting more than needed harms nobody.
       savepoint: (body: (nested: object) => Promise<unknown>) =>
         scope.savepoint((inner) => body(this.#handleIn(inner))),
-    };
+    } satisfies Untyped<Pick<AnyTransaction, 'query' | 'execute' | 'savepoint'>>;
+    return { ...Object.fromEntries(tables), ...handle };
   }
 
   #table(scope: TransactionScope, runtime: TableRuntime) {
@@ -139,7 +141,7 @@ export class TransactionAccess {
       const sorted = [...wanted].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, param]) => param);
       const select = forUpdate ? statements.lockByKeys : statements.selectByKeys;
       return async () => {
-        const found = new Map<string, unknown>();
+        const found = new Map<string, QueryRow>();
         for (const chunk of inChunks(sorted, runtime.keysPerStatement)) {
           const { rows } = await scope.run(select(chunk));
           for (const raw of rows) {
@@ -175,7 +177,7 @@ export class TransactionAccess {
       update: (value: ShardKey, patch: Input) =>
         scope.operation(() => change(planUpdate(runtime, value, patch))),
       delete: (value: ShardKey) => scope.operation(() => change(planDelete(runtime, value))),
-    };
+    } satisfies Untyped<TransactionTable<Table>>;
   }
 
   #indexOf(runtime: TableRuntime): IndexedTransaction {
