@@ -1,5 +1,5 @@
 import { ClosedError } from '../errors/call-error.ts';
-import { UnknownOutcomeError } from '../errors/database-error.ts';
+import { RolledBackError, UnknownOutcomeError } from '../errors/database-error.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import { WatchedPromise } from '../execution/watched-promise.ts';
@@ -258,8 +258,8 @@ function withinTransaction(error: unknown): unknown {
 /** After a cancelled statement too, which nobody repeats, the rest would be half of the work. */
 function isFatal(failure: unknown): boolean {
   if (!isMeridianError(failure)) return false;
-  const { code, outcome, retryable } = failure;
-  return retryable || outcome === 'unknown' || code === 'MERIDIAN_ROLLED_BACK';
+  const { outcome, retryable } = failure;
+  return retryable || outcome === 'unknown' || failure instanceof RolledBackError;
 }
 
 /** A handler in a trigger or a function may hide from its statement that the server rolled back. */

@@ -42,6 +42,9 @@ export class UnavailableError extends MeridianError {
   }
 }
 
+/** An endpoint was not asked, since nobody has verified yet that it is what the topology means. */
+export class UnverifiedError extends UnavailableError {}
+
 /**
  * The database rolled the work back (a deadlock, a lock wait that took too long). The whole
  * transaction may be run again, never a part of it.

@@ -48,6 +48,11 @@ export class DriverFault extends Error implements DriverFaultFields {
   }
 }
 
+/** What a driver reported, if an error tells of that. */
+export function faultBehind(error: unknown): DriverFault | undefined {
+  return error instanceof Error && error.cause instanceof DriverFault ? error.cause : undefined;
+}
+
 /**
  * Wrong password, no right to the database, no such database, a way to prove a password that this server
  * or driver does not know, an account that is locked or whose password has expired.

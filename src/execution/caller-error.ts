@@ -37,25 +37,19 @@ export interface Failure {
 export function callerError(error: unknown, failure: Failure): unknown {
   if (error instanceof DriverFault) return faultError(error, failure);
   if (error instanceof TimeoutError) {
-    return new TimeoutError(
-      `${error.message.slice(0, -1)} ${waitingFor(failure)}.${cureOf(failure)}`,
-      {
-        outcome: outcomeOf(failure),
-        context: { ...error.context, ...contextOf(failure) },
-        ended: failure.ended,
-      },
-    );
+    return new TimeoutError(`${error.message} It was ${waitingFor(failure)}.${cureOf(failure)}`, {
+      outcome: outcomeOf(failure),
+      context: { ...error.context, ...contextOf(failure) },
+      ended: failure.ended,
+    });
   }
   if (error instanceof AbortedError) {
-    return new AbortedError(
-      `${error.message.slice(0, -1)} ${waitingFor(failure)}.${cureOf(failure)}`,
-      {
-        outcome: outcomeOf(failure),
-        context: contextOf(failure),
-        cause: error.cause,
-        ended: failure.ended,
-      },
-    );
+    return new AbortedError(`${error.message} It was ${waitingFor(failure)}.${cureOf(failure)}`, {
+      outcome: outcomeOf(failure),
+      context: contextOf(failure),
+      cause: error.cause,
+      ended: failure.ended,
+    });
   }
   if (error instanceof CircuitOpenError || error instanceof OverloadError) {
     const context = { ...error.context, ...contextOf(failure) };

@@ -1,4 +1,5 @@
-import { DriverFault } from '../errors/driver-fault.ts';
+import { OverloadError, TimeoutError } from '../errors/call-error.ts';
+import { type DriverFault, faultBehind } from '../errors/driver-fault.ts';
 import { isMeridianError, type MeridianError } from '../errors/meridian-error.ts';
 import type { EndpointPool } from '../mysql/server/endpoint-pool.ts';
 import type { Session } from '../mysql/server/session.ts';
@@ -222,14 +223,19 @@ export class Executor {
       return false;
     if (attempt >= Math.max(this.#retries.config.attempts, endpoints.length) || hasBegun?.())
       return false;
-    if (error.code === 'MERIDIAN_TIMEOUT') return false;
+    if (error instanceof TimeoutError) return false;
     // With an open breaker, or a server that is full, only another endpoint can help.
     if (needsAnother(error)) return attempt < endpoints.length;
-    if (access === 'transaction') return error.context.phase === 'queued';
-    if (!(error.cause instanceof DriverFault)) return error.code !== 'MERIDIAN_OVERLOAD';
-    const { kind, repeat } = classifyError(error.cause);
+    const fault = faultBehind(error);
+    if (access === 'transaction') return fault === undefined || !wasSent(fault);
+    if (fault === undefined) return !(error instanceof OverloadError);
+    const { kind, repeat } = classifyError(fault);
     return repeat === 'never' ? isRepeatable(work) && kind === 'ambiguous' : true;
   }
+}
+
+function wasSent({ phase }: DriverFault): boolean {
+  return phase === 'sent' || phase === 'committing';
 }
 
 function isRepeatable({ access, isRepeatable = access === 'read' }: Work<unknown>): boolean {

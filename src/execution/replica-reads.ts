@@ -1,3 +1,4 @@
+import { AbortedError, CircuitOpenError, OverloadError } from '../errors/call-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Observer } from '../observability/events.ts';
 import { LatencyQuantile } from '../resilience/admission/latency-quantile.ts';
@@ -141,9 +142,8 @@ export class ReplicaReads {
 }
 
 function saysItIsUnwell(failure: unknown): boolean {
-  if (!isMeridianError(failure) || failure.code === 'MERIDIAN_ABORTED') return false;
+  if (!isMeridianError(failure) || failure instanceof AbortedError) return false;
   // Refused on this side: it was not asked.
-  if (failure.code === 'MERIDIAN_CIRCUIT_OPEN' || failure.code === 'MERIDIAN_OVERLOAD')
-    return false;
+  if (failure instanceof CircuitOpenError || failure instanceof OverloadError) return false;
   return classifyError(failure).serverFault;
 }

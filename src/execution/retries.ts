@@ -1,5 +1,7 @@
-import { DriverFault } from '../errors/driver-fault.ts';
-import { isMeridianError, type MeridianError } from '../errors/meridian-error.ts';
+import { CircuitOpenError } from '../errors/call-error.ts';
+import { RolledBackError, UnverifiedError } from '../errors/database-error.ts';
+import { faultBehind } from '../errors/driver-fault.ts';
+import type { MeridianError } from '../errors/meridian-error.ts';
 import type { Observer } from '../observability/events.ts';
 import { type BackoffConfig, createBackoff } from '../resilience/retry/backoff.ts';
 import { classifyError } from '../resilience/retry/classify.ts';
@@ -117,19 +119,18 @@ export class Retries {
 /** Whether another endpoint may do what this one can't now. */
 export function needsAnother(error: MeridianError): boolean {
   if (isKeptOut(error)) return true;
-  return error.cause instanceof DriverFault && classifyError(error.cause).repeat === 'elsewhere';
+  const fault = faultBehind(error);
+  return fault !== undefined && classifyError(fault).repeat === 'elsewhere';
 }
 
 /** Whether an endpoint was not asked at all: its breaker is open, or it was never verified. */
-function isKeptOut({ code, context }: MeridianError): boolean {
-  return code === 'MERIDIAN_CIRCUIT_OPEN' || context.verified === false;
+function isKeptOut(error: MeridianError): boolean {
+  return error instanceof CircuitOpenError || error instanceof UnverifiedError;
 }
 
 /** The rollback that an error tells of, itself or as its cause. */
-function rolledBackBy(error: unknown): MeridianError | undefined {
+function rolledBackBy(error: unknown): RolledBackError | undefined {
+  if (error instanceof RolledBackError && error.retryable) return error;
   const cause = error instanceof Error ? error.cause : undefined;
-  return [error, cause].find(
-    (one): one is MeridianError =>
-      isMeridianError(one) && one.code === 'MERIDIAN_ROLLED_BACK' && one.retryable,
-  );
+  return cause instanceof RolledBackError && cause.retryable ? cause : undefined;
 }

@@ -1,6 +1,5 @@
 import { UnavailableError } from '../errors/database-error.ts';
-import { ownerMovedState } from '../errors/driver-fault.ts';
-import { isMeridianError } from '../errors/meridian-error.ts';
+import { faultBehind, ownerMovedState } from '../errors/driver-fault.ts';
 import type { Executor } from '../execution/executor.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
@@ -183,12 +182,12 @@ export class Forwarding {
 
   /** Whether a shard refused a row because its owner is not, or not only, there. */
   hasRefused(error: unknown): boolean {
-    return isMeridianError(error) && error.context.sqlState === ownerMovedState;
+    return faultBehind(error)?.sqlState === ownerMovedState;
   }
 
   /** Whether it may have. */
   mayHaveRefused(error: unknown): boolean {
-    return this.hasRefused(error) || (isMeridianError(error) && orphaned.has(error.context.errno));
+    return this.hasRefused(error) || orphaned.has(faultBehind(error)?.errno);
   }
 
   /** Where to try again what a shard refused because the owner is not, or not only, there. */

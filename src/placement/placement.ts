@@ -1,3 +1,4 @@
+import { AbortedError } from '../errors/call-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
@@ -22,7 +23,7 @@ export async function readPlacement(
     try {
       return [shard.name, await readShardSize(executor, shard, exact, deadline)];
     } catch (error) {
-      if (!isMeridianError(error) || error.code === 'MERIDIAN_ABORTED') throw error;
+      if (!isMeridianError(error) || error instanceof AbortedError) throw error;
       return [shard.name, { error: error.code }];
     }
   };

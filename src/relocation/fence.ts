@@ -1,7 +1,6 @@
 import { TimeoutError } from '../errors/call-error.ts';
 import { ConfigError } from '../errors/config-error.ts';
-import { DriverFault } from '../errors/driver-fault.ts';
-import { isMeridianError } from '../errors/meridian-error.ts';
+import { DriverFault, faultBehind } from '../errors/driver-fault.ts';
 import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { Session } from '../mysql/server/session.ts';
@@ -89,8 +88,8 @@ export async function defineFence(
     try {
       await define(shard, one, executor, deadline);
     } catch (error) {
-      const errno = isMeridianError(error) ? error.context.errno : undefined;
-      if (typeof errno !== 'number' || !mayNotDefine.has(errno)) throw error;
+      const errno = faultBehind(error)?.errno;
+      if (errno === undefined || !mayNotDefine.has(errno)) throw error;
       throw notAllowed(shard, unfenced, error);
     }
   }

@@ -1,5 +1,5 @@
 import { ConfigError } from '../errors/config-error.ts';
-import { UnavailableError } from '../errors/database-error.ts';
+import { UnverifiedError } from '../errors/database-error.ts';
 import { isLockedOut } from '../errors/driver-fault.ts';
 import { type ErrorCode, isMeridianError } from '../errors/meridian-error.ts';
 import type { Admission } from '../execution/executor.ts';
@@ -202,7 +202,7 @@ function refusal({ endpoint, state, why }: Pick<Barred, 'endpoint' | 'state' | '
     return new ConfigError('The databases do not fit', why.problems);
   }
   const context = { shard: endpoint.shard, endpoint: endpoint.name, verified: false };
-  return new UnavailableError(
+  return new UnverifiedError(
     `${endpoint.name} takes no traffic until it was verified, and it was not so far: ${messageOf(why)}`,
     { cause: why, context },
   );

@@ -136,12 +136,12 @@ function planColumns(table: RowTable, report: Report): Map<string, PlannedColumn
       report(`schema.${column}`, kind);
       continue;
     }
-    const storedAs = storedAsOf(
+    const stored = storedAsOf(
       kind,
       Object.hasOwn(table.columns, column) ? table.columns[column] : undefined,
     );
-    if (storedAs.startsWith('!')) report(`columns.${column}`, storedAs.slice(1));
-    else if (isStoredAs(storedAs)) planned.set(column, { ...kind, storedAs });
+    if ('problem' in stored) report(`columns.${column}`, stored.problem);
+    else planned.set(column, { ...kind, ...stored });
   }
   return planned;
 }
@@ -154,29 +154,31 @@ const codecKinds = {
   json: undefined,
 } as const;
 
-/** What a column is stored as; a text that starts with `!` says why that can't be told. */
-function storedAsOf({ kind }: ColumnKind, codec: unknown): string {
+/** What a column is stored as, or why that can't be told. */
+function storedAsOf(
+  { kind }: ColumnKind,
+  codec: unknown,
+): { readonly storedAs: StoredAs } | { readonly problem: string } {
   if (codec === undefined) {
-    return kind === 'custom'
-      ? "!has a zod type that says nothing about its column; name a codec, 'bytes' or 'json'"
-      : kind;
+    if (kind !== 'custom') return { storedAs: kind };
+    const problem =
+      "has a zod type that says nothing about its column; name a codec, 'bytes' or 'json'";
+    return { problem };
   }
-  if (typeof codec !== 'string') return `!must name a codec: ${Object.keys(codecKinds).join(', ')}`;
+  const names = Object.keys(codecKinds).join(', ');
+  if (typeof codec !== 'string') return { problem: `must name a codec: ${names}` };
   if (!isCodec(codec)) {
-    return `!unknown codec '${codec}'${didYouMean(codec, Object.keys(codecKinds))}; known: ${Object.keys(codecKinds).join(', ')}`;
+    const meant = didYouMean(codec, Object.keys(codecKinds));
+    return { problem: `unknown codec '${codec}'${meant}; known: ${names}` };
   }
   const kinds: readonly string[] | undefined = codecKinds[codec];
-  return kinds === undefined || kinds.includes(kind)
-    ? codec
-    : `!codec '${codec}' needs a zod type that holds ${kinds.join(' or ')}, not ${kind}`;
+  if (kinds === undefined || kinds.includes(kind)) return { storedAs: codec };
+  const needed = kinds.join(' or ');
+  return { problem: `codec '${codec}' needs a zod type that holds ${needed}, not ${kind}` };
 }
 
 function isCodec(name: string): name is keyof typeof codecKinds {
   return Object.hasOwn(codecKinds, name);
-}
-
-function isStoredAs(name: string): name is StoredAs {
-  return !name.startsWith('!') && name !== 'custom';
 }
 
 function checkKeys(
