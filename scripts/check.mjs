@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { capture, main, tool } from './run.mjs';
+import { tidy } from './tidy.mjs';
 
 const checks = [
   ['biome', () => capture(tool('biome'), ['check', '--error-on-warnings', '.'])],
@@ -11,6 +12,7 @@ const checks = [
     'import rules',
     () => capture(tool('depcruise'), ['src', '--config', '.dependency-cruiser.cjs']),
   ],
+  ['tidy', async () => tidy()],
   ['unused code', () => capture(tool('knip'), [])],
   ['build', () => capture(tool('tsup'), [])],
   ['public surface', () => capture(process.execPath, ['scripts/api-report.mjs', '--check'])],
