@@ -7,6 +7,9 @@ import { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import type { Executor } from './executor.ts';
 
+/** What batches are sent with. */
+type StatementRunner = Pick<Executor, 'runStatement'>;
+
 /** How the rows of one table are asked for and told apart. */
 export interface PointReadSource {
   readonly table: string;
@@ -74,11 +77,11 @@ const forgetting = 0.95;
  */
 export class ReadBatcher {
   readonly #source: PointReadSource;
-  readonly #executor: Executor;
+  readonly #executor: StatementRunner;
   readonly #observe: Observer;
   readonly #lanes = new Map<string, Lane>();
 
-  constructor(source: PointReadSource, executor: Executor, observe: Observer) {
+  constructor(source: PointReadSource, executor: StatementRunner, observe: Observer) {
     this.#source = source;
     this.#executor = executor;
     this.#observe = observe;

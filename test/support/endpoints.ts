@@ -12,3 +12,8 @@ export function endpointAt(name: string, port: number): Endpoint {
     address: { host: '127.0.0.1', port, user: 'app', password: 'pw', database: shard, tls: 'off' },
   };
 }
+
+/** An endpoint of shard `one` that no test connects to: `primary` or `replica-1`. */
+export function endpointOf(role: string): Endpoint {
+  return { ...endpointAt(`one/${role}`, 1), name: role };
+}
