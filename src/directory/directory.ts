@@ -1,5 +1,6 @@
 import { DuplicateKeyError } from '../errors/database-error.ts';
 import type { Executor } from '../execution/executor.ts';
+import { inChunks } from '../execution/in-chunks.ts';
 import type { Statement, StatementResult } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import { type Consistency, endpointOrder } from '../routing/endpoint-order.ts';
@@ -169,7 +170,7 @@ export class Directory {
       else part.push(entry);
     }
     const runs = [...byShard].flatMap(([{ primary }, part]) =>
-      chunksOf(part).map((chunk) => {
+      inChunks(part, entriesPerStatement).map((chunk) => {
         const statement = statementOf(chunk);
         // Done again, each change finds what it did the first time.
         return access === 'read'
@@ -187,9 +188,3 @@ export class Directory {
 }
 
 type Owned = EntryKey & Pick<Reservation, 'rowKey'>;
-
-function chunksOf<T>(items: readonly T[]): T[][] {
-  return Array.from({ length: Math.ceil(items.length / entriesPerStatement) }, (_, index) =>
-    items.slice(index * entriesPerStatement, (index + 1) * entriesPerStatement),
-  );
-}

@@ -1,4 +1,5 @@
 import type { Executor } from '../execution/executor.ts';
+import { inChunks } from '../execution/in-chunks.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import { routeForwarded } from '../routing/router.ts';
@@ -59,8 +60,8 @@ export class ForwardingMarks {
   /** Of rows of one table on one shard: by row, where those went that have a mark. */
   async readMany(missed: readonly Missed[], deadline: Deadline): Promise<Map<Forwardable, Route>> {
     const nexts = new Map<Forwardable, Route>();
-    for (let start = 0; start < missed.length; start += marksPerQuestion) {
-      await this.#readChunk(missed.slice(start, start + marksPerQuestion), nexts, deadline);
+    for (const chunk of inChunks(missed, marksPerQuestion)) {
+      await this.#readChunk(chunk, nexts, deadline);
     }
     return nexts;
   }

@@ -10,7 +10,7 @@ import { type Forwardable, ForwardingMarks, type Missed } from './forwarding-mar
 import { ShardMovements } from './shard-movements.ts';
 
 /** More hops than any owner takes between two looks; more would be a circle. */
-const mostHops = 32;
+export const mostHops = 32;
 
 /** How long a move that is in the way may take to be ended. */
 const settlingMs = 2_000;

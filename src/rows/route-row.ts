@@ -4,7 +4,7 @@ import type { Route } from '../routing/route.ts';
 import { regionFor, routeAnySlot, routeId, routeKey, routePlace } from '../routing/router.ts';
 import { newId } from '../sharding/ids/id.ts';
 import { type IpLocator, locatePlace } from '../sharding/places/locate-place.ts';
-import type { ShardKey } from '../sharding/shard-key.ts';
+import { isShardKey, type ShardKey } from '../sharding/shard-key.ts';
 import type { Topology } from '../topology/topology.ts';
 import type { RowOf, RowSchema, Table } from './schema/define-table.ts';
 import { probePlace } from './schema/probe-place.ts';
@@ -82,7 +82,10 @@ export function routeNewRow<Schema extends RowSchema>(
     return make(within ?? routeAnySlot(topology, table.keyspace, chance));
   }
   const shardKey: unknown = Reflect.get(row, table.shardKey);
-  const route = routeKey(topology, table.keyspace, asKey(shardKey));
+  if (!isShardKey(shardKey) || shardKey instanceof Uint8Array) {
+    throw new RoutingError('A shard key is text, an integer or a bigint.');
+  }
+  const route = routeKey(topology, table.keyspace, shardKey);
   if (ownId === undefined) return make(route);
   const named = routeId(topology, table.keyspace, ownId);
   // An owner that moves leaves ids behind that name its earlier places: see placeOwnId.
@@ -171,15 +174,4 @@ export function assertStays(
 /** Whether a patch changes what places its row, so that it matters where the row is. */
 export function touchesPlace(table: Table, patch: Readonly<Record<string, unknown>>): boolean {
   return table.place !== undefined && probePlace(table.place, patch).isAsked;
-}
-
-function asKey(value: unknown): ShardKey {
-  switch (typeof value) {
-    case 'string':
-    case 'number':
-    case 'bigint':
-      return value;
-    default:
-      throw new RoutingError('A shard key is text, an integer or a bigint.');
-  }
 }

@@ -5,6 +5,10 @@ import { isUuid } from './ids/uuid.ts';
 /** A value that decides which shard a row lives on. */
 export type ShardKey = string | number | bigint | Uint8Array;
 
+export function isShardKey(value: unknown): value is ShardKey {
+  return ['string', 'number', 'bigint'].includes(typeof value) || value instanceof Uint8Array;
+}
+
 /**
  * The one form of a key that is hashed, so that equal keys share a shard however they are written:
  *

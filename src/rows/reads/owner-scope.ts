@@ -1,6 +1,6 @@
 import { RoutingError } from '../../errors/routing-error.ts';
 import type { Statement, StatementResult } from '../../mysql/sql/sql.ts';
-import { canonicalKey, type ShardKey } from '../../sharding/shard-key.ts';
+import { canonicalKey, isShardKey, type ShardKey } from '../../sharding/shard-key.ts';
 import type { TableRuntime } from '../table-runtime.ts';
 
 type Run = (statement: Statement) => Promise<StatementResult>;
@@ -43,8 +43,4 @@ function paramOf(codec: TableRuntime['codec'], key: ShardKey) {
     if (error instanceof RoutingError) return undefined;
     throw error;
   }
-}
-
-function isShardKey(value: unknown): value is ShardKey {
-  return ['string', 'number', 'bigint'].includes(typeof value) || value instanceof Uint8Array;
 }

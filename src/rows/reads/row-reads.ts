@@ -1,17 +1,14 @@
 import { allEnded } from '../../execution/all-ended.ts';
+import { inChunks } from '../../execution/in-chunks.ts';
 import type { PointRead } from '../../execution/read-batcher.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import { type Consistency, endpointOrder } from '../../routing/endpoint-order.ts';
 import type { Route } from '../../routing/route.ts';
 import type { Shard } from '../../topology/topology.ts';
 import { forwardable } from '../forwardable.ts';
-import { inChunks } from '../in-chunks.ts';
 import type { RowKey } from '../row-codec.ts';
 import type { RowOf, RowSchema } from '../schema/define-table.ts';
 import type { RowsRuntime } from '../table-runtime.ts';
-
-/** How often rows are sent on together. */
-const hopsTogether = 3;
 
 export interface Wanted {
   readonly key: RowKey;
@@ -98,7 +95,9 @@ export class RowReads<Schema extends RowSchema> {
       return new Map([...found, ...(await this.many(absent, 'fill', deadline))]);
     }
     let asked = wanted;
-    for (let hop = 0; hop < hopsTogether; hop++) {
+    const lost: Wanted[] = [];
+    const been = new Set<string>();
+    for (;;) {
       const missing = asked
         .filter(({ key }) => found.get(key.identity)?.row === null)
         .map((one) => ({ ...one, row: forwardable(this.#runtime, one.key) }));
@@ -106,14 +105,17 @@ export class RowReads<Schema extends RowSchema> {
       asked = missing.flatMap((one) => {
         // Without a mark at the end of a stale hint it is at home, if anywhere.
         const route = nexts.get(one.row) ?? one.home;
-        return route === one.route ? [] : [{ ...one, route }];
+        if (route === one.route) return [];
+        been.add(`${one.key.identity} ${one.route.locator}`);
+        // An owner who comes back moves about, or a hint leads in a circle: the row is followed by itself.
+        if (!been.has(`${one.key.identity} ${route.locator}`)) return [{ ...one, route }];
+        lost.push(one);
+        return [];
       });
-      if (asked.length === 0) return found;
+      if (asked.length === 0) break;
       const more = await this.#readShards(asked, current(as), deadline);
       for (const [identity, answer] of more) found.set(identity, answer);
     }
-    // Their owners move about, or in a circle: each of them by itself.
-    const lost = asked.filter(({ key }) => found.get(key.identity)?.row === null);
     await allEnded(
       lost.map(async (one) => {
         found.set(one.key.identity, await this.one(one, current(as), deadline));

@@ -1,6 +1,7 @@
 import type { TransactionScope } from '../../commit/transaction-scope.ts';
 import { isMeridianError } from '../../errors/meridian-error.ts';
 import type { ShardResult } from '../../errors/scatter-error.ts';
+import { mostHops } from '../../forwarding/forwarding.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { Route } from '../../routing/route.ts';
 import type { Shard } from '../../topology/topology.ts';
@@ -12,9 +13,6 @@ import { InsertEffects } from './insert-effects.ts';
 import { placeOwnId } from './place-own-id.ts';
 import type { PlannedRow } from './planned-write.ts';
 import { insertBatches } from './write-plan.ts';
-
-/** How often rows are sent after owners who move before they arrive. */
-const mostHops = 8;
 
 type Planned<Schema extends RowSchema> = readonly PlannedRow<Schema>[];
 

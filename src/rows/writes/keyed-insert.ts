@@ -3,7 +3,7 @@ import { type Performed, runOnce } from '../../commit/run-once.ts';
 import type { Committed, Resolve } from '../../commit/transaction.ts';
 import type { TransactionScope } from '../../commit/transaction-scope.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
-import type { ShardKey } from '../../sharding/shard-key.ts';
+import { isShardKey, type ShardKey } from '../../sharding/shard-key.ts';
 import { packValue, unpackValue } from '../../values/pack-value.ts';
 import { ReadPath } from '../reads/read-path.ts';
 import { routePrimaryKey } from '../route-row.ts';
@@ -81,13 +81,6 @@ function storedKey(result: string | undefined): ShardKey {
 }
 
 function asKey(value: unknown): ShardKey {
-  switch (typeof value) {
-    case 'string':
-    case 'number':
-    case 'bigint':
-      return value;
-    default:
-      if (value instanceof Uint8Array) return value;
-      throw new TypeError('a row was stored without its keys');
-  }
+  if (isShardKey(value)) return value;
+  throw new TypeError('a row was stored without its keys');
 }

@@ -1,10 +1,10 @@
 import type { TransactionScope } from '../../commit/transaction-scope.ts';
 import { RoutingError } from '../../errors/routing-error.ts';
+import { inChunks } from '../../execution/in-chunks.ts';
 import { assertDistinct } from '../../mysql/sql/distinct-columns.ts';
 import type { SqlValue } from '../../mysql/sql/sql.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { Route } from '../../routing/route.ts';
-import { inChunks } from '../../rows/in-chunks.ts';
 import { assertOwnerNamed, type ChangeScope, type Owner } from '../../rows/raw/change-scope.ts';
 import { hiddenChange } from '../../rows/raw/hidden-changes.ts';
 import { assertParameterForms } from '../../rows/raw/parameter-forms.ts';
