@@ -43,8 +43,8 @@ export type MoveState = 'announced' | 'reversing' | 'moved';
  * names of facts that begin with `members`: which shards the keyspace has. Of a move that was undone only
  * its outcome in `settlements` is left.
  */
-export const readMovements = (members: string, settlements: string): Statement => ({
-  sql: `SELECT slot, 'moved' AS state, 0 AS ageMs, NULL AS flippedAt FROM ${movesTable} WHERE state = 'moved' GROUP BY slot
+export const readDepartures = (members: string, settlements: string): Statement => ({
+  sql: `SELECT slot, 'moved' AS state, 0 AS ageMs, NULL AS cutoverAt FROM ${movesTable} WHERE state = 'moved' GROUP BY slot
     UNION ALL SELECT slot, state, CAST(TIMESTAMPDIFF(MICROSECOND, changed_at, CURRENT_TIMESTAMP(6)) / 1000 AS SIGNED), NULL
     FROM ${movesTable} WHERE state IN ('announced', 'reversing')
     UNION ALL SELECT NULL, NULL, 0, CONCAT_WS('/',

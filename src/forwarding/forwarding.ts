@@ -6,24 +6,24 @@ import type { Route } from '../routing/route.ts';
 import { routeForwarded } from '../routing/router.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
-import { type Forwardable, ForwardingMarks, type Missed } from './forwarding-marks.ts';
-import { ShardMovements } from './shard-movements.ts';
+import { DepartureWatermark } from './departure-watermark.ts';
+import { type Forwardable, type Miss, Redirects } from './redirects.ts';
 
 /** More hops than any owner takes between two looks; more would be a circle. */
 export const mostHops = 32;
 
 /** How long a move that is in the way may take to be ended. */
-const settlingMs = 2_000;
+const resolvingMs = 2_000;
 
-/** Ends the moves on record at a shard that are in the way: see {@link Forwarding.settleWith}. */
-export type SettleMoves = (
+/** Ends the moves on record at a shard that are in the way: see {@link Forwarding.resolveWith}. */
+export type ResolveMoves = (
   shard: Shard,
   slot: number | undefined,
   deadline: Deadline,
 ) => Promise<unknown>;
 
 /**
- * Finds rows whose owner was moved: their ids go on naming the old place, where a mark says which
+ * Finds rows whose owner was moved: their ids go on naming the old place, where a redirect says which
  * slot they went to. What is not found, and what a shard answered about an owner as a whole, is
  * believed only once it is certain that the owner had not left.
  */
@@ -32,52 +32,52 @@ export class Forwarding {
   readonly #topology: TopologyStore;
   readonly #executor: Executor;
   readonly #settlements: string;
-  readonly #marks: ForwardingMarks;
-  readonly #shards = new Map<string, ShardMovements>();
-  readonly #settling = new Map<string, Promise<unknown>>();
-  #settleMoves: SettleMoves = async () => {};
+  readonly #redirects: Redirects;
+  readonly #shards = new Map<string, DepartureWatermark>();
+  readonly #resolving = new Map<string, Promise<unknown>>();
+  #resolveMoves: ResolveMoves = async () => {};
 
   /** @param settlements the table in which outcomes of moves are recorded. */
   constructor(topology: TopologyStore, executor: Executor, settlements: string) {
     this.#topology = topology;
     this.#executor = executor;
     this.#settlements = settlements;
-    this.#marks = new ForwardingMarks(topology, executor);
+    this.#redirects = new Redirects(topology, executor);
   }
 
   /**
    * Who ends moves that somebody meets half done. With a slot: those of owners of this slot that can
    * only be waiting for it; without one: those of movers that are taken for dead.
    */
-  settleWith(settle: SettleMoves): void {
-    this.#settleMoves = settle;
+  resolveWith(resolve: ResolveMoves): void {
+    this.#resolveMoves = resolve;
   }
 
   /** Ends the moves that are in the way. Callers who meet the same ones wait for one that does. */
-  settle(shard: Shard, slot: number | undefined, deadline: Deadline): Promise<unknown> {
+  resolve(shard: Shard, slot: number | undefined, deadline: Deadline): Promise<unknown> {
     const key = `${shard.name}:${slot}`;
-    let settling = this.#settling.get(key);
-    if (settling === undefined) {
-      const patience = new Deadline(settlingMs);
-      settling = this.#settleMoves(shard, slot, patience).finally(() => {
+    let resolving = this.#resolving.get(key);
+    if (resolving === undefined) {
+      const patience = new Deadline(resolvingMs);
+      resolving = this.#resolveMoves(shard, slot, patience).finally(() => {
         patience.end();
-        this.#settling.delete(key);
+        this.#resolving.delete(key);
       });
-      this.#settling.set(key, settling);
+      this.#resolving.set(key, resolving);
     }
-    return deadline.race(settling);
+    return deadline.race(resolving);
   }
 
   /** Where to look first for a row whose id names `home`. No I/O. */
   start(row: Forwardable, home: Route): Route {
-    const locator = this.#marks.hintsOf(row).at(-1);
+    const locator = this.#redirects.hintsOf(row).at(-1);
     if (locator === undefined || locator === home.locator) return home;
     return routeForwarded(this.#topology.current, home.keyspace, locator);
   }
 
   /** The slots that the ids of an owner's rows may name, as far as this process has seen them. */
   locatorsOf(owner: Forwardable, home: Route): readonly number[] {
-    return [home.locator, ...this.#marks.hintsOf(owner)];
+    return [home.locator, ...this.#redirects.hintsOf(owner)];
   }
 
   /**
@@ -85,20 +85,20 @@ export class Forwarding {
    * `route` answered. I/O only where it may have.
    */
   async next(row: Forwardable, route: Route, deadline: Deadline): Promise<Route | undefined> {
-    const movements = this.movementsOf(route.shard);
-    if (movements.isSettled(route.locator)) return undefined;
-    await movements.refresh(deadline);
-    if (movements.isSettled(route.locator)) return undefined;
-    return this.#marks.read(row, route, deadline);
+    const watermark = this.watermarkOf(route.shard);
+    if (watermark.covers(route.locator)) return undefined;
+    await watermark.refresh(deadline);
+    if (watermark.covers(route.locator)) return undefined;
+    return this.#redirects.read(row, route, deadline);
   }
 
   /** {@link next} of many rows of one table, with few questions. */
   async nextMany(
-    missed: readonly Missed[],
+    misses: readonly Miss[],
     deadline: Deadline,
   ): Promise<ReadonlyMap<Forwardable, Route>> {
-    const byShard = new Map<Shard, Missed[]>();
-    for (const one of missed) {
+    const byShard = new Map<Shard, Miss[]>();
+    for (const one of misses) {
       const { shard } = one.route;
       const onShard = byShard.get(shard);
       if (onShard === undefined) byShard.set(shard, [one]);
@@ -106,26 +106,26 @@ export class Forwarding {
     }
     const nexts = await Promise.all(
       [...byShard].map(async ([shard, onShard]) => {
-        const movements = this.movementsOf(shard);
-        const isOpen = ({ route }: Missed) => !movements.isSettled(route.locator);
-        if (onShard.some(isOpen)) await movements.refresh(deadline);
-        return [...(await this.#marks.readMany(onShard.filter(isOpen), deadline))];
+        const watermark = this.watermarkOf(shard);
+        const isOpen = ({ route }: Miss) => !watermark.covers(route.locator);
+        if (onShard.some(isOpen)) await watermark.refresh(deadline);
+        return [...(await this.#redirects.readMany(onShard.filter(isOpen), deadline))];
       }),
     );
     return new Map(nexts.flat());
   }
 
-  /** Marks on the shard that a row's id names that the row is in another slot from its first day. */
-  mark(row: Forwardable, home: Route, to: Route, deadline: Deadline): Promise<void> {
-    return this.#marks.write(row, home, to, deadline);
+  /** Tells on the shard that a row's id names that the row is in another slot from its first day. */
+  redirect(row: Forwardable, home: Route, to: Route, deadline: Deadline): Promise<void> {
+    return this.#redirects.write(row, home, to, deadline);
   }
 
   /** Where an owner is now, as far as can be told. */
-  resolve(owner: Forwardable, home: Route, deadline: Deadline): Promise<Route> {
+  locate(owner: Forwardable, home: Route, deadline: Deadline): Promise<Route> {
     return this.end(owner, this.start(owner, home), deadline);
   }
 
-  /** Follows an owner's marks from a place where it has been to their end. */
+  /** Follows an owner's redirects from a place where it has been to their end. */
   async end(owner: Forwardable, from: Route, deadline: Deadline): Promise<Route> {
     const path = new Path(from);
     for (let hop = 0; hop < mostHops; hop++) {
@@ -151,8 +151,8 @@ export class Forwarding {
     const path = new Path(this.start(row, home));
     const result = await this.#pursue(row, path, deadline, work, isVoid);
     if (!isVoid(result) || path.hasBeenTo(home)) return result;
-    // A row that was deleted where it had gone, and made again under its old id, left no mark there.
-    this.#marks.forgetHints(row);
+    // A row that was deleted where it had gone, and made again under its old id, left no redirect there.
+    this.#redirects.forgetHints(row);
     return this.#pursue(row, new Path(home), deadline, work, isVoid);
   }
 
@@ -172,7 +172,7 @@ export class Forwarding {
         if (next === undefined) return result;
       } catch (error) {
         if (!this.mayHaveRefused(error)) throw error;
-        next = await this.#marks.read(row, path.route, deadline);
+        next = await this.#redirects.read(row, path.route, deadline);
         if (next === undefined && !this.hasRefused(error)) throw error;
       }
       await this.#go(path, next, deadline);
@@ -193,7 +193,7 @@ export class Forwarding {
   /** Where to try again what a shard refused because the owner is not, or not only, there. */
   async afterRefusal(owner: Forwardable, route: Route, deadline: Deadline): Promise<Route> {
     const path = new Path(route);
-    await this.#go(path, await this.#marks.read(owner, route, deadline), deadline);
+    await this.#go(path, await this.#redirects.read(owner, route, deadline), deadline);
     return this.end(owner, path.route, deadline);
   }
 
@@ -204,7 +204,7 @@ export class Forwarding {
   async #go(path: Path, next: Route | undefined, deadline: Deadline): Promise<void> {
     const { shard, locator } = path.route;
     if (next === undefined || path.hasBeenTo(next)) {
-      await this.settle(shard, locator, deadline).catch((cause) => {
+      await this.resolve(shard, locator, deadline).catch((cause) => {
         throw deadline.reason ?? lost(cause);
       });
     }
@@ -236,21 +236,21 @@ export class Forwarding {
     return new Set(shards.map(({ name }) => name));
   }
 
-  movementsOf(shard: Shard): ShardMovements {
-    let movements = this.#shards.get(shard.name);
-    if (movements === undefined) {
-      movements = new ShardMovements(shard, this.#executor, this.#settlements);
-      this.#shards.set(shard.name, movements);
+  watermarkOf(shard: Shard): DepartureWatermark {
+    let watermark = this.#shards.get(shard.name);
+    if (watermark === undefined) {
+      watermark = new DepartureWatermark(shard, this.#executor, this.#settlements);
+      this.#shards.set(shard.name, watermark);
     }
-    return movements;
+    return watermark;
   }
 
   /** Asks for what will be needed at the end, while the work itself is under way. */
   #prepare({ shard, locator }: Route, deadline: Deadline): void {
-    const movements = this.movementsOf(shard);
-    if (movements.isSettled(locator)) return;
+    const watermark = this.watermarkOf(shard);
+    if (watermark.covers(locator)) return;
     // If it fails, whoever needs the answer asks again and hears of it.
-    movements.refresh(deadline).catch(() => undefined);
+    watermark.refresh(deadline).catch(() => undefined);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 /**
- * Milliseconds for which what was read of a shard's movements holds. A mover announces itself and
+ * Milliseconds for which what was read of a shard's departures holds. A mover announces itself and
  * then waits as long before it moves anything, so who read before the announcement is safe as long.
  */
 export const knowledgeMs = 500;
@@ -15,7 +15,7 @@ export const heardByAllMs = knowledgeMs + 50;
 /** A mover may take so long before others take it for dead. */
 export const moverLifeMs = 15_000;
 
-/** What has flipped, or is being reversed, is finished in a moment by who did it. */
+/** What has cut over, or is being reversed, is finished in a moment by who did it. */
 export const finishingMs = 3_000;
 
 if (heardByAllMs <= knowledgeMs) throw new RangeError('a mover must outwait what others know');

@@ -1,6 +1,6 @@
 import type { Route } from '../routing/route.ts';
 import type { Forwarding } from './forwarding.ts';
-import type { Forwardable } from './forwarding-marks.ts';
+import type { Forwardable } from './redirects.ts';
 
 /** What finds rows; where owners never move, in hash keyspaces, they are where their ids say. */
 export type Whereabouts = Pick<
@@ -9,8 +9,8 @@ export type Whereabouts = Pick<
   | 'locatorsOf'
   | 'next'
   | 'nextMany'
-  | 'mark'
-  | 'resolve'
+  | 'redirect'
+  | 'locate'
   | 'end'
   | 'follow'
   | 'check'
@@ -29,8 +29,8 @@ export const unmoved = {
   locatorsOf: (_, { locator }) => [locator],
   next: () => nowhere,
   nextMany: async () => none,
-  mark: () => nowhere,
-  resolve: async (_, home) => home,
+  redirect: () => nowhere,
+  locate: async (_, home) => home,
   end: async (_, from) => from,
   follow: (_, home, __, work) => work(home),
   check: (_, home, __, read) => read(home),

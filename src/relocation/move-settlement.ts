@@ -3,7 +3,7 @@ import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { allEnded } from '../execution/all-ended.ts';
 import type { Executor } from '../execution/executor.ts';
 import { bytesOf, readForwarded } from '../forwarding/forward-table.ts';
-import type { Forwardable } from '../forwarding/forwarding-marks.ts';
+import type { Forwardable } from '../forwarding/redirects.ts';
 import type { Statement, StatementResult } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
@@ -64,7 +64,7 @@ export class MoveSettlement {
   }
 
   /**
-   * Reverses a move unless it has flipped. Waits for a flip that is under way; begins again when the
+   * Reverses a move unless it has cut over. Waits for a cutover that is under way; begins again when the
    * database rolled it back.
    */
   settle(move: Move, from: Route, group: Group, deadline: Deadline): Promise<MoveEnding> {
@@ -110,7 +110,7 @@ export class MoveSettlement {
     return copies;
   }
 
-  /** After the flip: the caches forget the rows, and the new place that the owner had ever left. */
+  /** After the cutover: the caches forget the rows, and the new place that the owner had ever left. */
   async finish(move: Move, from: Route, group: Group, deadline: Deadline): Promise<Finished> {
     const to = this.#target(move, from);
     // First, since until then the new place refuses rows of an owner who had once left it.
@@ -122,15 +122,15 @@ export class MoveSettlement {
     }));
     const [invalidation] = await allEnded([
       this.#forget(from.keyspace, moved),
-      this.#forgetMarks(move, from, to, group, deadline),
+      this.#forgetRedirects(move, from, to, group, deadline),
     ]);
     await this.#write(to.shard, forgetArrival(move), deadline);
     await this.#write(from.shard, moveNotified(move), deadline);
     return { rows: rows.length, invalidation };
   }
 
-  /** At the new place the rows that are back need no marks any more. */
-  async #forgetMarks(move: Move, from: Route, to: Route, group: Group, deadline: Deadline) {
+  /** At the new place the rows that are back need no redirects any more. */
+  async #forgetRedirects(move: Move, from: Route, to: Route, group: Group, deadline: Deadline) {
     const tables = await copiedTables(group, from.shard, to.shard, this.#executor, deadline);
     for (const table of tables) {
       await this.#write(to.shard, forgetForwards(table, ownerParam(table, move.owner)), deadline);

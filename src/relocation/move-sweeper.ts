@@ -10,7 +10,7 @@ import type { Group } from './moving-group.ts';
 
 /** What a sweep found and ended. */
 export interface SweptMoves {
-  /** Owners whose move had flipped; what was left to do was done. */
+  /** Owners whose move had cut over; what was left to do was done. */
   readonly finished: number;
   /** Owners who stay where they were. */
   readonly reversed: number;

@@ -79,19 +79,19 @@ export const beginCrossing = ({ table, owner, moveId }: Move): Statement => ({
 
 /**
  * Part of the mover's transaction, which may then change the rows. The lock that it takes decides: who
- * holds it is the only one who can flip.
+ * holds it is the only one who can cut over.
  */
 export const lockCrossing = ({ table, owner, moveId }: Move): Statement => ({
   sql: `UPDATE ${movesTable} SET crossing = 0, changed_at = changed_at WHERE owner_table = ? AND reversed_owner = ? AND move_id = ? AND state = 'announced' AND crossing = 1`,
   params: [table, reversed(owner), moveId],
 });
 
-export const flipMove = ({ table, owner, moveId }: Move): Statement => ({
+export const cutoverMove = ({ table, owner, moveId }: Move): Statement => ({
   sql: `UPDATE ${movesTable} SET state = 'moved', changed_at = CURRENT_TIMESTAMP(6) WHERE owner_table = ? AND reversed_owner = ? AND move_id = ?`,
   params: [table, reversed(owner), moveId],
 });
 
-/** From here on the move can't flip any more. Waits for a flip that is under way. */
+/** From here on the move can't cut over any more. Waits for a cutover that is under way. */
 export const reverseMove = ({ table, owner, moveId }: Move): Statement => ({
   sql: `UPDATE ${movesTable} SET state = 'reversing', changed_at = CURRENT_TIMESTAMP(6) WHERE owner_table = ? AND reversed_owner = ? AND move_id = ? AND state IN ('announced', 'reversing')`,
   params: [table, reversed(owner), moveId],
@@ -108,7 +108,7 @@ export const moveNotified = ({ table, owner, moveId }: Move): Statement => ({
 });
 
 /**
- * An owner who once left the shard comes back with this move. Until the move has flipped the shard
+ * An owner who once left the shard comes back with this move. Until the move has cut over the shard
  * goes on refusing rows of this owner from everybody but the mover, who names the move in a variable
  * of its session.
  */

@@ -49,7 +49,9 @@ export class Moves {
         if (!isMeridianError(error)) throw error;
       },
     });
-    parts.forwarding.settleWith((shard, slot, deadline) => this.#sweepShard(shard, slot, deadline));
+    parts.forwarding.resolveWith((shard, slot, deadline) =>
+      this.#sweepShard(shard, slot, deadline),
+    );
   }
 
   /** Ends every move whose mover died, on all shards. */

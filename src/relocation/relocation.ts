@@ -20,8 +20,8 @@ import { assertNothingIsCut } from './group-references.ts';
 import type { Finished, MoveEnding, MoveSettlement } from './move-settlement.ts';
 import {
   beginCrossing,
+  cutoverMove,
   expectArrival,
-  flipMove,
   lockCrossing,
   type Move,
   nameArrival,
@@ -69,11 +69,11 @@ interface Flight {
  * 1. announce it on the shard that is left, and wait until every process that has not heard of it
  *    no longer relies on that;
  * 2. in one transaction on each side: lock the owner's rows, copy them, compare checksums; commit the
- *    arrival, then in one commit flip: delete the rows, mark where they went, refuse later ones;
+ *    arrival, then in one commit cut over: delete the rows, leave redirects, refuse later ones;
  * 3. the caches forget the rows; what the arrival left behind is tidied up.
  *
- * Until the flip nothing has changed but copies that nobody is sent to. A mover that dies is settled
- * by the next that comes by: forward when it has flipped, else back.
+ * Until the cutover nothing has changed but copies that nobody is sent to. A mover that dies is settled
+ * by the next that comes by: forward when it has cut over, else back.
  */
 export class Relocation {
   readonly #executor: Executor;
@@ -134,7 +134,7 @@ export class Relocation {
     let moved = { rows: 0, pausedMs: 0 };
     try {
       await deadline.pause(heardByAllMs);
-      moved = await this.#copyAndFlip(flight, deadline);
+      moved = await this.#copyAndCutOver(flight, deadline);
     } catch (error) {
       const ending = await this.#settle(flight, error);
       if (ending !== 'moved') throw refusalOf(error, order);
@@ -173,7 +173,7 @@ export class Relocation {
   }
 
   /** Step 2, for at most `pauseMs`: then the server lets go of everything. */
-  async #copyAndFlip(flight: Flight, deadline: Deadline) {
+  async #copyAndCutOver(flight: Flight, deadline: Deadline) {
     const { order } = flight;
     const pausedAt = performance.now();
     const config = { isolation: 'REPEATABLE READ' } as const;
@@ -238,7 +238,7 @@ export class Relocation {
       await source.run(forwardRows(table, owned, move.toLocator, move.moveId));
       await source.run(deleteOwned(table, owned));
     }
-    await source.run(flipMove(move));
+    await source.run(cutoverMove(move));
   }
 
   /** On which side the owner is, after a failure. Under a deadline of its own: the caller's may be over. */

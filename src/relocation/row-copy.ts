@@ -135,7 +135,7 @@ function hashable({ name, dataType }: ColumnShape): string {
 /** What every server has: newer ones of MySQL have no MD5 any more. */
 const digest = (value: string) => `SHA2(${value}, 256)`;
 
-/** Marks where each of an owner's rows goes. */
+/** Leaves a redirect for each of an owner's rows. */
 export function forwardRows(
   { table, primaryKey, ownerColumn }: CopiedTable,
   owner: SqlValue,
@@ -162,7 +162,7 @@ export function ownedIds(
   };
 }
 
-/** Rows that are back need no mark any more. */
+/** Rows that are back need no redirect any more. */
 export function forgetForwards(
   { table, primaryKey, ownerColumn }: CopiedTable,
   owner: SqlValue,

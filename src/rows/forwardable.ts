@@ -1,4 +1,4 @@
-import type { Forwardable } from '../forwarding/forwarding-marks.ts';
+import type { Forwardable } from '../forwarding/redirects.ts';
 import { uuidFromBytes } from '../sharding/ids/uuid.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { RowKey } from './row-codec.ts';

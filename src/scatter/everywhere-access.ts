@@ -22,10 +22,10 @@ import { eachShard, type ShardRows } from './each-shard.ts';
 import { assertSpread } from './judge/assert-spread.ts';
 import { knownTables } from './judge/known-tables.ts';
 import { mergeRows } from './merge.ts';
-import { scatterInQuiet } from './quiet.ts';
 import { type Combine, scatter } from './scatter.ts';
 import { planScatter } from './scatter-statement.ts';
 import type { EverywhereHandle, ScatterOptions } from './scatter-types.ts';
+import { stableScatter } from './stable-scatter.ts';
 
 const defaultMaxRows = 100_000;
 
@@ -134,7 +134,7 @@ export class EverywhereAccess implements Untyped<EverywhereHandle> {
     const request = { shards, statement, consistencyOf, here, ...result };
     const limits = { openTimeoutMs: calls.timeoutMs, whole };
     return forwarding.mayMove
-      ? scatterInQuiet(forwarding, executor, request, limits)
+      ? stableScatter(forwarding, executor, request, limits)
       : scatter(executor, { ...request, limits });
   }
 

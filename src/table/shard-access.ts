@@ -2,7 +2,7 @@ import { UnknownOutcomeError } from '../errors/database-error.ts';
 import type { CallOptions } from '../execution/call-gate.ts';
 import { whileRead } from '../execution/patient-reader.ts';
 import { streamRows } from '../execution/row-stream.ts';
-import type { Forwardable } from '../forwarding/forwarding-marks.ts';
+import type { Forwardable } from '../forwarding/redirects.ts';
 import { assertDistinct } from '../mysql/sql/distinct-columns.ts';
 import type { ResultColumn, SqlValue, StatementResult } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';

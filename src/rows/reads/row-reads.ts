@@ -103,7 +103,7 @@ export class RowReads<Schema extends RowSchema> {
         .map((one) => ({ ...one, row: forwardable(this.#runtime, one.key) }));
       const nexts = await forwarding.nextMany(missing, deadline);
       asked = missing.flatMap((one) => {
-        // Without a mark at the end of a stale hint it is at home, if anywhere.
+        // Without a redirect at the end of a stale hint it is at home, if anywhere.
         const route = nexts.get(one.row) ?? one.home;
         if (route === one.route) return [];
         been.add(`${one.key.identity} ${one.route.locator}`);

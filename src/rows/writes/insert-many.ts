@@ -113,7 +113,7 @@ async function sendOn<Schema extends RowSchema>(
       let place = places.get(owner.id);
       place ??= isRefusal
         ? await forwarding.afterRefusal(owner, planned.route, deadline)
-        : await forwarding.resolve(owner, planned.route, deadline);
+        : await forwarding.locate(owner, planned.route, deadline);
       places.set(owner.id, place);
       await placeOwnId(runtime, planned, place, deadline);
       group.push(planned.at(place));

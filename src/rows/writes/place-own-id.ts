@@ -8,7 +8,7 @@ import type { PlannedRow } from './planned-write.ts';
 
 /**
  * Lets a row be stored under an id that was made for another place of its owner, as a client does
- * that tries an insert again after the owner was moved: a mark there says where the row is. A mark of
+ * that tries an insert again after the owner was moved: a redirect there says where the row is. One of
  * a row that never comes harms nobody.
  *
  * @throws {RoutingError} when the owner was never in the place that the id names.
@@ -25,5 +25,5 @@ export async function placeOwnId<Schema extends RowSchema>(
   const place = await forwarding.end(owner, to, deadline);
   const reached = await forwarding.end(owner, named, deadline);
   if (reached.locator !== place.locator) throw disagreement(table);
-  await forwarding.mark(forwardable(runtime, key), named, place, deadline);
+  await forwarding.redirect(forwardable(runtime, key), named, place, deadline);
 }

@@ -173,7 +173,7 @@ export class WritePath<Schema extends RowSchema> {
       return attempt(route, noReservations, write.then(counted));
     };
     const row = forwardable(this.#runtime, key);
-    const start = touchesPlace ? await forwarding.resolve(row, home, deadline) : home;
+    const start = touchesPlace ? await forwarding.locate(row, home, deadline) : home;
     return forwarding.follow(row, start, deadline, run, ({ affected }) => affected === 0);
   }
 

@@ -8,7 +8,7 @@ import {
 } from '../../commit/transaction.ts';
 import type { TransactionScope } from '../../commit/transaction-scope.ts';
 import { RolledBackError } from '../../errors/database-error.ts';
-import type { Forwardable } from '../../forwarding/forwarding-marks.ts';
+import type { Forwardable } from '../../forwarding/redirects.ts';
 import type { Statement, StatementResult } from '../../mysql/sql/sql.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { Route } from '../../routing/route.ts';

@@ -8,7 +8,7 @@ import type { TopologyStore } from '../topology/topology-store.ts';
 import { bytesOf, readForward, readForwards, writeForward } from './forward-table.ts';
 
 const mostHints = 10_000;
-const marksPerQuestion = 256;
+const redirectsPerQuestion = 256;
 
 /** What names a row, or an owner, wherever it lives. */
 export interface Forwardable {
@@ -20,13 +20,13 @@ export interface Forwardable {
 }
 
 /** A row, and a place where it was not. */
-export interface Missed {
+export interface Miss {
   readonly row: Forwardable;
   readonly route: Route;
 }
 
-/** The marks that say which slot a row went to, and what this process remembers of them. */
-export class ForwardingMarks {
+/** The redirects that say which slot a row went to, and what this process remembers of them. */
+export class Redirects {
   readonly #topology: TopologyStore;
   readonly #executor: Executor;
   /** Where rows were last seen to have gone: where to start, never what to believe. */
@@ -37,7 +37,7 @@ export class ForwardingMarks {
     this.#executor = executor;
   }
 
-  /** The slots that marks have led to for a row, the newest last. */
+  /** The slots that redirects have led to for a row, the newest last. */
   hintsOf(row: Forwardable): readonly number[] {
     return this.#hints.size === 0 ? none : (this.#hints.get(keyOf(row)) ?? none);
   }
@@ -46,7 +46,7 @@ export class ForwardingMarks {
     this.#hints.delete(keyOf(row));
   }
 
-  /** Where a row has gone, by the mark at a place. */
+  /** Where a row has gone, by the redirect at a place. */
   async read(row: Forwardable, route: Route, deadline: Deadline): Promise<Route | undefined> {
     const endpoints = [route.shard.primary];
     const statement = readForward(row.table, row.owners, uuidToBytes(row.id));
@@ -57,16 +57,16 @@ export class ForwardingMarks {
     return next;
   }
 
-  /** Of rows of one table on one shard: by row, where those went that have a mark. */
-  async readMany(missed: readonly Missed[], deadline: Deadline): Promise<Map<Forwardable, Route>> {
+  /** Of rows of one table on one shard: by row, where those went that have a redirect. */
+  async readMany(misses: readonly Miss[], deadline: Deadline): Promise<Map<Forwardable, Route>> {
     const nexts = new Map<Forwardable, Route>();
-    for (const chunk of inChunks(missed, marksPerQuestion)) {
+    for (const chunk of inChunks(misses, redirectsPerQuestion)) {
       await this.#readChunk(chunk, nexts, deadline);
     }
     return nexts;
   }
 
-  /** Marks on the shard that a row's id names that the row is in another slot from its first day. */
+  /** Tells on the shard that a row's id names that the row is in another slot from its first day. */
   async write(
     { table, id }: Forwardable,
     home: Route,
@@ -79,7 +79,7 @@ export class ForwardingMarks {
   }
 
   async #readChunk(
-    asked: readonly Missed[],
+    asked: readonly Miss[],
     nexts: Map<Forwardable, Route>,
     deadline: Deadline,
   ): Promise<void> {

@@ -3,9 +3,9 @@ import { isMeridianError } from '../errors/meridian-error.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { StreamLimits } from '../execution/row-stream.ts';
+import type { DepartureWatermark } from '../forwarding/departure-watermark.ts';
 import type { Forwarding } from '../forwarding/forwarding.ts';
 import { moverLifeMs } from '../forwarding/protocol-times.ts';
-import type { ShardMovements } from '../forwarding/shard-movements.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
 import { type ScatterRequest, scatter } from './scatter.ts';
@@ -14,7 +14,7 @@ const pollMs = 20;
 const patienceMs = 2_000;
 
 /** Somebody left a shard while it was being asked. */
-class Disturbed extends Error {}
+class Disturbance extends Error {}
 
 /**
  * A scatter in which no owner goes from one of the shards to another between two answers: its rows
@@ -24,7 +24,7 @@ class Disturbed extends Error {}
  * @throws {UnavailableError} when there is no such time for two seconds; {@link RoutingError} when a shard has
  * joined that this process does not know.
  */
-export async function* scatterInQuiet<T>(
+export async function* stableScatter<T>(
   forwarding: Forwarding,
   executor: Executor,
   request: Omit<ScatterRequest<T>, 'limits' | 'onOpen'>,
@@ -33,23 +33,23 @@ export async function* scatterInQuiet<T>(
   const { shards } = request;
   const givingUpAt = performance.now() + patienceMs;
   for (;;) {
-    const quiet = await awaitQuiet(forwarding, shards, whole, givingUpAt);
+    const stable = await awaitStable(forwarding, shards, whole, givingUpAt);
     // A scatter ends what it runs under; the caller's deadline must outlive the first attempt.
     const attempt = whole.part(Number.POSITIVE_INFINITY);
     const stopListening = whole.onCancel((reason) => attempt.cancel(reason));
     const onOpen = async () => {
-      if (!(await quiet.lasted(whole))) throw new Disturbed();
+      if (!(await stable.lasted(whole))) throw new Disturbance();
     };
     try {
       yield* scatter(executor, {
         ...request,
-        consistencyOf: quiet.nobodyMoved ? request.consistencyOf : () => 'primary',
+        consistencyOf: stable.nobodyMoved ? request.consistencyOf : () => 'primary',
         limits: { openTimeoutMs, whole: attempt },
         onOpen,
       });
       return;
     } catch (error) {
-      if (!(error instanceof Disturbed)) throw error;
+      if (!(error instanceof Disturbance)) throw error;
       if (performance.now() >= givingUpAt) throw restless();
     } finally {
       stopListening();
@@ -58,7 +58,7 @@ export async function* scatterInQuiet<T>(
 }
 
 /** A time in which no owner goes from one of some shards to another. */
-interface Quiet {
+interface StableTime {
   /**
    * Whether no owner has left any of the shards as long as they remember. If one has, replicas that lag
    * by different times would show it on both sides or on neither, and nobody knows for how long.
@@ -71,45 +71,47 @@ interface Quiet {
   lasted(deadline: Deadline): Promise<boolean>;
 }
 
-async function awaitQuiet(
+async function awaitStable(
   forwarding: Forwarding,
   shards: readonly Shard[],
   deadline: Deadline,
   givingUpAt: number,
-): Promise<Quiet> {
-  const all = shards.map((shard) => forwarding.movementsOf(shard));
-  const until = () => Math.min(...all.map(({ quietUntil }) => quietUntil));
+): Promise<StableTime> {
+  const all = shards.map((shard) => forwarding.watermarkOf(shard));
+  const until = () => Math.min(...all.map(({ stableUntil }) => stableUntil));
   while (performance.now() >= until()) {
-    const due = all.filter(({ quietUntil }) => quietUntil <= performance.now());
-    await Promise.all(due.map((movements) => movements.ask(deadline)));
+    const due = all.filter(({ stableUntil }) => stableUntil <= performance.now());
+    await Promise.all(due.map((watermark) => watermark.ask(deadline)));
     if (performance.now() < until()) break;
     // A mover that died would keep everybody waiting until somebody's next sweep.
     const stuck = all.filter(({ oldestMs }) => oldestMs >= moverLifeMs);
     await Promise.all(
-      stuck.map(({ shard }) => forwarding.settle(shard, undefined, deadline).catch(ignoreMeridian)),
+      stuck.map(({ shard }) =>
+        forwarding.resolve(shard, undefined, deadline).catch(ignoreMeridian),
+      ),
     );
     if (performance.now() >= givingUpAt) throw restless();
     await deadline.pause(pollMs);
   }
   assertNoneJoined(forwarding, all);
-  const quietUntil = until();
-  const flips = all.map(({ lastFlip }) => lastFlip);
+  const stableUntil = until();
+  const cutovers = all.map(({ lastCutover }) => lastCutover);
   return {
-    nobodyMoved: all.every(({ hasMoves }) => !hasMoves),
+    nobodyMoved: all.every(({ hasDepartures }) => !hasDepartures),
     async lasted(whole) {
-      if (performance.now() < quietUntil) return true;
-      await Promise.all(all.map((movements) => movements.ask(whole)));
-      const unchanged = all.every(({ lastFlip }, index) => lastFlip === flips[index]);
+      if (performance.now() < stableUntil) return true;
+      await Promise.all(all.map((watermark) => watermark.ask(whole)));
+      const unchanged = all.every(({ lastCutover }, index) => lastCutover === cutovers[index]);
       return unchanged && performance.now() < until();
     },
   };
 }
 
 /** Who lets a shard join waits until this is known everywhere, before it puts rows there. */
-function assertNoneJoined(forwarding: Forwarding, all: readonly ShardMovements[]): void {
-  for (const movements of all) {
-    const { keyspace } = movements.shard;
-    const joined = movements.joinedBeside(forwarding.membersOf(keyspace));
+function assertNoneJoined(forwarding: Forwarding, all: readonly DepartureWatermark[]): void {
+  for (const watermark of all) {
+    const { keyspace } = watermark.shard;
+    const joined = watermark.joinedBeside(forwarding.membersOf(keyspace));
     if (joined === undefined) continue;
     throw new RoutingError(
       `Shard '${joined}' has joined keyspace '${keyspace}' since this process read its topology, so its rows would be missing. ` +
@@ -119,7 +121,7 @@ function assertNoneJoined(forwarding: Forwarding, all: readonly ShardMovements[]
   }
 }
 
-/** A shard that keeps a move from being ended is reported when the patience for quiet is over. */
+/** A shard that keeps a move from being ended is reported when the patience for a stable time is over. */
 function ignoreMeridian(error: unknown): void {
   if (!isMeridianError(error)) throw error;
 }

@@ -3,7 +3,7 @@ import { memberFacts } from '../identity/shared-facts.ts';
 import type { Statement } from '../mysql/sql/sql.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
-import { moveState, readMovements } from './forward-table.ts';
+import { moveState, readDepartures } from './forward-table.ts';
 import { knowledgeMs } from './protocol-times.ts';
 
 const readTimeoutMs = 2_000;
@@ -14,9 +14,9 @@ interface Knowledge {
   /** Monotonic. Until then no owner leaves a slot that is not among them. */
   readonly validUntil: number;
   /** Monotonic. Until then no owner at all leaves the shard, and no copies of one are elsewhere. */
-  readonly quietUntil: number;
+  readonly stableUntil: number;
   /** Changes with every owner who leaves. */
-  readonly lastFlip: string;
+  readonly lastCutover: string;
   /** Milliseconds since the oldest move that has not ended was announced. */
   readonly oldestMs: number;
   /** The shards of the keyspace, as they are on record. */
@@ -26,8 +26,8 @@ interface Knowledge {
 const nothing: Knowledge = {
   slots: new Set(),
   validUntil: 0,
-  quietUntil: 0,
-  lastFlip: '',
+  stableUntil: 0,
+  lastCutover: '',
   oldestMs: 0,
   members: [],
 };
@@ -36,10 +36,10 @@ const nothing: Knowledge = {
  * What this process knows of owners who leave one shard. Costs a query only when it is asked for and
  * the last answer is over half a second old.
  */
-export class ShardMovements {
+export class DepartureWatermark {
   readonly shard: Shard;
   readonly #executor: Executor;
-  readonly #movements: Statement;
+  readonly #statement: Statement;
   #known = nothing;
   #asking: Promise<void> | undefined;
 
@@ -47,29 +47,29 @@ export class ShardMovements {
   constructor(shard: Shard, executor: Executor, settlements: string) {
     this.shard = shard;
     this.#executor = executor;
-    this.#movements = readMovements(memberFacts, settlements);
+    this.#statement = readDepartures(memberFacts, settlements);
   }
 
   /**
    * Whether it is certain that no owner of the slot has left up to now: an answer that the shard
    * gave before now was then right. No I/O.
    */
-  isSettled(slot: number): boolean {
+  covers(slot: number): boolean {
     const { validUntil, slots } = this.#known;
     return performance.now() < validUntil && !slots.has(slot);
   }
 
   /** Whether somebody has left, or is about to. */
-  get hasMoves(): boolean {
-    return this.#known.slots.size > 0 || this.#known.lastFlip !== '';
+  get hasDepartures(): boolean {
+    return this.#known.slots.size > 0 || this.#known.lastCutover !== '';
   }
 
-  get quietUntil(): number {
-    return this.#known.quietUntil;
+  get stableUntil(): number {
+    return this.#known.stableUntil;
   }
 
-  get lastFlip(): string {
-    return this.#known.lastFlip;
+  get lastCutover(): string {
+    return this.#known.lastCutover;
   }
 
   get oldestMs(): number {
@@ -108,7 +108,7 @@ export class ShardMovements {
       const endpoints = [this.shard.primary];
       const { rows } = await this.#executor.runStatement(
         endpoints,
-        this.#movements,
+        this.#statement,
         'read',
         deadline,
       );
@@ -124,30 +124,30 @@ function understand(
   askedAt: number,
 ): Knowledge {
   const slots = new Set<number>();
-  let quietMs = knowledgeMs;
+  let stableMs = knowledgeMs;
   let oldestMs = 0;
-  let lastFlip = '';
+  let lastCutover = '';
   const members: string[] = [];
-  for (const { slot, state, ageMs, flippedAt } of rows) {
+  for (const { slot, state, ageMs, cutoverAt } of rows) {
     if (state === 'member') {
-      members.push(String(flippedAt).slice(memberFacts.length));
+      members.push(String(cutoverAt).slice(memberFacts.length));
       continue;
     }
     if (slot === null) {
-      lastFlip = String(flippedAt);
+      lastCutover = String(cutoverAt);
       continue;
     }
     slots.add(Number(slot));
     const kind = moveState(state);
-    if (kind === 'announced') quietMs = Math.min(quietMs, knowledgeMs - Number(ageMs));
-    if (kind === 'reversing') quietMs = 0;
+    if (kind === 'announced') stableMs = Math.min(stableMs, knowledgeMs - Number(ageMs));
+    if (kind === 'reversing') stableMs = 0;
     oldestMs = Math.max(oldestMs, Number(ageMs));
   }
   return {
     slots,
     validUntil: askedAt + knowledgeMs,
-    quietUntil: askedAt + Math.max(0, quietMs),
-    lastFlip,
+    stableUntil: askedAt + Math.max(0, stableMs),
+    lastCutover,
     oldestMs,
     members,
   };
