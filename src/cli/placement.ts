@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { type DataLayerConfig, parseDataLayerOptions } from '../config/data-layer-options.ts';
+import { type DataLayerConfig, parseDataLayerOptions } from '../config/data-layer-config.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import { Endpoints } from '../execution/endpoints.ts';

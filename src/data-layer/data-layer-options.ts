@@ -5,7 +5,7 @@ import type {
   IdempotencyOptions,
   PoolOptions,
   RetryOptions,
-} from '../config/data-layer-options.ts';
+} from '../config/data-layer-config.ts';
 import type { DirectoryOptions } from '../config/directory-options.ts';
 import type { TopologyDocument } from '../config/topology-document.ts';
 import type { Observer } from '../observability/events.ts';

@@ -1,5 +1,5 @@
 import { type GivenRedis, isPerRegion } from '../cache/redis/redis-regions.ts';
-import { type DataLayerConfig, parseDataLayerOptions } from '../config/data-layer-options.ts';
+import { type DataLayerConfig, parseDataLayerOptions } from '../config/data-layer-config.ts';
 import { didYouMean } from '../config/did-you-mean.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import type { Observer } from '../observability/events.ts';

@@ -1,4 +1,4 @@
-import type { DataLayerConfig } from '../config/data-layer-options.ts';
+import type { DataLayerConfig } from '../config/data-layer-config.ts';
 import { type IdentityRow, verifyIdentity } from '../identity/identity-table.ts';
 import { EndpointPool } from '../mysql/server/endpoint-pool.ts';
 import { ping } from '../mysql/server/ping.ts';

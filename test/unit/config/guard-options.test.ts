@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseDataLayerOptions } from '../../../src/config/data-layer-options.ts';
+import { parseDataLayerOptions } from '../../../src/config/data-layer-config.ts';
 import type { Problem } from '../../../src/errors/config-error.ts';
 
 const parse = (options: object) => {
