@@ -52,11 +52,10 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     parts.add(upkeep).start();
     servers.gate.watch();
     const { handles } = features;
-    return Object.freeze({
-      ...Object.fromEntries(handles.map(([label, make]) => [label, make(noSession)])),
-      session: sessionsOf(handles),
-      ...membersOf(setup, servers, redis, features, calls, parts),
-    });
+    const tables = Object.fromEntries(handles.map(([label, make]) => [label, make(noSession)]));
+    const members = membersOf(setup, servers, redis, features, calls, parts);
+    const session = sessionsOf(handles);
+    return Object.freeze({ ...tables, tables: Object.freeze(tables), session, ...members });
   } catch (error) {
     // Why it did not start is what the caller must hear, whatever closing comes to.
     await Promise.allSettled([parts.close()]);

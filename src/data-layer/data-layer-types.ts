@@ -17,7 +17,8 @@ export interface PlacementOptions extends CallOptions {
   readonly exact?: boolean;
 }
 
-export interface DataLayerMembers {
+/** What operators use, and jobs of theirs. */
+export interface AdminMembers {
   /**
    * How slots, rows and bytes are spread over the shards, and how evenly. Asks every primary. A shard
    * that does not answer in time has an `error` in the report, which then is not `complete`.
@@ -25,11 +26,7 @@ export interface DataLayerMembers {
    * @throws {AbortedError}, {@link ClosedError}
    */
   placement(options?: PlacementOptions): Promise<PlacementReport>;
-  /**
-   * A guard round a dependency of yours: bulkhead, breaker, timeout, retry and fallback. The same
-   * name gives the same guard, with the options of its first call.
-   */
-  guard(name: string, options?: Omit<GuardOptions, 'observer'>): Guard;
+  /** Owners on the way to another region. */
   readonly relocations: {
     /**
      * Ends relocations whose process died: forward when the owner had changed sides, else back.
@@ -41,6 +38,18 @@ export interface DataLayerMembers {
     /** Forgets keys that are older than `idempotency.keepMs`. Every process does so now and then by itself. */
     sweep(options?: CallOptions): Promise<SweptOutcomes>;
   };
+  /** The directory of unique values, as a whole. */
+  readonly directory: DirectoryHandle;
+}
+
+export interface DataLayerMembers extends AdminMembers {
+  /** The members of a data layer that operators use. What comes anew is found here only. */
+  readonly admin: AdminMembers;
+  /**
+   * A guard round a dependency of yours: bulkhead, breaker, timeout, retry and fallback. The same
+   * name gives the same guard, with the options of its first call.
+   */
+  guard(name: string, options?: Omit<GuardOptions, 'observer'>): Guard;
   /** What this process knows of itself and its servers, for probes. No I/O. */
   health(): Health;
   /**
@@ -54,14 +63,16 @@ export interface DataLayerMembers {
   close(options?: CloseOptions): Promise<CloseReport>;
   /** `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
-  /** The directory of unique values, as a whole. */
-  readonly directory: DirectoryHandle;
 }
 
-/** A running data layer: one handle for each table. */
-export type DataLayer<T extends Tables> = {
+type TableHandles<T extends Tables> = {
   readonly [Name in keyof T]: HandleOf<T[Name], T>;
-} & {
+};
+
+/** A running data layer: one handle for each table. */
+export type DataLayer<T extends Tables> = TableHandles<T> & {
+  /** The same handles and nothing else: no member that comes later can be in a table's way here. */
+  readonly tables: TableHandles<T>;
   /**
    * The same tables for one reader: what was written through the session its reads see, and what the
    * sessions before it wrote whose `token` it is given, in whatever process. Rows of shards that were

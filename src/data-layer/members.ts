@@ -4,7 +4,7 @@ import { readPlacement } from '../placement/placement.ts';
 import { createGuard, type Guard } from '../resilience/create-guard.ts';
 import { areServed, shardsHealth } from '../verification/health.ts';
 import { closeOnce } from './close-once.ts';
-import type { DataLayerMembers } from './data-layer-types.ts';
+import type { AdminMembers, DataLayerMembers } from './data-layer-types.ts';
 import type { Features } from './open-features.ts';
 import type { OpenRedis } from './open-redis.ts';
 import type { Servers } from './open-servers.ts';
@@ -30,7 +30,7 @@ export function membersOf(
     observe({ type: 'closed', ...report });
     return report;
   });
-  return {
+  const admin: AdminMembers = {
     relocations: { sweep: (options) => moves.sweep(options) },
     idempotency: {
       sweep: (options) =>
@@ -40,12 +40,16 @@ export function membersOf(
       calls.run('placement', undefined, options, (deadline) =>
         readPlacement(executor, topology.current, options?.exact ?? false, deadline),
       ),
+    directory: directoryHandle(directory, calls),
+  };
+  return {
+    ...admin,
+    admin: Object.freeze(admin),
     guard(name, limits) {
       const guard = guards.get(name) ?? createGuard(name, { ...limits, observer: observe });
       guards.set(name, guard);
       return guard;
     },
-    directory: directoryHandle(directory, calls),
     health: () => ({
       ready: !calls.isClosing && areServed(keyspaces, topology.current, gate),
       closing: calls.isClosing,

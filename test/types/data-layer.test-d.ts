@@ -258,6 +258,27 @@ describe('a session', () => {
   });
 });
 
+describe('tables and what operators use', () => {
+  test('have a name each, beside which nothing else stands', () => {
+    expectTypeOf(data.tables.users).toEqualTypeOf(data.users);
+    expectTypeOf(data.admin.placement).toEqualTypeOf(data.placement);
+    expectTypeOf(data.admin.directory).toEqualTypeOf(data.directory);
+    expectTypeOf(data.admin.relocations).toEqualTypeOf(data.relocations);
+    expectTypeOf(data.admin.idempotency).toEqualTypeOf(data.idempotency);
+    // @ts-expect-error there is no such table
+    data.tables.user;
+    // @ts-expect-error a data layer is not among its own tables
+    data.tables.close;
+    // @ts-expect-error tables are not replaced
+    data.tables.users = data.users;
+    const { users } = tables;
+    // @ts-expect-error a data layer has tables
+    createDataLayer({ ...options, tables: { tables: users } });
+    // @ts-expect-error a data layer has operators
+    createDataLayer({ ...options, tables: { admin: users } });
+  });
+});
+
 describe('its life', () => {
   test('is told in JSON and in numbers', async () => {
     const health = data.health();

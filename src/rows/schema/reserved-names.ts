@@ -3,6 +3,7 @@
  * `then` would make it look like a promise. The members of every object are reserved as well.
  */
 export const reservedNames = [
+  'admin',
   'close',
   'directory',
   'explain',
@@ -15,6 +16,7 @@ export const reservedNames = [
   'relocate',
   'relocations',
   'session',
+  'tables',
   'then',
   'toJSON',
   'token',

@@ -90,3 +90,13 @@ it('a temporary table can not leak to whoever uses the connection next', async (
     expect(await failureOf(work)).toMatchObject({ code: 'MERIDIAN_ROUTING' });
   }
 });
+
+it('its tables are one object as well, and so is what operators use', async () => {
+  const { data } = await cluster.open();
+  expect(data.tables).toEqual({ users: data.users, transactions: data.transactions });
+  expect(data.tables.users).toBe(data.users);
+  expect(Object.isFrozen(data.tables) && Object.isFrozen(data.admin)).toBe(true);
+  const { directory, idempotency, placement, relocations } = data;
+  expect(data.admin).toEqual({ directory, idempotency, placement, relocations });
+  expect((await data.admin.placement()).complete).toBe(true);
+});

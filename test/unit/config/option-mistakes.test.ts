@@ -97,6 +97,8 @@ it.each(mistakes)('%s can not be %j', async (at, to, path, message) => {
 });
 
 it.each([
+  'admin',
+  'tables',
   'close',
   'directory',
   'guard',
