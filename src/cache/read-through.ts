@@ -2,10 +2,10 @@ import type { MeridianEvent, Observer } from '../observability/events.ts';
 import { type CacheCall, isTooOld } from './cache-call.ts';
 import { type HotKey, HotKeys } from './hot-keys.ts';
 import { Drops } from './loads/drops.ts';
-import type { Flight } from './loads/flight.ts';
 import { JointLoads, type Miss } from './loads/joint-loads.ts';
-import { type Landing, LeasedLoads, type LoadMany } from './loads/leased-loads.ts';
+import { type Fill, LeasedLoads, type LoadMany } from './loads/leased-loads.ts';
 import { Refreshes } from './loads/refreshes.ts';
+import type { SingleFlight } from './loads/single-flight.ts';
 import { coarseNow } from './memory/coarse-clock.ts';
 import { handOut, type MemoryEntry } from './memory/memory-store.ts';
 import { MemoryTier, type MemoryTierConfig } from './memory/memory-tier.ts';
@@ -72,7 +72,7 @@ export class ReadThrough<V> {
       this.#loads,
       { freshness, timeoutMs: config.refreshTimeoutMs },
       {
-        keep: (key, landing, flight) => this.#onRefreshed(key, landing, flight),
+        keep: (key, fill, flight) => this.#onRefreshed(key, fill, flight),
         drop: (key) => memory.delete(key),
       },
       observe,
@@ -253,7 +253,7 @@ export class ReadThrough<V> {
   }
 
   /** What another process has loaded meanwhile will do, unless it is due itself. */
-  #onRefreshed(key: string, { sourced }: Landing<V>, flight: Flight): boolean {
+  #onRefreshed(key: string, { sourced }: Fill<V>, flight: SingleFlight): boolean {
     const entry = this.#memory.entryOf(key, sourced);
     if (sourced.isStored && performance.now() >= entry.refreshAtMs) return false;
     if (!flight.isFenced(key)) this.#memory.keep(key, entry, sourced);

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Observer } from '../observability/events.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
-import { Flight } from './loads/flight.ts';
 import type { LoadMany } from './loads/leased-loads.ts';
+import { SingleFlight } from './loads/single-flight.ts';
 import type { MemoryEntry } from './memory/memory-store.ts';
 
 export interface ShadowConfig {
@@ -22,7 +22,7 @@ const timeoutMs = 10_000;
 export class ShadowCompare<V> {
   readonly #config: ShadowConfig;
   readonly #observe: Observer;
-  readonly #running = new Map<string, Flight>();
+  readonly #running = new Map<string, SingleFlight>();
   /** Reads of the sample that are yet to be compared. */
   #owed = 0;
 
@@ -56,7 +56,7 @@ export class ShadowCompare<V> {
   }
 
   #compare(key: string, served: V | null, loadedAtMs: number, load: LoadMany<V>): void {
-    const flight = new Flight();
+    const flight = new SingleFlight();
     this.#running.set(key, flight);
     const ageMs = performance.now() - loadedAtMs;
     this.#judge(key, served, flight, load)
@@ -74,7 +74,7 @@ export class ShadowCompare<V> {
   async #judge(
     key: string,
     served: V | null,
-    flight: Flight,
+    flight: SingleFlight,
     load: LoadMany<V>,
   ): Promise<'same' | 'stale'> {
     const patience = new Deadline(timeoutMs);

@@ -4,10 +4,10 @@ import type { Freshness } from '../freshness.ts';
 import type { MemoryEntry } from '../memory/memory-store.ts';
 import { type MemoryTier, mayStandIn } from '../memory/memory-tier.ts';
 import type { Gap } from '../sourced.ts';
-import { Departures, type Landed, Seat } from './departures.ts';
 import { FailureMemory } from './failure-memory.ts';
-import { Flight } from './flight.ts';
-import type { Landing, LeasedLoads, LoadMany, Missing } from './leased-loads.ts';
+import type { Fill, LeasedLoads, LoadMany, Missing } from './leased-loads.ts';
+import { SingleFlight } from './single-flight.ts';
+import { FlightPart, type FlightResult, SingleFlights } from './single-flights.ts';
 
 /** What there is of a key in place of a value that may be served. */
 export interface Miss<V> {
@@ -28,7 +28,7 @@ export interface JointLoadsConfig<V> {
 export class JointLoads<V> {
   readonly #loads: LeasedLoads<V>;
   readonly #config: JointLoadsConfig<V>;
-  readonly #departures = new Departures<V>();
+  readonly #flights = new SingleFlights<V>();
   readonly #failures: FailureMemory | undefined;
 
   constructor(loads: LeasedLoads<V>, config: JointLoadsConfig<V>) {
@@ -39,27 +39,27 @@ export class JointLoads<V> {
 
   /** Whether nobody loads a key, and it may be loaded. */
   isDue(key: string): boolean {
-    return this.#departures.joinable(key) === undefined && this.#failures?.of(key) === undefined;
+    return this.#flights.joinable(key) === undefined && this.#failures?.of(key) === undefined;
   }
 
-  /** Starts one load for keys that are due; gives the seat of each. */
-  start(missing: Missing, load: LoadMany<V>, call: CacheCall): ReadonlyMap<string, Seat<V>> {
-    const flight = new Flight(call.deadline?.meter !== undefined);
-    const seats = new Map<string, Seat<V>>();
+  /** Starts one load for keys that are due; gives the part of each. */
+  start(missing: Missing, load: LoadMany<V>, call: CacheCall): ReadonlyMap<string, FlightPart<V>> {
+    const flight = new SingleFlight(call.deadline?.meter !== undefined);
+    const parts = new Map<string, FlightPart<V>>();
     for (const key of missing.keys()) {
-      const seat = new Seat<V>(flight, this.#loads.witness(key));
-      seats.set(key, seat);
-      this.#departures.announce(key, seat);
+      const part = new FlightPart<V>(flight, this.#loads.witness(key));
+      parts.set(key, part);
+      this.#flights.add(key, part);
     }
     this.#config.report('miss', missing.size);
     const fail = (failed: readonly string[], error: unknown) => {
       for (const key of failed) {
         if (!flight.isFenced(key)) this.#failures?.add(key, error);
-        seats.get(key)?.fail(error);
+        parts.get(key)?.fail(error);
       }
     };
     const freshness = { ...this.#config.freshness, ...call.freshness };
-    const journey = {
+    const request = {
       flight,
       load,
       freshness,
@@ -68,12 +68,11 @@ export class JointLoads<V> {
         flight.fence(key);
         this.#config.memory.delete(key);
       },
-      land: (key: string, landing: Landing<V>) =>
-        this.#arrive(key, landing, flight, seats.get(key)),
+      fill: (key: string, fill: Fill<V>) => this.#fill(key, fill, flight, parts.get(key)),
       fail,
     };
-    this.#loads.load(missing, journey).catch((error: unknown) => fail([...missing.keys()], error));
-    return seats;
+    this.#loads.load(missing, request).catch((error: unknown) => fail([...missing.keys()], error));
+    return parts;
   }
 
   /** Waits for the load of a key as one more caller; starts one where there is none. */
@@ -86,18 +85,18 @@ export class JointLoads<V> {
   ): Promise<MemoryEntry<V>> {
     for (let isFirst = true; ; isFirst = false) {
       try {
-        let seat = this.#departures.joinable(key);
-        if (seat === undefined) {
+        let part = this.#flights.joinable(key);
+        if (part === undefined) {
           const failure = this.#failures?.of(key);
           if (failure !== undefined) throw failure.error;
           // What did not do the first time may be what is stored by now.
           // Not from the list: a process that was frozen meanwhile finds nothing there that is joinable.
-          seat = this.start(new Map([[key, isFirst ? gap : 'unusable']]), load, call).get(key);
-          if (seat === undefined) throw new TypeError('a flight has a seat for each of its keys');
+          part = this.start(new Map([[key, isFirst ? gap : 'unusable']]), load, call).get(key);
+          if (part === undefined) throw new TypeError('a flight has a part for each of its keys');
         }
-        const landed = await seat.flight.join(seat.landed, call.deadline);
-        if (await this.#suits(landed, call, beganAtMs)) return landed.entry;
-        this.#departures.withdraw(key, seat);
+        const result = await part.flight.join(part.result, call.deadline);
+        if (await this.#suits(result, call, beganAtMs)) return result.entry;
+        this.#flights.remove(key, part);
       } catch (error) {
         const old = this.#config.memory.standIn(key) ?? standIn;
         // It stands in for a source that can't answer, not for a value that can't be read.
@@ -112,27 +111,27 @@ export class JointLoads<V> {
   /** The key was invalidated. */
   drop(key: string): void {
     this.#failures?.delete(key);
-    this.#departures.fence(key);
+    this.#flights.fence(key);
   }
 
   /** A value is there: loaded, or stored by the process that was waited for. */
-  #arrive(
+  #fill(
     key: string,
-    { sourced, stored }: Landing<V>,
-    flight: Flight,
-    seat: Seat<V> | undefined,
+    { sourced, stored }: Fill<V>,
+    flight: SingleFlight,
+    part: FlightPart<V> | undefined,
   ): boolean {
     const { memory } = this.#config;
     const made = memory.entryOf(key, sourced);
     const entry = flight.isFenced(key) ? made : memory.keep(key, made, sourced);
     if (sourced.isStored && performance.now() >= entry.staleUntilMs) return false;
-    seat?.land({ entry, asOfMs: sourced.asOfMs, stored });
+    part?.fill({ entry, asOfMs: sourced.asOfMs, stored });
     return true;
   }
 
   /** Whether what a flight brought will do for a caller who may have joined it late. */
   async #suits(
-    { entry, asOfMs, stored }: Landed<V>,
+    { entry, asOfMs, stored }: FlightResult<V>,
     call: CacheCall,
     beganAtMs: number,
   ): Promise<boolean> {

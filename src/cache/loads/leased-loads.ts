@@ -7,7 +7,7 @@ import type { RedisTier } from '../redis/redis-tier.ts';
 import type { Gap, Loaded, Sourced } from '../sourced.ts';
 import { alone, type Witness } from '../trust.ts';
 import { answerFor } from './answer-for.ts';
-import type { Flight } from './flight.ts';
+import type { SingleFlight } from './single-flight.ts';
 
 /** What a load is told, and may tell. */
 export interface LoadCall {
@@ -25,7 +25,7 @@ export type LoadMany<V> = (
 ) => Promise<readonly (V | null)[]>;
 
 /** What a load brought for a key. */
-export interface Landing<V> {
+export interface Fill<V> {
   readonly sourced: Sourced<V>;
   /**
    * When Redis stored it, milliseconds on the monotonic clock: no change acknowledged before can be
@@ -35,14 +35,14 @@ export interface Landing<V> {
 }
 
 /** The keys that a flight loads, and whom it tells of each. */
-export interface Journey<V> {
-  readonly flight: Flight;
+export interface FillRequest<V> {
+  readonly flight: SingleFlight;
   readonly load: LoadMany<V>;
   readonly freshness: Freshness;
   /** What is found under this key, a value or its absence, must not be stored. */
   keepOut(key: string): void;
   /** Returns false when what Redis had is past its time. */
-  land(key: string, landing: Landing<V>): boolean;
+  fill(key: string, fill: Fill<V>): boolean;
   fail(keys: readonly string[], error: unknown): void;
 }
 
@@ -116,29 +116,29 @@ export class LeasedLoads<V> {
     return found;
   }
 
-  /** Loads keys, or waits for those that another process loads. Lands or fails each of them. */
-  async load(missing: Missing, journey: Journey<V>): Promise<void> {
-    const { free, held } = await this.#takeLeases(missing, journey);
-    await Promise.all([this.#loadNow(free, journey), held.size > 0 && this.#await(held, journey)]);
+  /** Loads keys, or waits for those that another process loads. Fills or fails each of them. */
+  async load(missing: Missing, request: FillRequest<V>): Promise<void> {
+    const { free, held } = await this.#takeLeases(missing, request);
+    await Promise.all([this.#loadNow(free, request), held.size > 0 && this.#await(held, request)]);
   }
 
   /** Loads those keys anew that no other process loads, or has loaded of late. */
-  async refresh(keys: readonly string[], journey: Journey<V>): Promise<void> {
+  async refresh(keys: readonly string[], request: FillRequest<V>): Promise<void> {
     const due = new Map<string, Gap>();
     const found = await this.read(keys);
     for (const key of keys) {
       const one = found.get(key) ?? 'none';
       if (typeof one === 'string') due.set(key, one);
-      else if (!journey.land(key, { sourced: one })) due.set(key, 'unusable');
+      else if (!request.fill(key, { sourced: one })) due.set(key, 'unusable');
     }
-    const { free } = await this.#takeLeases(due, journey);
-    await this.#loadNow(free, journey);
+    const { free } = await this.#takeLeases(due, request);
+    await this.#loadNow(free, request);
   }
 
-  /** Keys that may be loaded now, and those that others load. Lands what is found instead. */
+  /** Keys that may be loaded now, and those that others load. Fills with what is found instead. */
   async #takeLeases(
     missing: Missing,
-    journey: Journey<V>,
+    request: FillRequest<V>,
   ): Promise<{ readonly free: Grants; readonly held: Missing }> {
     const redis = this.#redis;
     const free = new Map<string, Grant | undefined>();
@@ -156,27 +156,27 @@ export class LeasedLoads<V> {
         const witness = witnesses[index] ?? byOneself;
         free.set(key, { token: lease.token, lag: lease.mayLag ? { witness, asOfMs } : undefined });
       } else if (lease.kind !== 'found') held.set(key, gap);
-      else if (!journey.land(key, lease)) held.set(key, 'unusable');
+      else if (!request.fill(key, lease)) held.set(key, 'unusable');
     }
     return { free, held };
   }
 
-  async #await(held: Missing, journey: Journey<V>): Promise<void> {
+  async #await(held: Missing, request: FillRequest<V>): Promise<void> {
     const startedAtMs = performance.now();
     const untilMs = startedAtMs + (this.#redis?.leaseMs ?? 0);
     let waiting = held;
     let pauseMs = firstPauseMs;
     try {
       while (waiting.size > 0 && performance.now() < untilMs) {
-        await journey.flight.deadline.pause(pauseMs);
+        await request.flight.deadline.pause(pauseMs);
         pauseMs = Math.min(pauseMs * 1.5, longestPauseMs);
         const asked = waiting;
-        const { free, held: still } = await this.#takeLeases(asked, journey);
+        const { free, held: still } = await this.#takeLeases(asked, request);
         waiting = still;
-        await this.#loadNow(free, journey);
+        await this.#loadNow(free, request);
       }
     } catch (error) {
-      journey.fail([...waiting.keys()], error);
+      request.fail([...waiting.keys()], error);
       return;
     } finally {
       const durationMs = performance.now() - startedAtMs;
@@ -188,10 +188,10 @@ export class LeasedLoads<V> {
       });
     }
     const rest = new Map([...waiting.keys()].map((key) => [key, undefined]));
-    await this.#loadNow(rest, journey);
+    await this.#loadNow(rest, request);
   }
 
-  async #loadNow(leases: Grants, journey: Journey<V>): Promise<void> {
+  async #loadNow(leases: Grants, request: FillRequest<V>): Promise<void> {
     if (leases.size === 0) return;
     const keys = [...leases.keys()];
     const startedAtMs = performance.now();
@@ -199,17 +199,17 @@ export class LeasedLoads<V> {
     const witnesses = keys.map((key) => this.witness(key));
     const renewal = this.#keep(leases);
     const call: LoadCall = {
-      deadline: journey.flight.deadline,
-      keepOut: (key) => journey.keepOut(key),
+      deadline: request.flight.deadline,
+      keepOut: (key) => request.keepOut(key),
       mayLag: (key) => leases.get(key)?.lag !== undefined,
     };
     let values: readonly (V | null)[];
     try {
-      values = answerFor(keys, await journey.load(keys, call));
+      values = answerFor(keys, await request.load(keys, call));
     } catch (error) {
       for (const [key, grant] of leases) if (grant) this.#redis?.release(key, grant.token);
       this.#report(keys.length, startedAtMs, 'failed');
-      journey.fail(keys, error);
+      request.fail(keys, error);
       return;
     } finally {
       clearInterval(renewal);
@@ -220,11 +220,11 @@ export class LeasedLoads<V> {
       const grant = leases.get(key);
       const witness = witnesses[index] ?? byOneself;
       try {
-        const loaded = this.#loadedOf(values[index] ?? null, startedAtMs, loadMs, journey);
-        this.#landLoaded(key, loaded, witness, grant, journey);
+        const loaded = this.#loadedOf(values[index] ?? null, startedAtMs, loadMs, request);
+        this.#fillLoaded(key, loaded, witness, grant, request);
       } catch (error) {
         if (grant) this.#redis?.release(key, grant.token);
-        journey.fail([key], error);
+        request.fail([key], error);
       }
     }
   }
@@ -234,7 +234,7 @@ export class LeasedLoads<V> {
     given: V | null,
     loadedAtMs: number,
     loadMs: number,
-    { freshness }: Journey<V>,
+    { freshness }: FillRequest<V>,
   ): Brought<V> {
     const { freshMs, errorMs } = lifeOf(given === null, freshness);
     const isOwn = given === null || this.#config.ownsLoaded;
@@ -245,28 +245,28 @@ export class LeasedLoads<V> {
     return { ...held, loadedAtMs, freshMs, loadMs, errorMs };
   }
 
-  #landLoaded(
+  #fillLoaded(
     key: string,
     { errorMs, ...loaded }: Brought<V>,
     witness: Witness,
     grant: Grant | undefined,
-    journey: Journey<V>,
+    request: FillRequest<V>,
   ): void {
     const from = grant?.lag ?? { witness, asOfMs: loaded.loadedAtMs };
     const sourced = { ...loaded, ...from, isStored: false };
-    if (!loaded.isOwn) journey.keepOut(key);
+    if (!loaded.isOwn) request.keepOut(key);
     const lifeMs = loaded.freshMs + errorMs;
-    if (!grant) journey.land(key, { sourced });
-    else if (journey.flight.isFenced(key) || lifeMs <= loaded.loadMs) {
+    if (!grant) request.fill(key, { sourced });
+    else if (request.flight.isFenced(key) || lifeMs <= loaded.loadMs) {
       this.#redis?.release(key, grant.token);
-      journey.land(key, { sourced });
+      request.fill(key, { sourced });
     } else {
-      const stored = this.#fill(key, grant.token, loaded, lifeMs);
-      journey.land(key, { sourced, stored });
+      const stored = this.#store(key, grant.token, loaded, lifeMs);
+      request.fill(key, { sourced, stored });
     }
   }
 
-  async #fill(
+  async #store(
     key: string,
     token: string,
     loaded: Loaded<V>,

@@ -2,8 +2,8 @@ import { ClosedError } from '../../errors/call-error.ts';
 import type { Observer } from '../../observability/events.ts';
 import { Deadline } from '../../resilience/time/deadline.ts';
 import type { Freshness } from '../freshness.ts';
-import { Flight } from './flight.ts';
-import type { Landing, LeasedLoads, LoadMany } from './leased-loads.ts';
+import type { Fill, LeasedLoads, LoadMany } from './leased-loads.ts';
+import { SingleFlight } from './single-flight.ts';
 
 export interface RefreshConfig {
   readonly freshness: Freshness;
@@ -13,7 +13,7 @@ export interface RefreshConfig {
 /** Who keeps what refreshes bring. */
 export interface Keeper<V> {
   /** Keeps a value. Returns false when it is past its time itself. */
-  keep(key: string, landing: Landing<V>, flight: Flight): boolean;
+  keep(key: string, fill: Fill<V>, flight: SingleFlight): boolean;
   /** Nothing may be kept under this key. */
   drop(key: string): void;
 }
@@ -24,7 +24,7 @@ export class Refreshes<V> {
   readonly #config: RefreshConfig;
   readonly #keeper: Keeper<V>;
   readonly #observe: Observer;
-  readonly #running = new Map<string, Flight>();
+  readonly #running = new Map<string, SingleFlight>();
 
   constructor(loads: LeasedLoads<V>, config: RefreshConfig, keeper: Keeper<V>, observe: Observer) {
     this.#loads = loads;
@@ -43,12 +43,12 @@ export class Refreshes<V> {
   start(keys: readonly string[], load: LoadMany<V>): void {
     const due = keys.filter((key) => !this.#running.has(key));
     if (due.length === 0) return;
-    const flight = new Flight();
+    const flight = new SingleFlight();
     for (const key of due) this.#running.set(key, flight);
     void this.#run(due, flight, load);
   }
 
-  async #run(keys: readonly string[], flight: Flight, load: LoadMany<V>): Promise<void> {
+  async #run(keys: readonly string[], flight: SingleFlight, load: LoadMany<V>): Promise<void> {
     const patience = new Deadline(this.#config.timeoutMs);
     patience.onCancel((reason) => flight.deadline.cancel(reason));
     const { freshness } = this.#config;
@@ -61,7 +61,7 @@ export class Refreshes<V> {
           flight.fence(key);
           this.#keeper.drop(key);
         },
-        land: (key, landing) => this.#keeper.keep(key, landing, flight),
+        fill: (key, fill) => this.#keeper.keep(key, fill, flight),
         fail: (_, error) => this.#report(error),
       });
     } catch (error) {

@@ -1,9 +1,9 @@
 import type { MemoryEntry } from '../memory/memory-store.ts';
 import { isBelieved, type Witness } from '../trust.ts';
-import type { Flight } from './flight.ts';
+import type { SingleFlight } from './single-flight.ts';
 
 /** What came of a flight for one key. */
-export interface Landed<V> {
+export interface FlightResult<V> {
   readonly entry: MemoryEntry<V>;
   /** No change that was acknowledged before can be missing in it. */
   readonly asOfMs: number;
@@ -12,17 +12,17 @@ export interface Landed<V> {
 }
 
 /** One key's part of a flight. */
-export class Seat<V> {
-  readonly flight: Flight;
-  readonly landed: Promise<Landed<V>>;
+export class FlightPart<V> {
+  readonly flight: SingleFlight;
+  readonly result: Promise<FlightResult<V>>;
   readonly #witness: Witness;
-  #resolve: (landed: Landed<V>) => void = () => {};
+  #resolve: (result: FlightResult<V>) => void = () => {};
   #reject: (error: unknown) => void = () => {};
 
-  constructor(flight: Flight, witness: Witness) {
+  constructor(flight: SingleFlight, witness: Witness) {
     this.flight = flight;
     this.#witness = witness;
-    this.landed = new Promise((resolve, reject) => {
+    this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
@@ -33,8 +33,8 @@ export class Seat<V> {
     return this.flight.deadline.reason === undefined && isBelieved(this.#witness, nowMs);
   }
 
-  land(landed: Landed<V>): void {
-    this.#resolve(landed);
+  fill(result: FlightResult<V>): void {
+    this.#resolve(result);
   }
 
   fail(error: unknown): void {
@@ -43,32 +43,32 @@ export class Seat<V> {
 }
 
 /** The flights that callers may join, by key. */
-export class Departures<V> {
-  readonly #seats = new Map<string, Seat<V>>();
+export class SingleFlights<V> {
+  readonly #parts = new Map<string, FlightPart<V>>();
 
   /** The flight of a key that a caller may join. */
-  joinable(key: string): Seat<V> | undefined {
-    const seat = this.#seats.get(key);
-    return seat?.isJoinable(performance.now()) ? seat : undefined;
+  joinable(key: string): FlightPart<V> | undefined {
+    const part = this.#parts.get(key);
+    return part?.isJoinable(performance.now()) ? part : undefined;
   }
 
-  /** Puts a flight on the list, until it has landed. */
-  announce(key: string, seat: Seat<V>): void {
+  /** Lets callers join a flight, until it has its result. */
+  add(key: string, part: FlightPart<V>): void {
     // One that was given up may still bring a value; an invalidation will not find it any more.
     this.fence(key);
-    this.#seats.set(key, seat);
-    const leave = () => this.withdraw(key, seat);
-    seat.landed.then(leave, leave);
+    this.#parts.set(key, part);
+    const leave = () => this.remove(key, part);
+    part.result.then(leave, leave);
   }
 
   /** Nobody joins this flight any more. */
-  withdraw(key: string, seat: Seat<V>): void {
-    if (this.#seats.get(key) === seat) this.#seats.delete(key);
+  remove(key: string, part: FlightPart<V>): void {
+    if (this.#parts.get(key) === part) this.#parts.delete(key);
   }
 
   /** What the flight brings for the key is not kept, and nobody joins it any more. */
   fence(key: string): void {
-    this.#seats.get(key)?.flight.fence(key);
-    this.#seats.delete(key);
+    this.#parts.get(key)?.flight.fence(key);
+    this.#parts.delete(key);
   }
 }

@@ -5,7 +5,7 @@ import { Deadline } from '../../resilience/time/deadline.ts';
  * One load under way, for one or more keys, and the callers that wait for it. It ends early when
  * the last of them has left; an invalidation meanwhile fences it, key by key.
  */
-export class Flight {
+export class SingleFlight {
   /** What the load runs under. It has no time of its own: its callers' deadlines bound it. */
   readonly deadline: Deadline;
   #fenced: Set<string> | undefined;
