@@ -46,7 +46,7 @@ export async function resolveCommit(
           const run = (statement: Statement) => session.run(statement, deadline);
           return {
             server: session.server,
-            outcome: await settle(run, operation, attempt),
+            outcome: await resolve(run, operation, attempt),
           };
         },
       });
@@ -62,7 +62,7 @@ export async function resolveCommit(
   }
 }
 
-async function settle(
+async function resolve(
   run: (statement: Statement) => Promise<StatementResult>,
   operation: KeyedOperation,
   attempt: Uint8Array,
@@ -79,7 +79,7 @@ async function settle(
     if (!isDuplicate(error)) throw error;
     const [row] = (await run(selectOutcome(operation.token))).rows;
     // Gone again: the sweeper's, or somebody's who knew better. Ask anew.
-    if (row === undefined) return settle(run, operation, attempt);
+    if (row === undefined) return resolve(run, operation, attempt);
     const found = readOutcome(row);
     // Another call with the key was applied since, which this one's rollback has let through.
     if (Buffer.compare(found.attempt, attempt) !== 0) return 'aborted';

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
+import { commitRecordTable } from '../commit/commit-record-table.ts';
 import { OutcomeSweeper } from '../commit/outcome-sweeper.ts';
-import { settlementTable } from '../commit/settlement-table.ts';
 import { type OpenDirectory, openDirectory } from '../directory/open-lookups.ts';
 import type { CallGate } from '../execution/call-gate.ts';
 import { LoadGates } from '../execution/load-gates.ts';
@@ -46,7 +46,7 @@ export function openFeatures(
   });
   const { region, service = `${hostname()}:${process.pid}` } = config;
   const who = { service, processRegion: region };
-  const forwarding = new Forwarding(topology, executor, settlementTable);
+  const forwarding = new Forwarding(topology, executor, commitRecordTable);
   const shared: SharedParts = {
     topology,
     locateIp,

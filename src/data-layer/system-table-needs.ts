@@ -1,5 +1,5 @@
+import { commitRecordDefinition } from '../commit/commit-record-table.ts';
 import { idempotencyDefinition } from '../commit/idempotency-table.ts';
-import { settlementDefinition } from '../commit/settlement-table.ts';
 import { directoryDefinition } from '../directory/directory-table.ts';
 import { forwardDefinition, movesDefinition } from '../forwarding/forward-table.ts';
 import { factsDefinition } from '../identity/facts-table.ts';
@@ -22,13 +22,13 @@ export function systemTableNeeds(
   };
   for (const { table, lookups } of plans) {
     if (lookups.length > 0 && directoryKeyspace !== undefined) {
-      need(table.keyspace, settlementDefinition);
+      need(table.keyspace, commitRecordDefinition);
       need(directoryKeyspace, directoryDefinition);
     }
     need(table.keyspace, idempotencyDefinition);
     // Owners of a geographic keyspace may be moved from one region to another.
     if (topology.keyspaces.get(table.keyspace)?.strategy === 'geo') {
-      need(table.keyspace, movesDefinition, forwardDefinition, settlementDefinition);
+      need(table.keyspace, movesDefinition, forwardDefinition, commitRecordDefinition);
     }
   }
   return [...topology.shards.values()].map((shard) => ({

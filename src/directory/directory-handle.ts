@@ -4,7 +4,7 @@ import type { OpenDirectory } from './open-lookups.ts';
 import type { SweepResult } from './sweeper.ts';
 
 export interface SweepOptions {
-  /** Ends the sweep; what is settled by then stays. */
+  /** Ends the sweep; what is resolved by then stays. */
   readonly signal?: AbortSignal;
   /** Milliseconds for the whole sweep. Default: as long as it takes. */
   readonly timeoutMs?: number;
@@ -13,7 +13,7 @@ export interface SweepOptions {
 /** The directory of unique values, as a whole. */
 export interface DirectoryHandle {
   /**
-   * Settles every write that has been under way for longer than `directory.reservationMs`, of any
+   * Resolves every write that has been under way for longer than `directory.reservationMs`, of any
    * process: what was committed is confirmed, what was not can not be committed any more. Each
    * process does it by itself every `directory.sweepMs`.
    *

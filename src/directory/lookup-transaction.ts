@@ -1,4 +1,4 @@
-import { markApplied } from '../commit/settlement.ts';
+import { recordApplied } from '../commit/commit-record.ts';
 import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { DuplicateKeyError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
@@ -92,7 +92,7 @@ export class LookupTransaction<Schema extends RowSchema> implements IndexedTrans
   ): Promise<number> {
     const { scope, deadline } = this.#open;
     if (reservations.length === 0) return (await scope.run(statement)).affected;
-    this.#marked ??= markApplied(scope, this.#token);
+    this.#marked ??= recordApplied(scope, this.#token);
     await this.#marked;
     const results = new Map<Reservation, ReservationResult>();
     const whichAre = (what: ReservationResult) =>

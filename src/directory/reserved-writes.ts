@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { forgetMark, markApplied } from '../commit/settlement.ts';
+import { forgetRecord, recordApplied } from '../commit/commit-record.ts';
 import { type Committed, runTransaction, type TransactionConfig } from '../commit/transaction.ts';
 import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
@@ -72,7 +72,7 @@ export class ReservedWrites {
     try {
       await this.#reserveAll(ending, deadline, onOwn);
       const marked = async (scope: TransactionScope) => {
-        await markApplied(scope, ending.token);
+        await recordApplied(scope, ending.token);
         return body(scope);
       };
       committed = await runTransaction(this.#executor, primary, deadline, marked, config);
@@ -102,7 +102,7 @@ export class ReservedWrites {
     const { token, reservations, primary } = ending;
     await this.#finish('confirm', deadline, async (patience) => {
       await this.#directory.confirm(token, ...byKind(reservations), patience);
-      await forgetMark(this.#executor, primary, token, patience);
+      await forgetRecord(this.#executor, primary, token, patience);
     });
   }
 

@@ -1,5 +1,5 @@
-import { outcomeOf, settle } from '../commit/settlement.ts';
-import type { Settled } from '../commit/settlement-table.ts';
+import { outcomeOf, resolve } from '../commit/commit-record.ts';
+import type { Outcome } from '../commit/commit-record-table.ts';
 import { DuplicateKeyError, RolledBackError } from '../errors/database-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
@@ -12,7 +12,7 @@ import { inOrder, type Reservation, type ReservationResult } from './reservation
 
 const firstPauseMs = 2;
 const longestPauseMs = 100;
-/** How long work that must not wait may spend on settling what was abandoned. */
+/** How long work that must not wait may spend on resolving what was abandoned. */
 const briefMs = 500;
 
 /**
@@ -113,18 +113,18 @@ export class Reserver {
     }
   }
 
-  /** Another attempt has the entry: helps it to its end, waits for it, or settles it. */
+  /** Another attempt has the entry: helps it to its end, waits for it, or resolves it. */
   async #await(entry: Entry, patience: Patience, turn: number, deadline: Deadline): Promise<void> {
     const outcome = await this.#outcomeOf(entry, deadline);
     if (outcome !== undefined) return this.finish(entry, outcome, deadline);
     if (entry.ageMs >= this.#reservationMs) {
       if (patience === 'wait') {
-        await this.settle(entry, deadline);
+        await this.resolve(entry, deadline);
         return;
       }
       const brief = new Deadline(Math.max(1, Math.min(briefMs, deadline.remainingMs)));
       try {
-        await this.settle(entry, brief);
+        await this.resolve(entry, brief);
         return;
       } catch (error) {
         if (brief.reason === undefined && !(error instanceof RolledBackError)) throw error;
@@ -138,21 +138,21 @@ export class Reserver {
   }
 
   /** Decides how the attempt that has an entry ended, and carries it out. */
-  async settle(entry: Entry, deadline: Deadline): Promise<Settled> {
-    const outcome = await settle(this.#executor, this.#primaryOf(entry), entry.token, deadline);
+  async resolve(entry: Entry, deadline: Deadline): Promise<Outcome> {
+    const outcome = await resolve(this.#executor, this.#primaryOf(entry), entry.token, deadline);
     await this.finish(entry, outcome, deadline);
     return outcome;
   }
 
   /** Carries out what was decided about the attempt that has an entry. */
-  async finish(entry: Entry, outcome: Settled, deadline: Deadline): Promise<void> {
+  async finish(entry: Entry, outcome: Outcome, deadline: Deadline): Promise<void> {
     const entered = entry.state === 'reserved' ? [entry] : [];
     const left = entry.state === 'leaving' ? [entry] : [];
     if (outcome === 'applied') await this.#directory.confirm(entry.token, entered, left, deadline);
     else await this.#directory.cancel(entry.token, entered, left, deadline);
   }
 
-  #outcomeOf(entry: Entry, deadline: Deadline): Promise<Settled | undefined> {
+  #outcomeOf(entry: Entry, deadline: Deadline): Promise<Outcome | undefined> {
     return outcomeOf(this.#executor, this.#primaryOf(entry), entry.token, deadline);
   }
 

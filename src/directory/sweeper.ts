@@ -1,4 +1,4 @@
-import { forgetOldMarks } from '../commit/settlement.ts';
+import { forgetOldRecords } from '../commit/commit-record.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { Upkeep } from '../execution/upkeep.ts';
@@ -12,10 +12,10 @@ import { type Entry, readEntry, selectDangling } from './directory-table.ts';
 import type { Reserver } from './reserver.ts';
 
 const entriesPerPage = 200;
-/** How long the settling of one entry may wait for a transaction that is still open. */
+/** How long the resolving of one entry may wait for a transaction that is still open. */
 const patienceMs = 2_000;
 /** Marks are kept for longer than any connection lives, so that a paused writer still collides. */
-const marksKeptDays = 7;
+const recordsKeptDays = 7;
 const timedSweepMs = 60_000;
 
 /** What a sweep of the directory found, counted in entries. */
@@ -24,7 +24,7 @@ export interface SweepResult {
   readonly applied: number;
   /** Belonged to writes that never were applied, and never will be. */
   readonly aborted: number;
-  /** Could not be settled: their transaction is still open, or a shard did not answer. */
+  /** Could not be resolved: their transaction is still open, or a shard did not answer. */
   readonly pending: number;
 }
 
@@ -43,7 +43,7 @@ export interface SweeperParts {
   readonly observe: Observer;
 }
 
-/** Settles the writes that died half-way. Every process may sweep, also at the same time. */
+/** Resolves the writes that died half-way. Every process may sweep, also at the same time. */
 export class Sweeper {
   readonly #parts: SweeperParts;
 
@@ -74,7 +74,7 @@ export class Sweeper {
     if (total.pending === 0) {
       const shards = keyspaces.flatMap((name) => keyspaceOf(topology.current, name).shards);
       await Promise.all(
-        shards.map(({ primary }) => forgetOldMarks(executor, primary, marksKeptDays, deadline)),
+        shards.map(({ primary }) => forgetOldRecords(executor, primary, recordsKeptDays, deadline)),
       );
     }
     return total;
@@ -84,19 +84,19 @@ export class Sweeper {
     const { executor, reservationMs } = this.#parts;
     const count = { applied: 0, aborted: 0, pending: 0 };
     for (;;) {
-      // What is settled leaves the list; what is not stays at its head.
+      // What is resolved leaves the list; what is not stays at its head.
       const page = selectDangling(reservationMs, entriesPerPage, count.pending);
       const { rows } = await executor.runStatement([primary], page, 'read', deadline);
-      for (const row of rows) count[await this.#settle(readEntry(row), deadline)]++;
+      for (const row of rows) count[await this.#resolve(readEntry(row), deadline)]++;
       if (rows.length < entriesPerPage) return count;
     }
   }
 
-  async #settle(entry: Entry, deadline: Deadline): Promise<keyof SweepResult> {
+  async #resolve(entry: Entry, deadline: Deadline): Promise<keyof SweepResult> {
     const patience = new Deadline(Math.max(1, Math.min(patienceMs, deadline.remainingMs)));
     const stopListening = deadline.onCancel((reason) => patience.cancel(reason));
     try {
-      return await this.#parts.reserver.settle(entry, patience);
+      return await this.#parts.reserver.resolve(entry, patience);
     } catch (error) {
       if (deadline.reason !== undefined || !isMeridianError(error)) throw error;
       return 'pending';

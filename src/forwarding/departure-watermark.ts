@@ -43,11 +43,11 @@ export class DepartureWatermark {
   #known = nothing;
   #asking: Promise<void> | undefined;
 
-  /** @param settlements the table in which outcomes of moves are recorded. */
-  constructor(shard: Shard, executor: Executor, settlements: string) {
+  /** @param records the table in which outcomes of moves are recorded. */
+  constructor(shard: Shard, executor: Executor, records: string) {
     this.shard = shard;
     this.#executor = executor;
-    this.#statement = readDepartures(memberFacts, settlements);
+    this.#statement = readDepartures(memberFacts, records);
   }
 
   /**

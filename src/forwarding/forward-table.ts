@@ -41,15 +41,15 @@ export type MoveState = 'announced' | 'reversing' | 'moved';
 /**
  * The slots that some owner has left, the moves that have not ended, when the last one ended, and the
  * names of facts that begin with `members`: which shards the keyspace has. Of a move that was undone only
- * its outcome in `settlements` is left.
+ * its outcome in `records` is left.
  */
-export const readDepartures = (members: string, settlements: string): Statement => ({
+export const readDepartures = (members: string, records: string): Statement => ({
   sql: `SELECT slot, 'moved' AS state, 0 AS ageMs, NULL AS cutoverAt FROM ${movesTable} WHERE state = 'moved' GROUP BY slot
     UNION ALL SELECT slot, state, CAST(TIMESTAMPDIFF(MICROSECOND, changed_at, CURRENT_TIMESTAMP(6)) / 1000 AS SIGNED), NULL
     FROM ${movesTable} WHERE state IN ('announced', 'reversing')
     UNION ALL SELECT NULL, NULL, 0, CONCAT_WS('/',
       (SELECT MAX(changed_at) FROM ${movesTable} WHERE state = 'moved'),
-      (SELECT MAX(settled_at) FROM ${settlements} WHERE outcome = 'aborted'))
+      (SELECT MAX(settled_at) FROM ${records} WHERE outcome = 'aborted'))
     UNION ALL SELECT NULL, 'member', 0, fact FROM ${factsTable} WHERE fact LIKE CONCAT(?, '%')`,
   params: [members],
 });

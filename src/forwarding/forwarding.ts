@@ -31,17 +31,17 @@ export class Forwarding {
   readonly mayMove = true;
   readonly #topology: TopologyStore;
   readonly #executor: Executor;
-  readonly #settlements: string;
+  readonly #records: string;
   readonly #redirects: Redirects;
   readonly #shards = new Map<string, DepartureWatermark>();
   readonly #resolving = new Map<string, Promise<unknown>>();
   #resolveMoves: ResolveMoves = async () => {};
 
-  /** @param settlements the table in which outcomes of moves are recorded. */
-  constructor(topology: TopologyStore, executor: Executor, settlements: string) {
+  /** @param records the table in which outcomes of moves are recorded. */
+  constructor(topology: TopologyStore, executor: Executor, records: string) {
     this.#topology = topology;
     this.#executor = executor;
-    this.#settlements = settlements;
+    this.#records = records;
     this.#redirects = new Redirects(topology, executor);
   }
 
@@ -239,7 +239,7 @@ export class Forwarding {
   watermarkOf(shard: Shard): DepartureWatermark {
     let watermark = this.#shards.get(shard.name);
     if (watermark === undefined) {
-      watermark = new DepartureWatermark(shard, this.#executor, this.#settlements);
+      watermark = new DepartureWatermark(shard, this.#executor, this.#records);
       this.#shards.set(shard.name, watermark);
     }
     return watermark;

@@ -3,7 +3,7 @@ import type { Executor } from '../execution/executor.ts';
 import { moverLifeMs } from '../forwarding/protocol-times.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
-import type { MoveSettlement } from './move-settlement.ts';
+import type { MoveResolution } from './move-resolution.ts';
 import { announceMove, type Move, readMove, recordedMove } from './moves-table.ts';
 import type { Group } from './moving-group.ts';
 import { busy } from './relocation-refusals.ts';
@@ -17,7 +17,7 @@ export async function announce(
   move: Move,
   { from, group }: { readonly from: Route; readonly group: Group },
   executor: Executor,
-  settlement: MoveSettlement,
+  resolution: MoveResolution,
   deadline: Deadline,
 ): Promise<void> {
   const { shard } = from;
@@ -36,6 +36,6 @@ export async function announce(
       throw busy(from, move.table, 'It has just come back here, or moved on');
     }
     if (earlier.ageMs < moverLifeMs) throw busy(from, move.table, 'It is being moved already');
-    await settlement.settle(earlier, from, group, deadline);
+    await resolution.resolve(earlier, from, group, deadline);
   }
 }

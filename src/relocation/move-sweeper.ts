@@ -4,7 +4,7 @@ import type { Deadline } from '../resilience/time/deadline.ts';
 import { routeForwarded } from '../routing/router.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
-import type { MoveEnding, MoveSettlement } from './move-settlement.ts';
+import type { MoveEnding, MoveResolution } from './move-resolution.ts';
 import { type RecordedMove, readUnfinishedMoves, recordedMove } from './moves-table.ts';
 import type { Group } from './moving-group.ts';
 
@@ -20,19 +20,19 @@ export interface SweptMoves {
 export class MoveSweeper {
   readonly #topology: TopologyStore;
   readonly #executor: Executor;
-  readonly #settlement: MoveSettlement;
+  readonly #resolution: MoveResolution;
   readonly #groups: ReadonlyMap<string, Group>;
 
   /** @param groups by the owners' table. */
   constructor(
     topology: TopologyStore,
     executor: Executor,
-    settlement: MoveSettlement,
+    resolution: MoveResolution,
     groups: ReadonlyMap<string, Group>,
   ) {
     this.#topology = topology;
     this.#executor = executor;
-    this.#settlement = settlement;
+    this.#resolution = resolution;
     this.#groups = groups;
   }
 
@@ -86,8 +86,10 @@ export class MoveSweeper {
     if (group === undefined) return undefined;
     const from = routeForwarded(this.#topology.current, shard.keyspace, move.fromLocator);
     const ending =
-      move.state === 'moved' ? 'moved' : await this.#settlement.settle(move, from, group, deadline);
-    if (ending === 'moved') await this.#settlement.finish(move, from, group, deadline);
+      move.state === 'moved'
+        ? 'moved'
+        : await this.#resolution.resolve(move, from, group, deadline);
+    if (ending === 'moved') await this.#resolution.finish(move, from, group, deadline);
     return ending;
   }
 }

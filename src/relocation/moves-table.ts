@@ -1,4 +1,4 @@
-import { insertMark, settlementTable } from '../commit/settlement-table.ts';
+import { commitRecordTable, insertRecord } from '../commit/commit-record-table.ts';
 import { bytesOf, type MoveState, moveState, movesTable } from '../forwarding/forward-table.ts';
 import type { Statement } from '../mysql/sql/sql.ts';
 
@@ -176,21 +176,21 @@ export function recordedMove(row: Readonly<Record<string, unknown>>): RecordedMo
 }
 
 /** Part of the transaction that brings the rows: its outcome is then on record where they are. */
-export const recordArrival = ({ moveId }: Move): Statement => insertMark(moveId, 'arrived');
+export const recordArrival = ({ moveId }: Move): Statement => insertRecord(moveId, 'arrived');
 
 /** Rules an arrival out, unless it is on record. Waits for one that is under way. */
 export const refuseArrival = ({ moveId }: Move): Statement => ({
-  sql: `INSERT INTO ${settlementTable} (token, outcome) VALUES (?, 'aborted') ON DUPLICATE KEY UPDATE token = token`,
+  sql: `INSERT INTO ${commitRecordTable} (token, outcome) VALUES (?, 'aborted') ON DUPLICATE KEY UPDATE token = token`,
   params: [moveId],
 });
 
 /** Undoes a recorded arrival, together with the rows. */
 export const undoArrival = ({ moveId }: Move): Statement => ({
-  sql: `UPDATE ${settlementTable} SET outcome = 'aborted', settled_at = CURRENT_TIMESTAMP(6) WHERE token = ? AND outcome = 'arrived'`,
+  sql: `UPDATE ${commitRecordTable} SET outcome = 'aborted', settled_at = CURRENT_TIMESTAMP(6) WHERE token = ? AND outcome = 'arrived'`,
   params: [moveId],
 });
 
 export const forgetArrival = ({ moveId }: Move): Statement => ({
-  sql: `DELETE FROM ${settlementTable} WHERE token = ? AND outcome = 'arrived'`,
+  sql: `DELETE FROM ${commitRecordTable} WHERE token = ? AND outcome = 'arrived'`,
   params: [moveId],
 });

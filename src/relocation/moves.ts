@@ -8,7 +8,7 @@ import type { Deadline } from '../resilience/time/deadline.ts';
 import type { TableRegistry } from '../rows/table-registry.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
-import { MoveSettlement } from './move-settlement.ts';
+import { MoveResolution } from './move-resolution.ts';
 import { MoveSweeper, type SweptMoves } from './move-sweeper.ts';
 import { forgetMoved, movingGroups, movingKeyspaces } from './moving-tables.ts';
 import { Relocation } from './relocation.ts';
@@ -30,15 +30,15 @@ interface MovesParts {
 export class Moves {
   readonly relocation: Relocation;
   readonly #parts: MovesParts;
-  readonly #settlement: MoveSettlement;
+  readonly #resolution: MoveResolution;
 
   constructor(parts: MovesParts) {
     const { topology, executor, upkeep, registry } = parts;
     this.#parts = parts;
-    this.#settlement = new MoveSettlement(topology, executor, (keyspace, rows) =>
+    this.#resolution = new MoveResolution(topology, executor, (keyspace, rows) =>
       forgetMoved(registry, keyspace, rows),
     );
-    this.relocation = new Relocation(executor, this.#settlement);
+    this.relocation = new Relocation(executor, this.#resolution);
     // Movers that died are looked for now and then.
     upkeep.add({
       everyMs: sweepMs,
@@ -81,7 +81,7 @@ export class Moves {
     deadline: Deadline,
   ): Promise<SweptMoves> {
     const { topology, executor, registry, observe } = this.#parts;
-    const sweeper = new MoveSweeper(topology, executor, this.#settlement, movingGroups(registry));
+    const sweeper = new MoveSweeper(topology, executor, this.#resolution, movingGroups(registry));
     const swept =
       slot === undefined
         ? await sweeper.sweep(shard, deadline)

@@ -17,7 +17,7 @@ import { assertPlainJson, copyRows, verifyRows } from './copy-rows.ts';
 import { installFence } from './fence.ts';
 import type { ForeignKey } from './foreign-keys.ts';
 import { assertNothingIsCut } from './group-references.ts';
-import type { Finished, MoveEnding, MoveSettlement } from './move-settlement.ts';
+import type { Finished, MoveEnding, MoveResolution } from './move-resolution.ts';
 import {
   beginCrossing,
   cutoverMove,
@@ -72,16 +72,16 @@ interface Flight {
  *    arrival, then in one commit cut over: delete the rows, leave redirects, refuse later ones;
  * 3. the caches forget the rows; what the arrival left behind is tidied up.
  *
- * Until the cutover nothing has changed but copies that nobody is sent to. A mover that dies is settled
+ * Until the cutover nothing has changed but copies that nobody is sent to. A mover that dies is resolved
  * by the next that comes by: forward when it has cut over, else back.
  */
 export class Relocation {
   readonly #executor: Executor;
-  readonly #settlement: MoveSettlement;
+  readonly #resolution: MoveResolution;
 
-  constructor(executor: Executor, settlement: MoveSettlement) {
+  constructor(executor: Executor, resolution: MoveResolution) {
     this.#executor = executor;
-    this.#settlement = settlement;
+    this.#resolution = resolution;
   }
 
   /**
@@ -136,7 +136,7 @@ export class Relocation {
       await deadline.pause(heardByAllMs);
       moved = await this.#copyAndCutOver(flight, deadline);
     } catch (error) {
-      const ending = await this.#settle(flight, error);
+      const ending = await this.#resolve(flight, error);
       if (ending !== 'moved') throw refusalOf(error, order);
     }
     return { ...moved, ...(await this.#finish(flight)) };
@@ -149,7 +149,7 @@ export class Relocation {
   }: Flight): Promise<Partial<Finished> & Pick<Finished, 'invalidation'>> {
     const patience = new Deadline(moverLifeMs);
     try {
-      return await this.#settlement.finish(move, order.from, order.group, patience);
+      return await this.#resolution.finish(move, order.from, order.group, patience);
     } catch (error) {
       if (!isMeridianError(error)) throw error;
       return { invalidation: 'pending' };
@@ -163,11 +163,11 @@ export class Relocation {
     const patience = Math.max(1, Math.min(order.pauseMs, deadline.remainingMs));
     try {
       await within(patience, deadline, (waiting) =>
-        announce(move, order, this.#executor, this.#settlement, waiting),
+        announce(move, order, this.#executor, this.#resolution, waiting),
       );
     } catch (error) {
       if (!isMeridianError(error) || error.outcome !== 'unknown') throw error;
-      await this.#settle(flight, error);
+      await this.#resolve(flight, error);
       throw refusalOf(error, order);
     }
   }
@@ -242,10 +242,10 @@ export class Relocation {
   }
 
   /** On which side the owner is, after a failure. Under a deadline of its own: the caller's may be over. */
-  async #settle({ order, move }: Flight, failure: unknown): Promise<MoveEnding> {
+  async #resolve({ order, move }: Flight, failure: unknown): Promise<MoveEnding> {
     const patience = new Deadline(moverLifeMs);
     try {
-      return await this.#settlement.settle(move, order.from, order.group, patience);
+      return await this.#resolution.resolve(move, order.from, order.group, patience);
     } catch (error) {
       if (!isMeridianError(error)) throw error;
       throw new UnknownOutcomeError(

@@ -28,7 +28,7 @@ describe('system tables', () => {
       meridian_idempotency: ['commit/idempotency-table.ts'],
       meridian_identity: ['identity/identity-table.ts'],
       meridian_moves: ['forwarding/forward-table.ts'],
-      meridian_settlement: ['commit/settlement-table.ts'],
+      meridian_settlement: ['commit/commit-record-table.ts'],
     });
   });
 

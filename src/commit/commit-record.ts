@@ -3,25 +3,25 @@ import type { Executor } from '../execution/executor.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import {
-  deleteMark,
-  deleteOldMarks,
-  insertMark,
-  type Settled,
-  selectMark,
-} from './settlement-table.ts';
+  deleteOldRecords,
+  deleteRecord,
+  insertRecord,
+  type Outcome,
+  selectRecord,
+} from './commit-record-table.ts';
 import type { TransactionScope } from './transaction-scope.ts';
 
-const marksPerDelete = 1_000;
+const recordsPerDelete = 1_000;
 
 /**
  * Marks, as a statement of the transaction itself, that the work under this token is applied. Who
- * settled the token first wins: then the transaction can not commit any more.
+ * resolved the token first wins: then the transaction can not commit any more.
  *
- * @throws {RolledBackError} when the token was settled as aborted.
+ * @throws {RolledBackError} when the token was resolved as aborted.
  */
-export async function markApplied(scope: TransactionScope, token: Uint8Array): Promise<void> {
+export async function recordApplied(scope: TransactionScope, token: Uint8Array): Promise<void> {
   try {
-    await scope.run(insertMark(token, 'applied'));
+    await scope.run(insertRecord(token, 'applied'));
   } catch (error) {
     if (!(error instanceof DuplicateKeyError)) throw error;
     throw new RolledBackError(
@@ -37,8 +37,8 @@ export async function outcomeOf(
   primary: Endpoint,
   token: Uint8Array,
   deadline: Deadline,
-): Promise<Settled | undefined> {
-  const { rows } = await executor.runStatement([primary], selectMark(token), 'read', deadline);
+): Promise<Outcome | undefined> {
+  const { rows } = await executor.runStatement([primary], selectRecord(token), 'read', deadline);
   const outcome = rows[0]?.outcome;
   return outcome === 'applied' || outcome === 'aborted' ? outcome : undefined;
 }
@@ -49,13 +49,13 @@ export async function outcomeOf(
  *
  * @throws {TimeoutError} or {@link RolledBackError} when a transaction stays open for longer.
  */
-export async function settle(
+export async function resolve(
   executor: Executor,
   primary: Endpoint,
   token: Uint8Array,
   deadline: Deadline,
-): Promise<Settled> {
-  const abort = insertMark(token, 'aborted');
+): Promise<Outcome> {
+  const abort = insertRecord(token, 'aborted');
   for (;;) {
     try {
       // A second mark only finds the first.
@@ -69,26 +69,26 @@ export async function settle(
   }
 }
 
-/** Forgets a token under which nothing is left to settle. */
-export async function forgetMark(
+/** Forgets a token under which nothing is left to resolve. */
+export async function forgetRecord(
   executor: Executor,
   primary: Endpoint,
   token: Uint8Array,
   deadline: Deadline,
 ): Promise<void> {
-  await executor.runRepeatable(primary, deleteMark(token), deadline);
+  await executor.runRepeatable(primary, deleteRecord(token), deadline);
 }
 
-/** Forgets all tokens that were settled so long ago that no connection of then still lives. */
-export async function forgetOldMarks(
+/** Forgets all tokens that were resolved so long ago that no connection of then still lives. */
+export async function forgetOldRecords(
   executor: Executor,
   primary: Endpoint,
   olderThanDays: number,
   deadline: Deadline,
 ): Promise<void> {
-  const statement = deleteOldMarks(olderThanDays, marksPerDelete);
+  const statement = deleteOldRecords(olderThanDays, recordsPerDelete);
   for (;;) {
     const { affected } = await executor.runRepeatable(primary, statement, deadline);
-    if (affected < marksPerDelete) return;
+    if (affected < recordsPerDelete) return;
   }
 }

@@ -29,7 +29,7 @@ import { type CopiedTable, deleteOwned, forgetForwards, ownedIds } from './row-c
 
 const retries = 5;
 
-/** How a move ended. `gone`: somebody else has settled it. */
+/** How a move ended. `gone`: somebody else has resolved it. */
 export type MoveEnding = 'moved' | 'reversed' | 'gone';
 
 /** What a move has moved, when all is done. */
@@ -50,9 +50,9 @@ export type ForgetRows = (
 
 /**
  * Ends moves, one's own or those of a mover that died: whatever was interrupted where, each step may
- * be repeated, and two who settle the same move do not disturb each other.
+ * be repeated, and two who resolve the same move do not disturb each other.
  */
-export class MoveSettlement {
+export class MoveResolution {
   readonly #topology: TopologyStore;
   readonly #executor: Executor;
   readonly #forget: ForgetRows;
@@ -67,13 +67,13 @@ export class MoveSettlement {
    * Reverses a move unless it has cut over. Waits for a cutover that is under way; begins again when the
    * database rolled it back.
    */
-  settle(move: Move, from: Route, group: Group, deadline: Deadline): Promise<MoveEnding> {
+  resolve(move: Move, from: Route, group: Group, deadline: Deadline): Promise<MoveEnding> {
     return this.#executor.rerun(from.shard.primary, retries, deadline, () =>
-      this.#settleOnce(move, from, group, deadline),
+      this.#resolveOnce(move, from, group, deadline),
     );
   }
 
-  async #settleOnce(move: Move, from: Route, group: Group, deadline: Deadline) {
+  async #resolveOnce(move: Move, from: Route, group: Group, deadline: Deadline) {
     const { affected } = await this.#write(from.shard, reverseMove(move), deadline);
     if (affected === 0) return this.#endingOf(move, from, deadline);
     const to = this.#target(move, from);
