@@ -1,5 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { RedisIdentity, type RedisRecord } from '../cache/redis/redis-identity.ts';
+import {
+  forgottenAfterSeconds,
+  unusedAfterSeconds,
+  upkeepMs,
+  upkeepTimeoutMs,
+} from '../cache/redis/shared-redis-times.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { Upkeep } from '../execution/upkeep.ts';
@@ -26,14 +32,9 @@ export interface SharedRedisParts {
   readonly observe: Observer;
 }
 
-const upkeepMs = 30_000;
-/** Well past two upkeeps, of which one may fail, and past the time for which a process goes by its word. */
-const unusedAfterSeconds = 120;
-const forgottenAfterSeconds = 86_400;
 const answerMs = 1_000;
 /** Longer, for without it the Redis is left, and a shard that is busy gets all of the reads. */
 const claimAnswerMs = 5_000;
-const upkeepTimeoutMs = 20_000;
 
 interface Copy {
   readonly shard: Shard;

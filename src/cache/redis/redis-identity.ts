@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { identityScript } from './lease-scripts.ts';
 import type { RedisNode } from './links/redis-client.ts';
+import { claimMs } from './shared-redis-times.ts';
 
 /** What is kept outside of Redis of the Redis that all services of a namespace share. */
 export interface RedisRecord {
@@ -11,12 +12,6 @@ export interface RedisRecord {
   /** Records an id in the place of another, or of none. Returns what is on record then. */
   replace(from: string | undefined, id: string): Promise<string>;
 }
-
-/**
- * Milliseconds for which this process may use a Redis after it has said so: well within the time for which
- * others take it at its word, for their clock began later.
- */
-const claimMs = 90_000;
 
 /** Both clocks: the monotonic one stands still while a machine sleeps, the wall clock may be set back. */
 interface Moment {
