@@ -8,6 +8,7 @@ import {
 } from 'meridian/testing';
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { Deadline } from '../../../src/resilience/time/deadline.ts';
 import { failureOf } from '../../support/cluster.ts';
 import { eventually } from '../../support/eventually.ts';
 import { ServerSessions } from '../../support/server-sessions.ts';
@@ -237,4 +238,23 @@ it('after a restart under many callers, connections come back a few at a time', 
   expect(await open()).toHaveLength(10);
   for (const session of back) session.release();
   await pool.close();
+});
+
+it('a pool that is retired lets what runs end, and begins nothing', async () => {
+  const pool = sessions.pool(direct(), 3, 1_000);
+  const [busy, idle] = [await sessions.acquire(pool), await sessions.acquire(pool)];
+  idle.release();
+  let isOver = false;
+  const retired = pool.retire().then(() => {
+    isOver = true;
+  });
+  const refused = await failureOf(sessions.acquire(pool));
+  expect(refused).toMatchObject({ message: 'The pool is closed.', phase: 'queued' });
+  const deadline = new Deadline(5_000);
+  const { rows } = await busy.run({ sql: 'SELECT 7 AS seven', params: [] }, deadline);
+  deadline.end();
+  expect(rows).toEqual([{ seven: 7 }]);
+  expect(isOver).toBe(false);
+  busy.release();
+  await retired;
 });
