@@ -7,6 +7,7 @@ const suites: Record<string, () => Promise<{ suite: Suite }>> = {
   memory: () => import('./suites/memory-hits.ts'),
   cache: () => import('./suites/cache.ts'),
   footprint: () => import('./suites/footprint.ts'),
+  scaling: () => import('./suites/scaling.ts'),
   placement: () => import('./suites/placement.ts'),
   gateway: () => import('./suites/gateway.ts'),
   resilience: () => import('./suites/resilience.ts'),

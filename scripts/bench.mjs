@@ -5,7 +5,7 @@ import { main, must, run, tool } from './run.mjs';
 await main(async () => {
   const args = process.argv.slice(2);
   const names = args.filter((name) => !name.startsWith('-'));
-  const compared = ['cache', 'resilience'];
+  const compared = ['cache', 'resilience', 'scaling'];
   if (names.length === 0 || names.some((name) => compared.includes(name))) await ensurePeers();
   await must('Building', tool('tsup'), []);
   const program = ['--import', 'tsx', 'bench/run.ts', ...args];

@@ -48,8 +48,8 @@ export interface Cache<V> {
    * tier could give back as it is, an instance of a class say, is handed out and not kept. A loader runs
    * in the async context of the caller who began the load, and says with `null` that there is none.
    *
-   * @throws what `load` throws, to all who waited for it; {@link OverloadError} when too many loads
-   * wait, {@link TimeoutError} when the time of the load or of this caller is over.
+   * @throws what `load` throws, to all who waited for it; `OverloadError` when too many loads
+   * wait, `TimeoutError` when the time of the load or of this caller is over.
    */
   get(
     key: string,
@@ -59,7 +59,7 @@ export interface Cache<V> {
   /**
    * Many values, in the order of `keys`; `loadMany` is asked once, for those that lack.
    *
-   * @throws as `get`; {@link LoaderError} when `loadMany` answers with another number of values.
+   * @throws as `get`; `LoaderError` when `loadMany` answers with another number of values.
    */
   getMany(
     keys: readonly string[],

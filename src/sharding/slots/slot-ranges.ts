@@ -48,7 +48,7 @@ export function readSlotRanges(
 }
 
 /**
- * Like {@link readSlotRanges}, for a caller that has nothing to add to the problems.
+ * Like `readSlotRanges`, for a caller that has nothing to add to the problems.
  *
  * @throws ConfigError with every problem.
  */
@@ -58,7 +58,7 @@ export function parseSlotRanges(ranges: SlotRanges, slots: number): SlotMap {
   return result.map;
 }
 
-/** The text form of a map, in the fewest ranges: what {@link readSlotRanges} reads. O(slots × shards). */
+/** The text form of a map, in the fewest ranges: what `readSlotRanges` reads. O(slots × shards). */
 export function formatSlotRanges(map: SlotMap): Record<string, string> {
   return Object.fromEntries(map.shards.map((shard) => [shard, slotRangesOf(map, shard)]));
 }

@@ -1,0 +1,50 @@
+import { instancesForLatency } from './queueing.ts';
+import { requiredInstances } from './required-instances.ts';
+import { instancesByLaw, kneeOf } from './scalability.ts';
+import type { ScalerConfig } from './scaler-options.ts';
+
+/** What keeps a number of instances down. */
+export interface Cap {
+  readonly instances: number;
+  /** As a person would say it. */
+  readonly because: string;
+}
+
+/** The fewest instances that carry a load. */
+export function instancesFor(config: ScalerConfig, load: number): number {
+  if (config.law !== undefined) return instancesByLaw(config.law, load);
+  return requiredInstances(load, { maxLoadPerInstance: config.maxLoadPerInstance, headroom: 1 });
+}
+
+/** The fewest instances that a load may be left to, and whether latency asks for them. */
+export function floorOf(config: ScalerConfig, load: number): number {
+  const { minInstances, latency } = config;
+  if (latency === undefined) return minInstances;
+  return Math.max(minInstances, instancesForLatency(load, latency));
+}
+
+/** The lowest cap; undefined when there is none. */
+export function capOf({ maxInstances, law, budget }: ScalerConfig): Cap | undefined {
+  const caps: Cap[] = [];
+  if (maxInstances !== undefined)
+    caps.push({ instances: maxInstances, because: `maxInstances is ${maxInstances}` });
+  const knee = law === undefined ? Number.POSITIVE_INFINITY : kneeOf(law);
+  if (Number.isFinite(knee)) {
+    caps.push({
+      instances: knee,
+      because: `past ${knee} instances another one takes more than it brings`,
+    });
+  }
+  for (const [shard, { maxConnections, reserve = 10 }] of Object.entries(budget?.shards ?? {})) {
+    const pool = budget?.poolPerInstance ?? 1;
+    const instances = Math.floor((maxConnections - reserve) / pool);
+    caps.push({
+      instances,
+      because: `shard '${shard}' takes ${maxConnections} connections, of which ${reserve} are kept, and each instance opens ${pool}`,
+    });
+  }
+  return caps.reduce<Cap | undefined>(
+    (least, cap) => (least === undefined || cap.instances < least.instances ? cap : least),
+    undefined,
+  );
+}

@@ -1,0 +1,119 @@
+import { ConfigError } from '../errors/config-error.ts';
+
+/** A load over time, one value a step. */
+export interface LoadTrace {
+  readonly startMs: number;
+  readonly stepMs: number;
+  readonly loads: Float64Array;
+}
+
+export interface LoadSample {
+  readonly atMs: number;
+  readonly load: number;
+}
+
+const mostSteps = 5_000_000;
+const shownProblems = 5;
+
+/**
+ * Samples as a trace of equal steps, in straight lines between them. Samples may come in any order and at any
+ * distance; of those at one moment the last counts. O(n log n + steps).
+ *
+ * @param stepMs Default 60,000.
+ * @throws ConfigError for samples that are no load or no time, naming the first five; for fewer than two; and for
+ * more than five million steps.
+ */
+export function loadTrace(samples: readonly LoadSample[], stepMs = 60_000): LoadTrace {
+  if (!(stepMs >= 1 && Number.isFinite(stepMs))) {
+    throw refusal('stepMs', `must be a number of milliseconds, at least 1, not ${stepMs}`);
+  }
+  const wrong = samples.flatMap(({ atMs, load }, index) =>
+    Number.isFinite(atMs) && Number.isFinite(load) && load >= 0
+      ? []
+      : [
+          {
+            path: `samples[${index}]`,
+            message: `must be a time and a load of at least 0, not ${atMs} and ${load}`,
+          },
+        ],
+  );
+  if (wrong.length > 0) {
+    const more = wrong.length > shownProblems ? `, ${wrong.length} in all` : '';
+    throw new ConfigError(`This is no trace of a load${more}`, wrong.slice(0, shownProblems));
+  }
+  const ordered = [...new Map(samples.map((sample) => [sample.atMs, sample])).values()].sort(
+    (one, other) => one.atMs - other.atMs,
+  );
+  const [first] = ordered;
+  const last = ordered.at(-1);
+  if (first === undefined || last === undefined || first === last) {
+    throw refusal('samples', `must be of two moments at least, not ${ordered.length}`);
+  }
+  const steps = Math.floor((last.atMs - first.atMs) / stepMs) + 1;
+  if (steps > mostSteps)
+    throw refusal('samples', `span ${steps} steps of ${stepMs} ms; ${mostSteps} at most`);
+  return { startMs: first.atMs, stepMs, loads: interpolate(ordered, first.atMs, stepMs, steps) };
+}
+
+function interpolate(
+  samples: readonly LoadSample[],
+  startMs: number,
+  stepMs: number,
+  steps: number,
+): Float64Array {
+  const loads = new Float64Array(steps);
+  let index = 0;
+  for (let step = 0; step < steps; step++) {
+    const atMs = startMs + step * stepMs;
+    while ((samples[index + 1]?.atMs ?? Number.POSITIVE_INFINITY) <= atMs) index++;
+    const before = samples[index];
+    const after = samples[index + 1];
+    if (before === undefined) continue;
+    const part = after === undefined ? 0 : (atMs - before.atMs) / (after.atMs - before.atMs);
+    loads[step] = before.load + ((after?.load ?? before.load) - before.load) * part;
+  }
+  return loads;
+}
+
+/**
+ * Reads a trace of two columns, time and load, with or without a line of names: times in ISO 8601 (a space for the T,
+ * UTC where no zone is given) or in seconds or milliseconds since 1970. O(text).
+ *
+ * @throws ConfigError naming the lines that are neither.
+ */
+export function parseTrace(csv: string, stepMs?: number): LoadTrace {
+  const lines = csv.split(/\r?\n/);
+  const samples: LoadSample[] = [];
+  const wrong: { path: string; message: string }[] = [];
+  lines.forEach((line, index) => {
+    if (line.trim() === '') return;
+    const [time = '', value = ''] = line
+      .split(/[,;\t]/)
+      .map((cell) => cell.trim().replace(/^"|"$/g, ''));
+    const sample = { atMs: timeOf(time), load: value === '' ? Number.NaN : Number(value) };
+    if (Number.isFinite(sample.atMs) && Number.isFinite(sample.load)) samples.push(sample);
+    else if (index > 0)
+      wrong.push({ path: `line ${index + 1}`, message: 'is not a time and a load' });
+  });
+  if (wrong.length > 0) {
+    const more = wrong.length > shownProblems ? `, ${wrong.length} lines in all` : '';
+    throw new ConfigError(`This is no trace of a load${more}`, wrong.slice(0, shownProblems));
+  }
+  return loadTrace(samples, stepMs);
+}
+
+/** A number below this is taken for seconds: as milliseconds it would be in 1973. */
+const leastMilliseconds = 1e11;
+
+function timeOf(text: string): number {
+  if (/^\d+(\.\d+)?$/.test(text)) {
+    const number = Number(text);
+    return number < leastMilliseconds ? number * 1_000 : number;
+  }
+  const iso = text.replace(' ', 'T');
+  return Date.parse(/[zZ]$|[+-]\d\d:?\d\d$/.test(iso) || !iso.includes('T') ? iso : `${iso}Z`);
+}
+
+function refusal(path: string, message: string): ConfigError {
+  return new ConfigError('This is no trace of a load', [{ path, message }]);
+}

@@ -1,0 +1,174 @@
+import { ConfigError, type Problem } from '../errors/config-error.ts';
+
+export interface CapacityOptions {
+  /** Milliseconds within which calls are to end, from when they were due. Above 0. */
+  readonly targetMs: number;
+  /** Share of the calls that must be in time, and must not fail. 0 to 1, default 0.99. */
+  readonly share?: number | undefined;
+  /** Calls a second to begin with. Default 10. */
+  readonly startPerSecond?: number | undefined;
+  /** By what the rate grows from step to step until one breaks. Above 1, default 1.5. */
+  readonly growth?: number | undefined;
+  /** Milliseconds of each step. Default 5,000. */
+  readonly stepMs?: number | undefined;
+  /** How close the greatest good rate and the least bad one are to come, as a share. Default 0.05. */
+  readonly precision?: number | undefined;
+  /** Default 100,000. */
+  readonly maxPerSecond?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Told after each step. */
+  readonly onStep?: ((step: CapacityStep) => void) | undefined;
+}
+
+/** What came of one rate. */
+export interface CapacityStep {
+  readonly perSecond: number;
+  readonly calls: number;
+  /** Share of the calls that ended well and in time. */
+  readonly goodShare: number;
+  readonly failed: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly good: boolean;
+}
+
+export interface MeasuredLimit {
+  /** The greatest rate, in calls a second, that kept the target: `maxLoadPerInstance` of one instance. 0: none did. */
+  readonly maxLoad: number;
+  /** Whether it broke at all below `maxPerSecond`. */
+  readonly broke: boolean;
+  readonly steps: readonly CapacityStep[];
+}
+
+/**
+ * Finds the load that a service carries, by calls at a fixed rate whatever becomes of them (an open loop), with a
+ * rate that grows until the latency target breaks and then closes in on where. Latency counts from when a call was
+ * due, so that a service that stops is not asked less often for it.
+ *
+ * Source: G. Tene, "How NOT to Measure Latency", 2013 (coordinated omission).
+ *
+ * @param call makes one call; it is given a signal that ends when the measurement does.
+ * @throws ConfigError with every option that is out of range; the signal's reason when it fires.
+ */
+export async function measureCapacity(
+  call: (signal: AbortSignal) => Promise<unknown>,
+  options: CapacityOptions,
+): Promise<MeasuredLimit> {
+  const { startPerSecond, growth, precision, maxPerSecond, signal, onStep, ...config } =
+    readOptions(options);
+  const steps: CapacityStep[] = [];
+  const tryRate = async (perSecond: number) => {
+    signal?.throwIfAborted();
+    const step = await runStep(call, perSecond, config, signal);
+    steps.push(step);
+    onStep?.(step);
+    return step.good;
+  };
+  let good = 0;
+  let bad = Number.POSITIVE_INFINITY;
+  for (
+    let rate = startPerSecond;
+    bad === Number.POSITIVE_INFINITY;
+    rate = Math.min(maxPerSecond, rate * growth)
+  ) {
+    if (await tryRate(rate)) good = rate;
+    else bad = rate;
+    if (good === maxPerSecond) return { maxLoad: good, broke: false, steps };
+  }
+  while (good > 0 && bad - good > good * precision) {
+    const rate = (good + bad) / 2;
+    if (await tryRate(rate)) good = rate;
+    else bad = rate;
+  }
+  return { maxLoad: good, broke: true, steps };
+}
+
+interface StepConfig {
+  readonly targetMs: number;
+  readonly share: number;
+  readonly stepMs: number;
+}
+
+/** Calls that may be under way, for each that ends in time: past it the step is lost, and memory would be too. */
+const mostWaiting = 20;
+
+async function runStep(
+  call: (signal: AbortSignal) => Promise<unknown>,
+  perSecond: number,
+  { targetMs, share, stepMs }: StepConfig,
+  signal: AbortSignal | undefined,
+): Promise<CapacityStep> {
+  const ending = new AbortController();
+  const stop = signal === undefined ? ending.signal : AbortSignal.any([signal, ending.signal]);
+  const total = Math.max(1, Math.round((perSecond * stepMs) / 1_000));
+  const latencies: number[] = [];
+  let failed = 0;
+  let waiting = 0;
+  const limit = Math.max(100, (mostWaiting * perSecond * targetMs) / 1_000);
+  const startedAt = performance.now();
+  const one = async (dueAt: number) => {
+    waiting++;
+    try {
+      await call(stop);
+      latencies.push(performance.now() - dueAt);
+    } catch {
+      // What failed is counted, whatever it was: the rate was too much for it.
+      failed++;
+    } finally {
+      waiting--;
+    }
+  };
+  const calls: Promise<void>[] = [];
+  while (calls.length < total && waiting < limit) {
+    signal?.throwIfAborted();
+    const due = Math.min(total, Math.ceil(((performance.now() - startedAt) * perSecond) / 1_000));
+    while (calls.length < due) calls.push(one(startedAt + (calls.length * 1_000) / perSecond));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  // Who is not answered within the target counts as late anyway.
+  await Promise.race([Promise.all(calls), new Promise((resolve) => setTimeout(resolve, targetMs))]);
+  ending.abort();
+  latencies.sort((one, other) => one - other);
+  const inTime = latencies.filter((ms) => ms <= targetMs).length;
+  const goodShare = inTime / total;
+  const at = (part: number) =>
+    latencies[Math.min(latencies.length - 1, Math.floor(part * latencies.length))] ?? Number.NaN;
+  return {
+    perSecond,
+    calls: calls.length,
+    goodShare,
+    failed,
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+    good: goodShare >= share,
+  };
+}
+
+function readOptions(options: CapacityOptions) {
+  const { targetMs, share = 0.99, startPerSecond = 10, growth = 1.5, stepMs = 5_000 } = options;
+  const { precision = 0.05, maxPerSecond = 100_000, signal, onStep } = options;
+  const problems: Problem[] = [];
+  const check = (path: string, value: number, wanted: string, fits: boolean) => {
+    if (!fits || !Number.isFinite(value))
+      problems.push({ path, message: `must be ${wanted}, not ${value}` });
+  };
+  check('targetMs', targetMs, 'above 0', targetMs > 0);
+  check('share', share, 'above 0 and at most 1', share > 0 && share <= 1);
+  check('startPerSecond', startPerSecond, 'above 0', startPerSecond > 0);
+  check('growth', growth, 'above 1', growth > 1);
+  check('stepMs', stepMs, 'at least 100', stepMs >= 100);
+  check('precision', precision, 'above 0 and below 1', precision > 0 && precision < 1);
+  check('maxPerSecond', maxPerSecond, 'at least startPerSecond', maxPerSecond >= startPerSecond);
+  if (problems.length > 0) throw new ConfigError('The capacity cannot be measured', problems);
+  return {
+    targetMs,
+    share,
+    startPerSecond,
+    growth,
+    stepMs,
+    precision,
+    maxPerSecond,
+    signal,
+    onStep,
+  };
+}

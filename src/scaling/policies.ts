@@ -1,0 +1,65 @@
+import { requiredInstances } from './required-instances.ts';
+import { Planner } from './scaler.ts';
+import { readScalerOptions, type ScalerOptions } from './scaler-options.ts';
+
+/** Something that says how many instances there should be, from what it has seen of a load. */
+export interface ScalingPolicy {
+  readonly name: string;
+  /** Called once a step, with the load then and the instances that serve. Returns how many are wanted. */
+  decide(load: number, atMs: number, serving: number): number;
+}
+
+/** So many at all times: with the peak that hindsight knows, what provisioning for peak costs. */
+export function staticPolicy(instances: number): ScalingPolicy {
+  return { name: `static ${instances}`, decide: () => instances };
+}
+
+/** `ceil(load × headroom / maxLoadPerInstance)`, at every step. */
+export function rulePolicy(maxLoadPerInstance: number, headroom = 1.2): ScalingPolicy {
+  return {
+    name: `rule ${headroom}`,
+    decide: (load) => requiredInstances(load, { maxLoadPerInstance, headroom }),
+  };
+}
+
+/**
+ * The Kubernetes Horizontal Pod Autoscaler with its defaults: `ceil(current × metric / target)`, none within a
+ * tenth of the target; up by 4 or 100 % in 15 s, whichever is more, down to the greatest number wanted in
+ * five minutes. The metric is load an instance, as a share of `maxLoadPerInstance`, and saturates at 1.
+ *
+ * Source: kubernetes.io, "Horizontal Pod Autoscaling", algorithm details and default behaviour.
+ *
+ * @param target share of what an instance carries, 0 to 1. Default 0.7.
+ */
+export function hpaPolicy(maxLoadPerInstance: number, target = 0.7): ScalingPolicy {
+  const wanted: { atMs: number; instances: number }[] = [];
+  let lastMs = Number.NaN;
+  return {
+    name: `HPA ${target}`,
+    decide(load, atMs, serving) {
+      const metric = Math.min(1, load / (serving * maxLoadPerInstance));
+      const ratio = metric / target;
+      const raw = Math.abs(ratio - 1) <= 0.1 ? serving : Math.max(1, Math.ceil(serving * ratio));
+      const periods = Number.isNaN(lastMs) ? 1 : Math.max(1, Math.round((atMs - lastMs) / 15_000));
+      lastMs = atMs;
+      let most = serving;
+      for (let n = 0; n < periods && most < raw; n++) most = Math.max(most * 2, most + 4);
+      const instances = Math.min(raw, most);
+      wanted.push({ atMs, instances });
+      while ((wanted[0]?.atMs ?? atMs) < atMs - 300_000) wanted.shift();
+      return Math.max(...wanted.map((one) => one.instances));
+    },
+  };
+}
+
+/** A {@link createScaler} of its own. @throws ConfigError */
+export function scalerPolicy(options: ScalerOptions): ScalingPolicy {
+  const planner = new Planner(readScalerOptions(options));
+  return {
+    name: 'scaler',
+    decide(load, atMs) {
+      planner.observe(load, atMs);
+      return planner.plan(atMs).instances;
+    },
+  };
+}

@@ -1,0 +1,103 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ConfigError } from '../errors/config-error.ts';
+import type { Recommendation, Scaler } from './scaler.ts';
+
+export interface ScalerEndpointOptions {
+  /** Names the service in the gauge's label. Default `service`. */
+  readonly service?: string | undefined;
+  /** The name of the metric: letters, digits and `_`. Default `meridian_recommended_instances`. */
+  readonly metric?: string | undefined;
+}
+
+/** Answers a request; false, and nothing is written, when its path is not one of the endpoint's. */
+export type ScalerEndpoint = (request: IncomingMessage, response: ServerResponse) => boolean;
+
+/**
+ * Tells autoscalers what the scaler recommends, for mounting in any Node HTTP server. It answers to GET:
+ *
+ * - `/scaling`: the recommendation as JSON. KEDA's metrics-api scaler takes it with `valueLocation: 'instances'`
+ *   and `targetValue: '1'`.
+ * - `/scaling/metrics`: a gauge in Prometheus' text format.
+ * - `/apis/external.metrics.k8s.io/v1beta1/namespaces/<any>/<metric>`: an ExternalMetricValueList, for a
+ *   HorizontalPodAutoscaler with a metric of type External and an `averageValue` of 1.
+ *
+ * @throws ConfigError for a metric's name that Prometheus would not take.
+ * @example
+ * const endpoint = scalerEndpoint(scaler, { service: 'checkout' });
+ * createServer((request, response) => {
+ *   if (!endpoint(request, response)) response.writeHead(404).end();
+ * });
+ */
+export function scalerEndpoint(
+  scaler: Scaler,
+  { service = 'service', metric = 'meridian_recommended_instances' }: ScalerEndpointOptions = {},
+): ScalerEndpoint {
+  if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(metric)) {
+    throw new ConfigError('The endpoint cannot be made', [
+      { path: 'metric', message: `must be letters, digits and _, not '${metric}'` },
+    ]);
+  }
+  const external = new RegExp(
+    `^/apis/external\\.metrics\\.k8s\\.io/v1beta1/namespaces/[^/]+/${metric}$`,
+  );
+  return (request, response) => {
+    const path = (request.url ?? '').replace(/\?.*$/s, '');
+    const answer = answerTo(path, external);
+    if (answer === undefined) return false;
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.writeHead(405, { allow: 'GET, HEAD' }).end();
+      return true;
+    }
+    const { type, body } = answer(scaler.recommend(), service, metric);
+    response.writeHead(200, { 'content-type': type, 'cache-control': 'no-store' });
+    response.end(request.method === 'HEAD' ? undefined : body);
+    return true;
+  };
+}
+
+type Answer = (
+  recommendation: Recommendation,
+  service: string,
+  metric: string,
+) => { readonly type: string; readonly body: string };
+
+function answerTo(path: string, external: RegExp): Answer | undefined {
+  if (path === '/scaling') return asJson;
+  if (path === '/scaling/metrics') return asGauge;
+  return external.test(path) ? asExternalMetric : undefined;
+}
+
+const asJson: Answer = (recommendation) => ({
+  type: 'application/json',
+  body: JSON.stringify(recommendation),
+});
+
+const asGauge: Answer = ({ instances, forecast, load }, service, metric) => {
+  const label = `{service="${service.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n')}"}`;
+  const gauge = (name: string, help: string, value: number) =>
+    `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name}${label} ${value}\n`;
+  return {
+    type: 'text/plain; version=0.0.4; charset=utf-8',
+    body:
+      gauge(metric, 'Instances that the scaler recommends.', instances) +
+      gauge(`${metric}_load`, 'The load that the scaler saw last.', load) +
+      gauge(`${metric}_forecast`, 'The greatest load expected within the lead time.', forecast),
+  };
+};
+
+const asExternalMetric: Answer = ({ instances }, service, metric) => ({
+  type: 'application/json',
+  body: JSON.stringify({
+    kind: 'ExternalMetricValueList',
+    apiVersion: 'external.metrics.k8s.io/v1beta1',
+    metadata: {},
+    items: [
+      {
+        metricName: metric,
+        metricLabels: { service },
+        timestamp: new Date().toISOString(),
+        value: String(instances),
+      },
+    ],
+  }),
+});

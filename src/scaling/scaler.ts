@@ -1,0 +1,241 @@
+import { ConfigError } from '../errors/config-error.ts';
+import { type Cap, capOf, floorOf, instancesFor } from './limits.ts';
+import { type Expectation, Outlook } from './outlook.ts';
+import { requiredInstances } from './required-instances.ts';
+import { readScalerOptions, type ScalerConfig, type ScalerOptions } from './scaler-options.ts';
+
+/** How many instances there should be, with the numbers that it follows from. */
+export interface Recommendation {
+  readonly instances: number;
+  /** All of the below, in a sentence. */
+  readonly because: string;
+  /**
+   * What it goes by: a forecast of its weekly profile or by Holt and Winters, or `rule` (the load as it is,
+   * times a headroom) while history is too short or no help.
+   */
+  readonly method: 'profile' | 'holt-winters' | 'rule';
+  /** The greatest load of the last step that is known. */
+  readonly load: number;
+  /** The greatest load expected until an instance that is asked for now would be there. */
+  readonly forecast: number;
+  /** The factor on it, chosen by past errors. */
+  readonly headroom: number;
+  /** What `requiredInstances` would say of the load as it is. */
+  readonly rule: number;
+  /** The fewest that are allowed, by `minInstances` and `latency`. */
+  readonly floor: number;
+  /** What keeps the number down, if anything does. Then the load may be more than is there. */
+  readonly cap: Cap | undefined;
+  /** Whether it stays up only because fewer were enough for too short a time. */
+  readonly held: boolean;
+  /** Milliseconds since the last sample, when that is more than two steps. The last known is held then. */
+  readonly silentMs: number | undefined;
+  /** Samples that were older than a later one, and left out. */
+  readonly ignored: number;
+  /** How much less the forecast costs than the last value would, at equal risk. 0 without a forecast. */
+  readonly skill: number;
+}
+
+export interface Scaler {
+  /**
+   * Takes a sample of the whole load, of all instances together. Of several in one step the greatest counts;
+   * one of a step before a later sample's is left out, and counted in `ignored`. O(1).
+   *
+   * @param load in the unit of `maxLoadPerInstance`, at least 0.
+   * @param atMs when, by the wall clock. Default: now.
+   * @throws ConfigError for what is no load or no time.
+   */
+  observe(load: number, atMs?: number): void;
+  /**
+   * How many instances there should be now, so that there are enough once one that is asked for now would
+   * be there. Without any sample: `minInstances`. O(1); with a latency target O(instances).
+   *
+   * @param atMs Default: now.
+   */
+  recommend(atMs?: number): Recommendation;
+}
+
+/** What a recommendation follows from, without words: they cost more than it does. */
+export interface Plan {
+  readonly instances: number;
+  readonly load: number;
+  readonly expectation: Expectation;
+  readonly floor: number;
+  readonly cap: Cap | undefined;
+  readonly held: boolean;
+  readonly silentMs: number | undefined;
+}
+
+/**
+ * Recommends instances ahead of the load: what the time of the week and the level of today let expect within
+ * the lead time, times a headroom that is chosen from how wrong such forecasts were before.
+ *
+ * It learns from what it observes; feed it the samples of the weeks before first. A daily pattern is used after
+ * three days, a weekly one after the first week.
+ *
+ * @throws ConfigError with every option that is out of range.
+ * @example
+ * const scaler = createScaler({ maxLoadPerInstance: 400, leadTimeMs: 600_000 });
+ * for (const { load, atMs } of lastWeeks) scaler.observe(load, atMs);
+ * scaler.recommend().instances;
+ */
+export function createScaler(options: ScalerOptions): Scaler {
+  const planner = new Planner(readScalerOptions(options));
+  return {
+    observe: (load, atMs = Date.now()) => planner.observe(load, atMs),
+    recommend: (atMs = Date.now()) => planner.recommend(atMs),
+  };
+}
+
+/** {@link Scaler}, and its plans. */
+export class Planner implements Scaler {
+  readonly #config: ScalerConfig;
+  readonly #outlook: Outlook;
+  readonly #cap: Cap | undefined;
+  /** What was wanted at each of the last steps: a fleet shrinks to the greatest of them. */
+  readonly #wanted: Float64Array;
+  #step = Number.NaN;
+  #load = 0;
+  #atMs = Number.NaN;
+  #ignored = 0;
+
+  constructor(config: ScalerConfig) {
+    this.#config = config;
+    this.#cap = capOf(config);
+    this.#outlook = new Outlook(config);
+    this.#wanted = new Float64Array(Math.max(1, Math.round(config.shrinkAfterMs / config.stepMs)));
+  }
+
+  observe(load: number, atMs: number): void {
+    assertSample(load, atMs);
+    const step = Math.floor(atMs / this.#config.stepMs);
+    if (step < this.#step) {
+      this.#ignored++;
+      return;
+    }
+    if (step === this.#step) {
+      this.#load = Math.max(this.#load, load);
+      this.#atMs = Math.max(this.#atMs, atMs);
+      return;
+    }
+    if (!Number.isNaN(this.#step)) this.#closeUntil(step, load);
+    this.#step = step;
+    this.#load = load;
+    this.#atMs = atMs;
+  }
+
+  recommend(atMs: number): Recommendation {
+    const plan = this.plan(atMs);
+    const { method } = plan.expectation;
+    const { headroom, maxLoadPerInstance } = this.#config;
+    const said = {
+      instances: plan.instances,
+      method: method === undefined || method === 'last-value' ? ('rule' as const) : method,
+      load: plan.load,
+      forecast: plan.expectation.forecast,
+      headroom: plan.expectation.factor,
+      rule: requiredInstances(plan.load, { maxLoadPerInstance, headroom }),
+      floor: plan.floor,
+      cap: plan.cap,
+      held: plan.held,
+      silentMs: plan.silentMs,
+      ignored: this.#ignored,
+      skill: plan.expectation.skill,
+    };
+    return { ...said, because: inWords(said) };
+  }
+
+  plan(atMs: number): Plan {
+    const config = this.#config;
+    const sinceMs = atMs - this.#atMs;
+    const silentMs = sinceMs > 2 * config.stepMs ? sinceMs : undefined;
+    const expectation = this.#expect();
+    const floor = floorOf(config, expectation.peak);
+    const wanted = Math.max(floor, instancesFor(config, expectation.peak));
+    const kept = this.#keep(wanted);
+    const cap = this.#cap !== undefined && kept > this.#cap.instances ? this.#cap : undefined;
+    return {
+      instances: cap?.instances ?? kept,
+      load: this.#load,
+      expectation,
+      floor,
+      cap,
+      held: kept > wanted,
+      silentMs,
+    };
+  }
+
+  #expect(): Expectation {
+    if (Number.isNaN(this.#step)) return { ...none, forecast: 0, peak: 0 };
+    const found = this.#outlook.expect(this.#step, this.#slotOf(this.#step), this.#load);
+    if (found.method !== undefined) return found;
+    // Without a forecast at least the rule, and more where the load has grown by more in a lead time before.
+    const factor = Math.max(this.#config.headroom, found.factor);
+    return { ...found, factor, peak: this.#load * factor };
+  }
+
+  #keep(wanted: number): number {
+    if (Number.isNaN(this.#step)) return wanted;
+    const at = this.#step % this.#wanted.length;
+    this.#wanted[at] = Math.max(wanted, this.#keptAt === this.#step ? (this.#wanted[at] ?? 0) : 0);
+    this.#keptAt = this.#step;
+    let most = 0;
+    for (const one of this.#wanted) if (one > most) most = one;
+    return most;
+  }
+  #keptAt = Number.NaN;
+
+  /** Closes the open step, and those without a sample between it and the next in a straight line. */
+  #closeUntil(next: number, nextLoad: number): void {
+    const missing = next - this.#step - 1;
+    this.#outlook.close(this.#step, this.#slotOf(this.#step), this.#load);
+    if (missing === 0) return;
+    if (missing > this.#config.horizon) {
+      this.#outlook.interrupt();
+      return;
+    }
+    for (let n = 1; n <= missing; n++) {
+      const load = this.#load + ((nextLoad - this.#load) * n) / (missing + 1);
+      this.#outlook.close(this.#step + n, this.#slotOf(this.#step + n), load);
+    }
+  }
+
+  #slotOf(step: number): number {
+    return this.#config.clock.slotAt(step * this.#config.stepMs);
+  }
+}
+
+const none = { method: undefined, factor: 1, skill: 0 };
+
+function assertSample(load: number, atMs: number): void {
+  const problems = [
+    ...(Number.isFinite(load) && load >= 0
+      ? []
+      : [{ path: 'load', message: `must be a finite number, at least 0, not ${load}` }]),
+    ...(Number.isFinite(atMs) && Math.abs(atMs) < 8.64e15
+      ? []
+      : [{ path: 'atMs', message: `must be a time in milliseconds, not ${atMs}` }]),
+  ];
+  if (problems.length > 0) throw new ConfigError('This is no sample of a load', problems);
+}
+
+function inWords(said: Omit<Recommendation, 'because'>): string {
+  const { instances, method, load, forecast, headroom, floor, cap, held, silentMs, skill } = said;
+  const percent = Math.round((headroom - 1) * 100);
+  const names = { profile: 'the weekly profile', 'holt-winters': 'Holt and Winters' };
+  const expected =
+    method === 'rule'
+      ? `the load of ${round(load)} with ${percent} % headroom; history is too short or no help`
+      : `${names[method]} expects up to ${round(forecast)} (now ${round(load)}), with ${percent} % headroom from its own errors; ${Math.round(skill * 100)} % cheaper than the last value`;
+  return [
+    `${instances} for ${expected}`,
+    ...(floor >= instances ? [`no fewer than ${floor} are allowed`] : []),
+    ...(held ? ['fewer were enough for too short a time'] : []),
+    ...(cap === undefined ? [] : [`more are wanted, but ${cap.because}`]),
+    ...(silentMs === undefined ? [] : [`no sample for ${Math.round(silentMs / 1_000)} s`]),
+  ].join('; ');
+}
+
+function round(value: number): string {
+  return value >= 100 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
+}

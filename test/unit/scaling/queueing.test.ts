@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { erlangC, instancesForLatency } from '../../../src/scaling/queueing.ts';
+import {
+  capacityOf,
+  fitScalability,
+  instancesByLaw,
+  kneeOf,
+} from '../../../src/scaling/scalability.ts';
+
+describe('Erlang C', () => {
+  it.each([
+    [1, 0.5, 0.5],
+    [2, 1, 1 / 3],
+    [10, 8, 0.409_18],
+    [100, 90, 0.217],
+  ])('of %i servers at %f erlangs', (servers, offered, waits) => {
+    expect(erlangC(servers, offered)).toBeCloseTo(waits, 3);
+  });
+
+  it('is certain when more is offered than there are servers', () => {
+    expect(erlangC(3, 3)).toBe(1);
+  });
+
+  it('gives the fewest instances that keep the target', () => {
+    const target = { targetMs: 60, serviceMs: 50, slotsPerInstance: 4 };
+    const lateAt = (instances: number) => {
+      const servers = instances * 4;
+      const offered = 500 * 0.05;
+      return offered >= servers
+        ? 1
+        : erlangC(servers, offered) * Math.exp(-(servers - offered) / 5);
+    };
+    const instances = instancesForLatency(500, target);
+    expect(lateAt(instances)).toBeLessThanOrEqual(0.01);
+    expect(lateAt(instances - 1)).toBeGreaterThan(0.01);
+    expect(instancesForLatency(0, target)).toBe(1);
+  });
+});
+
+describe('the Universal Scalability Law', () => {
+  const law = { gamma: 250, sigma: 0.04, kappa: 0.002 };
+  const measured = [1, 2, 4, 8, 16, 24].map((instances) => ({
+    instances,
+    load: capacityOf(law, instances),
+  }));
+
+  it('is found again in what it gives', () => {
+    const found = fitScalability(measured);
+    expect(found?.gamma).toBeCloseTo(250, 6);
+    expect(found?.sigma).toBeCloseTo(0.04, 8);
+    expect(found?.kappa).toBeCloseTo(0.002, 8);
+  });
+
+  it('knows its knee, and goes no further', () => {
+    expect(kneeOf(law)).toBe(21);
+    expect(capacityOf(law, 21)).toBeGreaterThan(capacityOf(law, 23));
+    expect(instancesByLaw(law, 1e9)).toBe(22);
+    expect(instancesByLaw(law, capacityOf(law, 7))).toBe(7);
+    expect(kneeOf({ ...law, kappa: 0 })).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('takes what can not be for noise', () => {
+    const better = [1, 2, 4].map((instances) => ({ instances, load: 100 * instances ** 1.05 }));
+    expect(fitScalability(better)).toMatchObject({ sigma: 0, kappa: 0 });
+    expect(fitScalability(measured.slice(0, 2))).toBeUndefined();
+  });
+});

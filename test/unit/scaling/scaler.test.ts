@@ -1,0 +1,212 @@
+import { ConfigError } from 'meridian';
+import { createScaler, type ScalerOptions } from 'meridian/scaling';
+import { describe, expect, it } from 'vitest';
+
+const minute = 60_000;
+const day = 1_440;
+const start = Date.UTC(2024, 0, 1);
+const base: ScalerOptions = { maxLoadPerInstance: 100, leadTimeMs: 10 * minute };
+
+/** Quiet nights, and a day that is twice as busy from Monday to Friday. */
+function usual(step: number): number {
+  const weekday = Math.floor(step / day) % 7 < 5 ? 2 : 1;
+  return 200 + 400 * weekday * Math.max(0, Math.sin(((step % day) / day) * 2 * Math.PI - 1.5));
+}
+
+function fed(steps: number, options: Partial<ScalerOptions> = {}, load = usual) {
+  const scaler = createScaler({ ...base, ...options });
+  for (let step = 0; step < steps; step++) scaler.observe(load(step), start + step * minute);
+  return { scaler, atMs: start + (steps - 1) * minute };
+}
+
+describe('a scaler', () => {
+  it('goes by the rule until history tells more', () => {
+    const { scaler, atMs } = fed(3);
+    const said = scaler.recommend(atMs);
+    expect(said).toMatchObject({ method: 'rule', instances: said.rule, skill: 0 });
+    expect(said.because).toMatch(/history is too short or no help/);
+  });
+
+  it('asks for instances before the load is there', () => {
+    const { scaler, atMs } = fed(21 * day + 7 * 60);
+    const said = scaler.recommend(atMs);
+    const soon = Math.max(
+      ...Array.from({ length: 11 }, (_, n) => usual(21 * day + 7 * 60 - 1 + n)),
+    );
+    expect(said.method).toBe('profile');
+    expect(said.forecast).toBeGreaterThan(said.load);
+    expect(said.instances * 100).toBeGreaterThanOrEqual(soon);
+    expect(said.skill).toBeGreaterThan(0);
+    expect(said.because).toMatch(/the weekly profile expects up to \d+/);
+  });
+
+  it('knows weekends from working days', () => {
+    const monday = fed(28 * day + 720).scaler.recommend(start + (28 * day + 719) * minute);
+    const saturday = fed(33 * day + 720).scaler.recommend(start + (33 * day + 719) * minute);
+    expect(monday.instances).toBeGreaterThan(saturday.instances);
+  });
+
+  it('says when history is no help, and keeps the rule', () => {
+    let seed = 1;
+    const noise = () => {
+      seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+      return 500 + (seed / 2_147_483_648) * 10;
+    };
+    const { scaler, atMs } = fed(14 * day, {}, noise);
+    const said = scaler.recommend(atMs);
+    expect(said.method).toBe('rule');
+    expect(said.instances).toBeGreaterThanOrEqual(said.rule);
+  });
+
+  it('shrinks only when fewer were enough for a while', () => {
+    const { scaler, atMs } = fed(10, {}, (step) => (step < 9 ? 1_000 : 100));
+    expect(scaler.recommend(start + 8 * minute).held).toBe(false);
+    expect(scaler.recommend(atMs)).toMatchObject({ instances: 2 });
+    const watched = createScaler(base);
+    watched.observe(1_000, start);
+    expect(watched.recommend(start).instances).toBe(12);
+    watched.observe(100, start + minute);
+    expect(watched.recommend(start + minute)).toMatchObject({ instances: 12, held: true });
+    for (let step = 2; step < 7; step++) {
+      watched.observe(100, start + step * minute);
+      watched.recommend(start + step * minute);
+    }
+    expect(watched.recommend(start + 6 * minute)).toMatchObject({ instances: 2, held: false });
+  });
+
+  it('says in words which shard keeps the number down', () => {
+    const budget = {
+      poolPerInstance: 20,
+      shards: { 'eu-1': { maxConnections: 500 }, 'us-1': { maxConnections: 151, reserve: 11 } },
+    };
+    const scaler = createScaler({ ...base, budget });
+    scaler.observe(2_000, start);
+    const said = scaler.recommend(start);
+    expect(said.instances).toBe(7);
+    expect(said.because).toMatch(
+      /shard 'us-1' takes 151 connections, of which 11 are kept, and each instance opens 20/,
+    );
+  });
+
+  it('goes no further than the knee of a measured law', () => {
+    const law = { gamma: 100, sigma: 0.02, kappa: 0.01 };
+    const scaler = createScaler({ ...base, law });
+    scaler.observe(50_000, start);
+    const said = scaler.recommend(start);
+    expect(said.instances).toBe(9);
+    expect(said.because).toMatch(/past 9 instances another one takes more than it brings/);
+  });
+
+  it('keeps as many as a latency target needs', () => {
+    const latency = { targetMs: 60, serviceMs: 50, slotsPerInstance: 4 };
+    const scaler = createScaler({ ...base, latency, maxLoadPerInstance: 80 });
+    scaler.observe(80, start);
+    const said = scaler.recommend(start);
+    expect(said.floor).toBeGreaterThan(said.rule);
+    expect(said.instances).toBe(said.floor);
+  });
+
+  it('lets a cap win over a floor, and says so', () => {
+    const scaler = createScaler({
+      ...base,
+      maxInstances: 3,
+      minInstances: 2,
+      latency: { targetMs: 51, serviceMs: 50, slotsPerInstance: 1 },
+    });
+    scaler.observe(1_000, start);
+    const said = scaler.recommend(start);
+    expect(said.floor).toBeGreaterThan(3);
+    expect(said.instances).toBe(3);
+    expect(said.because).toMatch(/maxInstances is 3/);
+  });
+});
+
+describe('what is odd', () => {
+  it('recommends the least without any sample', () => {
+    expect(createScaler({ ...base, minInstances: 2 }).recommend(start)).toMatchObject({
+      instances: 2,
+      load: 0,
+    });
+  });
+
+  it('refuses what is no load and no time, all at once', () => {
+    const scaler = createScaler(base);
+    for (const load of [Number.NaN, -1, Number.POSITIVE_INFINITY]) {
+      expect(() => scaler.observe(load, start)).toThrow(ConfigError);
+    }
+    expect(() => scaler.observe(Number.NaN, Number.NaN)).toThrow(
+      /load: must be .*\n.*atMs: must be/,
+    );
+  });
+
+  it('leaves out samples of steps that are over, and counts them', () => {
+    const scaler = createScaler(base);
+    scaler.observe(100, start + 5 * minute);
+    scaler.observe(900, start);
+    scaler.observe(100, start + 5 * minute);
+    expect(scaler.recommend(start + 5 * minute)).toMatchObject({ load: 100, ignored: 1 });
+  });
+
+  it('takes the greatest of several samples in one step', () => {
+    const scaler = createScaler(base);
+    for (const load of [10, 400, 20]) scaler.observe(load, start + load);
+    expect(scaler.recommend(start).load).toBe(400);
+  });
+
+  it('holds the last load through silence, and says how long it lasts', () => {
+    const { scaler, atMs } = fed(5, {}, () => 1_000);
+    expect(scaler.recommend(atMs + 10 * minute)).toMatchObject({
+      instances: 12,
+      silentMs: 600_000,
+    });
+  });
+
+  it('goes on after a hole of days', () => {
+    const { scaler } = fed(21 * day);
+    const later = start + 40 * day * minute;
+    scaler.observe(300, later);
+    expect(scaler.recommend(later).instances).toBeGreaterThanOrEqual(3);
+  });
+
+  it('lives through zeros, and through one spike of a million times', () => {
+    expect(fed(8 * day, {}, () => 0).scaler.recommend(start + 8 * day * minute).instances).toBe(1);
+    const spiked = fed(8 * day, {}, (step) => (step === 7 * day ? 5e8 : 500));
+    expect(spiked.scaler.recommend(spiked.atMs).instances).toBeLessThan(100);
+  });
+
+  it('looks further ahead than it has seen', () => {
+    const { scaler, atMs } = fed(30, { leadTimeMs: 900 * minute });
+    expect(scaler.recommend(atMs).method).toBe('rule');
+  });
+
+  it('names every option that is out of range', () => {
+    const wrong = () =>
+      createScaler({
+        maxLoadPerInstance: 0,
+        leadTimeMs: -1,
+        maxOverloadShare: 2,
+        minInstances: 5,
+        maxInstances: 4,
+        timeZone: 'Mars/Olympus',
+        latency: { targetMs: 1, serviceMs: 2, slotsPerInstance: 0 },
+        law: { gamma: 0, sigma: 2, kappa: -1 },
+        budget: { poolPerInstance: 20, shards: { 'eu-1': { maxConnections: 20 } } },
+      });
+    expect(wrong).toThrow(ConfigError);
+    for (const path of [
+      'maxLoadPerInstance',
+      'leadTimeMs',
+      'maxOverloadShare',
+      'maxInstances',
+      'timeZone',
+      'latency.targetMs',
+      'latency.slotsPerInstance',
+      'law.gamma',
+      'law.sigma',
+      'law.kappa',
+      'budget.shards.eu-1.maxConnections',
+    ]) {
+      expect(wrong).toThrow(path);
+    }
+  });
+});

@@ -1,0 +1,127 @@
+import { ConfigError } from 'meridian';
+import {
+  hpaPolicy,
+  loadTrace,
+  parseTrace,
+  rulePolicy,
+  type ScalingPolicy,
+  scalerPolicy,
+  scoreTrace,
+  staticPolicy,
+  traceChart,
+} from 'meridian/scaling';
+import { describe, expect, it } from 'vitest';
+
+const minute = 60_000;
+const trace = (...loads: number[]) => ({
+  startMs: 0,
+  stepMs: minute,
+  loads: Float64Array.from(loads),
+});
+const told = (...wanted: number[]): ScalingPolicy => {
+  let step = 0;
+  return { name: 'told', decide: () => wanted[step++] ?? 1 };
+};
+
+describe('the score of a policy', () => {
+  it('pays for instances that are starting, and counts on them only later', () => {
+    const score = scoreTrace(trace(10, 30, 30, 30, 10), told(1, 3, 3, 3, 1), {
+      maxLoadPerInstance: 10,
+      leadTimeMs: 2 * minute,
+    });
+    expect([...score.serving]).toEqual([1, 1, 1, 3, 1]);
+    expect(score.instanceHours * 60).toBeCloseTo(1 + 3 + 3 + 3 + 1, 9);
+    expect(score).toMatchObject({ overloadedSteps: 2, scoredSteps: 5, changes: 2 });
+    expect(score.droppedShare).toBeCloseTo(40 / 110, 9);
+  });
+
+  it('gives up the starting ones first', () => {
+    const score = scoreTrace(trace(10, 10, 10, 10), told(2, 5, 3, 2), {
+      maxLoadPerInstance: 10,
+      leadTimeMs: 5 * minute,
+    });
+    expect([...score.serving]).toEqual([2, 2, 2, 2]);
+    expect(score.instanceHours * 60).toBeCloseTo(2 + 5 + 3 + 2, 9);
+  });
+
+  it('leaves the warm-up out', () => {
+    const options = { maxLoadPerInstance: 10, leadTimeMs: 0, warmUpSteps: 2 };
+    expect(scoreTrace(trace(99, 99, 5), staticPolicy(1), options)).toMatchObject({
+      scoredSteps: 1,
+      overloadedSteps: 0,
+    });
+    expect(() => scoreTrace(trace(1), staticPolicy(1), { ...options, warmUpSteps: 1 })).toThrow(
+      ConfigError,
+    );
+    expect(() =>
+      scoreTrace(trace(1), staticPolicy(1), { maxLoadPerInstance: 0, leadTimeMs: -1 }),
+    ).toThrow(/leadTimeMs/);
+  });
+
+  it('scores the rule and the scaler on the same trace', () => {
+    const loads = Array.from({ length: 200 }, (_, step) => 100 + step);
+    const options = { maxLoadPerInstance: 10, leadTimeMs: 0 };
+    expect(scoreTrace(trace(...loads), rulePolicy(10), options).overloadedSteps).toBe(0);
+    expect(scoreTrace(trace(...loads), scalerPolicy(options), options).overloadedSteps).toBe(0);
+  });
+
+  it('scales as the HPA does', () => {
+    const policy = hpaPolicy(10, 0.5);
+    expect(policy.decide(5, 0, 1)).toBe(1);
+    // A saturated metric doubles at most; up by 4 or 100 % each 15 s.
+    expect(policy.decide(1_000, minute, 4)).toBe(8);
+    // Within a tenth of the target nothing is changed; fewer only after five minutes.
+    expect(policy.decide(42, 2 * minute, 8)).toBe(8);
+    expect(policy.decide(10, 3 * minute, 8)).toBe(8);
+    expect(policy.decide(10, 9 * minute, 8)).toBe(2);
+  });
+
+  it('draws load, capacity and where there was too little', () => {
+    const score = scoreTrace(trace(10, 30, 10), staticPolicy(1), {
+      maxLoadPerInstance: 10,
+      leadTimeMs: 0,
+    });
+    const chart = traceChart(
+      trace(10, 30, 10),
+      { ...score, policy: '<b>"static"' },
+      { maxLoadPerInstance: 10 },
+    );
+    expect(chart.match(/#d64545" fill-opacity/g)).toHaveLength(1);
+    expect(chart).toContain('&#60;b&#62;&#34;static&#34;');
+    expect(chart).not.toContain('<b>');
+  });
+});
+
+describe('a trace', () => {
+  it('is in equal steps, with straight lines between samples, in whatever order they come', () => {
+    const made = loadTrace(
+      [
+        { atMs: 180_000, load: 30 },
+        { atMs: 0, load: 0 },
+        { atMs: 0, load: 3 },
+      ],
+      minute,
+    );
+    expect([...made.loads]).toEqual([3, 12, 21, 30]);
+  });
+
+  it('reads two columns, with names, zones, seconds and milliseconds', () => {
+    const iso = parseTrace('timestamp,value\n2014-07-01 00:00:00,10\r\n2014-07-01T00:02:00Z,30\n');
+    expect(iso).toMatchObject({ startMs: Date.UTC(2014, 6, 1) });
+    expect([...iso.loads]).toEqual([10, 20, 30]);
+    expect(parseTrace('1404172800;1\n1404172860;2').startMs).toBe(Date.UTC(2014, 6, 1));
+    expect(parseTrace('1404172800000\t1\n1404172860000\t2').startMs).toBe(Date.UTC(2014, 6, 1));
+  });
+
+  it.each([
+    ['', 'two moments'],
+    ['time,load\n0,1', 'two moments'],
+    ['0,1\n60,x\n120,', 'line 2'],
+    ['0,1\nnever,2', 'line 2'],
+    ['0,1\n60,-5', 'samples\\[1\\]'],
+    ['0,1\n99999999999,5', 'span'],
+  ])('refuses %j', (csv, why) => {
+    expect(() => parseTrace(csv)).toThrow(ConfigError);
+    expect(() => parseTrace(csv)).toThrow(new RegExp(why));
+  });
+});
