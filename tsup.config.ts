@@ -8,7 +8,7 @@ export default defineConfig({
     resilience: 'src/resilience/index.ts',
     scaling: 'src/scaling/index.ts',
     testing: 'src/testing/index.ts',
-    'meridian-placement': 'src/cli/placement.ts',
+    meridian: 'src/cli/meridian.ts',
   },
   format: ['esm', 'cjs'],
   target: 'node20',

@@ -1,9 +1,7 @@
-#!/usr/bin/env node
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { type DataLayerConfig, parseDataLayerOptions } from '../config/data-layer-config.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
-import { isMeridianError } from '../errors/meridian-error.ts';
 import { Endpoints } from '../execution/endpoints.ts';
 import { Executor } from '../execution/executor.ts';
 import { readPlacement } from '../placement/placement.ts';
@@ -14,8 +12,9 @@ import { createTopology } from '../topology/create-topology.ts';
 import type { Topology } from '../topology/topology.ts';
 import { fileTopology } from '../topology/topology-source.ts';
 import { placementTable } from './placement-table.ts';
+import { Refusal } from './refusal.ts';
 
-const usage = `Usage: meridian-placement TOPOLOGY.json [--exact] [--svg FILE] [--json] [--timeout SECONDS]
+const usage = `Usage: meridian placement TOPOLOGY.json [--exact] [--svg FILE] [--json] [--timeout SECONDS]
 
 Prints slots, rows and bytes of every shard, and the skew: the greatest share over the fair one.
 
@@ -26,9 +25,6 @@ Prints slots, rows and bytes of every shard, and the skew: the greatest share ov
 
 Exit codes: 0 done; 1 a shard did not answer, the rest is printed; 2 nothing could be reported.
 `;
-
-/** Why nothing can be reported, in words for the terminal. */
-class Refusal extends Error {}
 
 interface Arguments {
   readonly topology: string;
@@ -97,26 +93,20 @@ async function report({ topology: path, exact, timeoutMs }: Arguments): Promise<
   }
 }
 
-async function main(args: readonly string[]): Promise<number> {
-  try {
-    const given = readArguments(args);
-    if (given === undefined) {
-      process.stdout.write(usage);
-      return 0;
-    }
-    const found = await report(given);
-    const printed = given.json ? JSON.stringify(found, undefined, 2) : placementTable(found);
-    process.stdout.write(`${printed}\n`);
-    if (given.svg !== undefined) await writeChart(given.svg, found);
-    if (found.complete) return 0;
-    process.stderr.write('Incomplete: not every shard answered.\n');
-    return 1;
-  } catch (error) {
-    // Anything else is a mistake of this program, and its stack is wanted.
-    if (!(error instanceof Refusal) && !isMeridianError(error)) throw error;
-    process.stderr.write(`${error.message.trimEnd()}\n`);
-    return 2;
+/** The command `meridian placement`. Returns the exit code. @throws Refusal or a MeridianError: exit code 2. */
+export async function placementCommand(args: readonly string[]): Promise<number> {
+  const given = readArguments(args);
+  if (given === undefined) {
+    process.stdout.write(usage);
+    return 0;
   }
+  const found = await report(given);
+  const printed = given.json ? JSON.stringify(found, undefined, 2) : placementTable(found);
+  process.stdout.write(`${printed}\n`);
+  if (given.svg !== undefined) await writeChart(given.svg, found);
+  if (found.complete) return 0;
+  process.stderr.write('Incomplete: not every shard answered.\n');
+  return 1;
 }
 
 async function writeChart(path: string, found: PlacementReport): Promise<void> {
@@ -128,8 +118,3 @@ async function writeChart(path: string, found: PlacementReport): Promise<void> {
     );
   }
 }
-
-// No top-level await: the CommonJS build has none.
-void main(process.argv.slice(2)).then((code) => {
-  process.exitCode = code;
-});

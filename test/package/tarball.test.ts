@@ -82,8 +82,8 @@ describe('the packed package, installed elsewhere', () => {
   });
 
   it('offers its command', async () => {
-    const help = await exec(consumer, 'npx', ['--no', 'meridian-placement', '--', '--help']);
-    expect(help).toContain('Usage: meridian-placement TOPOLOGY.json');
+    const help = await exec(consumer, 'npx', ['--no', 'meridian', '--', 'placement', '--help']);
+    expect(help).toContain('Usage: meridian placement TOPOLOGY.json');
   });
 
   it('holds nothing but what is published on purpose', async () => {

@@ -94,7 +94,7 @@ it('is given up with its caller, and refused after close', async () => {
 
 async function command(...args: string[]) {
   return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-    const program = ['--import', 'tsx', join(root, 'src/cli/placement.ts')];
+    const program = ['--import', 'tsx', join(root, 'src/cli/meridian.ts'), 'placement'];
     const running = execFile(
       process.execPath,
       [...program, ...args],
