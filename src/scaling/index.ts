@@ -28,6 +28,8 @@ export { createScaler, type Recommendation, type Scaler } from './scaler.ts';
 export {
   type ScalerEndpoint,
   type ScalerEndpointOptions,
+  type ScalingRequest,
+  type ScalingResponse,
   scalerEndpoint,
 } from './scaler-endpoint.ts';
 export type { ConnectionBudget, ScalerOptions } from './scaler-options.ts';

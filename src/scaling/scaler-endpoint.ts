@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ConfigError } from '../errors/config-error.ts';
 import type { Recommendation, Scaler } from './scaler.ts';
 
@@ -9,8 +8,20 @@ export interface ScalerEndpointOptions {
   readonly metric?: string | undefined;
 }
 
+/** What is read of a request: one of Node's, or of a framework on it. */
+export interface ScalingRequest {
+  readonly url?: string | undefined;
+  readonly method?: string | undefined;
+}
+
+/** What an answer is written to: one of Node's, or of a framework on it. */
+export interface ScalingResponse {
+  writeHead(status: number, headers: Record<string, string>): unknown;
+  end(body?: string): unknown;
+}
+
 /** Answers a request; false, and nothing is written, when its path is not one of the endpoint's. */
-export type ScalerEndpoint = (request: IncomingMessage, response: ServerResponse) => boolean;
+export type ScalerEndpoint = (request: ScalingRequest, response: ScalingResponse) => boolean;
 
 /**
  * Tells autoscalers what the scaler recommends, for mounting in any Node HTTP server. It answers to GET:
@@ -45,7 +56,8 @@ export function scalerEndpoint(
     const answer = answerTo(path, external);
     if (answer === undefined) return false;
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      response.writeHead(405, { allow: 'GET, HEAD' }).end();
+      response.writeHead(405, { allow: 'GET, HEAD' });
+      response.end();
       return true;
     }
     const { type, body } = answer(scaler.recommend(), service, metric);
