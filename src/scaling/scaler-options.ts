@@ -1,7 +1,7 @@
 import { ConfigError, type Problem } from '../errors/config-error.ts';
+import { WeekClock } from './forecast/season.ts';
 import type { LatencyTarget } from './queueing.ts';
 import type { ScalabilityLaw } from './scalability.ts';
-import { WeekClock } from './season.ts';
 
 /** How many instances the connections of each shard allow. */
 export interface ConnectionBudget {

@@ -1,6 +1,6 @@
 import { ConfigError } from '../errors/config-error.ts';
+import { type Expectation, Outlook } from './forecast/outlook.ts';
 import { type Cap, capOf, floorOf, instancesFor } from './limits.ts';
-import { type Expectation, Outlook } from './outlook.ts';
 import { requiredInstances } from './required-instances.ts';
 import { readScalerOptions, type ScalerConfig, type ScalerOptions } from './scaler-options.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { slotsPerDay, slotsPerWeek, WeekClock } from '../../../src/scaling/season.ts';
+import { slotsPerDay, slotsPerWeek, WeekClock } from '../../../src/scaling/forecast/season.ts';
 
 describe('the place in the week', () => {
   it('begins on Monday at midnight', () => {
