@@ -29,7 +29,8 @@ export async function openRedis(
   const namespace = `${config.cache.namespace}:${inspection.system.slice(0, 8)}`;
   const sharing = parts.add(new SharedRedis({ topology, executor, upkeep, namespace, observe }));
   const isCached = [...plans, ...references].some(({ table }) => table.cache !== undefined);
-  const regions = parts.add(
+  // Writes that were cut off end with the pools, and what they may have changed is forgotten then.
+  const regions = parts.addBeneath(
     new RedisRegions(
       redis,
       {

@@ -18,6 +18,20 @@ export class Parts {
    */
   add<P extends Part>(part: P): P {
     this.#open.push(part);
+    return this.#admitted(part);
+  }
+
+  /**
+   * Takes in a part that those before it need while they close: it is closed after all of them.
+   *
+   * @throws as {@link add}.
+   */
+  addBeneath<P extends Part>(part: P): P {
+    this.#open.unshift(part);
+    return this.#admitted(part);
+  }
+
+  #admitted<P extends Part>(part: P): P {
     if (this.#closing === undefined) return part;
     this.#closing = this.#closing.finally(() => this.#closeAll());
     throw new ClosedError('The data layer is closed.');

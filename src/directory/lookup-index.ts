@@ -117,15 +117,17 @@ class LookupReservations implements Reservations {
   readonly #lookups: TableLookups;
   readonly #writes: ReservedWrites;
   readonly #all: readonly Reservation[];
+  readonly #rowKeys: ReadonlySet<string>;
 
   constructor(lookups: TableLookups, writes: ReservedWrites, all: readonly Reservation[]) {
     this.#lookups = lookups;
     this.#writes = writes;
     this.#all = all;
+    this.#rowKeys = new Set(all.map(({ rowKey }) => rowKey));
   }
 
   names(rowKey: string): boolean {
-    return this.#all.some((reservation) => reservation.rowKey === rowKey);
+    return this.#rowKeys.has(rowKey);
   }
 
   transact<T>(

@@ -92,23 +92,30 @@ export class Reserver {
     patience: Patience,
     deadline: Deadline,
   ): Promise<ReservationResult> {
+    // A change whose reply was lost is sent again, and says then that it changed nothing.
+    let isSent = false;
     for (let turn = 0; ; turn++) {
       const entry = await this.#directory.find(reservation, 'primary', deadline);
       if (entry === undefined) {
         if (reservation.kind === 'leave') return 'absent';
+        isSent = true;
         if (await this.#directory.reserve(token, [reservation], deadline)) return 'reserved';
       } else if (entry.state !== 'confirmed') {
-        if (entry.token.equals(token)) return reservedBefore(reservation, entry);
+        if (entry.token.equals(token)) return reservedBefore(reservation, entry, isSent);
         await this.#await(entry, patience, turn, deadline);
       } else if (reservation.kind === 'leave') {
         if (entry.rowKey !== reservation.rowKey) return 'absent';
+        isSent = true;
         if (await this.#directory.leave(token, [reservation], deadline)) return 'reserved';
       } else if (await reservation.isHeldBy(entry.rowKey, deadline)) {
         if (entry.rowKey === reservation.rowKey) return 'own';
         throw duplicate(reservation);
-      } else if (await this.#directory.takeOver(token, reservation, entry.token, deadline)) {
+      } else {
+        isSent = true;
         // Its row was deleted or changed past the directory.
-        return 'reserved';
+        if (await this.#directory.takeOver(token, reservation, entry.token, deadline)) {
+          return 'reserved';
+        }
       }
     }
   }
@@ -163,13 +170,19 @@ export class Reserver {
   }
 }
 
-/** An earlier part of the same work has the entry. */
-function reservedBefore(reservation: Reservation, { rowKey, state }: Entry): ReservationResult {
+/** The same work has the entry: an earlier part of it, or this one whose reply was lost. */
+function reservedBefore(
+  reservation: Reservation,
+  { rowKey, state }: Entry,
+  isSent: boolean,
+): ReservationResult {
   if (rowKey !== reservation.rowKey) {
     if (reservation.kind === 'leave') return 'absent';
     throw duplicate(reservation);
   }
-  return (state === 'reserved') === (reservation.kind === 'enter') ? 'kept' : 'reversed';
+  const isSame = (state === 'reserved') === (reservation.kind === 'enter');
+  if (isSent && isSame) return 'reserved';
+  return isSame ? 'kept' : 'reversed';
 }
 
 function duplicate({ table, column }: Reservation): DuplicateKeyError {

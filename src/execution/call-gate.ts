@@ -170,10 +170,11 @@ export class CallGate {
   }
 
   #end(deadline: Deadline | undefined, call: ObservedCall | undefined): void {
+    if (deadline !== undefined) {
+      deadline.end();
+      if (this.#running.delete(deadline) && this.#running.size === 0) this.#onIdle?.();
+    }
     call?.end();
-    if (deadline === undefined) return;
-    deadline.end();
-    if (this.#running.delete(deadline) && this.#running.size === 0) this.#onIdle?.();
   }
 
   async #idle(timeoutMs: number): Promise<void> {

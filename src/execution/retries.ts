@@ -1,7 +1,7 @@
 import { CircuitOpenError } from '../errors/call-error.ts';
-import { RolledBackError, UnverifiedError } from '../errors/database-error.ts';
+import { UnverifiedError } from '../errors/database-error.ts';
 import { faultBehind } from '../errors/driver-fault.ts';
-import type { MeridianError } from '../errors/meridian-error.ts';
+import { isMeridianError, type MeridianError } from '../errors/meridian-error.ts';
 import type { Observer } from '../observability/events.ts';
 import { type BackoffConfig, createBackoff } from '../resilience/retry/backoff.ts';
 import { classifyError } from '../resilience/retry/classify.ts';
@@ -129,8 +129,13 @@ function isKeptOut(error: MeridianError): boolean {
 }
 
 /** The rollback that an error tells of, itself or as its cause. */
-function rolledBackBy(error: unknown): RolledBackError | undefined {
-  if (error instanceof RolledBackError && error.retryable) return error;
+function rolledBackBy(error: unknown): MeridianError | undefined {
+  if (isRolledBack(error)) return error;
   const cause = error instanceof Error ? error.cause : undefined;
-  return cause instanceof RolledBackError && cause.retryable ? cause : undefined;
+  return isRolledBack(cause) ? cause : undefined;
+}
+
+/** Also of a data layer of another copy of the package, which the body of a transaction may have called. */
+function isRolledBack(error: unknown): error is MeridianError {
+  return isMeridianError(error) && error.code === 'MERIDIAN_ROLLED_BACK' && error.retryable;
 }

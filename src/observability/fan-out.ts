@@ -17,8 +17,8 @@ export function fanOut(observers: readonly Observer[]): Observer {
   };
   const observe = (event: MeridianEvent) => {
     for (const observer of observers) {
-      if (!isWanted(observer, event.type)) continue;
       try {
+        if (!isWanted(observer, event.type)) continue;
         const told: unknown = observer(event);
         // One that is an async function.
         if (told instanceof Promise) told.catch((error) => tell(observer, event.type, error));
@@ -28,6 +28,14 @@ export function fanOut(observers: readonly Observer[]): Observer {
     }
   };
   return Object.assign(observe, {
-    wants: (type: MeridianEvent['type']) => observers.some((one) => isWanted(one, type)),
+    wants: (type: MeridianEvent['type']) =>
+      observers.some((one) => {
+        try {
+          return isWanted(one, type);
+        } catch (error) {
+          tell(one, type, error);
+          return false;
+        }
+      }),
   });
 }

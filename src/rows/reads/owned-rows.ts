@@ -44,24 +44,23 @@ export class OwnedRows {
     return rows.map((row) => this.#own(row));
   }
 
-  async list(options: OwnedListOptions, read: Read): Promise<OwnedRow[]> {
-    const { limit = 100, after } = options;
-    if (!Number.isInteger(limit) || limit < 1 || limit > 10_000) {
-      throw new ConfigError('Bad call options', [
-        { path: 'limit', message: 'must be a whole number from 1 to 10,000' },
-      ]);
-    }
+  list(options: OwnedListOptions, read: Read): Promise<OwnedRow[]> {
     const { codec, statements, table, calls } = this.#runtime;
-    const forms = codec.formsOf(table.shardKey, this.#key);
-    const last = after === undefined ? undefined : codec.key(after).param;
-    const { rows } = await calls.run('at.list', table.name, options, async (deadline) => {
-      const found = await read(statements.selectOwned(forms, last, limit), deadline);
-      if (found.rows.length === 0 && this.#isId) {
+    return calls.run('at.list', table.name, options, async (deadline) => {
+      const { limit = 100, after } = options;
+      if (!Number.isInteger(limit) || limit < 1 || limit > 10_000) {
+        throw new ConfigError('Bad call options', [
+          { path: 'limit', message: 'must be a whole number from 1 to 10,000' },
+        ]);
+      }
+      const forms = codec.formsOf(table.shardKey, this.#key);
+      const last = after === undefined ? undefined : codec.key(after).param;
+      const { rows } = await read(statements.selectOwned(forms, last, limit), deadline);
+      if (rows.length === 0 && this.#isId) {
         await assertOwner([this.#runtime], this.#key, (statement) => read(statement, deadline));
       }
-      return found;
+      return rows.map((raw) => codec.decode(raw));
     });
-    return rows.map((raw) => codec.decode(raw));
   }
 
   #own(row: OwnedRow | null): OwnedRow | null {

@@ -146,9 +146,14 @@ export class RowReads<Schema extends RowSchema> {
       inChunks([...keys.values()], keysPerStatement).map(async (chunk) => {
         const endpoints = endpointOrder(shard, consistencyOf(as), this.#turn++, region);
         const statement = statements.selectByKeys(chunk.map(({ param }) => param));
-        const ask = () => executor.runStatement(endpoints, statement, 'read', deadline);
         const gate = this.#gateOf(shard, as);
-        const result = await (gate === undefined ? ask() : gate.admit(ask, deadline));
+        const wait = gate && deadline.meter?.wait('load');
+        const ask = () => {
+          wait?.end();
+          return executor.runStatement(endpoints, statement, 'read', deadline);
+        };
+        const asked = gate === undefined ? ask() : gate.admit(ask, deadline);
+        const result = await asked.finally(() => wait?.end());
         for (const raw of result.rows) {
           const identity = codec.identityOf(raw);
           const route = routes.get(identity);

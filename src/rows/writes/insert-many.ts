@@ -68,20 +68,16 @@ async function insertOnShard<Schema extends RowSchema>(
     for (const statement of batches) await scope.run(statement);
   };
   const [single, ...more] = batches;
-  const reservations = index.reservationsOf(rows);
-  const write = (): Promise<Written> => {
-    if (reservations.isEmpty && single !== undefined && more.length === 0) {
-      return executor.runStatement([shard.primary], single, 'write', deadline);
-    }
-    return reservations.transact(executor, shard.primary, deadline, insertAll);
-  };
   try {
-    await withEffects(
-      seen,
-      new InsertEffects(shard.name, rows, reservations, cache),
-      write(),
-      deadline,
-    );
+    const reservations = index.reservationsOf(rows);
+    const write = (): Promise<Written> => {
+      if (reservations.isEmpty && single !== undefined && more.length === 0) {
+        return executor.runStatement([shard.primary], single, 'write', deadline);
+      }
+      return reservations.transact(executor, shard.primary, deadline, insertAll);
+    };
+    const effects = new InsertEffects(shard.name, rows, reservations, cache);
+    await withEffects(seen, effects, write(), deadline);
     return { shard: shard.name, outcome: 'applied', rows: rows.length };
   } catch (error) {
     if (!isMeridianError(error)) throw error;

@@ -57,11 +57,11 @@ export class TransactionAttempt implements Effects {
   }
 
   async committed(): Promise<void> {
-    for (const indexed of this.#access?.indexed ?? []) await indexed.committed();
+    await Promise.all([...(this.#access?.indexed ?? [])].map((indexed) => indexed.committed()));
   }
 
   async failed(error: unknown): Promise<void> {
-    for (const indexed of this.#access?.indexed ?? []) await indexed.failed(error);
+    await Promise.all([...(this.#access?.indexed ?? [])].map((indexed) => indexed.failed(error)));
   }
 
   async forget(): Promise<'done' | 'pending'> {

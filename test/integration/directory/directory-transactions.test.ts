@@ -131,3 +131,24 @@ it('a transaction is not committed when a statement failed whose claims could no
   const taken = data.members.insert({ ...nobody, phone: '+1' });
   expect(await failureOf(taken)).toBeInstanceOf(DuplicateKeyError);
 });
+
+it('gives back what it reserved although the answer was lost, when its row is refused', async () => {
+  const [one, two] = [await cluster.proxy('tx-1'), await cluster.proxy('tx-2')];
+  const { data: behind } = await cluster.openWith(
+    { members: cachedMembers },
+    {
+      directory: { keyspace: 'ledger', keys: [directoryKey], sweepMs: false },
+      topology: cluster.topology({ 'tx-1': one.url, 'tx-2': two.url }),
+    },
+  );
+  const ada = await behind.members.insert({ ...nobody, phone: '+1' });
+  const lost = [one, two].map(({ proxy }) => proxy.dropReplyTo(/insert into meridian_directory/i));
+  await behind.members.at(ada.id).transaction(async (trx) => {
+    const again = trx.members.insert({ ...ada, phone: '+2' });
+    expect(await failureOf(again)).toBeInstanceOf(DuplicateKeyError);
+  });
+  await Promise.race(lost.map(({ happened }) => happened));
+  for (const { proxy } of [one, two]) proxy.heal();
+  expect(await data.members.by('phone', '+1').get()).toMatchObject({ id: ada.id });
+  await expectSettled(1);
+});

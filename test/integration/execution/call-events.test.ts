@@ -316,7 +316,7 @@ it('an observer that throws harms no call, and the others are told', async () =>
       ],
     });
     const at = data.transactions.at(accountOn('tx-1', data.transactions));
-    expect(await at.query('SELECT 1 AS n')).toEqual([{ n: 1 }]);
+    expect(await at.query("SELECT 'one' AS n")).toEqual([{ n: 'one' }]);
     expect(told.filter((type) => type === 'call')).toHaveLength(1);
     expect(warned).toHaveBeenCalledOnce();
   } finally {

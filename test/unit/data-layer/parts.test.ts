@@ -25,6 +25,16 @@ describe('the parts of a data layer', () => {
     expect(closed).toEqual(['sweeps', 'redis', 'pools']);
   });
 
+  it('close what others need meanwhile after all of them', async () => {
+    closed.length = 0;
+    const parts = new Parts();
+    parts.add(part('pools'));
+    parts.addBeneath(part('redis'));
+    parts.add(part('caches'));
+    await parts.close();
+    expect(closed).toEqual(['caches', 'pools', 'redis']);
+  });
+
   it('close once, whoever asks', async () => {
     closed.length = 0;
     const parts = new Parts();

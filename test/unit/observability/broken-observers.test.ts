@@ -13,6 +13,14 @@ it.each([
     },
   ],
   ['rejects', async () => Promise.reject(new Error('broken'))],
+  [
+    'throws when it is asked what it wants',
+    Object.assign(() => {}, {
+      wants: () => {
+        throw new Error('broken');
+      },
+    }),
+  ],
 ])(
   'C16: an observer that %s fails no call and ends no process; it is told once',
   async (_, observer) => {
