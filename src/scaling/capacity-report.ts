@@ -1,4 +1,4 @@
-import type { MeasuredLimit } from './measure-capacity.ts';
+import type { CapacityStep, MeasuredLimit } from './measure-capacity.ts';
 import { capacityOf, fitScalability, kneeOf, type MeasuredCapacity } from './scalability.ts';
 
 /** A measurement, and with how many instances it was made. */
@@ -21,9 +21,7 @@ export function capacityReport(fleets: readonly MeasuredFleet[]): string {
         .filter(({ good }) => !good)
         .sort((one, other) => one.perSecond - other.perSecond)[0];
       const last =
-        broke && worst !== undefined
-          ? [number(worst.perSecond), `${number(worst.p99Ms)} ms`]
-          : ['did not', ''];
+        broke && worst !== undefined ? [number(worst.perSecond), latency(worst)] : ['did not', ''];
       return `| ${instances} | ${number(maxLoad)} | ${last.join(' | ')} |`;
     }),
     '',
@@ -73,6 +71,10 @@ function measuredOf(fleets: readonly MeasuredFleet[]): MeasuredCapacity[] {
   return fleets
     .filter(({ maxLoad }) => maxLoad > 0)
     .map(({ instances, maxLoad }) => ({ instances, load: maxLoad }));
+}
+
+function latency({ p99Ms }: CapacityStep): string {
+  return Number.isFinite(p99Ms) ? `${number(p99Ms)} ms` : 'no answer';
 }
 
 function knee(instances: number): string {

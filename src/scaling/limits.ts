@@ -1,7 +1,7 @@
 import { instancesForLatency } from './queueing.ts';
-import { requiredInstances } from './required-instances.ts';
-import { instancesByLaw, kneeOf } from './scalability.ts';
-import type { ScalerConfig } from './scaler-options.ts';
+import { instancesAt } from './required-instances.ts';
+import { instancesByLaw, mostInstancesOf } from './scalability.ts';
+import type { ScalerConfig, ScalerOptions } from './scaler-options.ts';
 
 /** What keeps a number of instances down. */
 export interface Cap {
@@ -13,27 +13,27 @@ export interface Cap {
 /** The fewest instances that carry a load. */
 export function instancesFor(config: ScalerConfig, load: number): number {
   if (config.law !== undefined) return instancesByLaw(config.law, load);
-  return requiredInstances(load, { maxLoadPerInstance: config.maxLoadPerInstance, headroom: 1 });
+  return instancesAt(load / config.maxLoadPerInstance);
 }
 
 /** The fewest instances that a load may be left to, and whether latency asks for them. */
-export function floorOf(config: ScalerConfig, load: number): number {
+export function floorOf(config: ScalerConfig, load: number, cap: Cap | undefined): number {
   const { minInstances, latency } = config;
   if (latency === undefined) return minInstances;
-  return Math.max(minInstances, instancesForLatency(load, latency));
+  return Math.max(minInstances, instancesForLatency(load, latency, cap?.instances));
 }
 
+type CapOptions = Pick<ScalerOptions, 'maxInstances' | 'law' | 'budget'>;
+
 /** The lowest cap; undefined when there is none. */
-export function capOf({ maxInstances, law, budget }: ScalerConfig): Cap | undefined {
+export function capOf({ maxInstances, law, budget }: CapOptions): Cap | undefined {
   const caps: Cap[] = [];
   if (maxInstances !== undefined)
     caps.push({ instances: maxInstances, because: `maxInstances is ${maxInstances}` });
-  const knee = law === undefined ? Number.POSITIVE_INFINITY : kneeOf(law);
-  if (Number.isFinite(knee)) {
-    caps.push({
-      instances: knee,
-      because: `past ${knee} instances another one takes more than it brings`,
-    });
+  const most = law === undefined ? Number.POSITIVE_INFINITY : mostInstancesOf(law);
+  if (Number.isFinite(most)) {
+    const brings = law?.kappa === 0 ? 'brings next to nothing' : 'takes more than it brings';
+    caps.push({ instances: most, because: `past ${most} instances another one ${brings}` });
   }
   for (const [shard, { maxConnections, reserve = 10 }] of Object.entries(budget?.shards ?? {})) {
     const pool = budget?.poolPerInstance ?? 1;

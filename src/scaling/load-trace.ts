@@ -14,10 +14,11 @@ export interface LoadSample {
 
 const mostSteps = 5_000_000;
 const shownProblems = 5;
+const endless = Number.POSITIVE_INFINITY;
 
 /**
- * Samples as a trace of equal steps, in straight lines between them. Samples may come in any order and at any
- * distance; of those at one moment the last counts. O(n log n + steps).
+ * Samples as a trace of equal steps, in straight lines between them; of several in one step the greatest counts, as of
+ * those at one moment the last. They may come in any order and at any distance. O(n log n + steps).
  *
  * @param stepMs Default 60,000.
  * @throws ConfigError for samples that are no load or no time, naming the first five; for fewer than two; and for
@@ -65,12 +66,21 @@ function interpolate(
   let index = 0;
   for (let step = 0; step < steps; step++) {
     const atMs = startMs + step * stepMs;
-    while ((samples[index + 1]?.atMs ?? Number.POSITIVE_INFINITY) <= atMs) index++;
+    for (
+      let next = samples[index + 1];
+      next !== undefined && next.atMs <= atMs;
+      next = samples[index + 1]
+    ) {
+      index++;
+    }
     const before = samples[index];
     const after = samples[index + 1];
     if (before === undefined) continue;
     const part = after === undefined ? 0 : (atMs - before.atMs) / (after.atMs - before.atMs);
     loads[step] = before.load + ((after?.load ?? before.load) - before.load) * part;
+    for (let at = index + 1; (samples[at]?.atMs ?? endless) < atMs + stepMs; at++) {
+      loads[step] = Math.max(loads[step] ?? 0, samples[at]?.load ?? 0);
+    }
   }
   return loads;
 }
@@ -85,15 +95,18 @@ export function parseTrace(csv: string, stepMs?: number): LoadTrace {
   const lines = csv.split(/\r?\n/);
   const samples: LoadSample[] = [];
   const wrong: { path: string; message: string }[] = [];
+  const separator = /[;\t]/.exec(csv)?.[0] ?? ',';
   lines.forEach((line, index) => {
     if (line.trim() === '') return;
-    const [time = '', value = ''] = line
-      .split(/[,;\t]/)
-      .map((cell) => cell.trim().replace(/^"|"$/g, ''));
+    const cells = line.split(separator).map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'));
+    const [time = '', value = ''] = cells;
     const sample = { atMs: timeOf(time), load: value === '' ? Number.NaN : Number(value) };
-    if (Number.isFinite(sample.atMs) && Number.isFinite(sample.load)) samples.push(sample);
-    else if (index > 0)
+    const isSample =
+      Number.isFinite(sample.atMs) && Number.isFinite(sample.load) && sample.load >= 0;
+    if (isSample && cells.length === 2) samples.push(sample);
+    else if (index > 0 || Number.isFinite(sample.atMs)) {
       wrong.push({ path: `line ${index + 1}`, message: 'is not a time and a load' });
+    }
   });
   if (wrong.length > 0) {
     const more = wrong.length > shownProblems ? `, ${wrong.length} lines in all` : '';

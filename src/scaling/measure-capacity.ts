@@ -27,6 +27,7 @@ export interface CapacityStep {
   /** Share of the calls that ended well and in time. */
   readonly goodShare: number;
   readonly failed: number;
+  /** Of all calls that were due; `Infinity` where so many failed, hung or could not be made. */
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly good: boolean;
@@ -104,7 +105,11 @@ async function runStep(
   const latencies: number[] = [];
   let failed = 0;
   let waiting = 0;
-  const limit = Math.max(100, (mostWaiting * perSecond * targetMs) / 1_000);
+  const limit = Math.max(
+    100,
+    (mostWaiting * perSecond * targetMs) / 1_000,
+    2 * (1 - share) * total,
+  );
   const startedAt = performance.now();
   const one = async (dueAt: number) => {
     waiting++;
@@ -126,22 +131,50 @@ async function runStep(
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   // Who is not answered within the target counts as late anyway.
-  await Promise.race([Promise.all(calls), new Promise((resolve) => setTimeout(resolve, targetMs))]);
+  await settled(calls, targetMs, signal);
+  signal?.throwIfAborted();
+  const answered = [...latencies];
+  const { length: made } = calls;
   ending.abort();
-  latencies.sort((one, other) => one - other);
-  const inTime = latencies.filter((ms) => ms <= targetMs).length;
+  // What is still under way would be a load of the next step's too.
+  await settled(calls, mostWaiting * targetMs, signal);
+  signal?.throwIfAborted();
+  const inTime = answered.filter((ms) => ms <= targetMs).length;
   const goodShare = inTime / total;
+  // Calls that failed, hang or were never made are the slowest of all.
+  for (let lost = answered.length; lost < total; lost++) answered.push(Number.POSITIVE_INFINITY);
+  answered.sort((one, other) => one - other);
   const at = (part: number) =>
-    latencies[Math.min(latencies.length - 1, Math.floor(part * latencies.length))] ?? Number.NaN;
+    answered[Math.min(answered.length - 1, Math.floor(part * answered.length))] ?? Number.NaN;
   return {
     perSecond,
-    calls: calls.length,
+    calls: made,
     goodShare,
     failed,
     p50Ms: at(0.5),
     p99Ms: at(0.99),
     good: goodShare >= share,
   };
+}
+
+/** Waits for calls, but no longer than so many milliseconds, nor past a signal. */
+async function settled(
+  calls: readonly Promise<void>[],
+  ms: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  let stop = () => {};
+  const given = new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    stop = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    };
+    signal?.addEventListener('abort', stop);
+  });
+  await Promise.race([Promise.all(calls), given]);
+  stop();
 }
 
 function readOptions(options: CapacityOptions) {

@@ -36,14 +36,22 @@ export function requiredInstances(
   ];
   if (problems.length > 0) throw new ConfigError('The instances cannot be counted', problems);
 
-  const exact = (currentLoad / maxLoadPerInstance) * headroom;
-  const nearest = Math.round(exact);
-  const instances = exact - nearest <= nearest * ROUNDING_NOISE ? nearest : Math.ceil(exact);
+  const instances = wholeOf((currentLoad / maxLoadPerInstance) * headroom);
   if (!Number.isSafeInteger(instances)) {
     const message = `needs ${instances} instances of ${maxLoadPerInstance}; are the units the same?`;
     throw new ConfigError('The instances cannot be counted', [{ path: 'currentLoad', message }]);
   }
   return Math.max(1, instances);
+}
+
+/** As many whole instances as a load of so many takes: at least one, and no more than can be counted. */
+export function instancesAt(loadInInstances: number): number {
+  return Math.min(Number.MAX_SAFE_INTEGER, Math.max(1, wholeOf(loadInInstances)));
+}
+
+function wholeOf(exact: number): number {
+  const nearest = Math.round(exact);
+  return exact - nearest <= nearest * ROUNDING_NOISE ? nearest : Math.ceil(exact);
 }
 
 function check(path: string, value: number, wanted: string, fits: boolean): Problem[] {

@@ -1,3 +1,5 @@
+import { instancesAt } from './required-instances.ts';
+
 /**
  * How a fleet's capacity grows: the Universal Scalability Law,
  * `capacity(n) = gamma · n / (1 + sigma · (n − 1) + kappa · n · (n − 1))`.
@@ -19,20 +21,34 @@ export function capacityOf({ gamma, sigma, kappa }: ScalabilityLaw, instances: n
 }
 
 /** The number of instances past which another one takes more than it brings. `Infinity` without crosstalk. */
-export function kneeOf({ sigma, kappa }: ScalabilityLaw): number {
+export function kneeOf(law: ScalabilityLaw): number {
+  const { sigma, kappa } = law;
   if (kappa === 0) return Number.POSITIVE_INFINITY;
-  return Math.max(1, Math.floor(Math.sqrt((1 - sigma) / kappa)));
+  const peak = Math.sqrt(Math.max(0, 1 - sigma) / kappa);
+  const [low, high] = [Math.max(1, Math.floor(peak)), Math.max(1, Math.ceil(peak))];
+  return capacityOf(law, high) > capacityOf(law, low) ? high : low;
 }
 
-/** The fewest instances that carry a load; one past the knee where none do. O(log n). */
+/** How much of what contention lets a fleet carry at most is worth asking for. */
+const worthwhile = 0.95;
+
+/**
+ * The most instances that it makes sense to have: the knee, or without crosstalk as many as carry 95 % of what
+ * contention allows. `Infinity` with neither.
+ */
+export function mostInstancesOf(law: ScalabilityLaw): number {
+  const { sigma, kappa } = law;
+  if (kappa > 0 || sigma === 0) return kneeOf(law);
+  return Math.max(1, Math.ceil((worthwhile * (1 - sigma)) / (sigma * (1 - worthwhile))));
+}
+
+/** The fewest instances that carry a load; one more than makes sense where none do. O(log n). */
 export function instancesByLaw(law: ScalabilityLaw, load: number): number {
-  const knee = kneeOf(law);
-  if (Number.isFinite(knee) && capacityOf(law, knee) < load) return knee + 1;
-  let high = 1;
-  while (high < knee && capacityOf(law, high) < load && high < Number.MAX_SAFE_INTEGER / 2)
-    high *= 2;
-  high = Math.min(high, knee);
+  const most = mostInstancesOf(law);
+  if (!Number.isFinite(most)) return instancesAt(load / law.gamma);
+  if (capacityOf(law, most) < load) return most + 1;
   let low = 0;
+  let high = most;
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2);
     if (capacityOf(law, middle) >= load) high = middle;
@@ -54,18 +70,25 @@ export interface MeasuredCapacity {
  * @returns undefined with fewer than three different numbers of instances: then nothing is known of crosstalk.
  */
 export function fitScalability(measured: readonly MeasuredCapacity[]): ScalabilityLaw | undefined {
-  if (new Set(measured.map(({ instances }) => instances)).size < 3) return undefined;
+  const usable = measured.filter(({ instances, load }) => instances > 0 && load > 0);
+  if (new Set(usable.map(({ instances }) => instances)).size < 3) return undefined;
+  let best: { readonly law: ScalabilityLaw; readonly error: number } | undefined;
   for (const terms of [[0, 1, 2], [0, 1], [0, 2], [0]]) {
-    const [base = 0, contention = 0, crosstalk = 0] = solve(measured, terms);
-    if (base > 0 && contention >= 0 && crosstalk >= 0) {
-      return {
-        gamma: 1 / base,
-        sigma: Math.min(1, contention / base),
-        kappa: crosstalk / base,
-      };
-    }
+    const [base = 0, contention = 0, crosstalk = 0] = solve(usable, terms);
+    if (!(base > 0 && contention >= 0 && contention <= base && crosstalk >= 0)) continue;
+    const law = { gamma: 1 / base, sigma: contention / base, kappa: crosstalk / base };
+    const error = errorOf(law, usable);
+    // With more terms the error is never greater: fewer are taken only where more can't be.
+    if (best === undefined || error < best.error) best = { law, error };
   }
-  return undefined;
+  return best?.law;
+}
+
+function errorOf(law: ScalabilityLaw, measured: readonly MeasuredCapacity[]): number {
+  return measured.reduce((sum, { instances, load }) => {
+    const difference = instances / load - instances / capacityOf(law, instances);
+    return sum + difference * difference;
+  }, 0);
 }
 
 /** Coefficients of 1, n − 1 and n(n − 1); those that are not among `terms` are 0. */

@@ -32,6 +32,8 @@ export type ScalerEndpoint = (request: ScalingRequest, response: ScalingResponse
  * - `/apis/external.metrics.k8s.io/v1beta1/namespaces/<any>/<metric>`: an ExternalMetricValueList, for a
  *   HorizontalPodAutoscaler with a metric of type External and an `averageValue` of 1.
  *
+ * Before the first sample all of them are answered with 503, so that whoever asks keeps the instances there are.
+ *
  * @throws ConfigError for a metric's name that Prometheus would not take.
  * @example
  * const endpoint = scalerEndpoint(scaler, { service: 'checkout' });
@@ -60,8 +62,11 @@ export function scalerEndpoint(
       response.end();
       return true;
     }
-    const { type, body } = answer(scaler.recommend(), service, metric);
-    response.writeHead(200, { 'content-type': type, 'cache-control': 'no-store' });
+    const recommendation = scaler.recommend();
+    const { type, body } = answer(recommendation, service, metric);
+    // A scaler that has just begun knows nothing: who asks must keep what there is.
+    const status = recommendation.samples === 0 ? 503 : 200;
+    response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
     response.end(request.method === 'HEAD' ? undefined : body);
     return true;
   };

@@ -1,5 +1,6 @@
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { WeekClock } from './forecast/season.ts';
+import { capOf } from './limits.ts';
 import type { LatencyTarget } from './queueing.ts';
 import type { ScalabilityLaw } from './scalability.ts';
 
@@ -116,6 +117,15 @@ export function readScalerOptions(options: ScalerOptions): ScalerConfig {
   checkLatency(options.latency, check);
   checkLaw(options.law, check);
   checkBudget(options.budget, check);
+  if (problems.length === 0) {
+    const cap = capOf(options);
+    if (cap !== undefined && cap.instances < minInstances) {
+      problems.push({
+        path: 'minInstances',
+        message: `must be at most ${cap.instances}, for ${cap.because}`,
+      });
+    }
+  }
   const clock = clockOf(timeZone, problems);
   if (clock === undefined || problems.length > 0) {
     throw new ConfigError('The scaler cannot work with these options', problems);
@@ -158,7 +168,13 @@ function checkLaw(law: ScalabilityLaw | undefined, check: Check): void {
 
 function checkBudget(budget: ConnectionBudget | undefined, check: Check): void {
   if (budget === undefined) return;
-  const { poolPerInstance, shards } = budget;
+  const { poolPerInstance, shards = {} } = budget;
+  check(
+    'budget.shards',
+    Object.keys(shards).length,
+    'of one shard at least',
+    Object.keys(shards).length > 0,
+  );
   check(
     'budget.poolPerInstance',
     poolPerInstance,

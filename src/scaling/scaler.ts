@@ -1,7 +1,7 @@
 import { ConfigError } from '../errors/config-error.ts';
 import { type Expectation, Outlook } from './forecast/outlook.ts';
 import { type Cap, capOf, floorOf, instancesFor } from './limits.ts';
-import { requiredInstances } from './required-instances.ts';
+import { instancesAt } from './required-instances.ts';
 import { readScalerOptions, type ScalerConfig, type ScalerOptions } from './scaler-options.ts';
 
 /** How many instances there should be, with the numbers that it follows from. */
@@ -18,7 +18,7 @@ export interface Recommendation {
   readonly load: number;
   /** The greatest load expected until an instance that is asked for now would be there. */
   readonly forecast: number;
-  /** The factor on it, chosen by past errors. */
+  /** What is planned for, as a factor on the forecast: chosen by past errors. */
   readonly headroom: number;
   /** What `requiredInstances` would say of the load as it is. */
   readonly rule: number;
@@ -30,6 +30,8 @@ export interface Recommendation {
   readonly held: boolean;
   /** Milliseconds since the last sample, when that is more than two steps. The last known is held then. */
   readonly silentMs: number | undefined;
+  /** Samples that were taken. Without any the rest says nothing of the load. */
+  readonly samples: number;
   /** Samples that were older than a later one, and left out. */
   readonly ignored: number;
   /** How much less the forecast costs than the last value would, at equal risk. 0 without a forecast. */
@@ -39,7 +41,8 @@ export interface Recommendation {
 export interface Scaler {
   /**
    * Takes a sample of the whole load, of all instances together. Of several in one step the greatest counts;
-   * one of a step before a later sample's is left out, and counted in `ignored`. O(1).
+   * one of a step before a later sample's is left out, and counted in `ignored`; three of them in a row, from before
+   * what the scaler looks ahead, say that the clock of the later one was wrong, and are gone by. O(1).
    *
    * @param load in the unit of `maxLoadPerInstance`, at least 0.
    * @param atMs when, by the wall clock. Default: now.
@@ -48,7 +51,7 @@ export interface Scaler {
   observe(load: number, atMs?: number): void;
   /**
    * How many instances there should be now, so that there are enough once one that is asked for now would
-   * be there. Without any sample: `minInstances`. O(1); with a latency target O(instances).
+   * be there. Without any sample: `minInstances`. O(1); with a latency target up to 5,000 steps of Erlang's recurrence a trial.
    *
    * @param atMs Default: now.
    */
@@ -70,8 +73,8 @@ export interface Plan {
  * Recommends instances ahead of the load: what the time of the week and the level of today let expect within
  * the lead time, times a headroom that is chosen from how wrong such forecasts were before.
  *
- * It learns from what it observes; feed it the samples of the weeks before first. A daily pattern is used after
- * three days, a weekly one after the first week.
+ * It learns from what it observes; feed it the samples of the weeks before first. A daily pattern is used once it was
+ * right for three days, which takes five; a weekly one after the first week.
  *
  * @throws ConfigError with every option that is out of range.
  * @example
@@ -97,7 +100,11 @@ export class Planner implements Scaler {
   #step = Number.NaN;
   #load = 0;
   #atMs = Number.NaN;
+  #keptAt = Number.NaN;
+  #samples = 0;
   #ignored = 0;
+  /** Samples in a row that came from before what is looked ahead. */
+  #behind = 0;
 
   constructor(config: ScalerConfig) {
     this.#config = config;
@@ -109,16 +116,20 @@ export class Planner implements Scaler {
   observe(load: number, atMs: number): void {
     assertSample(load, atMs);
     const step = Math.floor(atMs / this.#config.stepMs);
-    if (step < this.#step) {
+    if (step < this.#step && !this.#isClockWrong(step)) {
       this.#ignored++;
       return;
     }
-    if (step === this.#step) {
+    this.#samples++;
+    this.#behind = 0;
+    if (step < this.#step) {
+      this.#outlook.interrupt();
+      this.#wanted.fill(0);
+    } else if (step === this.#step) {
       this.#load = Math.max(this.#load, load);
       this.#atMs = Math.max(this.#atMs, atMs);
       return;
-    }
-    if (!Number.isNaN(this.#step)) this.#closeUntil(step, load);
+    } else if (!Number.isNaN(this.#step)) this.#closeUntil(step, load);
     this.#step = step;
     this.#load = load;
     this.#atMs = atMs;
@@ -126,21 +137,22 @@ export class Planner implements Scaler {
 
   recommend(atMs: number): Recommendation {
     const plan = this.plan(atMs);
-    const { method } = plan.expectation;
+    const { method, forecast, peak, skill } = plan.expectation;
     const { headroom, maxLoadPerInstance } = this.#config;
     const said = {
       instances: plan.instances,
       method: method === undefined || method === 'last-value' ? ('rule' as const) : method,
       load: plan.load,
-      forecast: plan.expectation.forecast,
-      headroom: plan.expectation.factor,
-      rule: requiredInstances(plan.load, { maxLoadPerInstance, headroom }),
+      forecast,
+      headroom: forecast > 0 ? peak / forecast : headroom,
+      rule: instancesAt((plan.load / maxLoadPerInstance) * headroom),
       floor: plan.floor,
       cap: plan.cap,
       held: plan.held,
       silentMs: plan.silentMs,
+      samples: this.#samples,
       ignored: this.#ignored,
-      skill: plan.expectation.skill,
+      skill: method === undefined || method === 'last-value' ? 0 : skill,
     };
     return { ...said, because: inWords(said) };
   }
@@ -150,7 +162,7 @@ export class Planner implements Scaler {
     const sinceMs = atMs - this.#atMs;
     const silentMs = sinceMs > 2 * config.stepMs ? sinceMs : undefined;
     const expectation = this.#expect();
-    const floor = floorOf(config, expectation.peak);
+    const floor = floorOf(config, expectation.peak, this.#cap);
     const wanted = Math.max(floor, instancesFor(config, expectation.peak));
     const kept = this.#keep(wanted);
     const cap = this.#cap !== undefined && kept > this.#cap.instances ? this.#cap : undefined;
@@ -170,20 +182,27 @@ export class Planner implements Scaler {
     const found = this.#outlook.expect(this.#step, this.#slotOf(this.#step), this.#load);
     if (found.method !== undefined) return found;
     // Without a forecast at least the rule, and more where the load has grown by more in a lead time before.
-    const factor = Math.max(this.#config.headroom, found.factor);
-    return { ...found, factor, peak: this.#load * factor };
+    return { ...found, peak: Math.max(this.#load * this.#config.headroom, found.peak) };
   }
 
   #keep(wanted: number): number {
     if (Number.isNaN(this.#step)) return wanted;
-    const at = this.#step % this.#wanted.length;
-    this.#wanted[at] = Math.max(wanted, this.#keptAt === this.#step ? (this.#wanted[at] ?? 0) : 0);
+    const { length } = this.#wanted;
+    // Steps that nobody asked at held nothing up.
+    const since = Math.max(this.#keptAt + 1, this.#step - length + 1);
+    for (let step = since; step <= this.#step; step++) this.#wanted[step % length] = 0;
+    if (Number.isNaN(since)) this.#wanted.fill(0);
     this.#keptAt = this.#step;
-    let most = 0;
-    for (const one of this.#wanted) if (one > most) most = one;
-    return most;
+    const at = this.#step % length;
+    this.#wanted[at] = Math.max(wanted, this.#wanted[at] ?? 0);
+    return this.#wanted.reduce((most, one) => Math.max(most, one), 0);
   }
-  #keptAt = Number.NaN;
+
+  /** Whether the last sample's clock was ahead: several others say that it is earlier. */
+  #isClockWrong(step: number): boolean {
+    this.#behind = step < this.#step - this.#config.horizon ? this.#behind + 1 : 0;
+    return this.#behind >= samplesThatCorrect;
+  }
 
   /** Closes the open step, and those without a sample between it and the next in a straight line. */
   #closeUntil(next: number, nextLoad: number): void {
@@ -206,33 +225,39 @@ export class Planner implements Scaler {
 }
 
 const none = { method: undefined, factor: 1, skill: 0 };
+const samplesThatCorrect = 3;
+/** The year 2200: a later time was counted in microseconds. */
+const latestMs = 7_258_118_400_000;
 
 function assertSample(load: number, atMs: number): void {
   const problems = [
     ...(Number.isFinite(load) && load >= 0
       ? []
       : [{ path: 'load', message: `must be a finite number, at least 0, not ${load}` }]),
-    ...(Number.isFinite(atMs) && Math.abs(atMs) < 8.64e15
+    ...(atMs >= 0 && atMs < latestMs
       ? []
-      : [{ path: 'atMs', message: `must be a time in milliseconds, not ${atMs}` }]),
+      : [{ path: 'atMs', message: `must be milliseconds since 1970, before 2200, not ${atMs}` }]),
   ];
   if (problems.length > 0) throw new ConfigError('This is no sample of a load', problems);
 }
 
 function inWords(said: Omit<Recommendation, 'because'>): string {
-  const { instances, method, load, forecast, headroom, floor, cap, held, silentMs, skill } = said;
-  const percent = Math.round((headroom - 1) * 100);
+  const { instances, method, load, forecast, headroom, floor, cap, held } = said;
+  const { silentMs, samples, ignored, skill } = said;
+  if (samples === 0) return `${instances}, for there was no sample of the load yet`;
+  const percent = `${Math.round((headroom - 1) * 100)} % headroom`;
   const names = { profile: 'the weekly profile', 'holt-winters': 'Holt and Winters' };
   const expected =
     method === 'rule'
-      ? `the load of ${round(load)} with ${percent} % headroom; history is too short or no help`
-      : `${names[method]} expects up to ${round(forecast)} (now ${round(load)}), with ${percent} % headroom from its own errors; ${Math.round(skill * 100)} % cheaper than the last value`;
+      ? `the load of ${round(load)} with ${percent}; history is too short or no help`
+      : `${names[method]} expects up to ${round(forecast)} (now ${round(load)}), with ${percent} from its own errors; ${Math.round(skill * 100)} % cheaper than the last value`;
   return [
     `${instances} for ${expected}`,
-    ...(floor >= instances ? [`no fewer than ${floor} are allowed`] : []),
+    ...(floor >= instances && cap === undefined ? [`no fewer than ${floor} are allowed`] : []),
     ...(held ? ['fewer were enough for too short a time'] : []),
     ...(cap === undefined ? [] : [`more are wanted, but ${cap.because}`]),
     ...(silentMs === undefined ? [] : [`no sample for ${Math.round(silentMs / 1_000)} s`]),
+    ...(ignored === 0 ? [] : [`${ignored} samples were older than a later one`]),
   ].join('; ');
 }
 

@@ -32,7 +32,10 @@ export interface TraceScore {
  * Replays a trace against a policy: instances that are asked for serve after the lead time and are paid from the
  * beginning; those that are given up stop at once, the starting ones first. O(steps) and what the policy takes.
  *
- * @throws ConfigError when an option is out of range, or the warm-up leaves nothing to score.
+ * A policy remembers what it saw: give each trace a new one.
+ *
+ * @throws ConfigError when an option is out of range, the warm-up leaves nothing to score, or the policy says what is no
+ * number of instances.
  */
 export function scoreTrace(
   trace: LoadTrace,
@@ -50,6 +53,7 @@ export function scoreTrace(
     const load = loads[step] ?? 0;
     fleet.advance(step);
     const wanted = policy.decide(load, startMs + step * stepMs, Math.max(1, fleet.serving));
+    if (!Number.isSafeInteger(wanted) || wanted < 0) throw noNumber(policy, step, wanted);
     if (step === 0) fleet.begin(wanted);
     const isChanged = fleet.resize(wanted, step);
     if (step < warmUpSteps) continue;
@@ -77,6 +81,11 @@ export function scoreTrace(
 }
 
 const roundingNoise = 1e-9;
+
+function noNumber({ name }: ScalingPolicy, step: number, wanted: number): ConfigError {
+  const message = `must be a whole number of instances, not ${wanted} at step ${step}`;
+  return new ConfigError('The trace cannot be scored', [{ path: `policy '${name}'`, message }]);
+}
 
 /** Instances that serve, and those on their way. */
 class Fleet {

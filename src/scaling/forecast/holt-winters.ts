@@ -6,6 +6,8 @@ const trendWeight = 0.01;
 const seasonWeight = 0.3;
 /** What is left of a trend a slot later: a load does not rise for ever. */
 const damping = 0.98;
+/** A slot of so many times the expected counts as so many times only. */
+const mostRise = 3;
 
 /**
  * Exponential smoothing with a damped trend and a multiplicative season of a week.
@@ -67,9 +69,11 @@ export class HoltWinters implements Forecaster {
       return;
     }
     const before = this.#level;
+    // A spike must not come back next week.
+    const learned = Math.min(load, mostRise * before * usual);
     this.#level =
-      levelWeight * (load / usual) + (1 - levelWeight) * (before + damping * this.#trend);
+      levelWeight * (learned / usual) + (1 - levelWeight) * (before + damping * this.#trend);
     this.#trend = trendWeight * (this.#level - before) + (1 - trendWeight) * damping * this.#trend;
-    this.#season[slot] = seasonWeight * (load / this.#level) + (1 - seasonWeight) * usual;
+    this.#season[slot] = seasonWeight * (learned / this.#level) + (1 - seasonWeight) * usual;
   }
 }

@@ -35,9 +35,13 @@ export class LevelRegression {
     const error = y - this.#a * deviation - this.#b * change;
     this.#a += gainA * error;
     this.#b += gainB * error;
-    // Without news the variances would grow for ever, and the next news would throw it anywhere.
-    this.#paa = Math.min((this.#paa - gainA * pa) / this.#keep, mostVariance);
-    this.#pab = (this.#pab - gainA * pb) / this.#keep;
-    this.#pbb = Math.min((this.#pbb - gainB * pb) / this.#keep, mostVariance);
+    const paa = (this.#paa - gainA * pa) / this.#keep;
+    const pbb = (this.#pbb - gainB * pb) / this.#keep;
+    // Without news the variances would grow for ever, and the next news would throw it anywhere. All by one factor:
+    // else it is no matrix of variances any more.
+    const bound = Math.min(1, mostVariance / Math.max(paa, pbb));
+    this.#paa = paa * bound;
+    this.#pab = ((this.#pab - gainA * pb) / this.#keep) * bound;
+    this.#pbb = pbb * bound;
   }
 }

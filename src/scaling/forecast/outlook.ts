@@ -11,8 +11,8 @@ const dayFade = Math.exp(-1 / 28);
 const evidenceDays = 3;
 /** How much cheaper another forecaster must be before it takes over. */
 const switchGain = 0.02;
-/** Of so many steps one is forecast for the backtest. */
-const judgedEvery = 5;
+/** Of so many steps one is forecast for the backtest: coprime with what repeats every few minutes. */
+const judgedEvery = 7;
 /** A forecast that is no better than the last value by more than this has no skill. */
 const leastSkill = 0.02;
 

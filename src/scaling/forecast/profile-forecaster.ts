@@ -33,13 +33,14 @@ export interface ProfileOptions {
 export class ProfileForecaster implements Forecaster {
   readonly name = 'profile';
   readonly #options: ProfileOptions;
-  readonly #profile = new SeasonalProfile();
+  readonly #profile: SeasonalProfile;
   readonly #knots: readonly Knot[];
   readonly #deviations: Float64Array;
 
   constructor(options: ProfileOptions) {
     const { stepMs, horizon } = options;
     this.#options = options;
+    this.#profile = new SeasonalProfile(options.offset, options.slotsPerStep);
     this.#deviations = blank(Math.max(1, Math.round(changeMs / stepMs)));
     this.#knots = knotsOf(horizon).map((steps) => ({
       steps,

@@ -90,7 +90,7 @@ it('writes what was measured down, with the law that fits', () => {
   }));
   const report = capacityReport(fleets);
   expect(report).toContain('| 1 | 100 | 110 | 900 ms |');
-  expect(report).toContain('past 9 instances another one takes more than it brings');
+  expect(report).toContain('past 10 instances another one takes more than it brings');
   expect(capacityReport(fleets.slice(0, 2))).toContain('takes measurements of three');
   expect(capacityChart(fleets).match(/<circle/g)).toHaveLength(4);
 });

@@ -21,6 +21,13 @@ describe('Erlang C', () => {
     expect(erlangC(3, 3)).toBe(1);
   });
 
+  it('goes over from counting to the limit of many servers', () => {
+    for (const slack of [5, 60, 200]) {
+      expect(erlangC(5_001, 5_001 - slack)).toBeCloseTo(erlangC(5_000, 5_000 - slack), 2);
+    }
+    expect(erlangC(1e12, 0.9e12)).toBe(0);
+  });
+
   it('gives the fewest instances that keep the target', () => {
     const target = { targetMs: 60, serviceMs: 50, slotsPerInstance: 4 };
     const lateAt = (instances: number) => {
@@ -34,6 +41,7 @@ describe('Erlang C', () => {
     expect(lateAt(instances)).toBeLessThanOrEqual(0.01);
     expect(lateAt(instances - 1)).toBeGreaterThan(0.01);
     expect(instancesForLatency(0, target)).toBe(1);
+    expect(instancesForLatency(1e15, target, 50)).toBe(51);
   });
 });
 
@@ -52,11 +60,21 @@ describe('the Universal Scalability Law', () => {
   });
 
   it('knows its knee, and goes no further', () => {
-    expect(kneeOf(law)).toBe(21);
-    expect(capacityOf(law, 21)).toBeGreaterThan(capacityOf(law, 23));
-    expect(instancesByLaw(law, 1e9)).toBe(22);
+    expect(kneeOf(law)).toBe(22);
+    expect(capacityOf(law, 22)).toBeGreaterThan(capacityOf(law, 21));
+    expect(capacityOf(law, 22)).toBeGreaterThan(capacityOf(law, 23));
+    expect(instancesByLaw(law, 1e9)).toBe(23);
     expect(instancesByLaw(law, capacityOf(law, 7))).toBe(7);
     expect(kneeOf({ ...law, kappa: 0 })).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('keeps crosstalk that was measured with noise', () => {
+    const loads = [99, 200, 360.7, 512.8, 470.6];
+    const noisy = [1, 2, 4, 8, 16].map((instances, at) => ({ instances, load: loads[at] ?? 0 }));
+    const found = fitScalability(noisy);
+    expect(found?.gamma).toBeCloseTo(100, -1);
+    expect(found === undefined ? 0 : kneeOf(found)).toBe(10);
+    expect(fitScalability(noisy.map((one) => ({ ...one, load: 0 })))).toBeUndefined();
   });
 
   it('takes what can not be for noise', () => {

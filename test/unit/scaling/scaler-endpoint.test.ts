@@ -65,6 +65,19 @@ it('leaves other paths to the server, and refuses what is no GET', async () => {
   expect((await fetch(`${origin}/scaling`, { method: 'HEAD' })).status).toBe(200);
 });
 
+it('says 503 before the first sample, so that nobody scales a fleet down to one', async () => {
+  const early = scalerEndpoint(createScaler({ maxLoadPerInstance: 100, leadTimeMs: 60_000 }));
+  let status = 0;
+  const response = {
+    writeHead: (given: number) => {
+      status = given;
+    },
+    end: () => {},
+  };
+  expect(early({ url: '/scaling', method: 'GET' }, response)).toBe(true);
+  expect(status).toBe(503);
+});
+
 it('refuses a name that Prometheus would not take', () => {
   expect(() => scalerEndpoint(scaler, { metric: 'a-b' })).toThrow(ConfigError);
 });

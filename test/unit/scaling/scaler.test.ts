@@ -93,8 +93,8 @@ describe('a scaler', () => {
     const scaler = createScaler({ ...base, law });
     scaler.observe(50_000, start);
     const said = scaler.recommend(start);
-    expect(said.instances).toBe(9);
-    expect(said.because).toMatch(/past 9 instances another one takes more than it brings/);
+    expect(said.instances).toBe(10);
+    expect(said.because).toMatch(/past 10 instances another one takes more than it brings/);
   });
 
   it('keeps as many as a latency target needs', () => {
@@ -166,6 +166,68 @@ describe('what is odd', () => {
     const later = start + 40 * day * minute;
     scaler.observe(300, later);
     expect(scaler.recommend(later).instances).toBeGreaterThanOrEqual(3);
+  });
+
+  it('does not take a spike for what comes every week', () => {
+    const spike = 20 * day + 600;
+    const load = (step: number) => (step === spike ? usual(step) * 1e6 : usual(step));
+    const { scaler, atMs } = fed(27 * day + 595, {}, load);
+    expect(scaler.recommend(atMs).instances).toBeLessThan(60);
+  });
+
+  it('starts anew when the clock of a sample was ahead', () => {
+    const scaler = createScaler(base);
+    scaler.observe(950, start + 24 * 60 * minute);
+    for (let step = 0; step < 5; step++) scaler.observe(9_000, start + step * minute);
+    const said = scaler.recommend(start + 4 * minute);
+    expect(said).toMatchObject({ load: 9_000, instances: 108, ignored: 2 });
+    expect(said.because).toMatch(/2 samples were older than a later one/);
+  });
+
+  it('is held up by nothing that was wanted long ago', () => {
+    const scaler = createScaler(base);
+    scaler.observe(5_000, start);
+    expect(scaler.recommend(start).instances).toBe(60);
+    for (let step = 1; step < 60; step++) scaler.observe(100, start + step * minute);
+    expect(scaler.recommend(start + 59 * minute)).toMatchObject({ instances: 2, held: false });
+  });
+
+  it('never throws for what it took, and lets the cap win', () => {
+    const scaler = createScaler({
+      ...base,
+      maxInstances: 50,
+      latency: { targetMs: 60, serviceMs: 50, slotsPerInstance: 4 },
+    });
+    scaler.observe(1e19, start);
+    expect(scaler.recommend(start)).toMatchObject({ instances: 50 });
+    const contended = createScaler({ ...base, law: { gamma: 100, sigma: 0.1, kappa: 0 } });
+    contended.observe(900, start);
+    expect(contended.recommend(start)).toMatchObject({ instances: 171, cap: { instances: 171 } });
+  });
+
+  it('learns from steps of an hour, and of six minutes', () => {
+    for (const minutes of [6, 60]) {
+      const scaler = createScaler({ ...base, stepMs: minutes * minute });
+      for (let step = 0; step < (28 * day) / minutes; step++) {
+        scaler.observe(usual(step * minutes), start + step * minutes * minute);
+      }
+      expect(scaler.recommend(start + 28 * day * minute).method).not.toBe('rule');
+    }
+  });
+
+  it('says a headroom that leads from the forecast to what is planned', () => {
+    const { scaler, atMs } = fed(21 * day + 7 * 60);
+    const { forecast, headroom, instances } = scaler.recommend(atMs);
+    expect(instances).toBe(Math.ceil((forecast * headroom) / 100 - 1e-9));
+  });
+
+  it('refuses times of another unit, and caps below the least', () => {
+    expect(() => createScaler(base).observe(1, start * 1_000)).toThrow(/atMs/);
+    expect(() => createScaler(base).observe(1, -1)).toThrow(/atMs/);
+    const budget = { poolPerInstance: 10, shards: { a: { maxConnections: 20 } } };
+    expect(() => createScaler({ ...base, minInstances: 5, budget })).toThrow(
+      /minInstances: must be at most 1/,
+    );
   });
 
   it('lives through zeros, and through one spike of a million times', () => {

@@ -76,6 +76,13 @@ describe('the score of a policy', () => {
     expect(policy.decide(10, 9 * minute, 8)).toBe(2);
   });
 
+  it('refuses a policy that says no number', () => {
+    const options = { maxLoadPerInstance: 10, leadTimeMs: 0 };
+    expect(() => scoreTrace(trace(1, 2), told(1, Number.NaN), options)).toThrow(
+      /policy 'told'.*step 1/,
+    );
+  });
+
   it('draws load, capacity and where there was too little', () => {
     const score = scoreTrace(trace(10, 30, 10), staticPolicy(1), {
       maxLoadPerInstance: 10,
@@ -105,6 +112,14 @@ describe('a trace', () => {
     expect([...made.loads]).toEqual([3, 12, 21, 30]);
   });
 
+  it('takes the greatest of several samples in one step', () => {
+    const fine = Array.from({ length: 121 }, (_, second) => ({
+      atMs: second * 1_000,
+      load: second % 60 === 30 ? 600 : 1,
+    }));
+    expect([...loadTrace(fine, minute).loads]).toEqual([600, 600, 1]);
+  });
+
   it('reads two columns, with names, zones, seconds and milliseconds', () => {
     const iso = parseTrace('timestamp,value\n2014-07-01 00:00:00,10\r\n2014-07-01T00:02:00Z,30\n');
     expect(iso).toMatchObject({ startMs: Date.UTC(2014, 6, 1) });
@@ -118,7 +133,10 @@ describe('a trace', () => {
     ['time,load\n0,1', 'two moments'],
     ['0,1\n60,x\n120,', 'line 2'],
     ['0,1\nnever,2', 'line 2'],
-    ['0,1\n60,-5', 'samples\\[1\\]'],
+    ['0,1\n60,-5', 'line 2'],
+    ['0;1,9\n60;2', 'line 1'],
+    ['0,"10,844"\n60,2', 'line 1'],
+    ['0,x\n60,2\n120,3', 'line 1'],
     ['0,1\n99999999999,5', 'span'],
   ])('refuses %j', (csv, why) => {
     expect(() => parseTrace(csv)).toThrow(ConfigError);
