@@ -1,6 +1,6 @@
 /** `meridian/scaling`: how many instances the load needs, now and when they will be there. */
 export { capacityChart, capacityReport, type MeasuredFleet } from './capacity-report.ts';
-export type { Cap } from './limits.ts';
+export type { Cap, ConnectionBudget } from './limits.ts';
 export { type LoadSample, type LoadTrace, loadTrace, parseTrace } from './load-trace.ts';
 export {
   type CapacityOptions,
@@ -32,6 +32,6 @@ export {
   type ScalingResponse,
   scalerEndpoint,
 } from './scaler-endpoint.ts';
-export type { ConnectionBudget, ScalerOptions } from './scaler-options.ts';
+export type { ScalerOptions } from './scaler-options.ts';
 export { type ScoreOptions, scoreTrace, type TraceScore } from './score-trace.ts';
 export { type TraceChartOptions, traceChart } from './trace-chart.ts';

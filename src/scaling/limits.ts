@@ -1,7 +1,34 @@
-import { instancesForLatency } from './queueing.ts';
+import { instancesForLatency, type LatencyTarget } from './queueing.ts';
 import { instancesAt } from './required-instances.ts';
-import { instancesByLaw, mostInstancesOf } from './scalability.ts';
-import type { ScalerConfig, ScalerOptions } from './scaler-options.ts';
+import { instancesByLaw, mostInstancesOf, type ScalabilityLaw } from './scalability.ts';
+
+/** How many instances the connections of each shard allow. */
+export interface ConnectionBudget {
+  /** Connections that one instance opens to each shard: `pool.connections` of its data layer. */
+  readonly poolPerInstance: number;
+  /** By shard. */
+  readonly shards: Readonly<
+    Record<
+      string,
+      {
+        /** `max_connections` of the shard's primary. */
+        readonly maxConnections: number;
+        /** Connections kept for others: operators, replication, deployments. Default 10. */
+        readonly reserve?: number | undefined;
+      }
+    >
+  >;
+}
+
+/** What a number of instances must keep to. */
+export interface Limits {
+  readonly maxLoadPerInstance: number;
+  readonly minInstances: number;
+  readonly maxInstances?: number | undefined;
+  readonly latency?: LatencyTarget | undefined;
+  readonly law?: ScalabilityLaw | undefined;
+  readonly budget?: ConnectionBudget | undefined;
+}
 
 /** What keeps a number of instances down. */
 export interface Cap {
@@ -11,22 +38,24 @@ export interface Cap {
 }
 
 /** The fewest instances that carry a load. */
-export function instancesFor(config: ScalerConfig, load: number): number {
+export function instancesFor(config: Limits, load: number): number {
   if (config.law !== undefined) return instancesByLaw(config.law, load);
   return instancesAt(load / config.maxLoadPerInstance);
 }
 
 /** The fewest instances that a load may be left to, and whether latency asks for them. */
-export function floorOf(config: ScalerConfig, load: number, cap: Cap | undefined): number {
+export function floorOf(config: Limits, load: number, cap: Cap | undefined): number {
   const { minInstances, latency } = config;
   if (latency === undefined) return minInstances;
   return Math.max(minInstances, instancesForLatency(load, latency, cap?.instances));
 }
 
-type CapOptions = Pick<ScalerOptions, 'maxInstances' | 'law' | 'budget'>;
-
 /** The lowest cap; undefined when there is none. */
-export function capOf({ maxInstances, law, budget }: CapOptions): Cap | undefined {
+export function capOf({
+  maxInstances,
+  law,
+  budget,
+}: Pick<Limits, 'maxInstances' | 'law' | 'budget'>): Cap | undefined {
   const caps: Cap[] = [];
   if (maxInstances !== undefined)
     caps.push({ instances: maxInstances, because: `maxInstances is ${maxInstances}` });

@@ -1,26 +1,8 @@
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { WeekClock } from './forecast/season.ts';
-import { capOf } from './limits.ts';
+import { type ConnectionBudget, capOf } from './limits.ts';
 import type { LatencyTarget } from './queueing.ts';
 import type { ScalabilityLaw } from './scalability.ts';
-
-/** How many instances the connections of each shard allow. */
-export interface ConnectionBudget {
-  /** Connections that one instance opens to each shard: `pool.connections` of its data layer. */
-  readonly poolPerInstance: number;
-  /** By shard. */
-  readonly shards: Readonly<
-    Record<
-      string,
-      {
-        /** `max_connections` of the shard's primary. */
-        readonly maxConnections: number;
-        /** Connections kept for others: operators, replication, deployments. Default 10. */
-        readonly reserve?: number | undefined;
-      }
-    >
-  >;
-}
 
 export interface ScalerOptions {
   /** What one instance carries, in the unit of the load. Above 0. */
