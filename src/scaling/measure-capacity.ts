@@ -133,28 +133,36 @@ async function runStep(
   // Who is not answered within the target counts as late anyway.
   await settled(calls, targetMs, signal);
   signal?.throwIfAborted();
-  const answered = [...latencies];
-  const { length: made } = calls;
+  const step = judge({ perSecond, total, calls: calls.length, failed, latencies }, targetMs, share);
   ending.abort();
   // What is still under way would be a load of the next step's too.
   await settled(calls, mostWaiting * targetMs, signal);
   signal?.throwIfAborted();
-  const inTime = answered.filter((ms) => ms <= targetMs).length;
-  const goodShare = inTime / total;
+  return step;
+}
+
+interface StepRun {
+  readonly perSecond: number;
+  /** Calls that were due. */
+  readonly total: number;
+  readonly calls: number;
+  readonly failed: number;
+  /** Of those that were answered. */
+  readonly latencies: readonly number[];
+}
+
+function judge(
+  { perSecond, total, calls, failed, latencies }: StepRun,
+  targetMs: number,
+  share: number,
+): CapacityStep {
+  const goodShare = latencies.filter((ms) => ms <= targetMs).length / total;
   // Calls that failed, hang or were never made are the slowest of all.
-  for (let lost = answered.length; lost < total; lost++) answered.push(Number.POSITIVE_INFINITY);
-  answered.sort((one, other) => one - other);
-  const at = (part: number) =>
-    answered[Math.min(answered.length - 1, Math.floor(part * answered.length))] ?? Number.NaN;
-  return {
-    perSecond,
-    calls: made,
-    goodShare,
-    failed,
-    p50Ms: at(0.5),
-    p99Ms: at(0.99),
-    good: goodShare >= share,
-  };
+  const lost = Array<number>(total - latencies.length).fill(Number.POSITIVE_INFINITY);
+  const all = [...latencies, ...lost].sort((one, other) => one - other);
+  const at = (part: number) => all[Math.min(total - 1, Math.floor(part * total))] ?? Number.NaN;
+  const good = goodShare >= share;
+  return { perSecond, calls, goodShare, failed, p50Ms: at(0.5), p99Ms: at(0.99), good };
 }
 
 /** Waits for calls, but no longer than so many milliseconds, nor past a signal. */
