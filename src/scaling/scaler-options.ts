@@ -53,76 +53,45 @@ export function readScalerOptions(options: ScalerOptions): ScalerConfig {
     shrinkAfterMs = 300_000,
     minInstances = 1,
   } = options;
-  const { maxLoadPerInstance, leadTimeMs, maxInstances, timeZone = 'UTC' } = options;
+  const config = { ...options, stepMs, maxOverloadShare, headroom, shrinkAfterMs, minInstances };
   const problems: Problem[] = [];
-  const check = (path: string, value: number, wanted: string, fits: boolean) => {
-    if (!fits || !Number.isFinite(value))
-      problems.push({ path, message: `must be ${wanted}, not ${value}` });
+  const check: Check = (path, value, wanted, fits) => {
+    if (fits && Number.isFinite(value)) return;
+    problems.push({ path, message: `must be ${wanted}, not ${value}` });
   };
-  const whole = (value: number) => Number.isSafeInteger(value) && value >= 1;
-  check(
-    'maxLoadPerInstance',
-    maxLoadPerInstance,
-    'a finite number above 0',
-    maxLoadPerInstance > 0,
-  );
-  check('stepMs', stepMs, '1,000 to 3,600,000', stepMs >= 1_000 && stepMs <= 3_600_000);
-  const longest = 1_000 * stepMs;
-  check(
-    'leadTimeMs',
-    leadTimeMs,
-    `0 to ${longest}, a thousand steps`,
-    leadTimeMs >= 0 && leadTimeMs <= longest,
-  );
-  check(
-    'maxOverloadShare',
-    maxOverloadShare,
-    'above 0 and at most 0.5',
-    maxOverloadShare > 0 && maxOverloadShare <= 0.5,
-  );
-  check('headroom', headroom, 'a finite factor, at least 1', headroom >= 1);
-  check(
-    'shrinkAfterMs',
-    shrinkAfterMs,
-    `0 to ${longest}, a thousand steps`,
-    shrinkAfterMs >= 0 && shrinkAfterMs <= longest,
-  );
-  check('minInstances', minInstances, 'a whole number, at least 1', whole(minInstances));
-  if (maxInstances !== undefined) {
-    check(
-      'maxInstances',
-      maxInstances,
-      `a whole number, at least minInstances (${minInstances})`,
-      whole(maxInstances) && maxInstances >= minInstances,
-    );
-  }
+  checkNumbers(config, check);
   checkLatency(options.latency, check);
   checkLaw(options.law, check);
   checkBudget(options.budget, check);
-  if (problems.length === 0) {
-    const cap = capOf(options);
-    if (cap !== undefined && cap.instances < minInstances) {
-      problems.push({
-        path: 'minInstances',
-        message: `must be at most ${cap.instances}, for ${cap.because}`,
-      });
-    }
+  const cap = problems.length === 0 ? capOf(options) : undefined;
+  if (cap !== undefined && cap.instances < minInstances) {
+    const message = `must be at most ${cap.instances}, for ${cap.because}`;
+    problems.push({ path: 'minInstances', message });
   }
-  const clock = clockOf(timeZone, problems);
+  const clock = clockOf(options.timeZone ?? 'UTC', problems);
   if (clock === undefined || problems.length > 0) {
     throw new ConfigError('The scaler cannot work with these options', problems);
   }
-  const horizon = Math.max(1, Math.ceil((leadTimeMs + stepMs) / stepMs));
-  return {
-    ...options,
-    stepMs,
-    maxOverloadShare,
-    headroom,
-    shrinkAfterMs,
-    minInstances,
-    clock,
-    horizon,
-  };
+  const horizon = Math.max(1, Math.ceil((options.leadTimeMs + stepMs) / stepMs));
+  return { ...config, clock, horizon };
+}
+
+function checkNumbers(config: Omit<ScalerConfig, 'clock' | 'horizon'>, check: Check): void {
+  const { maxLoadPerInstance, leadTimeMs, stepMs, maxOverloadShare, headroom } = config;
+  const { shrinkAfterMs, minInstances, maxInstances = minInstances } = config;
+  const whole = (value: number) => Number.isSafeInteger(value) && value >= 1;
+  const longest = 1_000 * stepMs;
+  const steps = `0 to ${longest}, a thousand steps`;
+  const isShare = maxOverloadShare > 0 && maxOverloadShare <= 0.5;
+  check('maxLoadPerInstance', maxLoadPerInstance, 'a number above 0', maxLoadPerInstance > 0);
+  check('stepMs', stepMs, '1,000 to 3,600,000', stepMs >= 1_000 && stepMs <= 3_600_000);
+  check('leadTimeMs', leadTimeMs, steps, leadTimeMs >= 0 && leadTimeMs <= longest);
+  check('maxOverloadShare', maxOverloadShare, 'above 0 and at most 0.5', isShare);
+  check('headroom', headroom, 'a finite factor, at least 1', headroom >= 1);
+  check('shrinkAfterMs', shrinkAfterMs, steps, shrinkAfterMs >= 0 && shrinkAfterMs <= longest);
+  check('minInstances', minInstances, 'a whole number, at least 1', whole(minInstances));
+  const atLeast = `a whole number, at least minInstances (${minInstances})`;
+  check('maxInstances', maxInstances, atLeast, whole(maxInstances) && maxInstances >= minInstances);
 }
 
 type Check = (path: string, value: number, wanted: string, fits: boolean) => void;
