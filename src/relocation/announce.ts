@@ -35,7 +35,8 @@ export async function announce(
     if (earlier.state === 'moved') {
       throw busy(from, move.table, 'It has just come back here, or moved on');
     }
-    if (earlier.ageMs < moverLifeMs) throw busy(from, move.table, 'It is being moved already');
+    const isAtWork = earlier.state === 'announced' && earlier.ageMs < moverLifeMs;
+    if (isAtWork) throw busy(from, move.table, 'It is being moved already');
     await resolution.resolve(earlier, from, group, deadline);
   }
 }

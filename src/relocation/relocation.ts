@@ -3,7 +3,7 @@ import { idempotencyTable } from '../commit/idempotency-table.ts';
 import { runTransaction } from '../commit/transaction.ts';
 import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { RolledBackError, UnknownOutcomeError } from '../errors/database-error.ts';
-import { isMeridianError } from '../errors/meridian-error.ts';
+import { type Ended, isMeridianError } from '../errors/meridian-error.ts';
 import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import { heardByAllMs, moverLifeMs } from '../forwarding/protocol-times.ts';
@@ -32,6 +32,8 @@ import { busy, refusalOf, unknownOwner } from './relocation-refusals.ts';
 import { type CopiedTable, deleteOwned, forwardRows, isBinaryId, setColumns } from './row-copy.ts';
 
 const attempts = 3;
+/** Milliseconds after which a shard that could not be asked is asked again. */
+const withdrawAgainMs = 100;
 
 /** Which owner goes where. */
 export interface RelocationOrder {
@@ -167,8 +169,29 @@ export class Relocation {
       );
     } catch (error) {
       if (!isMeridianError(error) || error.outcome !== 'unknown') throw error;
-      await this.#resolve(flight, error);
+      await this.#withdraw(flight, error.ended);
       throw refusalOf(error, order);
+    }
+  }
+
+  /**
+   * Takes back an announcement that may be on record, or still waits for a lock and would be later: until
+   * its mover is taken for dead, nobody could move the owner. Nothing else depends on it.
+   */
+  async #withdraw({ order, move }: Flight, ended: Promise<Ended> | undefined): Promise<void> {
+    const patience = new Deadline(moverLifeMs);
+    const resolved = () =>
+      this.#resolution.resolve(move, order.from, order.group, patience).catch((error: unknown) => {
+        if (!isMeridianError(error) || !error.retryable) throw error;
+        return undefined;
+      });
+    try {
+      if (ended !== undefined) await patience.race(ended);
+      while ((await resolved()) === undefined) await patience.pause(withdrawAgainMs);
+    } catch (error) {
+      if (!isMeridianError(error)) throw error;
+    } finally {
+      patience.end();
     }
   }
 
