@@ -2,6 +2,7 @@ import { type DataLayer, isMeridianError } from 'meridian';
 import mysql, { type Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { accountOn, TestCluster } from '../../support/cluster.ts';
+import { fuzzTimeoutMs, rounds, seed } from '../../support/fuzzing.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 import type { tables } from '../../support/tables.ts';
 
@@ -9,13 +10,11 @@ import type { tables } from '../../support/tables.ts';
  * Random transactions beside rivals that deadlock with them: statements awaited together, forgotten, in
  * savepoints, with throws and time-outs. Each writes marks of its own; the database is the judge of
  * whether what its caller was told is so: all of the marks that count, each once, or none. The same again
- * with the seed that a run prints; `MERIDIAN_FUZZ_ROUNDS=100` takes as many rounds.
+ * with the seed that a run prints; `MERIDIAN_FUZZ_MINUTES=60` takes as long.
  *
  * Shown to find its fault: with statements handed to the driver without waiting for their turn, a round
  * finds marks of transactions that were told to be rolled back.
  */
-const seed = Number(process.env.MERIDIAN_FUZZ_SEED ?? Date.now() % 2 ** 31);
-const rounds = Number(process.env.MERIDIAN_FUZZ_ROUNDS ?? 1);
 const transactionsOfRound = 60;
 const atOnce = 6;
 const hotRows = 4;
@@ -215,10 +214,10 @@ it(
     await cluster.sql('tx-1', 'CREATE TABLE junk (id BIGINT AUTO_INCREMENT PRIMARY KEY)');
     const random = new SeededRandom(seed);
     const all: string[] = [];
-    for (let number = 0; number < rounds; number++) all.push(...(await round(random)));
+    for await (const _ of rounds()) all.push(...(await round(random)));
     // It would prove nothing if all went well, or nothing did.
     expect(all).toContain('applied');
     expect(all).toContain('not-applied');
   },
-  30_000 + rounds * 30_000,
+  fuzzTimeoutMs,
 );

@@ -3,6 +3,7 @@ import type { ChaosProxy } from 'meridian/testing';
 import mysql, { type Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TestCluster } from '../../support/cluster.ts';
+import { fuzzTimeoutMs, patience, rounds, seed } from '../../support/fuzzing.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 import type { tables } from '../../support/tables.ts';
 
@@ -10,13 +11,11 @@ import type { tables } from '../../support/tables.ts';
  * Histories of a cached row that has one writer, in a network that cuts, swallows and drops, beside a
  * rival that holds its lock. Whoever was told `unknown` awaits `ended` and reads back: from then on the
  * database must keep to what was read, and the cache to the database. The same again with the seed that
- * a run prints; `MERIDIAN_FUZZ_ROUNDS=100` takes as many rounds.
+ * a run prints; `MERIDIAN_FUZZ_MINUTES=60` takes as long.
  *
  * Shown to find its fault: with connections that are cut not asked for on the server, a row changes
  * after it was read back.
  */
-const seed = Number(process.env.MERIDIAN_FUZZ_SEED ?? Date.now() % 2 ** 31);
-const rounds = Number(process.env.MERIDIAN_FUZZ_ROUNDS ?? 1);
 const writesOfRound = 12;
 
 let cluster: TestCluster;
@@ -33,7 +32,7 @@ beforeAll(async () => {
   const topology = cluster.topology({ 'eu-1': before.url });
   ({ data } = await cluster.open({ topology, pool: { connections: 6 }, breaker }));
   // Reads past the network's faults what other processes see.
-  ({ data: past } = await cluster.open());
+  ({ data: past } = await cluster.open(patience));
   rival = await mysql.createConnection(cluster.cluster.shards['eu-1'].primary.adminUrl);
 });
 
@@ -128,8 +127,8 @@ it(
   async () => {
     const random = new SeededRandom(seed);
     const all: string[] = [];
-    for (let round = 0; round < rounds; round++) all.push(...(await history(random, round)));
+    for await (const round of rounds()) all.push(...(await history(random, round)));
     expect(all).toContain('unknown');
   },
-  60_000 + rounds * 60_000,
+  fuzzTimeoutMs,
 );

@@ -3,12 +3,13 @@ import mysql, { type RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { TestCluster } from '../../support/cluster.ts';
+import { fuzzTimeoutMs, patience, rounds, seed } from '../../support/fuzzing.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 
 /**
  * Random rows of every column type, extremes among them, through insert, get past the caches, from memory
  * and from Redis, update, everywhere, stream and relocation; the judge is a plain connection, which reads all columns but
- * `price` and `doc` past Meridian. MERIDIAN_FUZZ_SEED repeats a run, MERIDIAN_FUZZ_MS makes it long.
+ * `price` and `doc` past Meridian. MERIDIAN_FUZZ_SEED repeats a run, MERIDIAN_FUZZ_MINUTES makes it long.
  *
  * Faults put into `dateOf` (mysql/read-times.ts) on purpose, and what seed 1 said of them: without the cut to
  * milliseconds, so that microseconds count as milliseconds, `fine` was refused at insert as beyond the year 9999;
@@ -16,8 +17,6 @@ import { SeededRandom } from '../../support/seeded-random.ts';
  * JSON without the check of exact numbers is not found: the rows hold only numbers that JavaScript has.
  * exact-values.test.ts has those that others wrote.
  */
-const seed = Number(process.env.MERIDIAN_FUZZ_SEED ?? Date.now() % 2 ** 31);
-const forMs = Number(process.env.MERIDIAN_FUZZ_MS ?? 1_500);
 
 const columns = {
   text: z.string().nullable(),
@@ -58,6 +57,9 @@ const movers = defineTable({
 const ddl = `text TEXT COLLATE utf8mb4_bin, small INT, big BIGINT, \`real\` DOUBLE, price DECIMAL(30,10), flag TINYINT,
   day DATE, at DATETIME(3), fine DATETIME(6), doc JSON, bytes VARBINARY(100)`;
 
+/** Milliseconds of a short run. */
+const shortMs = 1_500;
+
 let cluster: TestCluster;
 let data: DataLayer<{ fuzzed: typeof fuzzed; movers: typeof movers }>;
 let other: typeof data;
@@ -73,8 +75,8 @@ beforeAll(async () => {
       `CREATE TABLE movers (id BINARY(16) PRIMARY KEY, country CHAR(2) NOT NULL, ${ddl})`,
     );
   }
-  ({ data } = await cluster.openWith({ fuzzed, movers }));
-  ({ data: other } = await cluster.openWith({ fuzzed, movers }));
+  ({ data } = await cluster.openWith({ fuzzed, movers }, patience));
+  ({ data: other } = await cluster.openWith({ fuzzed, movers }, patience));
 });
 
 afterAll(() => cluster.stop());
@@ -85,8 +87,7 @@ it(
     const seeded = new SeededRandom(seed);
     const random = () => seeded.next();
     const pick: Pick = (values) => seeded.pick(values);
-    const until = performance.now() + forMs;
-    do {
+    for await (const _ of rounds(shortMs)) {
       const row = randomRow(random, pick);
       const stored = await data.fuzzed.insert(row);
       const expected = { ...row, id: stored.id };
@@ -94,9 +95,9 @@ it(
       const patch = randomRow(random, pick);
       await data.fuzzed.update(stored.id, patch);
       await same({ ...patch, id: stored.id });
-    } while (performance.now() < until);
+    }
   },
-  60_000 + forMs,
+  fuzzTimeoutMs,
 );
 
 it(
@@ -105,8 +106,7 @@ it(
     const seeded = new SeededRandom(seed);
     const random = () => seeded.next();
     const pick: Pick = (values) => seeded.pick(values);
-    const until = performance.now() + forMs;
-    do {
+    for await (const _ of rounds(shortMs)) {
       const row = randomRow(random, pick);
       const { id } = await data.movers.insert({ ...row, country: 'DE' });
       const before = await onShard('eu-1', id);
@@ -115,9 +115,9 @@ it(
       expect(await onShard('eu-1', id), `seed ${seed}`).toBeUndefined();
       const { country, ...moved } = { ...(await data.movers.get(id)) };
       expect(plain(moved), `seed ${seed}`).toEqual(plain({ ...row, id }));
-    } while (performance.now() < until);
+    }
   },
-  60_000 + forMs,
+  fuzzTimeoutMs,
 );
 
 /** A row as its bytes: each column's text and, of the DOUBLE, all of its digits. */

@@ -1,17 +1,16 @@
 import type { DataLayer } from 'meridian';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { failureOf, TestCluster } from '../../support/cluster.ts';
+import { fuzzTimeoutMs, patience, rounds, seed } from '../../support/fuzzing.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 import { isMariadb, underMode } from '../../support/server-flavor.ts';
 import type { tables } from '../../support/tables.ts';
 
 /**
  * `everywhere` beside one server that holds all rows, which says in what order they are. The same again
- * with the seed that a run prints; `MERIDIAN_FUZZ_ROUNDS=100` takes as many rounds.
+ * with the seed that a run prints; `MERIDIAN_FUZZ_MINUTES=60` takes as long.
  */
 
-const seed = Number(process.env.MERIDIAN_FUZZ_SEED ?? Date.now() % 2 ** 31);
-const rounds = Number(process.env.MERIDIAN_FUZZ_ROUNDS ?? 1);
 const rowsOfRound = 160;
 const ledger = ['tx-1', 'tx-2'] as const;
 /** Holds all rows. */
@@ -77,7 +76,7 @@ beforeAll(async () => {
         KEY (bin), KEY (general), KEY (latin1_bin))`,
     );
   }
-  ({ data } = await cluster.open());
+  ({ data } = await cluster.open(patience));
 });
 
 afterAll(() => cluster.stop());
@@ -117,10 +116,10 @@ async function ranks(column: Column): Promise<Map<number, number>> {
 
 describe(`everywhere, beside one server (MERIDIAN_FUZZ_SEED=${seed})`, () => {
   it('S1, A17: merges every column as it sorts it, whole and by pages', {
-    timeout: 60_000 * rounds,
+    timeout: fuzzTimeoutMs,
   }, async () => {
     const random = new SeededRandom(seed);
-    for (let round = 0; round < rounds; round++) {
+    for await (const round of rounds()) {
       await fill(random);
       for (const column of Object.keys(columns).filter((name): name is Column => name in columns)) {
         const place = await ranks(column);

@@ -3,17 +3,16 @@ import { type DataLayer, defineTable, MergeError } from 'meridian';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { failureOf, TestCluster } from '../../support/cluster.ts';
+import { fuzzTimeoutMs, patience, rounds, seed } from '../../support/fuzzing.ts';
 import { RandomReads } from '../../support/random-reads.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 import { isMariadb } from '../../support/server-flavor.ts';
 
 /**
  * Joins, subqueries, views and reference tables in `everywhere`, beside one server that holds all rows. The
- * same again with the seed that a run prints; `MERIDIAN_FUZZ_ROUNDS=100` takes as many rounds.
+ * same again with the seed that a run prints; `MERIDIAN_FUZZ_MINUTES=60` takes as long.
  */
 
-const seed = Number(process.env.MERIDIAN_FUZZ_SEED ?? Date.now() % 2 ** 31);
-const rounds = Number(process.env.MERIDIAN_FUZZ_ROUNDS ?? 1);
 const readsOfRound = 600;
 const ledger = ['tx-1', 'tx-2'] as const;
 /** Holds all rows. */
@@ -96,7 +95,7 @@ beforeAll(async () => {
       await cluster.sql(shard, statement);
     }
   }
-  ({ data } = await cluster.openWith(tables));
+  ({ data } = await cluster.openWith(tables, patience));
 });
 
 afterAll(() => cluster.stop());
@@ -143,11 +142,11 @@ const answers = async (work: Promise<Rows>): Promise<string[] | unknown> =>
   work.then(bag, (error: unknown) => error);
 
 describe(`everywhere beside one server (MERIDIAN_FUZZ_SEED=${seed})`, () => {
-  it('gives what one server would give, or refuses', { timeout: 120_000 * rounds }, async () => {
+  it('gives what one server would give, or refuses', { timeout: fuzzTimeoutMs }, async () => {
     const random = new SeededRandom(seed);
     const reads = new RandomReads(random, readable, functions);
     const seen = { right: 0, refused: 0, wrong: 0 };
-    for (let round = 0; round < rounds; round++) {
+    for await (const _ of rounds()) {
       await fill(random);
       for (let count = 0; count < readsOfRound; count++) {
         const sql = reads.next();

@@ -3,17 +3,16 @@ import { type LocalCluster, startLocalCluster } from 'meridian/testing';
 import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { assertRead, assertWrite } from '../../../../src/rows/raw/raw-statement.ts';
+import { fuzzTimeoutMs, rounds, seed } from '../../../support/fuzzing.ts';
 import { SeededRandom } from '../../../support/seeded-random.ts';
 import { isMariadb } from '../../../support/server-flavor.ts';
 
 /**
  * Texts that try to hide something from the lexical check. What it lets pass is run, and the server
  * says whether it left a lock, a variable or a transaction, or changed a row. The same again with the
- * seed that a run prints; `MERIDIAN_FUZZ_ROUNDS=100` takes as many rounds.
+ * seed that a run prints; `MERIDIAN_FUZZ_MINUTES=60` takes as long.
  */
 
-const seed = Number(process.env.MERIDIAN_FUZZ_SEED ?? Date.now() % 2 ** 31);
-const rounds = Number(process.env.MERIDIAN_FUZZ_ROUNDS ?? 1);
 const textsOfRound = 1_500;
 
 const payloads = [
@@ -156,13 +155,18 @@ const stateOf = async (session: Connection, sql: string) =>
 const drawnOf = async () =>
   isMariadb ? stateOf(outside, 'SELECT next_not_cached_value FROM s') : '';
 
+async function* texts(random: SeededRandom): AsyncGenerator<string> {
+  for await (const _ of rounds()) {
+    for (let count = 0; count < textsOfRound; count++) yield textOf(random);
+  }
+}
+
 it(`A13, A14: what passes does only what it may (MERIDIAN_FUZZ_SEED=${seed})`, {
-  timeout: 120_000 * rounds,
+  timeout: fuzzTimeoutMs,
 }, async () => {
   const random = new SeededRandom(seed);
   let ran = 0;
-  for (let count = 0; count < rounds * textsOfRound; count++) {
-    const sql = textOf(random);
+  for await (const sql of texts(random)) {
     const isRead = passes(() => assertRead(sql));
     const isWrite = passes(() => assertWrite(sql, false));
     expect(isRead && isWrite, sql).toBe(false);
