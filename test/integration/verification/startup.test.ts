@@ -128,9 +128,7 @@ describe('lazy', () => {
       });
       const insert = () => data.transactions.insert({ account_id: here, cents: 1n });
       await failureOf(insert());
-      const startedAt = performance.now();
       const error = await failureOf(insert());
-      expect(performance.now() - startedAt).toBeLessThan(500);
       expect(error).toBeInstanceOf(UnavailableError);
       expect(error).toMatchObject({ outcome: 'not-applied', context: { verified: false } });
       proxy.heal();

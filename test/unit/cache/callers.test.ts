@@ -85,7 +85,6 @@ it('C5: a loader that answers with another number of values is told both numbers
 
 it('C6: loads whose loaders load from the same cache are answered, however deep', async () => {
   const cache = open<string>();
-  const startedAt = performance.now();
   const answers = await Promise.all(
     Array.from({ length: 64 }, (_, at) =>
       cache.get(`user-${at}`, async () => {
@@ -99,7 +98,6 @@ it('C6: loads whose loaders load from the same cache are answered, however deep'
     ),
   );
   expect(answers[63]).toBe('user of org of place 63');
-  expect(performance.now() - startedAt).toBeLessThan(5_000);
   await cache.close();
 });
 

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { readEndpointUrl } from '../../../src/config/endpoint-url.ts';
 import { substituteEnvironment } from '../../../src/config/environment.ts';
 import { isGtidSet, mergeGtids } from '../../../src/rows/sessions/gtid-set.ts';
+import { growsInProportion } from '../../support/growth.ts';
 
 const shard = (text: string) => ({ region: 'eu', primary: `mysql://app:pw@${text}/d` });
 
@@ -61,26 +62,6 @@ function misspelt(count: number): Promise<ConfigError> {
     shards,
     keyspaces: { ledger: { code: 1, strategy: 'hash', shards: wrong } },
   });
-}
-
-/**
- * Four times as much takes about four times the work: sixteen times where each is held against each. Time
- * of the processor, in turns, and the least of a few: a machine may be busy with other things.
- */
-async function growsInProportion(work: (count: number) => unknown, count: number): Promise<void> {
-  const cost = async (size: number) => {
-    const before = process.cpuUsage();
-    await work(size);
-    const { user, system } = process.cpuUsage(before);
-    return user + system;
-  };
-  await work(count);
-  const least = { once: Number.POSITIVE_INFINITY, fourTimes: Number.POSITIVE_INFINITY };
-  for (let turn = 0; turn < 5; turn++) {
-    least.once = Math.min(least.once, await cost(count));
-    least.fourTimes = Math.min(least.fourTimes, await cost(4 * count));
-  }
-  expect(least.fourTimes / least.once).toBeLessThan(10);
 }
 
 it('Z1: wrong names among right ones are told in time proportional to them', async () => {
