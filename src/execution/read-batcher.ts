@@ -1,11 +1,13 @@
+import { AbortedError, TimeoutError } from '../errors/call-error.ts';
+import { isMeridianError } from '../errors/meridian-error.ts';
 import type { RawRow, SqlValue, Statement } from '../mysql/sql/sql.ts';
-import { CallMeter } from '../observability/call-meter.ts';
 import type { Observer } from '../observability/events.ts';
-import { isBefore, type Priority } from '../resilience/admission/priority.ts';
-import type { Guard } from '../resilience/guard.ts';
-import { Deadline } from '../resilience/time/deadline.ts';
-import type { Endpoint } from '../topology/topology.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
+import { OneKey, type RowsByKey, SeveralKeys } from './batched-read.ts';
 import type { Executor } from './executor.ts';
+import { inChunks } from './in-chunks.ts';
+import type { ReadBatch, ReadTarget } from './read-batch.ts';
+import { ReadLane } from './read-lane.ts';
 
 /** What batches are sent with. */
 type StatementRunner = Pick<Executor, 'runStatement'>;
@@ -20,66 +22,35 @@ export interface PointReadSource {
   readonly keysPerStatement: number;
 }
 
-export interface PointRead {
+/** A key as it is asked for. */
+export interface KeyParam {
+  /** What tells the key from others. */
+  readonly identity: string;
+  readonly param: SqlValue;
+}
+
+/** Where keys are, and how they are read. */
+export interface PointRead extends ReadTarget {
   /** Names the shard and the consistency: reads of one lane may travel together. */
   readonly lane: string;
-  readonly endpoints: readonly Endpoint[];
-  readonly shard: string;
-  /** What tells the key from others. */
-  readonly key: string;
-  readonly param: SqlValue;
   readonly deadline: Deadline;
-  /** Lets the statement through. Reads of one lane have the same one, or none. */
-  readonly gate?: Guard | undefined;
 }
 
-interface Waiting {
-  readonly resolve: (row: RawRow | null) => void;
-  readonly reject: (error: unknown) => void;
-  readonly stopListening: () => void;
+/** Some of a call's keys, and the rows found for them, among others. */
+export interface ChunkRead {
+  readonly keys: readonly KeyParam[];
+  readonly rows: Promise<RowsByKey>;
 }
-
-/** Reads that will leave as one statement. */
-interface Batch {
-  readonly first: PointRead;
-  readonly params: Map<string, SqlValue>;
-  readonly waiting: Map<string, Waiting[]>;
-  /** Ends when the last caller's deadline does, or when every caller has left. */
-  timeoutMs: number;
-  /** That of its most important caller. */
-  priority: Priority;
-  callers: number;
-  /** The deadline of the only caller, which then is that of the batch. */
-  only: Deadline | undefined;
-  /** Charges every caller; undefined while nobody wants to know. */
-  meter: CallMeter | undefined;
-  left: boolean;
-  cancel: (reason: Error) => void;
-}
-
-interface Lane {
-  gathering: Batch | undefined;
-  /** Reads that have not been answered. */
-  outstanding: number;
-  /** The most of late; halved, it is the size at which a batch leaves before its tick ends. */
-  peak: number;
-}
-
-const smallestHalf = 8;
-const forgetting = 0.95;
 
 /**
- * Point reads of one tick for one table, shard and consistency leave at its end as one `IN (…)`.
- * Under load they leave in two halves, so that the server works on one while the process works on
- * the other.
- *
- * Each caller keeps its own deadline and signal; the statement ends early only when all have left.
+ * Point reads of one table that are asked for at about the same time travel as one `IN (…)` for each shard:
+ * see {@link ReadLane}.
  */
 export class ReadBatcher {
   readonly #source: PointReadSource;
   readonly #executor: StatementRunner;
   readonly #observe: Observer;
-  readonly #lanes = new Map<string, Lane>();
+  readonly #lanes = new Map<string, ReadLane>();
 
   constructor(source: PointReadSource, executor: StatementRunner, observe: Observer) {
     this.#source = source;
@@ -88,120 +59,67 @@ export class ReadBatcher {
   }
 
   /** The raw row of a key, or null. Rejects when the read's deadline passes. */
-  read(read: PointRead): Promise<RawRow | null> {
-    const lane = this.#laneOf(read);
-    let batch = lane.gathering;
-    if (batch === undefined) {
-      const opened = newBatch(read);
-      batch = opened;
-      lane.gathering = opened;
-      process.nextTick(() => this.#leave(lane, opened));
-    }
-    const row = join(batch, read);
-    lane.outstanding++;
-    const half = Math.max(smallestHalf, Math.ceil(lane.peak / 2));
-    if (batch.params.size >= Math.min(half, this.#source.keysPerStatement)) {
-      this.#leave(lane, batch);
-    }
-    return row;
+  read({ identity, param }: KeyParam, read: PointRead): Promise<RawRow | null> {
+    const one = new OneKey(identity, param, read.deadline);
+    this.#laneOf(read).add(one, 1, read);
+    return one.answered;
   }
 
-  #laneOf(read: PointRead): Lane {
-    let lane = this.#lanes.get(read.lane);
+  /** The raw rows of distinct keys: as many of them at a time as fit into a statement. */
+  readMany(keys: readonly KeyParam[], read: PointRead): ChunkRead[] {
+    return inChunks(keys, this.#source.keysPerStatement).map((chunk) => {
+      const params = new Map(chunk.map(({ identity, param }) => [identity, param]));
+      const several = new SeveralKeys(params, read.deadline);
+      this.#laneOf(read).add(several, params.size, read);
+      return { keys: chunk, rows: several.answered };
+    });
+  }
+
+  #laneOf({ lane: name }: PointRead): ReadLane {
+    let lane = this.#lanes.get(name);
     if (lane === undefined) {
-      lane = { gathering: undefined, outstanding: 0, peak: this.#source.keysPerStatement };
-      this.#lanes.set(read.lane, lane);
+      lane = new ReadLane(this.#source.keysPerStatement, (batch) => this.#run(batch));
+      this.#lanes.set(name, lane);
     }
     return lane;
   }
 
-  #leave(lane: Lane, batch: Batch): void {
-    if (batch.left) return;
-    batch.left = true;
-    if (lane.gathering === batch) lane.gathering = undefined;
-    lane.peak = Math.max(lane.outstanding, lane.peak * forgetting);
-    const reads = batch.callers;
-    void this.#run(batch).finally(() => {
-      lane.outstanding -= reads;
-    });
+  async #run(batch: ReadBatch): Promise<boolean> {
+    try {
+      batch.answer(await batch.under((deadline) => this.#ask(batch, deadline)));
+      return true;
+    } catch (error) {
+      if (batch.present > 1 && isOfAKey(error))
+        await Promise.all(batch.halves().map((half) => this.#run(half)));
+      else batch.fail(error);
+      return false;
+    }
   }
 
-  async #run(batch: Batch): Promise<void> {
-    if (batch.callers === 0) return;
-    const { endpoints, shard, gate } = batch.first;
-    const deadline =
-      batch.only ?? new Deadline(batch.timeoutMs, undefined, batch.priority, batch.meter);
-    if (batch.only === undefined) batch.cancel = (reason) => deadline.cancel(reason);
-    this.#observe({
-      type: 'read-batch',
-      table: this.#source.table,
-      shard,
-      keys: batch.params.size,
-    });
+  async #ask(batch: ReadBatch, deadline: Deadline): Promise<RowsByKey> {
+    const { endpoints, shard, gate } = batch.target;
+    const { table, selectByKeys, keyOf } = this.#source;
+    const params = batch.params();
+    this.#observe({ type: 'read-batch', table, shard, keys: params.length });
     const wait = gate && deadline.meter?.wait('load');
     try {
-      const statement = this.#source.selectByKeys([...batch.params.values()]);
+      const statement = selectByKeys(params);
       const ask = () => {
         wait?.end();
         return this.#executor.runStatement(endpoints, statement, 'read', deadline);
       };
       const { rows } = await (gate === undefined ? ask() : gate.admit(ask, deadline));
       const byKey = new Map<string, RawRow>();
-      for (const row of rows) byKey.set(this.#source.keyOf(row), row);
-      for (const [key, callers] of batch.waiting) {
-        const row = byKey.get(key) ?? null;
-        for (const { stopListening, resolve } of callers) {
-          stopListening();
-          resolve(row);
-        }
-      }
-    } catch (error) {
-      wait?.end();
-      for (const { stopListening, reject } of [...batch.waiting.values()].flat()) {
-        stopListening();
-        reject(error);
-      }
+      for (const row of rows) byKey.set(keyOf(row), row);
+      return byKey;
     } finally {
-      if (batch.only === undefined) deadline.end();
+      wait?.end();
     }
   }
 }
 
-function newBatch(first: PointRead): Batch {
-  return {
-    first,
-    params: new Map(),
-    waiting: new Map(),
-    timeoutMs: 0,
-    priority: first.deadline.priority,
-    callers: 0,
-    only: first.deadline,
-    meter: undefined,
-    left: false,
-    cancel: () => {},
-  };
-}
-
-function join(batch: Batch, { key, param, deadline }: PointRead): Promise<RawRow | null> {
-  return new Promise((resolve, reject) => {
-    batch.callers++;
-    if (deadline !== batch.only) batch.only = undefined;
-    if (deadline.meter !== undefined) {
-      batch.meter ??= new CallMeter();
-      batch.meter.share(deadline.meter);
-    }
-    batch.timeoutMs = Math.max(batch.timeoutMs, deadline.remainingMs, 1);
-    if (isBefore(deadline.priority, batch.priority)) batch.priority = deadline.priority;
-    const stopListening = deadline.onCancel((reason) => {
-      reject(reason);
-      if (--batch.callers === 0) batch.cancel(reason);
-    });
-    const waiting = batch.waiting.get(key);
-    if (waiting === undefined) {
-      batch.params.set(key, param);
-      batch.waiting.set(key, [{ resolve, reject, stopListening }]);
-    } else {
-      waiting.push({ resolve, reject, stopListening });
-    }
-  });
+/** Whether the failure may be that of one key or of their number: the others get what they would alone. */
+function isOfAKey(error: unknown): boolean {
+  if (!isMeridianError(error) || error.retryable || error.outcome !== 'not-applied') return false;
+  return !(error instanceof TimeoutError || error instanceof AbortedError);
 }

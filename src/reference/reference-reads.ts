@@ -127,13 +127,11 @@ export class ReferenceReads<Schema extends RowSchema> {
     const shard = nearest.shards(topology.current)[0]?.name ?? '';
     const reads = await Promise.allSettled(
       keys.map((key) =>
-        batcher.read({
+        batcher.read(key, {
           lane: gates === undefined ? consistency : 'fill',
           endpoints,
           shard,
           gate: gates?.of(shard),
-          key: key.identity,
-          param: key.param,
           deadline,
         }),
       ),

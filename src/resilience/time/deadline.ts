@@ -29,7 +29,8 @@ export class Deadline {
   readonly priority: Priority;
   /** Charged with what is done under this deadline; undefined while nobody wants to know. */
   readonly meter: CallMeter | undefined;
-  readonly #expiresAt: number;
+  /** When its time is over, in milliseconds on the monotonic clock. */
+  readonly expiresAt: number;
   readonly #callerSignal: AbortSignal | undefined;
   #timer: NodeJS.Timeout | undefined;
   #grace: NodeJS.Immediate | undefined;
@@ -68,7 +69,7 @@ export class Deadline {
     this.timeoutMs = timeoutMs;
     this.priority = priority;
     this.meter = meter;
-    this.#expiresAt = performance.now() + timeoutMs;
+    this.expiresAt = performance.now() + timeoutMs;
     this.#callerSignal = signal;
     if (!never) this.#timer = setTimeout(Deadline.#onTimer, timeoutMs, this);
     if (signal !== undefined) this.#follow(signal);
@@ -85,7 +86,7 @@ export class Deadline {
   }
 
   get remainingMs(): number {
-    return Math.max(0, this.#expiresAt - performance.now());
+    return Math.max(0, this.expiresAt - performance.now());
   }
 
   /** An AbortSignal for code that takes one; made when first asked for. */

@@ -1,5 +1,4 @@
 import { allEnded } from '../../execution/all-ended.ts';
-import { inChunks } from '../../execution/in-chunks.ts';
 import type { PointRead } from '../../execution/read-batcher.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import { type Consistency, endpointOrder } from '../../routing/endpoint-order.ts';
@@ -62,17 +61,8 @@ export class RowReads<Schema extends RowSchema> {
     as: ReadAs,
     deadline: Deadline,
   ): Promise<Found<Schema>> {
-    const { batcher, codec, region } = this.#runtime;
-    const read: PointRead = {
-      lane: `${route.shard.name} ${as}`,
-      endpoints: endpointOrder(route.shard, consistencyOf(as), this.#turn++, region),
-      shard: route.shard.name,
-      gate: this.#gateOf(route.shard, as),
-      key: key.identity,
-      param: key.param,
-      deadline,
-    };
-    const raw = await batcher.read(read);
+    const { batcher, codec } = this.#runtime;
+    const raw = await batcher.read(key, this.#pointRead(route.shard, as, deadline));
     if (raw !== null) return { row: codec.decode(raw), route };
     // A replica may not have heard of it yet.
     return as === 'lagging-fill'
@@ -124,45 +114,46 @@ export class RowReads<Schema extends RowSchema> {
     return found;
   }
 
-  /** One statement a shard, or one for every 256 keys of a shard; all shards at once. */
+  /** At least one statement a shard, all of them at once; keys of other calls travel along. */
   async #readShards(
     wanted: readonly Wanted[],
     as: ReadAs,
     deadline: Deadline,
   ): Promise<Map<string, Found<Schema>>> {
-    const { executor, statements, codec, keysPerStatement, region } = this.#runtime;
+    const { batcher, codec } = this.#runtime;
     const found = new Map<string, Found<Schema>>();
-    const groups = new Map<string, { shard: Shard; keys: Map<string, RowKey> }>();
-    const routes = new Map<string, Route>();
-    for (const { key, route } of wanted) {
-      const { shard } = route;
-      const group = groups.get(shard.name) ?? { shard, keys: new Map() };
-      groups.set(shard.name, group);
-      group.keys.set(key.identity, key);
-      routes.set(key.identity, route);
+    const groups = new Map<Shard, Map<string, Wanted>>();
+    for (const one of wanted) {
+      const { key, route } = one;
+      const group = groups.get(route.shard) ?? new Map<string, Wanted>();
+      groups.set(route.shard, group.set(key.identity, one));
       found.set(key.identity, { row: null, route });
     }
-    const reads = [...groups.values()].flatMap(({ shard, keys }) =>
-      inChunks([...keys.values()], keysPerStatement).map(async (chunk) => {
-        const endpoints = endpointOrder(shard, consistencyOf(as), this.#turn++, region);
-        const statement = statements.selectByKeys(chunk.map(({ param }) => param));
-        const gate = this.#gateOf(shard, as);
-        const wait = gate && deadline.meter?.wait('load');
-        const ask = () => {
-          wait?.end();
-          return executor.runStatement(endpoints, statement, 'read', deadline);
-        };
-        const asked = gate === undefined ? ask() : gate.admit(ask, deadline);
-        const result = await asked.finally(() => wait?.end());
-        for (const raw of result.rows) {
-          const identity = codec.identityOf(raw);
-          const route = routes.get(identity);
-          if (route !== undefined) found.set(identity, { row: codec.decode(raw), route });
+    const reads = [...groups].flatMap(([shard, group]) => {
+      const keys = [...group.values()].map(({ key }) => key);
+      const chunks = batcher.readMany(keys, this.#pointRead(shard, as, deadline));
+      return chunks.map(async ({ keys: own, rows }) => {
+        const raws = await rows;
+        for (const { identity } of own) {
+          const raw = raws.get(identity);
+          const route = group.get(identity)?.route;
+          if (raw !== undefined && route !== undefined)
+            found.set(identity, { row: codec.decode(raw), route });
         }
-      }),
-    );
+      });
+    });
     await allEnded(reads);
     return found;
+  }
+
+  #pointRead(shard: Shard, as: ReadAs, deadline: Deadline): PointRead {
+    return {
+      lane: `${shard.name} ${as}`,
+      endpoints: endpointOrder(shard, consistencyOf(as), this.#turn++, this.#runtime.region),
+      shard: shard.name,
+      gate: this.#gateOf(shard, as),
+      deadline,
+    };
   }
 
   #gateOf({ name }: Shard, as: ReadAs) {

@@ -61,15 +61,26 @@ const unlockTable = async () => {
 const fills = () => cluster.running('tx-1', 'SELECT%FROM%counters%');
 const isDown = (event: MeridianEvent) => event.type === 'cache-link' && event.state === 'down';
 
-/** Gets in ticks of their own, so that each is a statement of its own. */
-async function getEach({ data }: Counters, ids: readonly string[]): Promise<Promise<unknown>[]> {
-  const gets: Promise<unknown>[] = [];
-  for (const id of ids) {
-    gets.push(data.counters.get(id).catch((error: unknown) => error));
-    await new Promise((resolve) => setImmediate(resolve));
+/** Begins reads one after the other, each when the one before has left, so that each is a statement of its own. */
+async function beginEach<T>(
+  { events }: Counters,
+  reads: readonly (() => Promise<T>)[],
+): Promise<Promise<unknown>[]> {
+  const departures = () => events.filter(({ type }) => type === 'read-batch').length;
+  const begun: Promise<unknown>[] = [];
+  for (const read of reads) {
+    const before = departures();
+    begun.push(read().catch((error: unknown) => error));
+    await eventually(() => expect(departures()).toBe(before + 1), { interval: 2 });
   }
-  return gets;
+  return begun;
 }
+
+const getEach = (opened: Counters, ids: readonly string[], options = {}) =>
+  beginEach(
+    opened,
+    ids.map((id) => () => opened.data.counters.get(id, options)),
+  );
 
 it('without Redis a shard is asked by so many loads at once, and writes get through', async () => {
   const opened = await cluster.openWith(counters({ ttlMs: 60_000 }), { cache: limits });
@@ -105,11 +116,12 @@ it('the same for many keys in one call, which are one statement a shard', async 
   await cluster.cluster.redis.pause();
   await eventually(() => expect(opened.events.some(isDown)).toBe(true), { timeout: 5_000 });
   await lockTable();
-  const calls: Promise<unknown>[] = [];
-  for (let from = 0; from < 12; from += 2) {
-    calls.push(opened.data.counters.getMany(ids.slice(from, from + 2)).catch((error) => error));
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  const calls = await beginEach(
+    opened,
+    [0, 2, 4, 6, 8, 10].map(
+      (from) => () => opened.data.counters.getMany(ids.slice(from, from + 2)),
+    ),
+  );
   expect(await calls[5]).toMatchObject({ code: 'MERIDIAN_OVERLOAD' });
   await eventually(async () => expect(await fills()).toBe(2));
   await unlockTable();
@@ -160,12 +172,7 @@ it('reads that pass by the cache need no room among the loads', async () => {
   await cluster.cluster.redis.pause();
   await eventually(() => expect(opened.events.some(isDown)).toBe(true), { timeout: 5_000 });
   await lockTable();
-  const options = { consistency: 'primary' } as const;
-  const reads: Promise<unknown>[] = [];
-  for (const id of ids.slice(0, 4)) {
-    reads.push(opened.data.counters.get(id, options));
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  const reads = await getEach(opened, ids.slice(0, 4), { consistency: 'primary' });
   await eventually(async () => expect(await fills()).toBe(4));
   await unlockTable();
   for (const row of await Promise.all(reads)) expect(row).toMatchObject({ n: 1 });
