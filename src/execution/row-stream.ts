@@ -1,4 +1,4 @@
-import type { RawRow, ResultColumn, Statement } from '../mysql/sql/sql.ts';
+import type { RawRow, ResultColumn, Statement, StatementResult } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import { deferred } from './deferred.ts';
@@ -70,4 +70,30 @@ export async function* streamRows(
     finished.resolve();
     await run;
   }
+}
+
+/**
+ * All rows of one statement, under the limits of a stream. `onRow` is told of each as it comes, and may cancel;
+ * after the first the statement is not begun again.
+ */
+export function collectRows(
+  executor: Executor,
+  endpoints: readonly Endpoint[],
+  statement: Statement,
+  { openTimeoutMs, whole }: StreamLimits,
+  onRow: () => void,
+): Promise<StatementResult> {
+  let hasBegun = false;
+  return executor.run(endpoints, {
+    access: 'read',
+    deadline: whole,
+    openTimeoutMs,
+    statement: statement.sql,
+    hasBegun: () => hasBegun,
+    run: (session) =>
+      session.collect(statement, whole, () => {
+        hasBegun = true;
+        onRow();
+      }),
+  });
 }

@@ -1,5 +1,4 @@
 import { ConfigError } from '../errors/config-error.ts';
-import { MergeError } from '../errors/scatter-error.ts';
 import { whileRead } from '../execution/patient-reader.ts';
 import type { SqlValue, Statement } from '../mysql/sql/sql.ts';
 import type { Observer } from '../observability/events.ts';
@@ -18,16 +17,24 @@ import { mustSee } from '../rows/sessions/seen-writes.ts';
 import type { TableRegistry } from '../rows/table-registry.ts';
 import type { TableRuntime } from '../rows/table-runtime.ts';
 import type { Shard } from '../topology/topology.ts';
-import { eachShard, type ShardRows } from './each-shard.ts';
 import { assertSpread } from './judge/assert-spread.ts';
 import { knownTables } from './judge/known-tables.ts';
-import { mergeRows } from './merge.ts';
-import { type Combine, scatter } from './scatter.ts';
-import { planScatter } from './scatter-statement.ts';
+import { type CollectedPart, mergeParts, type Row } from './merge.ts';
+import { collect, type Merged, type ScatterRequest, scatter, tooMany } from './scatter.ts';
+import { planScatter, type ScatterPlan } from './scatter-statement.ts';
 import type { EverywhereHandle, ScatterOptions } from './scatter-types.ts';
-import { stableScatter } from './stable-scatter.ts';
+import { stableCollect, stableScatter } from './stable-scatter.ts';
 
 const defaultMaxRows = 100_000;
+/** Up to so many rows of each shard are collected where more than are wanted may come; else they are streamed. */
+const mostCollected = 10_000;
+
+interface PlannedScatter extends Merged {
+  readonly request: ScatterRequest;
+  /** Whether no shard sends more than `limit` rows. */
+  readonly isCut: boolean;
+  readonly decode: (row: Row) => QueryRow;
+}
 
 type Options = ScatterOptions<RowSchema | undefined>;
 type EachOptions = Omit<Options, 'merge'>;
@@ -48,14 +55,21 @@ export class EverywhereAccess implements Untyped<EverywhereHandle> {
     const { calls, table } = this.#runtime;
     return calls.run('everywhere.query', table.name, options, async (whole) => {
       const { maxRows = defaultMaxRows } = options;
+      const plan = this.#plan(sql, params, options, whole);
+      if (plan.limit === 0) return [];
+      if (isBounded(plan)) {
+        const parts = await this.#collect(
+          plan.request,
+          plan.isCut ? Number.POSITIVE_INFINITY : maxRows,
+        );
+        const rows = mergeParts(parts, plan.order, plan.limit);
+        if (rows.length > maxRows) throw tooMany(maxRows);
+        return rows.map(plan.decode);
+      }
       const rows: QueryRow[] = [];
-      for await (const row of this.#merged(sql, params, options, whole)) {
-        if (rows.length === maxRows) {
-          throw new MergeError(
-            `The shards have more than ${maxRows} rows for this; use everywhere.stream(), a limit, or a higher maxRows.`,
-          );
-        }
-        rows.push(row);
+      for await (const row of this.#merged(plan)) {
+        if (rows.length === maxRows) throw tooMany(maxRows);
+        rows.push(plan.decode(row));
       }
       return rows;
     });
@@ -65,22 +79,16 @@ export class EverywhereAccess implements Untyped<EverywhereHandle> {
     sql: string,
     params: readonly SqlValue[] = [],
     options: EachOptions = {},
-  ): Promise<ShardRows[]> {
+  ): Promise<Pick<CollectedPart, 'shard' | 'rows'>[]> {
     const { calls, table } = this.#runtime;
     return calls.run('everywhere.each', table.name, options, async (whole) => {
       this.#assertRead(sql, params, options);
       assertNoMerge(options);
       const decode = decoderOf(options);
       const shards = shardsInBulk(this.#runtime, options.regions);
-      const parts = this.#scatter(shards, { sql, params }, options, whole, {
-        combine: eachShard(options.maxRows ?? defaultMaxRows),
-        limit: Number.POSITIVE_INFINITY,
-      });
-      const answers: ShardRows[] = [];
-      for await (const { shard, rows } of whileRead(parts, whole)) {
-        answers.push({ shard, rows: rows.map(decode) });
-      }
-      return answers;
+      const request = this.#request(shards, { sql, params }, options, whole);
+      const parts = await this.#collect(request, options.maxRows ?? defaultMaxRows);
+      return parts.map(({ shard, rows }) => ({ shard, rows: rows.map(decode) }));
     });
   }
 
@@ -91,51 +99,68 @@ export class EverywhereAccess implements Untyped<EverywhereHandle> {
   ): AsyncGenerator<QueryRow, void, undefined> {
     const { calls, table } = this.#runtime;
     return calls.stream('everywhere.stream', table.name, options, (whole) =>
-      this.#merged(sql, params, options, whole, readerTimeoutMs),
+      this.#decoded(sql, params, options, whole, readerTimeoutMs),
     );
   }
 
-  async *#merged(
+  async *#decoded(
     sql: string,
     params: readonly SqlValue[],
     options: Options,
     whole: Deadline,
-    readerTimeoutMs?: number,
+    readerTimeoutMs: number | undefined,
   ): AsyncGenerator<QueryRow, void, undefined> {
+    const plan = this.#plan(sql, params, options, whole);
+    const rows = whileRead(this.#merged(plan), whole, readerTimeoutMs);
+    for await (const row of rows) yield plan.decode(row);
+  }
+
+  #plan(
+    sql: string,
+    params: readonly SqlValue[],
+    options: Options,
+    whole: Deadline,
+  ): PlannedScatter {
     this.#assertRead(sql, params, options);
     const { merge } = options;
     const decode = decoderOf(options);
     const shards = shardsInBulk(this.#runtime, options.regions);
     const isMerged = merge?.orderBy !== undefined || merge?.limit !== undefined;
-    const plan =
+    const plan: ScatterPlan =
       shards.length > 1 || isMerged
         ? planScatter(sql, params, merge ?? {})
-        : { sql, order: undefined };
+        : { sql, order: undefined, isCut: false };
     if (shards.length > 1) {
       assertSpread(sql, knownTables(this.#registry, this.#runtime.table.keyspace));
     }
-    const rows = this.#scatter(shards, { sql: plan.sql, params }, options, whole, {
-      combine: (sources, onOpen) => mergeRows(sources, plan.order, onOpen),
-      limit: merge?.limit ?? Number.POSITIVE_INFINITY,
-    });
-    for await (const row of whileRead(rows, whole, readerTimeoutMs)) yield decode(row);
+    const { order, isCut } = plan;
+    const request = this.#request(shards, { sql: plan.sql, params }, options, whole);
+    return { request, order, isCut, decode, limit: merge?.limit ?? Number.POSITIVE_INFINITY };
   }
 
-  #scatter<T>(
+  #request(
     shards: readonly Shard[],
     statement: Statement,
     options: Options,
     whole: Deadline,
-    result: { readonly combine: Combine<T>; readonly limit: number },
-  ): AsyncGenerator<T, void, undefined> {
-    const { executor, calls, table, region: here, forwarding } = this.#runtime;
+  ): ScatterRequest {
+    const { calls, table, region: here } = this.#runtime;
     this.#observe({ type: 'scatter', keyspace: table.keyspace, shards: shards.length });
     const consistencyOf = this.#consistencyOf(options, shards);
-    const request = { shards, statement, consistencyOf, here, ...result };
     const limits = { openTimeoutMs: calls.timeoutMs, whole };
-    return forwarding.mayMove
-      ? stableScatter(forwarding, executor, request, limits)
-      : scatter(executor, { ...request, limits });
+    return { shards, statement, consistencyOf, here, limits };
+  }
+
+  #merged(plan: PlannedScatter): AsyncGenerator<Row, void, undefined> {
+    const { executor, forwarding } = this.#runtime;
+    const run = (request: ScatterRequest) => scatter(executor, request, plan);
+    return forwarding.mayMove ? stableScatter(forwarding, plan.request, run) : run(plan.request);
+  }
+
+  #collect(asked: ScatterRequest, maxRows: number): Promise<CollectedPart[]> {
+    const { executor, forwarding } = this.#runtime;
+    const run = (request: ScatterRequest) => collect(executor, request, maxRows);
+    return forwarding.mayMove ? stableCollect(forwarding, asked, run) : run(asked);
   }
 
   #assertRead(sql: string, params: readonly SqlValue[], options: Options): void {
@@ -155,6 +180,11 @@ export class EverywhereAccess implements Untyped<EverywhereHandle> {
       return writes.concernsAny(topology.current, mayHold) ? 'primary' : consistency;
     };
   }
+}
+
+/** Whether what the shards send is about what is wanted of them. */
+function isBounded({ limit, isCut }: PlannedScatter): boolean {
+  return limit === Number.POSITIVE_INFINITY || (isCut && limit <= mostCollected);
 }
 
 /** What is merged by nobody would be ignored without a word. */

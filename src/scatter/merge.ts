@@ -31,8 +31,8 @@ export type Row = Readonly<Record<string, unknown>>;
 /** What a row is sorted by: a value for each term. */
 type SortKey = readonly unknown[];
 
-interface Head {
-  readonly source: MergeSource;
+interface Head<Source> {
+  readonly source: Source;
   readonly position: number;
   readonly row: Row;
   readonly key: SortKey;
@@ -53,40 +53,90 @@ export async function* mergeRows(
   const first = await Promise.all(sources.map(({ rows }) => rows.next()));
   for (const source of sources) assertDistinct(source.columns());
   await onOpen?.();
-  const heads = sources.flatMap((source, position) => {
+  const firsts = sources.flatMap((source, position) => {
     const result = first[position];
     return result === undefined || result.done ? [] : [{ source, position, row: result.value }];
   });
   if (mergeOrder === undefined) {
-    for (const { source, row } of heads) {
+    for (const { source, row } of firsts) {
       yield row;
       yield* source.rows;
     }
     return;
   }
-  const order = new RowOrder(mergeOrder, heads[0]?.source.columns() ?? []);
-  yield* inOrder(
-    heads.map((head): Head => ({ ...head, key: order.keyOf(head.row) })),
-    order,
-  );
-}
-
-async function* inOrder(heads: Head[], order: RowOrder): AsyncGenerator<Row, void, undefined> {
-  const compare = (a: Head, b: Head) => order.compare(a.key, b.key) || a.position - b.position;
-  heads.sort(compare);
-  for (let head = heads.shift(); head !== undefined; head = heads.shift()) {
+  const heads = new Heads(mergeOrder, firsts);
+  for (let head = heads.take(); head !== undefined; head = heads.take()) {
     yield head.row;
     const next = await head.source.rows.next();
-    if (next.done) continue;
-    const key = order.keyOf(next.value);
-    if (order.compare(head.key, key) > 0) {
+    if (!next.done) heads.follow(head, next.value);
+  }
+}
+
+/** One shard's part of a result, all of it. */
+export interface CollectedPart {
+  readonly shard: string;
+  readonly rows: readonly Row[];
+  readonly columns: readonly OrderedColumn[];
+}
+
+/**
+ * Like {@link mergeRows}, of parts that are there: up to `limit` rows.
+ *
+ * @throws {MergeError} when a shard's rows do not come in this order, or it can't be reproduced.
+ */
+export function mergeParts(
+  parts: readonly CollectedPart[],
+  mergeOrder: MergeOrder | undefined,
+  limit: number,
+): Row[] {
+  if (mergeOrder === undefined) return parts.flatMap(({ rows }) => rows).slice(0, limit);
+  const firsts = parts.flatMap(({ shard, rows, columns }, position) => {
+    const [row] = rows;
+    const source = { shard, columns: () => columns, rows, next: 1 };
+    return row === undefined ? [] : [{ source, position, row }];
+  });
+  const heads = new Heads(mergeOrder, firsts);
+  const merged: Row[] = [];
+  while (merged.length < limit) {
+    const head = heads.take();
+    if (head === undefined) break;
+    merged.push(head.row);
+    const next = head.source.rows[head.source.next++];
+    if (next !== undefined) heads.follow(head, next);
+  }
+  return merged;
+}
+
+/** The next row of each source, the first of them in front. */
+class Heads<Source extends Pick<MergeSource, 'shard' | 'columns'>> {
+  readonly #order: RowOrder;
+  readonly #heads: Head<Source>[];
+
+  constructor(order: MergeOrder, firsts: readonly Omit<Head<Source>, 'key'>[]) {
+    this.#order = new RowOrder(order, firsts[0]?.source.columns() ?? []);
+    this.#heads = firsts
+      .map((first) => ({ ...first, key: this.#order.keyOf(first.row) }))
+      .sort(this.#compare);
+  }
+
+  take(): Head<Source> | undefined {
+    return this.#heads.shift();
+  }
+
+  /** Puts the row that follows another of the same source in its place. */
+  follow({ source, position, key: before }: Head<Source>, row: Row): void {
+    const key = this.#order.keyOf(row);
+    if (this.#order.compare(before, key) > 0) {
       throw new MergeError(
-        `The rows of ${head.source.shard} do not come in the order of merge.orderBy; ` +
+        `The rows of ${source.shard} do not come in the order of merge.orderBy; ` +
           'give the statement the same ORDER BY.',
       );
     }
-    insertSorted(heads, { ...head, row: next.value, key }, compare);
+    insertSorted(this.#heads, { source, position, row, key }, this.#compare);
   }
+
+  readonly #compare = (a: Head<Source>, b: Head<Source>) =>
+    this.#order.compare(a.key, b.key) || a.position - b.position;
 }
 
 /** The weight of a text with the rule for it; null for NULL. */
@@ -174,14 +224,14 @@ function noWeight(name: string): MergeError {
   );
 }
 
-function insertSorted(heads: Head[], head: Head, compare: (a: Head, b: Head) => number): void {
+function insertSorted<T>(sorted: T[], item: T, compare: (a: T, b: T) => number): void {
   let low = 0;
-  let high = heads.length;
+  let high = sorted.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    const other = heads[middle];
-    if (other !== undefined && compare(other, head) < 0) low = middle + 1;
+    const other = sorted[middle];
+    if (other !== undefined && compare(other, item) < 0) low = middle + 1;
     else high = middle;
   }
-  heads.splice(low, 0, head);
+  sorted.splice(low, 0, item);
 }

@@ -16,6 +16,8 @@ import type { Merge } from './scatter.ts';
 export interface ScatterPlan {
   readonly sql: string;
   readonly order: MergeOrder | undefined;
+  /** Whether the statement has the limit itself, so that no shard sends more. */
+  readonly isCut: boolean;
 }
 
 const aggregates = new Set(
@@ -68,16 +70,16 @@ export function planScatter(
       `'${nested}' in a subquery sorts or cuts the rows of one shard. Ask shard by shard with everywhere.each().`,
     );
   }
-  assertLimit(tokens, params, limit);
+  const isCut = hasLimit(tokens, params, limit);
   const terms = orderTerms(tokens);
   if (orderBy === undefined || orderBy.length === 0) {
-    if (terms === undefined) return { sql, order: undefined };
+    if (terms === undefined) return { sql, order: undefined, isCut };
     throw new MergeError(
       'ORDER BY sorts the rows of each shard, not those of all. Say so to merge as well: ' +
         "{ merge: { orderBy: [['column', 'asc']] } }; or take each shard's rows with everywhere.each().",
     );
   }
-  return planOrder(sql, tokens, terms, orderBy);
+  return { ...planOrder(sql, tokens, terms, orderBy), isCut };
 }
 
 function planOrder(
@@ -85,7 +87,7 @@ function planOrder(
   tokens: readonly SqlToken[],
   terms: readonly OrderTerm[] | undefined,
   orderBy: NonNullable<Merge['orderBy']>,
-): ScatterPlan {
+): Omit<ScatterPlan, 'isCut'> {
   const wanted = orderBy.map(([name, direction]) => `${name} ${direction}`).join(', ');
   if (terms === undefined || terms.length !== orderBy.length) {
     throw new MergeError(
@@ -189,19 +191,20 @@ function orderTerms(tokens: readonly SqlToken[]): readonly OrderTerm[] | undefin
   });
 }
 
-function assertLimit(
+/** Whether the statement has a limit of its own, which must be that of the whole. */
+function hasLimit(
   tokens: readonly SqlToken[],
   params: readonly SqlValue[],
   limit: number | undefined,
-): void {
+): boolean {
   const fetch = find(tokens, sorting.slice(2));
   if (fetch !== undefined) throw new MergeError(`Say LIMIT instead of '${fetch}'.`);
   const at = tokens.findIndex((token) => token.depth === 0 && isWord(token, 'LIMIT'));
-  if (at < 0) return;
+  if (at < 0) return false;
   const count = tokens[at + 1];
   const before = tokens.slice(0, at).filter(({ kind, text }) => kind === 'symbol' && text === '?');
   const own = count?.text === '?' ? params[before.length] : count?.text;
-  if (limit !== undefined && own !== null && Number(own) === limit) return;
+  if (limit !== undefined && own !== null && Number(own) === limit) return true;
   throw new MergeError(
     limit === undefined
       ? 'LIMIT cuts the rows of each shard, not those of all. Say so to merge as well: { merge: { limit } }; ' +

@@ -1,10 +1,20 @@
 import { AbortedError } from '../errors/call-error.ts';
+import { MergeError } from '../errors/scatter-error.ts';
+import { deferred } from '../execution/deferred.ts';
 import type { Executor } from '../execution/executor.ts';
-import { type StreamLimits, streamRows } from '../execution/row-stream.ts';
+import { collectRows, type StreamLimits, streamRows } from '../execution/row-stream.ts';
+import { assertDistinct } from '../mysql/sql/distinct-columns.ts';
 import type { Statement } from '../mysql/sql/sql.ts';
 import { type Consistency, endpointOrder } from '../routing/endpoint-order.ts';
 import type { Shard } from '../topology/topology.ts';
-import type { MergeSource, OrderBy } from './merge.ts';
+import {
+  type CollectedPart,
+  type MergeOrder,
+  type MergeSource,
+  mergeRows,
+  type OrderBy,
+  type Row,
+} from './merge.ts';
 import type { OrderedColumn } from './value-order.ts';
 
 export interface Merge {
@@ -17,35 +27,35 @@ export interface Merge {
   readonly limit?: number;
 }
 
-/** How the parts of the shards become what is handed out. */
-export type Combine<T> = (
-  sources: readonly MergeSource[],
-  onOpen: (() => Promise<void>) | undefined,
-) => AsyncGenerator<T, void, undefined>;
-
-export interface ScatterRequest<T> {
+/** One statement for every shard. */
+export interface ScatterRequest {
   readonly shards: readonly Shard[];
   readonly statement: Statement;
   readonly consistencyOf: (shard: Shard) => Consistency;
   /** Where the process runs: replicas there come first. */
   readonly here: string | undefined;
-  /** Of each shard's stream; `whole` is ended when enough was read or a shard failed. */
+  /** Of each shard's statement; `whole` is ended when a shard failed. */
   readonly limits: StreamLimits;
   /** Awaited when every shard has begun to answer, before the first row is handed out. */
   readonly onOpen?: () => Promise<void>;
-  readonly combine: Combine<T>;
-  /** Results at most. */
+}
+
+/** How the rows of the shards become one stream. */
+export interface Merged {
+  readonly order: MergeOrder | undefined;
+  /** Rows in all, at most. */
   readonly limit: number;
 }
 
 /**
- * Runs one statement on every shard and gives their rows as one result, or one by one. When a shard fails, or
- * enough rows were read, what still runs elsewhere is ended.
+ * Runs one statement on every shard and gives their rows one by one, as they arrive. When a shard fails, what still
+ * runs elsewhere is ended; when enough rows were read, what is left is read too where it is little.
  */
-export async function* scatter<T>(
+export async function* scatter(
   executor: Executor,
-  { shards, statement, consistencyOf, here, limits, combine, limit, onOpen }: ScatterRequest<T>,
-): AsyncGenerator<T, void, undefined> {
+  { shards, statement, consistencyOf, here, limits, onOpen }: ScatterRequest,
+  { order, limit }: Merged,
+): AsyncGenerator<Row, void, undefined> {
   const sources = shards.map((shard): MergeSource => {
     let columns: readonly OrderedColumn[] = [];
     const endpoints = endpointOrder(shard, consistencyOf(shard), 0, here);
@@ -60,13 +70,69 @@ export async function* scatter<T>(
   let taken = 0;
   try {
     if (limit === 0) return;
-    for await (const row of combine(sources, onOpen)) {
+    for await (const row of mergeRows(sources, order, onOpen)) {
       yield row;
       if (++taken >= limit) return;
     }
+  } catch (error) {
+    // Some may still wait for their first row.
+    limits.whole.cancel(scatterOver());
+    throw error;
   } finally {
-    limits.whole.cancel(new AbortedError('The scatter is over.'));
     // Ending a source whose statement failed throws that failure again; it is being thrown already.
     await Promise.allSettled(sources.map(({ rows }) => rows.return()));
   }
+}
+
+/**
+ * Runs one statement on every shard and gives all rows of each, in the order of the shards. When one fails, what still
+ * runs elsewhere is ended.
+ *
+ * @throws {MergeError} when they have more than `maxRows` in all.
+ */
+export async function collect(
+  executor: Executor,
+  { shards, statement, consistencyOf, here, limits, onOpen }: ScatterRequest,
+  maxRows: number,
+): Promise<CollectedPart[]> {
+  let rows = 0;
+  let failure: { readonly error: unknown } | undefined;
+  const fail = (error: unknown) => {
+    failure ??= { error };
+    limits.whole.cancel(scatterOver());
+  };
+  const asked = shards.map((shard) => {
+    const begun = deferred<void>();
+    const endpoints = endpointOrder(shard, consistencyOf(shard), 0, here);
+    const answer = collectRows(executor, endpoints, statement, limits, () => {
+      begun.resolve();
+      if (++rows > maxRows) limits.whole.cancel(tooMany(maxRows));
+    });
+    const part = answer.then(({ rows: own, columns }) => ({
+      shard: shard.name,
+      rows: own,
+      columns,
+    }));
+    part.catch(fail).finally(begun.resolve);
+    return { part, begun: begun.promise };
+  });
+  const opened = Promise.all(asked.map(({ begun }) => begun)).then(() =>
+    failure === undefined ? onOpen?.() : undefined,
+  );
+  opened.catch(fail);
+  await Promise.allSettled([opened, ...asked.map(({ part }) => part)]);
+  if (failure !== undefined) throw failure.error;
+  const parts = await Promise.all(asked.map(({ part }) => part));
+  for (const { columns } of parts) assertDistinct(columns);
+  return parts;
+}
+
+function scatterOver(): AbortedError {
+  return new AbortedError('The scatter is over.');
+}
+
+export function tooMany(maxRows: number): MergeError {
+  return new MergeError(
+    `The shards have more than ${maxRows} rows for this; use everywhere.stream(), a limit, or a higher maxRows.`,
+  );
 }

@@ -1,14 +1,13 @@
 import { UnavailableError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import { RoutingError } from '../errors/routing-error.ts';
-import type { Executor } from '../execution/executor.ts';
-import type { StreamLimits } from '../execution/row-stream.ts';
 import type { DepartureWatermark } from '../forwarding/departure-watermark.ts';
 import type { Forwarding } from '../forwarding/forwarding.ts';
 import { moverLifeMs } from '../forwarding/protocol-times.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
-import { type ScatterRequest, scatter } from './scatter.ts';
+import type { Row } from './merge.ts';
+import type { ScatterRequest } from './scatter.ts';
 
 const pollMs = 20;
 const patienceMs = 2_000;
@@ -24,36 +23,79 @@ class Disturbance extends Error {}
  * @throws {UnavailableError} when there is no such time for two seconds; {@link RoutingError} when a shard has
  * joined that this process does not know.
  */
-export async function* stableScatter<T>(
+export async function* stableScatter(
   forwarding: Forwarding,
-  executor: Executor,
-  request: Omit<ScatterRequest<T>, 'limits' | 'onOpen'>,
-  { openTimeoutMs, whole }: StreamLimits,
-): AsyncGenerator<T, void, undefined> {
-  const { shards } = request;
-  const givingUpAt = performance.now() + patienceMs;
+  request: ScatterRequest,
+  scatter: (request: ScatterRequest) => AsyncGenerator<Row, void, undefined>,
+): AsyncGenerator<Row, void, undefined> {
+  const attempts = new Attempts(forwarding, request);
   for (;;) {
-    const stable = await awaitStable(forwarding, shards, whole, givingUpAt);
+    const attempt = await attempts.next();
+    try {
+      yield* scatter(attempt.request);
+      return;
+    } catch (error) {
+      attempts.assertDisturbed(error);
+    } finally {
+      attempt.end();
+    }
+  }
+}
+
+/** {@link stableScatter} for what is collected. */
+export async function stableCollect<T>(
+  forwarding: Forwarding,
+  request: ScatterRequest,
+  collect: (request: ScatterRequest) => Promise<T>,
+): Promise<T> {
+  const attempts = new Attempts(forwarding, request);
+  for (;;) {
+    const attempt = await attempts.next();
+    try {
+      return await collect(attempt.request);
+    } catch (error) {
+      attempts.assertDisturbed(error);
+    } finally {
+      attempt.end();
+    }
+  }
+}
+
+class Attempts {
+  readonly #forwarding: Forwarding;
+  readonly #request: ScatterRequest;
+  readonly #givingUpAt = performance.now() + patienceMs;
+
+  constructor(forwarding: Forwarding, request: ScatterRequest) {
+    this.#forwarding = forwarding;
+    this.#request = request;
+  }
+
+  /** Waits for a stable time, in which the request may be run. */
+  async next(): Promise<{ readonly request: ScatterRequest; end(): void }> {
+    const { shards, limits, consistencyOf } = this.#request;
+    const { whole, openTimeoutMs } = limits;
+    const stable = await awaitStable(this.#forwarding, shards, whole, this.#givingUpAt);
     // A scatter ends what it runs under; the caller's deadline must outlive the first attempt.
     const attempt = whole.part(Number.POSITIVE_INFINITY);
     const stopListening = whole.onCancel((reason) => attempt.cancel(reason));
-    const onOpen = async () => {
-      if (!(await stable.lasted(whole))) throw new Disturbance();
-    };
-    try {
-      yield* scatter(executor, {
-        ...request,
-        consistencyOf: stable.nobodyMoved ? request.consistencyOf : () => 'primary',
+    return {
+      request: {
+        ...this.#request,
+        consistencyOf: stable.nobodyMoved ? consistencyOf : () => 'primary',
         limits: { openTimeoutMs, whole: attempt },
-        onOpen,
-      });
-      return;
-    } catch (error) {
-      if (!(error instanceof Disturbance)) throw error;
-      if (performance.now() >= givingUpAt) throw restless();
-    } finally {
-      stopListening();
-    }
+        onOpen: async () => {
+          if (!(await stable.lasted(whole))) throw new Disturbance();
+        },
+      },
+      end: stopListening,
+    };
+  }
+
+  /** Throws what is no disturbance, or one too many. */
+  assertDisturbed(error: unknown): void {
+    if (!(error instanceof Disturbance)) throw error;
+    if (performance.now() >= this.#givingUpAt) throw restless();
   }
 }
 

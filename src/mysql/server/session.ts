@@ -5,13 +5,14 @@ import {
   unreadableAnswer,
   unreadableCode,
 } from '../../errors/server-codes.ts';
-import { bindParameters } from '../sql/bind.ts';
+import { type Bound, bindParameters } from '../sql/bind.ts';
 import { isInTransaction, readColumns, readResult } from '../sql/read-result.ts';
 import { timeReader } from '../sql/read-times.ts';
 import type { RawRow, ResultColumn, Statement, StatementResult } from '../sql/sql.ts';
 import { isTooLarge } from '../sql/statement-size.ts';
 import type { Cancellation } from './cancellation.ts';
 import type { ServerConnection } from './server-connection.ts';
+import { endsSoon } from './stream-rest.ts';
 
 /** Where a session's connection comes from and goes back to. */
 export interface ConnectionOwner {
@@ -57,11 +58,55 @@ export class Session {
 
   /** Runs a prepared statement. Rejects with a DriverFault, or with the cancellation's reason. */
   run(statement: Statement, cancellation: Cancellation): Promise<StatementResult> {
+    return this.#prepared(statement, cancellation, (bound, done) =>
+      this.#connection.driver.execute(statement.sql, bound, done),
+    );
+  }
+
+  /**
+   * Like `run`, for rows of which there may be too many: `onRow` is told of each as it comes, and may cancel.
+   */
+  collect(
+    statement: Statement,
+    cancellation: Cancellation,
+    onRow: () => void,
+  ): Promise<StatementResult> {
+    const { driver } = this.#connection;
+    return this.#prepared(statement, cancellation, (bound, done) => {
+      const rows: unknown[] = [];
+      let columns: unknown;
+      let isOver = false;
+      const end = (error?: unknown) => {
+        if (isOver) return;
+        isOver = true;
+        driver.off('error', end);
+        done(error, rows, columns);
+      };
+      // mysql2 tells the loss of a connection to callbacks, but not to listeners.
+      driver.once('error', end);
+      const command = driver.execute(statement.sql, bound);
+      command.on('fields', (fields: unknown) => {
+        columns = fields;
+      });
+      command.on('result', (row: unknown) => {
+        if (cancellation.reason !== undefined) return;
+        rows.push(row);
+        onRow();
+      });
+      command.on('error', end);
+      command.on('end', () => end());
+    });
+  }
+
+  #prepared(
+    statement: Statement,
+    cancellation: Cancellation,
+    execute: (bound: Bound[], done: Done) => void,
+  ): Promise<StatementResult> {
     const { sql, params, once } = statement;
     const bound = bindParameters(params);
     this.#assertFits(statement);
-    const send = () =>
-      this.#send(cancellation, 'sent', (done) => this.#connection.driver.execute(sql, bound, done));
+    const send = () => this.#send(cancellation, 'sent', (done) => execute(bound, done));
     const result = send().catch((error: unknown) => {
       if (!(error instanceof DriverFault) || !this.#usable) throw error;
       if (codeOf(error).repeat !== 're-prepared') throw error;
@@ -94,7 +139,7 @@ export class Session {
   #send(
     cancellation: Cancellation,
     phase: Phase,
-    send: (done: (error: unknown, rows: unknown, columns: unknown) => void) => void,
+    send: (done: Done) => void,
   ): Promise<StatementResult> {
     return new Promise((resolve, reject) => {
       if (cancellation.reason !== undefined) return reject(cancellation.reason);
@@ -148,8 +193,8 @@ export class Session {
   }
 
   /**
-   * Rows as they arrive; the socket is read no faster than they are taken. Leaving early takes the
-   * connection out of use: draining what nobody wants could take for ever.
+   * Rows as they arrive; the socket is read no faster than they are taken. After a reader who leaves early what
+   * is left is read to its end where that is little; else the connection is taken out of use.
    */
   async *stream(
     statement: Statement,
@@ -179,6 +224,8 @@ export class Session {
         onColumns(columns);
       });
       const rows = command.stream({ highWaterMark: 64 });
+      // Nor does who has left it hear of what it was cancelled for.
+      rows.on('error', () => undefined);
       stopListening = cancellation.onCancel((reason) => {
         this.discard();
         rows.destroy(reason);
@@ -187,8 +234,13 @@ export class Session {
       const onLost = (error: Error) => rows.destroy(error);
       driver.once('error', onLost);
       stopWatching = () => driver.off('error', onLost);
-      for await (const row of rows) yield readTimes === undefined ? row : readTimes(row);
-      finished = true;
+      const left = rows.iterator({ destroyOnReturn: false });
+      try {
+        for await (const row of left) yield readTimes === undefined ? row : readTimes(row);
+        finished = true;
+      } finally {
+        finished ||= await endsSoon(rows);
+      }
     } catch (error) {
       throw cancellation.reason ?? this.#failed(error, 'sent', before);
     } finally {
@@ -222,6 +274,8 @@ export class Session {
     this.#owner.quarantine(this.#connection);
   }
 }
+
+type Done = (error: unknown, rows: unknown, columns: unknown) => void;
 
 /** The server hangs up after it, and may be heard or not. */
 const packetTooLarge = 1153;

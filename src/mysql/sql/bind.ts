@@ -2,7 +2,8 @@ import mysql, { type TypedParameterValue } from 'mysql2';
 import { RowError } from '../../errors/row-error.ts';
 import type { SqlValue } from './sql.ts';
 
-type Bound = string | number | boolean | Date | Buffer | null | TypedParameterValue;
+/** A parameter as the driver takes it. */
+export type Bound = string | number | boolean | Date | Buffer | null | TypedParameterValue;
 
 const int64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n };
 const uint64Max = 2n ** 64n - 1n;
