@@ -1,3 +1,4 @@
+import type { NeedsCopy } from './memory/frozen.ts';
 import type { Witness } from './trust.ts';
 
 /** A value from its source, by way of Redis or not. All times are on the monotonic clock. */
@@ -17,8 +18,7 @@ export interface Sourced<V> {
   readonly isStored: boolean;
   /** Nobody else holds the value or a part of it: it is frozen, and may be kept. */
   readonly isOwn: boolean;
-  /** It holds something that can't be frozen. */
-  readonly needsCopy: boolean;
+  readonly needsCopy: NeedsCopy;
 }
 
 /** A value that was just loaded. */

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Witness } from '../trust.ts';
-import { copyUnfreezable } from './frozen.ts';
+import { handedOut, type NeedsCopy } from './frozen.ts';
 import { sizeOf, sizeOfText } from './size-of.ts';
 
 /** A value in this process's memory. All times are milliseconds on the monotonic clock. */
@@ -20,8 +20,7 @@ export interface MemoryEntry<V> extends Witness {
   /** The topology by which it was known to be in its place. */
   topology: object | undefined;
   readonly placement: string;
-  /** The value holds something that can't be frozen. */
-  readonly needsCopy: boolean;
+  readonly needsCopy: NeedsCopy;
 }
 
 export interface MemoryLimits {
@@ -72,5 +71,5 @@ export class MemoryStore<V> {
 
 /** What a caller gets of an entry: the shared frozen value, or a copy where it can't be frozen. */
 export function handOut<V>(entry: Pick<MemoryEntry<V>, 'value' | 'needsCopy'>): V | null {
-  return entry.needsCopy ? copyUnfreezable(entry.value) : entry.value;
+  return handedOut(entry.value, entry.needsCopy);
 }

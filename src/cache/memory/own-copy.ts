@@ -1,6 +1,6 @@
 import { isDate, isMap, isSet } from 'node:util/types';
 import { isNumbers, kindOf, nameOfKind } from '../../values/value-kind.ts';
-import { deepest, freezeDeep } from './frozen.ts';
+import { deepest, freezeDeep, type NeedsCopy } from './frozen.ts';
 
 /** A copy that nobody else holds, or what it is in the value that can't be copied as it is. */
 type OwnCopy<V> = { readonly copy: V } | { readonly unfit: string };
@@ -24,7 +24,7 @@ function ownCopy(value: unknown): OwnCopy<unknown> {
 export interface Held<V> {
   readonly value: V;
   readonly isOwn: boolean;
-  readonly needsCopy: boolean;
+  readonly needsCopy: NeedsCopy;
   /** What it is in the value that keeps it out of the cache. */
   readonly unfit?: string;
 }

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { copyUnfreezable, freezeDeep } from '../../../src/cache/memory/frozen.ts';
+import { freezeDeep, handedOut } from '../../../src/cache/memory/frozen.ts';
 import {
   decodeEntry,
   encodeEntry,
@@ -123,7 +123,7 @@ describe('what is handed out of memory', () => {
       fc.property(value, (given) => {
         const twin = copyOf(given);
         const { needsCopy } = freezeDeep(given);
-        const handed = needsCopy ? copyUnfreezable(given) : given;
+        const handed = handedOut(given, needsCopy);
         expectSame(handed, twin);
         spoil(handed, new Set());
         expectSame(given, twin);
@@ -131,6 +131,32 @@ describe('what is handed out of memory', () => {
       { numRuns: 1_000 },
     );
   });
+});
+
+it('a row with Dates is handed out as a copy of its own, whatever its columns are called', () => {
+  const column = fc.oneof(fc.constantFrom('__proto__', 'constructor', 'at', 'toJSON'), fc.string());
+  const cell = fc.oneof(
+    fc.date(),
+    fc.date(),
+    fc.string(),
+    fc.constantFrom(null, undefined, 1n, 0.5),
+  );
+  fc.assert(
+    fc.property(fc.dictionary(column, cell), fc.date(), (cells, at) => {
+      const row = { ...cells, first: at };
+      const twin = copyOf(row);
+      const { needsCopy } = freezeDeep(row);
+      const handed = handedOut(row, needsCopy);
+      expectSame(handed, twin);
+      expect(Object.isFrozen(handed)).toBe(true);
+      expect(handed.first).not.toBe(row.first);
+      const proto = Object.getOwnPropertyDescriptor(row, '__proto__')?.value;
+      expect(Array.isArray(needsCopy)).toBe(!(proto instanceof Date));
+      spoil(handed, new Set());
+      expectSame(row, twin);
+    }),
+    { numRuns: 1_000 },
+  );
 });
 
 /** Node's equality: vitest's takes a key called `constructor` for the type of the object. */
