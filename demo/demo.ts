@@ -7,6 +7,7 @@
 import { createDataLayer } from 'meridian';
 import { startLocalCluster } from 'meridian/testing';
 import { inBatches } from './batches.ts';
+import { measureReads } from './capacity.ts';
 import { type Check, checkCounts, checkPayments, checkUsers } from './checks.ts';
 import { Journal } from './journal.ts';
 import { killAndRestart } from './outage.ts';
@@ -115,7 +116,7 @@ async function tell(cluster: Cluster): Promise<Check[]> {
     const refused = await showRefusals(data, topology, user, payment);
 
     heading('5. How many instances the load needs');
-    reportInstances(traffic.tallies.before);
+    reportInstances(traffic.tallies.before, await measureReads(data, people));
 
     heading('6. Checks');
     return reportChecks([

@@ -1,4 +1,5 @@
-import { requiredInstances } from 'meridian/scaling';
+import { type MeasuredLimit, requiredInstances } from 'meridian/scaling';
+import { slowMs } from './capacity.ts';
 import type { Check } from './checks.ts';
 import { isListed, type RowCounts, skew } from './placement.ts';
 import type { User } from './tables.ts';
@@ -33,15 +34,22 @@ export function reportPlacement(rows: RowCounts, users: readonly User[]): void {
   );
 }
 
-/** Says how many instances like this process the load needs. Databases are another matter. */
-export function reportInstances({ reads, writes, seconds, cores }: Tally): void {
-  const maxLoadPerInstance = reads / seconds;
+/**
+ * Says how many instances like this process the load needs: `limit` is what it was measured to carry of reads that
+ * go to their shard, which is the least that one carries. Databases are another matter.
+ */
+export function reportInstances(
+  { reads, writes, seconds, cores }: Tally,
+  limit: MeasuredLimit,
+): void {
+  const maxLoadPerInstance = limit.maxLoad;
   const needed = (load: number) => count(requiredInstances(load, { maxLoadPerInstance, headroom }));
   sayWrapped(
-    `This process carried ${count(maxLoadPerInstance)} reads/s beside ${count(writes / seconds)} writes/s ` +
-      `with ${cores.toFixed(1)} cores, next to its servers. ` +
-      `With ${Math.round(100 * (headroom - 1))} % headroom that load needs ${needed(maxLoadPerInstance)} instances like it, ` +
-      `and ${count(millionReads)} reads/s need ${needed(millionReads)}. This counts instances of the service; the shards must be able to follow.`,
+    `This process carried ${count(reads / seconds)} reads/s, nearly all of them cached, beside ${count(writes / seconds)} writes/s ` +
+      `with ${cores.toFixed(1)} cores, next to its servers. Of reads that go to their shard it answers ${count(limit.maxLoad)}/s ` +
+      `with 99 of 100 within ${slowMs} ms, measured at ${limit.steps.length} rates of an open loop. ` +
+      `With ${Math.round(100 * (headroom - 1))} % headroom ${count(millionReads / 10)} such reads/s need ${needed(millionReads / 10)} instances like it. ` +
+      'This counts instances of the service; the shards must be able to follow.',
     '  ',
   );
 }
