@@ -12,6 +12,7 @@ const imports = {
   scaling: ground,
   resilience: ground,
   mysql: ground,
+  prometheus: ground,
   topology: ['sharding'],
   cache: ['resilience', 'values'],
   identity: ['topology', 'mysql'],

@@ -7,6 +7,7 @@ export default defineConfig({
     cache: 'src/cache/index.ts',
     resilience: 'src/resilience/index.ts',
     scaling: 'src/scaling/index.ts',
+    prometheus: 'src/prometheus/index.ts',
     testing: 'src/testing/index.ts',
     meridian: 'src/cli/meridian.ts',
   },

@@ -5,14 +5,14 @@
  */
 import { ensureModules } from './modules.mjs';
 import { main, Obstacle, run } from './run.mjs';
-import { ensureServers } from './servers.mjs';
+import { ensurePromtool, ensureServers } from './servers.mjs';
 
 const commands = {
   demo: { servers: true, program: ['--import', 'tsx', 'demo/demo.ts'] },
   example: { servers: true, program: ['--import', 'tsx', 'examples/shop/visit.ts'] },
-  test: { servers: true, program: ['scripts/test.mjs'] },
-  'test:fast': { servers: true, program: ['scripts/test.mjs', '--fast'] },
-  'test:node': { servers: true, program: ['scripts/node-versions.mjs'] },
+  test: { servers: true, promtool: true, program: ['scripts/test.mjs'] },
+  'test:fast': { servers: true, promtool: true, program: ['scripts/test.mjs', '--fast'] },
+  'test:node': { servers: true, promtool: true, program: ['scripts/node-versions.mjs'] },
   'test:chaos': { servers: true, program: ['scripts/test-chaos.mjs'] },
   bench: { servers: true, program: ['scripts/bench.mjs'] },
   check: { servers: false, program: ['scripts/check.mjs'] },
@@ -20,8 +20,8 @@ const commands = {
   docs: { servers: false, program: ['node_modules/typedoc/bin/typedoc'] },
   smoke: { servers: false, program: ['scripts/smoke.mjs'] },
   // Sentinel and Cluster are processes in any case.
-  'test:matrix': { servers: true, program: ['scripts/test-matrix.mjs'] },
-  'test:containers': { servers: true, program: ['scripts/test-containers.mjs'] },
+  'test:matrix': { servers: true, promtool: true, program: ['scripts/test-matrix.mjs'] },
+  'test:containers': { servers: true, promtool: true, program: ['scripts/test-containers.mjs'] },
 };
 const lowestNode = [20, 19];
 
@@ -35,6 +35,7 @@ await main(async () => {
   await ensureModules();
   if (command.servers) tellAboutExternalServers(name);
   const env = command.servers ? await ensureServers() : {};
+  if (command.promtool) await ensurePromtool();
   return run(process.execPath, [...command.program, ...args], { env });
 });
 

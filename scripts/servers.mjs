@@ -82,3 +82,9 @@ export async function ensureServers() {
       'Install both (Debian, Ubuntu: apt-get install mariadb-server redis-server), or start a Docker engine that has the images.',
   );
 }
+
+/** Makes sure that metrics and rules can be checked, where that may be done; tests say so where it can't. */
+export async function ensurePromtool() {
+  if (findBinary('promtool') !== undefined || !(await installer())) return;
+  await installPackages('Installing prometheus, for its promtool', ['prometheus']);
+}

@@ -6,6 +6,7 @@ import { openRedis } from './data-layer/open-redis.ts';
 import { inspectServers, openServers } from './data-layer/open-servers.ts';
 import { Parts } from './data-layer/parts.ts';
 import { readOptions } from './data-layer/read-options.ts';
+import { stateOf } from './data-layer/state-of.ts';
 import { CallGate } from './execution/call-gate.ts';
 import { Upkeep } from './execution/upkeep.ts';
 import { Deadline } from './resilience/time/deadline.ts';
@@ -42,6 +43,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
       servers.inspection.record(inspected, deadline),
     );
     const features = openFeatures(setup, servers, redis, calls, upkeep, parts);
+    observe.attachAll(() => stateOf(servers, redis, calls, setup));
     observe({
       type: 'started',
       epoch: topology.epoch,

@@ -61,7 +61,8 @@ export { MergeError, PartialWriteError, type ShardResult } from './errors/scatte
 export type { CallOptions } from './execution/call-gate.ts';
 export type { SqlValue } from './mysql/sql/sql.ts';
 export type { CallEvent, CallOperation } from './observability/call-event.ts';
-export type { MeridianEvent, Observer } from './observability/events.ts';
+export type { DataLayerState, EndpointStateNow } from './observability/data-layer-state.ts';
+export type { MeridianEvent, Observer, StateSource } from './observability/events.ts';
 export type { Logger } from './observability/pino-observer.ts';
 export { placementChart } from './placement/placement-chart.ts';
 export type {

@@ -1,4 +1,5 @@
-import type { MeridianEvent, Observer } from '../observability/events.ts';
+import { isWanted, type MeridianEvent, type Observer } from '../observability/events.ts';
+import { type MemoryReads, memoryReadsOf } from '../observability/memory-reads.ts';
 import { type CacheCall, isTooOld } from './cache-call.ts';
 import { type HotKey, HotKeys } from './hot-keys.ts';
 import { Drops } from './loads/drops.ts';
@@ -44,7 +45,9 @@ export class ReadThrough<V> {
   readonly #hot: HotKeys;
   readonly #drops = new Drops();
   readonly #observe: Observer;
-  readonly #memoryHit: MeridianEvent;
+  readonly #memoryReads: MemoryReads;
+  /** Whether somebody wants to know how long Redis takes. */
+  readonly #isTimed: boolean;
   readonly #redisHit: MeridianEvent;
 
   constructor(config: CacheConfig<V>, redis: RedisStores | undefined, observe: Observer) {
@@ -78,7 +81,9 @@ export class ReadThrough<V> {
       observe,
     );
     this.#shadow = new ShadowCompare({ name, rate: shadowRate, maxGapMs }, observe);
-    this.#memoryHit = { type: 'cache', table: name, result: 'memory', keys: 1 };
+    const memoryHit = { type: 'cache', table: name, result: 'memory', keys: 1 } as const;
+    this.#memoryReads = memoryReadsOf(observe, memoryHit);
+    this.#isTimed = isWanted(observe, 'cache-read');
     this.#redisHit = { type: 'cache', table: name, result: 'redis', keys: 1 };
   }
 
@@ -87,7 +92,7 @@ export class ReadThrough<V> {
     const entry = this.#memory.peek(key);
     if (entry === undefined) return undefined;
     this.#hot.count(key);
-    this.#observe(this.#memoryHit);
+    this.#memoryReads.add();
     return entry;
   }
 
@@ -124,6 +129,7 @@ export class ReadThrough<V> {
     // Redis answers a batch in the async context of whoever opened it. What follows may call this
     // caller's loader, and is in this caller's context because it is awaited here.
     return reading.then((found) => {
+      this.#timed(1, typeof found === 'string' ? 0 : 1, beganAtMs);
       const taken = this.#take(key, found, since, loader, call, beganAtMs);
       if ('gap' in taken) return this.#load(key, taken, loader(), call, beganAtMs);
       this.#observe(this.#redisHit);
@@ -161,6 +167,10 @@ export class ReadThrough<V> {
       const since = this.#drops.now;
       const reading = this.#loads.read([...lacking]);
       const found = await (call.deadline === undefined ? reading : call.deadline.race(reading));
+      if (found.size > 0) {
+        const values = [...found.values()].filter((one) => typeof one !== 'string');
+        this.#timed(found.size, values.length, beganAtMs);
+      }
       for (const key of lacking) {
         const taken = this.#take(key, found.get(key) ?? 'none', since, loader, call, beganAtMs);
         if ('gap' in taken) misses.set(key, taken);
@@ -221,7 +231,7 @@ export class ReadThrough<V> {
     const entry = this.#memory.servable(key, nowMs);
     if (entry === undefined || isTooOld(entry, call, nowMs)) return undefined;
     this.#served(key, entry, loader, nowMs);
-    if (nowMs < entry.freshUntilMs) this.#observe(this.#memoryHit);
+    if (nowMs < entry.freshUntilMs) this.#memoryReads.add();
     return entry;
   }
 
@@ -258,6 +268,13 @@ export class ReadThrough<V> {
     if (sourced.isStored && performance.now() >= entry.refreshAtMs) return false;
     if (!flight.isFenced(key)) this.#memory.keep(key, entry, sourced);
     return true;
+  }
+
+  /** Redis has answered. */
+  #timed(keys: number, found: number, beganAtMs: number): void {
+    if (!this.#isTimed) return;
+    const durationMs = performance.now() - beganAtMs;
+    this.#observe({ type: 'cache-read', table: this.#name, keys, found, durationMs });
   }
 
   #report(result: 'redis' | 'miss' | 'stale' | 'bypass', keys: number): void {

@@ -2,8 +2,7 @@ import { type GivenRedis, isPerRegion } from '../cache/redis/redis-regions.ts';
 import { type DataLayerConfig, parseDataLayerOptions } from '../config/data-layer-config.ts';
 import { didYouMean } from '../config/did-you-mean.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
-import type { Observer } from '../observability/events.ts';
-import { fanOut } from '../observability/fan-out.ts';
+import { type FanOut, fanOut } from '../observability/fan-out.ts';
 import { defaultLogger, pinoObserver } from '../observability/pino-observer.ts';
 import type { Table } from '../rows/schema/define-table.ts';
 import type { ReferenceTable } from '../rows/schema/reference-table.ts';
@@ -29,7 +28,7 @@ export interface Setup {
   readonly references: readonly ReferencePlan[];
   readonly redis: GivenRedis;
   readonly locateIp: IpLocator | undefined;
-  readonly observe: Observer;
+  readonly observe: FanOut;
 }
 
 /** Everything that can be checked without opening a connection, all problems in one error. */
@@ -67,11 +66,11 @@ export async function readOptions(options: DataLayerOptions<Tables>): Promise<Se
   return { config, topology, plans, references, redis, locateIp, observe: observerOf(options) };
 }
 
-function observerOf({ logger, observers = [] }: DataLayerOptions<Tables>): Observer {
-  return fanOut([
-    ...(logger === false ? [] : [pinoObserver(logger ?? defaultLogger())]),
-    ...observers,
-  ]);
+function observerOf({ logger, observers = [] }: DataLayerOptions<Tables>): FanOut {
+  return fanOut(
+    [...(logger === false ? [] : [pinoObserver(logger ?? defaultLogger())]), ...observers],
+    { counts: true },
+  );
 }
 
 function checkDirectory(

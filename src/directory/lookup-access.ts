@@ -1,4 +1,5 @@
 import { handOut } from '../cache/memory/memory-store.ts';
+import type { MemoryReads } from '../observability/memory-reads.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import { type Explanation, explainRoute } from '../routing/explain.ts';
@@ -27,6 +28,7 @@ export class LookupAccess<Schema extends RowSchema> {
   readonly #runtime: TableRuntime<Schema>;
   readonly #reads: ReadPath<Schema>;
   readonly #lookup: TableLookup;
+  #memoryGets: MemoryReads | undefined;
 
   constructor(runtime: TableRuntime<Schema>, reads: ReadPath<Schema>, lookup: TableLookup) {
     this.#runtime = runtime;
@@ -46,12 +48,12 @@ export class LookupAccess<Schema extends RowSchema> {
     if (isAsEver(options) && memory !== undefined) {
       const pointer = this.#lookup.cache?.hit(asked.cacheKey);
       if (pointer?.value === null) {
-        calls.answeredFromMemory('by.get', table.name);
+        this.#countMemoryGet();
         return Promise.resolve(null);
       }
       const entry = pointer && memory.hit(pointer.value);
       if (entry !== undefined && this.#holds(entry.value, asked)) {
-        calls.answeredFromMemory('by.get', table.name);
+        this.#countMemoryGet();
         return Promise.resolve(handOut(entry));
       }
     }
@@ -59,6 +61,12 @@ export class LookupAccess<Schema extends RowSchema> {
       checkCurrency(options);
       return this.#read(asked, options, deadline);
     });
+  }
+
+  #countMemoryGet(): void {
+    const { calls, table } = this.#runtime;
+    this.#memoryGets ??= calls.memoryReads('by.get', table.name);
+    this.#memoryGets.add();
   }
 
   explain(asked: LookupValue): Explanation {

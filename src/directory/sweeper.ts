@@ -46,6 +46,8 @@ export interface SweeperParts {
 /** Resolves the writes that died half-way. Every process may sweep, also at the same time. */
 export class Sweeper {
   readonly #parts: SweeperParts;
+  /** What the sweep before this one could not resolve. */
+  #pending = 0;
 
   constructor(parts: SweeperParts) {
     this.#parts = parts;
@@ -67,9 +69,11 @@ export class Sweeper {
     );
     const sum = (of: keyof SweepResult) => results.reduce((total, result) => total + result[of], 0);
     const total = { applied: sum('applied'), aborted: sum('aborted'), pending: sum('pending') };
-    if (total.applied + total.aborted + total.pending > 0) {
+    // Also that nothing is pending any more.
+    if (total.applied + total.aborted + total.pending + this.#pending > 0) {
       observe({ type: 'directory-settled', ...total });
     }
+    this.#pending = total.pending;
     // A mark may go only when no entry is left that asks for it.
     if (total.pending === 0) {
       const shards = keyspaces.flatMap((name) => keyspaceOf(topology.current, name).shards);

@@ -2,6 +2,7 @@ import { checkCallOptions } from '../config/call-options.ts';
 import { AbortedError, ClosedError } from '../errors/call-error.ts';
 import type { CallOperation } from '../observability/call-event.ts';
 import { isWanted, type Observer } from '../observability/events.ts';
+import { type MemoryReads, memoryReadsOf } from '../observability/memory-reads.ts';
 import type { Priority } from '../resilience/admission/priority.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import { memoryHit, ObservedCall } from './observed-call.ts';
@@ -75,6 +76,7 @@ export class CallGate {
   readonly #optionNames: ReadonlySet<string>;
   /** Undefined while nobody wants to hear of calls: then nothing of them is measured. */
   readonly #observe: Observer | undefined;
+  readonly #memoryReadsOf: (operation: CallOperation, table: string) => MemoryReads;
   #isClosing = false;
   #onIdle: (() => void) | undefined;
 
@@ -83,6 +85,7 @@ export class CallGate {
     this.timeoutMs = timeoutMs;
     this.#optionNames = optionNames;
     this.#observe = isWanted(observe, 'call') ? observe : undefined;
+    this.#memoryReadsOf = (operation, table) => memoryReadsOf(observe, memoryHit(operation, table));
   }
 
   get isClosing(): boolean {
@@ -130,9 +133,16 @@ export class CallGate {
     }
   }
 
-  /** Memory has answered a read, which was over before it became a call. */
-  answeredFromMemory(operation: CallOperation, table: string): void {
-    this.#observe?.(memoryHit(operation, table));
+  /** Counts reads that memory answers, which are over before they become calls. */
+  memoryReads(operation: CallOperation, table: string): MemoryReads {
+    return this.#memoryReadsOf(operation, table);
+  }
+
+  /** Calls under way, by what they are for. */
+  running(): Record<CallKind, number> {
+    const running = { read: 0, write: 0, transaction: 0, stream: 0, upkeep: 0 };
+    for (const kind of this.#running.values()) running[kind]++;
+    return running;
   }
 
   /** Admits nothing more, waits for what is under way, and cuts off what takes longer than `timeoutMs`. */

@@ -3,7 +3,8 @@ import { type IdentityRow, verifyIdentity } from '../identity/identity-table.ts'
 import { EndpointPool } from '../mysql/server/endpoint-pool.ts';
 import { ping } from '../mysql/server/ping.ts';
 import type { Session } from '../mysql/server/session.ts';
-import type { Observer } from '../observability/events.ts';
+import { isWanted, type Observer } from '../observability/events.ts';
+import { operationOf } from '../observability/statement-events.ts';
 import { Guard } from '../resilience/guard.ts';
 import { type Endpoint, endpointKey } from '../topology/topology.ts';
 
@@ -93,13 +94,27 @@ export class Endpoints {
     return { endpoint, pool: this.#poolOf(endpoint), guard, repeatable };
   }
 
-  #poolOf({ name, address }: Endpoint): EndpointPool {
+  #poolOf({ name, shard, address }: Endpoint): EndpointPool {
     const { connections, connectTimeoutMs, debugErrors } = this.#config;
+    const observe = this.#observe;
+    const of = { shard, endpoint: name };
+    const onStatement = (sql: string, durationMs: number, isDone: boolean) =>
+      observe({
+        type: 'statement',
+        ...of,
+        operation: operationOf(sql),
+        durationMs,
+        outcome: isDone ? 'done' : 'failed',
+      });
+    const onAcquired = (durationMs: number, isDone: boolean) =>
+      observe({ type: 'acquire', ...of, durationMs, outcome: isDone ? 'done' : 'failed' });
     return new EndpointPool(address, {
       connections,
       connectTimeoutMs,
       debugErrors,
-      onFault: ({ message }) => this.#observe({ type: 'endpoint-fault', endpoint: name, message }),
+      onFault: ({ message }) => observe({ type: 'endpoint-fault', endpoint: name, message }),
+      ...(isWanted(observe, 'statement') && { onStatement }),
+      ...(isWanted(observe, 'acquire') && { onAcquired }),
     });
   }
 

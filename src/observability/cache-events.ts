@@ -1,3 +1,5 @@
+import type { CallEvent } from './call-event.ts';
+
 /** What happens in the caches. `table` is the table or, in `meridian/cache`, the namespace. */
 export type CacheEvent =
   | {
@@ -5,6 +7,15 @@ export type CacheEvent =
       readonly table: string;
       readonly result: 'memory' | 'redis' | 'miss' | 'stale' | 'bypass';
       readonly keys: number;
+    }
+  | {
+      /** Redis was asked. Told only where an observer wants it. */
+      readonly type: 'cache-read';
+      readonly table: string;
+      readonly keys: number;
+      /** For how many of them it had a value. */
+      readonly found: number;
+      readonly durationMs: number;
     }
   | {
       /** The source was asked. */
@@ -62,3 +73,6 @@ export type CacheEvent =
       /** The part of the sampled reads that they take, 0 to 1. */
       readonly share: number;
     };
+
+/** What is told of each read that memory answers: the same every time. */
+export type MemoryRead = CallEvent | Extract<CacheEvent, { type: 'cache' }>;

@@ -1,6 +1,8 @@
 import type { ErrorCode } from '../errors/meridian-error.ts';
-import type { CacheEvent } from './cache-events.ts';
+import type { CacheEvent, MemoryRead } from './cache-events.ts';
 import type { CallEvent } from './call-event.ts';
+import type { DataLayerState } from './data-layer-state.ts';
+import type { StatementEvent } from './statement-events.ts';
 
 /**
  * What happened inside, for logs, metrics and tests. Events hold names and numbers only, never
@@ -9,6 +11,7 @@ import type { CallEvent } from './call-event.ts';
 export type MeridianEvent =
   | CacheEvent
   | CallEvent
+  | StatementEvent
   | {
       readonly type: 'started';
       readonly epoch: number;
@@ -138,10 +141,22 @@ export type ResidencyAction = 'insert' | 'update' | 'relocate' | 'scatter' | 're
 export interface Observer {
   (event: MeridianEvent): void;
   /**
-   * Whether it is to be told of events of a type. Default: of all. Calls are measured only where an observer
-   * wants `call`, which is asked once, when the data layer starts.
+   * Whether it is to be told of events of a type, which is asked once a type. Default: of all. Calls,
+   * statements and waits for connections are measured only where an observer wants `call`, `statement`, `acquire`.
    */
   readonly wants?: ((type: MeridianEvent['type']) => boolean) | undefined;
+  /**
+   * Is handed what reads a data layer's state, when that starts. One that has this is told no events of reads
+   * that memory answers: it finds them counted there. It refuses the start by throwing a {@link ConfigError}.
+   */
+  readonly attach?: ((source: StateSource) => void) | undefined;
+}
+
+/** What an observer may read of the data layer that it watches, at any time. Does no I/O. */
+export interface StateSource {
+  state(): DataLayerState;
+  /** Reads that memory has answered since the start, by the event that each of them would be. */
+  memoryReads(): Iterable<{ readonly event: MemoryRead; readonly count: number }>;
 }
 
 /** Whether somebody is there who wants events of a type. */

@@ -22,7 +22,10 @@ export function defaultLogger(destination: DestinationStream = pino.destination(
 /** One of these takes less time than a log call: they are for metrics, not for logs. */
 const tooMany = [
   'call',
+  'statement',
+  'acquire',
   'cache',
+  'cache-read',
   'cache-load',
   'cache-shadow',
   'read-batch',
@@ -60,6 +63,9 @@ const levels: Record<
   'cache-hot': 'info',
   'cache-wait': 'debug',
 };
+
+/** Every type of event. */
+export const eventTypes: readonly string[] = [...tooMany, ...Object.keys(levels)];
 
 const quietMs = 1_000;
 

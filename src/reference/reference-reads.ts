@@ -5,6 +5,7 @@ import { ConfigError } from '../errors/config-error.ts';
 import { MergeError } from '../errors/scatter-error.ts';
 import { inChunks } from '../execution/in-chunks.ts';
 import type { LoadGates } from '../execution/load-gates.ts';
+import type { MemoryReads } from '../observability/memory-reads.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import { nearestEndpoints } from '../routing/nearest-shards.ts';
@@ -26,6 +27,7 @@ export class ReferenceReads<Schema extends RowSchema> {
   readonly #runtime: ReferenceRuntime<Schema>;
   /** Rows that may be handed out as memory has them: none in a session. */
   readonly #memory: ReadThrough<RowOf<Schema>> | undefined;
+  #memoryGets: MemoryReads | undefined;
   #turn: number;
 
   constructor(runtime: ReferenceRuntime<Schema>) {
@@ -40,7 +42,8 @@ export class ReferenceReads<Schema extends RowSchema> {
       const entry = this.#memory.hit(key);
       if (entry !== undefined) {
         const { calls, table } = this.#runtime;
-        calls.answeredFromMemory('get', table.name);
+        this.#memoryGets ??= calls.memoryReads('get', table.name);
+        this.#memoryGets.add();
         return handOut(entry);
       }
     }

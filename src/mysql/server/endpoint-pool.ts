@@ -8,7 +8,7 @@ import { driverFault } from './driver-error.ts';
 import { OpeningGate } from './opening-gate.ts';
 import { OrphanedThreads } from './orphaned-threads.ts';
 import { ServerConnection } from './server-connection.ts';
-import { type ConnectionOwner, Session } from './session.ts';
+import { type ConnectionOwner, type OnStatement, Session } from './session.ts';
 
 export interface EndpointPoolConfig {
   /** Connections at most; also how many statements may run at once. */
@@ -17,6 +17,18 @@ export interface EndpointPoolConfig {
   readonly debugErrors?: boolean | undefined;
   /** Told of what went wrong beside any caller: a KILL that failed, a connection that died idle. */
   readonly onFault: (error: Error) => void;
+  /** Told of each statement; undefined while nobody wants to know. */
+  readonly onStatement?: OnStatement | undefined;
+  /** Told how long it took to have a connection, or not to have one; undefined while nobody wants to know. */
+  readonly onAcquired?: ((durationMs: number, isDone: boolean) => void) | undefined;
+}
+
+/** The connections that there are. */
+export interface PoolSnapshot {
+  /** Open, or opening. */
+  readonly connections: number;
+  readonly idle: number;
+  readonly maxConnections: number;
 }
 
 interface Waiter {
@@ -62,11 +74,24 @@ export class EndpointPool implements ConnectionOwner {
    * when none can be opened, or with the cancellation's reason.
    */
   acquire(cancellation: Cancellation): Promise<Session> {
+    const { onAcquired } = this.#config;
+    if (onAcquired === undefined) return this.#acquire(cancellation);
+    const startedAt = performance.now();
+    const told = (isDone: boolean) => onAcquired(performance.now() - startedAt, isDone);
+    const acquired = this.#acquire(cancellation);
+    acquired.then(
+      () => told(true),
+      () => told(false),
+    );
+    return acquired;
+  }
+
+  #acquire(cancellation: Cancellation): Promise<Session> {
     return new Promise((resolve, reject) => {
       if (cancellation.reason !== undefined) return reject(cancellation.reason);
       if (this.#closed) return reject(closedFault());
       const idle = this.#takeIdle();
-      if (idle !== undefined) return resolve(new Session(idle, this));
+      if (idle !== undefined) return resolve(this.#session(idle));
       const stopListening = cancellation.onCancel((reason) => {
         this.#waiting.delete(waiter);
         reject(reason);
@@ -74,7 +99,7 @@ export class EndpointPool implements ConnectionOwner {
       const waiter: Waiter = {
         take: (connection) => {
           stopListening();
-          resolve(new Session(connection, this));
+          resolve(this.#session(connection));
         },
         fail: (fault) => {
           stopListening();
@@ -84,6 +109,15 @@ export class EndpointPool implements ConnectionOwner {
       this.#waiting.add(waiter);
       this.#serve();
     });
+  }
+
+  #session(connection: ServerConnection): Session {
+    return new Session(connection, this, this.#config.onStatement);
+  }
+
+  snapshot(): PoolSnapshot {
+    const { connections: maxConnections } = this.#config;
+    return { connections: this.#all.size, idle: this.#idle.length, maxConnections };
   }
 
   /**

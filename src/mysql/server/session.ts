@@ -22,6 +22,9 @@ export interface ConnectionOwner {
   quarantine(connection: ServerConnection): void;
 }
 
+/** Is told of each statement that has ended: its text, and how long it took. */
+export type OnStatement = (sql: string, durationMs: number, isDone: boolean) => void;
+
 /**
  * One connection while it is in one caller's hands. It goes back to the pool only as it came: alive,
  * with no statement running and no transaction open.
@@ -31,14 +34,17 @@ export class Session {
   phase: Phase = 'queued';
   readonly #connection: ServerConnection;
   readonly #owner: ConnectionOwner;
+  /** Undefined while nobody wants to know. */
+  readonly #onStatement: OnStatement | undefined;
   #usable = true;
   #released = false;
   #running = 0;
   #inTransaction = false;
 
-  constructor(connection: ServerConnection, owner: ConnectionOwner) {
+  constructor(connection: ServerConnection, owner: ConnectionOwner, onStatement?: OnStatement) {
     this.#connection = connection;
     this.#owner = owner;
+    this.#onStatement = onStatement;
   }
 
   /** Which server it leads to: another one after a failover, the same one after a restart. */
@@ -106,7 +112,7 @@ export class Session {
     const { sql, params, once } = statement;
     const bound = bindParameters(params);
     this.#assertFits(statement);
-    const send = () => this.#send(cancellation, 'sent', (done) => execute(bound, done));
+    const send = () => this.#send(sql, cancellation, 'sent', (done) => execute(bound, done));
     const result = send().catch((error: unknown) => {
       if (!(error instanceof DriverFault) || !this.#usable) throw error;
       if (codeOf(error).repeat !== 're-prepared') throw error;
@@ -133,10 +139,11 @@ export class Session {
     cancellation: Cancellation,
     phase: Phase = 'sent',
   ): Promise<StatementResult> {
-    return this.#send(cancellation, phase, (done) => this.#connection.driver.query(sql, done));
+    return this.#send(sql, cancellation, phase, (done) => this.#connection.driver.query(sql, done));
   }
 
   #send(
+    sql: string,
     cancellation: Cancellation,
     phase: Phase,
     send: (done: Done) => void,
@@ -147,9 +154,11 @@ export class Session {
       if (this.#released) return reject(new DriverFault(handedBack, { phase: 'queued' }));
       let waited = true;
       const before = this.#connection.bytesSent;
+      const told = this.#timed(sql);
       const stopListening = cancellation.onCancel((reason) => {
         waited = false;
         this.discard();
+        told?.(false);
         reject(reason);
       });
       this.phase = phase;
@@ -159,6 +168,7 @@ export class Session {
         // What a cancelled statement answers is nobody's: a killed one may look like a success.
         if (!waited) return;
         stopListening();
+        told?.(!error);
         if (!error) {
           this.#inTransaction = isInTransaction(rows) ?? this.#inTransaction;
           return resolve(readResult(rows, columns));
@@ -171,6 +181,17 @@ export class Session {
         done(error, undefined, undefined);
       }
     });
+  }
+
+  /** Takes the time of a statement, for whoever wants to know, until what is returned is called the first time. */
+  #timed(sql: string): ((isDone: boolean) => void) | undefined {
+    let tell = this.#onStatement;
+    if (tell === undefined) return undefined;
+    const startedAt = performance.now();
+    return (isDone) => {
+      tell?.(sql, performance.now() - startedAt, isDone);
+      tell = undefined;
+    };
   }
 
   /** What an error of the driver means, the session's own state included. */
@@ -211,6 +232,7 @@ export class Session {
     let stopListening = () => {};
     let stopWatching = () => {};
     let finished = false;
+    const told = this.#timed(sql);
     try {
       if (!this.#connection.isAlive) throw new DriverFault(deadConnection, { phase: 'queued' });
       if (this.#released) throw new DriverFault(handedBack, { phase: 'queued' });
@@ -221,6 +243,7 @@ export class Session {
       command.on('fields', (fields: unknown) => {
         const columns = readColumns(fields);
         readTimes = timeReader(columns);
+        told?.(true);
         onColumns(columns);
       });
       const rows = command.stream({ highWaterMark: 64 });
@@ -244,6 +267,7 @@ export class Session {
     } catch (error) {
       throw cancellation.reason ?? this.#failed(error, 'sent', before);
     } finally {
+      told?.(finished);
       stopListening();
       stopWatching();
       if (!finished) this.discard();

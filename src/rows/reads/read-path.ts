@@ -6,6 +6,7 @@ import { ConfigError } from '../../errors/config-error.ts';
 import { allEnded } from '../../execution/all-ended.ts';
 import type { CallOptions } from '../../execution/call-gate.ts';
 import { inChunks } from '../../execution/in-chunks.ts';
+import type { MemoryReads } from '../../observability/memory-reads.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { Consistency } from '../../routing/endpoint-order.ts';
 import { mayHold } from '../../sharding/places/residency.ts';
@@ -52,6 +53,8 @@ export class ReadPath<Schema extends RowSchema> {
   readonly #rows: RowReads<Schema>;
   /** Where a read may be answered from without looking at anything else: not in a session. */
   readonly memory: ReadThrough<RowOf<Schema>> | undefined;
+  /** Reads that memory answered. */
+  readonly #answered: { get?: MemoryReads; 'at.get'?: MemoryReads } = {};
 
   constructor(runtime: RowsRuntime<Schema>) {
     this.#runtime = runtime;
@@ -69,7 +72,8 @@ export class ReadPath<Schema extends RowSchema> {
       // The one path that costs less than a microsecond: no deadline, no promise but the answer.
       const entry = this.memory.hit(key);
       if (entry !== undefined) {
-        calls.answeredFromMemory(operation, table.name);
+        this.#answered[operation] ??= calls.memoryReads(operation, table.name);
+        this.#answered[operation].add();
         return Promise.resolve(handOut(entry));
       }
     }

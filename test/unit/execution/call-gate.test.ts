@@ -74,7 +74,7 @@ describe('what is told of a call', () => {
     const observe: Observer = Object.assign(() => expect.unreachable(), { wants: () => false });
     const gate = new CallGate(5_000, new Set(['timeoutMs']), observe);
     expect((await deadlineOf(gate)).meter).toBeUndefined();
-    gate.answeredFromMemory('get', 't');
+    gate.memoryReads('get', 't').add();
   });
 });
 
