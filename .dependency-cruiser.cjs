@@ -13,6 +13,7 @@ const imports = {
   resilience: ground,
   mysql: ground,
   prometheus: ground,
+  opentelemetry: ground,
   topology: ['sharding'],
   cache: ['resilience', 'values'],
   identity: ['topology', 'mysql'],
@@ -56,6 +57,7 @@ const owners = {
   'lru-cache': '^src/cache/',
   zod: '^src/(config|rows|reference)/',
   pino: '^src/observability/',
+  '@opentelemetry/api': '^src/opentelemetry/',
   testcontainers: '^src/testing/',
 };
 

@@ -8,6 +8,7 @@ export default defineConfig({
     resilience: 'src/resilience/index.ts',
     scaling: 'src/scaling/index.ts',
     prometheus: 'src/prometheus/index.ts',
+    opentelemetry: 'src/opentelemetry/index.ts',
     testing: 'src/testing/index.ts',
     meridian: 'src/cli/meridian.ts',
   },

@@ -7,7 +7,16 @@ import { join } from 'node:path';
 import { Extractor, ExtractorConfig } from '@microsoft/api-extractor';
 import { main, must, root, tool } from './run.mjs';
 
-const doors = ['index', 'sharding', 'cache', 'resilience', 'scaling', 'prometheus', 'testing'];
+const doors = [
+  'index',
+  'sharding',
+  'cache',
+  'resilience',
+  'scaling',
+  'prometheus',
+  'opentelemetry',
+  'testing',
+];
 const silent = { default: { logLevel: 'none' } };
 
 await main(async () => {

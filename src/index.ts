@@ -64,6 +64,7 @@ export type { CallEvent, CallOperation } from './observability/call-event.ts';
 export type { DataLayerState, EndpointStateNow } from './observability/data-layer-state.ts';
 export type { MeridianEvent, Observer, StateSource } from './observability/events.ts';
 export type { Logger } from './observability/pino-observer.ts';
+export type { CallBegun, StepFacts, StepName, Trace } from './observability/trace.ts';
 export { placementChart } from './placement/placement-chart.ts';
 export type {
   KeyspacePlacement,

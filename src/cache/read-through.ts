@@ -123,6 +123,7 @@ export class ReadThrough<V> {
     const redis = this.#redis;
     if (redis === undefined) return this.#load(key, { gap: 'none' }, loader(), call, beganAtMs);
     const since = this.#drops.now;
+    const step = call.deadline?.meter?.trace?.step('cache', { cache: this.#name });
     const reading = new Promise<Sourced<V> | Gap>((resolve) => {
       redis.read(key, this.#memory.placementOf(key), resolve);
     });
@@ -130,6 +131,7 @@ export class ReadThrough<V> {
     // caller's loader, and is in this caller's context because it is awaited here.
     return reading.then((found) => {
       this.#timed(1, typeof found === 'string' ? 0 : 1, beganAtMs);
+      step?.end({ failed: false });
       const taken = this.#take(key, found, since, loader, call, beganAtMs);
       if ('gap' in taken) return this.#load(key, taken, loader(), call, beganAtMs);
       this.#observe(this.#redisHit);
@@ -165,8 +167,10 @@ export class ReadThrough<V> {
     const misses = new Map<string, Miss<V>>();
     if (lacking.size > 0) {
       const since = this.#drops.now;
+      const step = call.deadline?.meter?.trace?.step('cache', { cache: this.#name });
       const reading = this.#loads.read([...lacking]);
       const found = await (call.deadline === undefined ? reading : call.deadline.race(reading));
+      step?.end({ failed: false });
       if (found.size > 0) {
         const values = [...found.values()].filter((one) => typeof one !== 'string');
         this.#timed(found.size, values.length, beganAtMs);

@@ -194,7 +194,11 @@ const settings = strictObject({
     )
     .optional(),
   observers: z
-    .array(z.custom((value) => typeof value === 'function', 'must be a function'))
+    .array(z.custom<object>((value) => typeof value === 'function', 'must be a function'))
+    .refine(
+      (those) => those.filter((one) => Reflect.get(one, 'trace') !== undefined).length <= 1,
+      'two of them follow calls, and one may',
+    )
     .default([]),
 });
 

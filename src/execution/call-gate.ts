@@ -1,5 +1,6 @@
 import { checkCallOptions } from '../config/call-options.ts';
 import { AbortedError, ClosedError } from '../errors/call-error.ts';
+import { isChannelHeard } from '../observability/call-channel.ts';
 import type { CallOperation } from '../observability/call-event.ts';
 import { isWanted, type Observer } from '../observability/events.ts';
 import { type MemoryReads, memoryReadsOf } from '../observability/memory-reads.ts';
@@ -76,6 +77,7 @@ export class CallGate {
   readonly #optionNames: ReadonlySet<string>;
   /** Undefined while nobody wants to hear of calls: then nothing of them is measured. */
   readonly #observe: Observer | undefined;
+  readonly #trace: Observer['trace'];
   readonly #memoryReadsOf: (operation: CallOperation, table: string) => MemoryReads;
   #isClosing = false;
   #onIdle: (() => void) | undefined;
@@ -85,6 +87,7 @@ export class CallGate {
     this.timeoutMs = timeoutMs;
     this.#optionNames = optionNames;
     this.#observe = isWanted(observe, 'call') ? observe : undefined;
+    this.#trace = observe.trace;
     this.#memoryReadsOf = (operation, table) => memoryReadsOf(observe, memoryHit(operation, table));
   }
 
@@ -104,7 +107,8 @@ export class CallGate {
     try {
       const timeoutMs = options?.timeoutMs ?? this.timeoutMs;
       deadline = this.#open(operation, { ...options, timeoutMs }, call);
-      return await work(deadline);
+      const begun = deadline;
+      return await (call === undefined ? work(begun) : call.begin(() => work(begun)));
     } catch (error) {
       call?.fail(error);
       throw error;
@@ -124,7 +128,8 @@ export class CallGate {
     let deadline: Deadline | undefined;
     try {
       deadline = this.#open(operation, options, call);
-      yield* rows(deadline);
+      const begun = deadline;
+      yield* call === undefined ? rows(begun) : call.begin(() => rows(begun));
     } catch (error) {
       call?.fail(error);
       throw error;
@@ -167,7 +172,9 @@ export class CallGate {
   }
 
   #observed(operation: CallOperation, table: string | undefined): ObservedCall | undefined {
-    return this.#observe && new ObservedCall(operation, table, this.#observe);
+    const trace = this.#trace?.({ operation, table });
+    if (this.#observe === undefined && trace === undefined && !isChannelHeard()) return undefined;
+    return new ObservedCall(operation, table, this.#observe, trace);
   }
 
   #open(operation: CallOperation, options: CallOptions, call: ObservedCall | undefined): Deadline {

@@ -161,6 +161,7 @@ export class Executor {
     const isAbandoned = isRepeatable(work) && isWell === undefined;
     const { meter } = deadline;
     meter?.attempted(endpoint.shard);
+    const step = meter?.trace?.step('attempt', { shard: endpoint.shard, endpoint: endpoint.name });
     let wait: CallWait | undefined;
     let session: Session | undefined;
     const isCompared = access === 'read' && isWell === undefined && endpoint.role === 'replica';
@@ -179,7 +180,8 @@ export class Executor {
           if (opening !== deadline) opening.end();
           if (isAbandoned) repeatable.add(session);
           try {
-            return await run(session);
+            const ready = session;
+            return await (step === undefined ? run(ready) : step.run(() => run(ready)));
           } finally {
             repeatable.delete(session);
             session.release();
@@ -195,6 +197,7 @@ export class Executor {
         ? attempt(deadline)
         : within(openTimeoutMs, deadline, attempt));
       if (isCompared) this.#replicas.record(endpoint, performance.now() - askedAt);
+      step?.end({ failed: false });
       return result;
     } catch (error) {
       wait?.end();
@@ -207,6 +210,7 @@ export class Executor {
         ...(statement !== undefined && { statement: maskStatement(statement) }),
       });
       this.#admission?.failed(endpoint, told);
+      step?.end({ failed: true, code: isMeridianError(told) ? told.code : undefined });
       if (askedAt > 0) this.#replicas.record(endpoint, performance.now() - askedAt, told);
       throw told;
     }

@@ -1,35 +1,58 @@
 import { isMeridianError } from '../errors/meridian-error.ts';
-import type { CallEvent, CallOperation } from '../observability/call-event.ts';
-import { CallMeter, type QueuedMs } from '../observability/call-meter.ts';
+import {
+  type CallMessage,
+  isChannelHeard,
+  publishEnd,
+  publishStart,
+} from '../observability/call-channel.ts';
+import type { CallEvent, CallOperation, QueuedMs } from '../observability/call-event.ts';
+import { CallMeter } from '../observability/call-meter.ts';
 import type { Observer } from '../observability/events.ts';
+import type { Trace } from '../observability/trace.ts';
 
 const notQueued: QueuedMs = { guard: 0, pool: 0, load: 0 };
 
 /** A call that an observer wants to hear of: from its beginning to its end, which is told once. */
 export class ObservedCall {
-  readonly meter = new CallMeter();
+  readonly meter: CallMeter;
   readonly #operation: CallOperation;
   readonly #table: string | undefined;
-  readonly #observe: Observer;
+  readonly #observe: Observer | undefined;
   readonly #startedAt = performance.now();
   #outcome: CallEvent['outcome'] = 'done';
   #code: CallEvent['code'];
+  readonly #message: CallMessage | undefined;
+  #failure: { readonly error: unknown } | undefined;
 
-  constructor(operation: CallOperation, table: string | undefined, observe: Observer) {
+  /** @param observe wants to hear how it ends; undefined: nobody but those who follow it. */
+  constructor(
+    operation: CallOperation,
+    table: string | undefined,
+    observe?: Observer,
+    trace?: Trace,
+  ) {
     this.#operation = operation;
     this.#table = table;
     this.#observe = observe;
+    this.meter = new CallMeter(undefined, trace);
+    this.#message = isChannelHeard() ? { operation, table } : undefined;
+  }
+
+  /** Begins it, for those who listen to the channel. */
+  begin<T>(work: () => T): T {
+    return this.#message === undefined ? work() : publishStart(this.#message, work);
   }
 
   fail(error: unknown): void {
     const isOurs = isMeridianError(error);
+    this.#failure = { error };
     this.#outcome = isOurs ? error.outcome : 'failed';
     this.#code = isOurs ? error.code : undefined;
   }
 
   end(): void {
     const { shards, attempts, retries } = this.meter;
-    this.#observe({
+    const event: CallEvent = {
       type: 'call',
       operation: this.#operation,
       table: this.#table,
@@ -40,7 +63,10 @@ export class ObservedCall {
       retries,
       outcome: this.#outcome,
       code: this.#code,
-    });
+    };
+    this.#observe?.(event);
+    this.meter.trace?.endCall(event);
+    if (this.#message !== undefined) publishEnd(this.#message, event, this.#failure);
   }
 }
 

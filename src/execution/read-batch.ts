@@ -62,7 +62,7 @@ export class ReadBatch {
     this.#present++;
     read.addTo(this.#params);
     if (deadline.meter !== undefined) {
-      this.#meter ??= new CallMeter();
+      this.#meter ??= new CallMeter('batch');
       this.#meter.share(deadline.meter);
     }
     if (deadline.expiresAt > this.#expiresAt) this.#expiresAt = deadline.expiresAt;
@@ -87,10 +87,14 @@ export class ReadBatch {
     const leftMs = Math.max(1, this.#expiresAt - performance.now());
     const deadline = new Deadline(leftMs, undefined, this.#priority, this.#meter);
     this.#cancel = (reason) => deadline.cancel(reason);
+    let isDone = false;
     try {
-      return await work(deadline);
+      const result = await work(deadline);
+      isDone = true;
+      return result;
     } finally {
       deadline.end();
+      this.#meter?.end(!isDone);
     }
   }
 

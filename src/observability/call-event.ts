@@ -1,5 +1,10 @@
 import type { ErrorCode, Outcome } from '../errors/meridian-error.ts';
-import type { QueuedMs } from './call-meter.ts';
+
+/** Where a call may have to wait for its turn: the guard of an endpoint, its connections, the room for cache loads. */
+export type CallQueue = 'guard' | 'pool' | 'load';
+
+/** Milliseconds of a call's time during which some part of it waited in each queue. */
+export type QueuedMs = Readonly<Record<CallQueue, number>>;
 
 /**
  * A public call, as its caller writes it: `at.query` is `at(key).query(…)`, `by.get` is `by(column, value).get()`,

@@ -1,8 +1,5 @@
-/** Where a call may have to wait for its turn: the guard of an endpoint, its connections, the room for cache loads. */
-export type CallQueue = 'guard' | 'pool' | 'load';
-
-/** Milliseconds of a call's time during which some part of it waited in each queue. */
-export type QueuedMs = Readonly<Record<CallQueue, number>>;
+import type { CallQueue, QueuedMs } from './call-event.ts';
+import type { Trace } from './trace.ts';
 
 interface Waits {
   now: number;
@@ -21,9 +18,36 @@ export class CallMeter {
     load: { now: 0, since: 0, totalMs: 0 },
   };
   readonly #shards = new Set<string>();
+  readonly #shared: 'batch' | 'load' | undefined;
+  #trace: Trace | undefined;
   #attempts = 0;
   #retries = 0;
   #sharers: Set<CallMeter> | undefined;
+
+  /** @param shared what it is, where several calls share it. */
+  constructor(shared?: 'batch' | 'load', trace?: Trace) {
+    this.#shared = shared;
+    this.#trace = trace;
+  }
+
+  /**
+   * Where steps are told; undefined while nobody follows. What several calls share is a step of the first of
+   * them that is followed, and the others are linked to it.
+   */
+  get trace(): Trace | undefined {
+    if (this.#trace !== undefined || this.#shared === undefined) return this.#trace;
+    for (const { trace } of this.#sharers ?? []) {
+      if (trace === undefined) continue;
+      if (this.#trace === undefined) this.#trace = trace.step(this.#shared, {});
+      else trace.link(this.#trace);
+    }
+    return this.#trace;
+  }
+
+  /** What several calls share is over. */
+  end(failed: boolean): void {
+    this.#trace?.end({ failed });
+  }
 
   /** How often an endpoint was tried. */
   get attempts(): number {
@@ -81,6 +105,7 @@ export class CallMeter {
     this.#sharers ??= new Set();
     if (this.#sharers.has(caller)) return;
     this.#sharers.add(caller);
+    if (this.#trace !== undefined) caller.trace?.link(this.#trace);
     caller.#attempts += this.#attempts;
     caller.#retries += this.#retries;
     for (const shard of this.#shards) caller.#shards.add(shard);
@@ -90,10 +115,14 @@ export class CallMeter {
   }
 }
 
+/** A wait that is worth a step of its own. */
+const leastWaitMs = 1;
+
 /** One wait in one queue after the other. */
 export class CallWait {
   readonly #meter: CallMeter;
   #queue: CallQueue | undefined;
+  #since = performance.now();
 
   constructor(meter: CallMeter, queue: CallQueue) {
     this.#meter = meter;
@@ -104,12 +133,17 @@ export class CallWait {
   goTo(queue: CallQueue): void {
     this.end();
     this.#queue = queue;
+    this.#since = performance.now();
     this.#meter.enter(queue);
   }
 
   /** The turn has come, or will not come. */
   end(): void {
-    if (this.#queue !== undefined) this.#meter.leave(this.#queue);
+    const queue = this.#queue;
+    if (queue === undefined) return;
     this.#queue = undefined;
+    this.#meter.leave(queue);
+    if (performance.now() - this.#since < leastWaitMs) return;
+    this.#meter.trace?.step('queue', { queue }, this.#since).end({ failed: false });
   }
 }

@@ -3,6 +3,7 @@ import type { CacheEvent, MemoryRead } from './cache-events.ts';
 import type { CallEvent } from './call-event.ts';
 import type { DataLayerState } from './data-layer-state.ts';
 import type { StatementEvent } from './statement-events.ts';
+import type { CallBegun, Trace } from './trace.ts';
 
 /**
  * What happened inside, for logs, metrics and tests. Events hold names and numbers only, never
@@ -150,6 +151,11 @@ export interface Observer {
    * that memory answers: it finds them counted there. It refuses the start by throwing a {@link ConfigError}.
    */
   readonly attach?: ((source: StateSource) => void) | undefined;
+  /**
+   * Follows a call that begins, in the context of its caller; undefined: not this one. One observer of a data layer
+   * may. Reads that memory answers are over before they could be followed.
+   */
+  readonly trace?: ((call: CallBegun) => Trace | undefined) | undefined;
 }
 
 /** What an observer may read of the data layer that it watches, at any time. Does no I/O. */

@@ -84,5 +84,26 @@ export function fanOut(
   };
   const observe = (event: MeridianEvent) => tell(toldOf(event.type), event);
   const wants = (type: EventType) => toldOf(type).length > 0;
-  return Object.assign(observe, { wants, memoryReads, attachAll });
+  return Object.assign(observe, {
+    wants,
+    memoryReads,
+    attachAll,
+    trace: tracerOf(observers, warn),
+  });
+}
+
+type Warn = (observer: Observer, when: string, error: unknown) => void;
+
+/** How the observer that follows calls does so; undefined where none does. */
+function tracerOf(observers: readonly Observer[], warn: Warn): Observer['trace'] {
+  const tracer = observers.find(({ trace }) => trace !== undefined);
+  if (tracer === undefined) return undefined;
+  return (call) => {
+    try {
+      return tracer.trace?.(call);
+    } catch (error) {
+      warn(tracer, 'to follow a call', error);
+      return undefined;
+    }
+  };
 }

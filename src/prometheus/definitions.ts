@@ -164,7 +164,7 @@ export const gauges = {
     labels: [],
     aggregator: 'max',
   },
-  meridian_ready: {
+  meridian_data_layer_ready: {
     help: '1 while calls are of use here: of each keyspace with tables a primary is verified.',
     labels: [],
     aggregator: 'min',

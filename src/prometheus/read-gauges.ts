@@ -5,7 +5,7 @@ const states = ['closed', 'half-open', 'open'] as const;
 
 /** What a data layer is like at the moment of a scrape. */
 export function readGauges(reporter: Reporter, state: DataLayerState): void {
-  reporter.set('meridian_ready', {}, state.ready ? 1 : 0);
+  reporter.set('meridian_data_layer_ready', {}, state.ready ? 1 : 0);
   reporter.set('meridian_topology_epoch', {}, state.epoch);
   for (const [kind, calls] of Object.entries(state.running)) {
     reporter.set('meridian_calls_running', { kind }, calls);

@@ -12,7 +12,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const entries = Object.keys(manifest.exports).filter((path) => !path.endsWith('.json'));
 const nameOf = (path: string) => path.replace(/^\./, manifest.name);
 /** What a user installs beside the package, in the versions that the repository is tested with. */
-const beside = ['mysql2', 'ioredis', 'zod', '@types/node'];
+const beside = ['mysql2', 'ioredis', 'zod', '@opentelemetry/api', '@types/node'];
 let consumer: string;
 
 async function exec(cwd: string, file: string, args: readonly string[]): Promise<string> {

@@ -71,7 +71,10 @@ export class JointLoads<V> {
       fill: (key: string, fill: Fill<V>) => this.#fill(key, fill, flight, parts.get(key)),
       fail,
     };
-    this.#loads.load(missing, request).catch((error: unknown) => fail([...missing.keys()], error));
+    const loaded = this.#loads
+      .load(missing, request)
+      .catch((error: unknown) => fail([...missing.keys()], error));
+    if (flight.deadline.meter !== undefined) void loaded.then(() => flight.end());
     return parts;
   }
 

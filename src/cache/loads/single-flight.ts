@@ -13,7 +13,7 @@ export class SingleFlight {
 
   /** @param isMetered whether its callers are charged with what it costs. */
   constructor(isMetered = false) {
-    const meter = isMetered ? new CallMeter() : undefined;
+    const meter = isMetered ? new CallMeter('load') : undefined;
     this.deadline = new Deadline(Number.POSITIVE_INFINITY, undefined, 'default', meter);
   }
 
@@ -25,6 +25,11 @@ export class SingleFlight {
 
   isFenced(key: string): boolean {
     return this.#fenced?.has(key) ?? false;
+  }
+
+  /** The load is over. */
+  end(): void {
+    this.deadline.meter?.end(this.deadline.reason !== undefined);
   }
 
   /** Waits for `work` as one more caller, until the caller's own deadline passes. */

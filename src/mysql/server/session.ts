@@ -5,6 +5,8 @@ import {
   unreadableAnswer,
   unreadableCode,
 } from '../../errors/server-codes.ts';
+import { operationOf } from '../../observability/statement-events.ts';
+import type { Trace } from '../../observability/trace.ts';
 import { type Bound, bindParameters } from '../sql/bind.ts';
 import { isInTransaction, readColumns, readResult } from '../sql/read-result.ts';
 import { timeReader } from '../sql/read-times.ts';
@@ -154,7 +156,8 @@ export class Session {
       if (this.#released) return reject(new DriverFault(handedBack, { phase: 'queued' }));
       let waited = true;
       const before = this.#connection.bytesSent;
-      const told = this.#timed(sql);
+      const step = stepOf(sql, cancellation);
+      const told = this.#timed(sql, step);
       const stopListening = cancellation.onCancel((reason) => {
         waited = false;
         this.discard();
@@ -176,7 +179,8 @@ export class Session {
         reject(this.#failed(error, phase, before));
       };
       try {
-        send(done);
+        if (step === undefined) send(done);
+        else step.run(() => send(done));
       } catch (error) {
         done(error, undefined, undefined);
       }
@@ -184,13 +188,16 @@ export class Session {
   }
 
   /** Takes the time of a statement, for whoever wants to know, until what is returned is called the first time. */
-  #timed(sql: string): ((isDone: boolean) => void) | undefined {
-    let tell = this.#onStatement;
-    if (tell === undefined) return undefined;
+  #timed(sql: string, step: Trace | undefined): ((isDone: boolean) => void) | undefined {
+    const tell = this.#onStatement;
+    if (tell === undefined && step === undefined) return undefined;
     const startedAt = performance.now();
+    let isOver = false;
     return (isDone) => {
+      if (isOver) return;
+      isOver = true;
       tell?.(sql, performance.now() - startedAt, isDone);
-      tell = undefined;
+      step?.end({ failed: !isDone });
     };
   }
 
@@ -232,11 +239,13 @@ export class Session {
     let stopListening = () => {};
     let stopWatching = () => {};
     let finished = false;
-    const told = this.#timed(sql);
+    const step = stepOf(sql, cancellation);
+    const told = this.#timed(sql, step);
     try {
       if (!this.#connection.isAlive) throw new DriverFault(deadConnection, { phase: 'queued' });
       if (this.#released) throw new DriverFault(handedBack, { phase: 'queued' });
-      const command = driver.execute(sql, bound);
+      const execute = () => driver.execute(sql, bound);
+      const command = step === undefined ? execute() : step.run(execute);
       // A reader who leaves takes the stream's listeners along; the statement may still fail after that.
       command.on('error', () => undefined);
       let readTimes: ((row: RawRow) => RawRow) | undefined;
@@ -300,6 +309,10 @@ export class Session {
 }
 
 type Done = (error: unknown, rows: unknown, columns: unknown) => void;
+
+function stepOf(sql: string, { meter }: Cancellation): Trace | undefined {
+  return meter?.trace?.step('statement', { operation: operationOf(sql) });
+}
 
 /** The server hangs up after it, and may be heard or not. */
 const packetTooLarge = 1153;

@@ -96,7 +96,7 @@ describe('a scrape of a data layer that works', () => {
       'meridian_statement_duration_seconds_count{shard="tx-1",endpoint="tx-1/primary",operation="commit"}',
       1,
     ],
-    ['meridian_ready', 1],
+    ['meridian_data_layer_ready', 1],
     ['meridian_topology_epoch', 1],
     ['meridian_endpoint_up{shard="tx-1",endpoint="tx-1/primary",role="primary",region="eu"}', 1],
     ['meridian_breaker_state{endpoint="tx-1/primary",state="closed"}', 1],
@@ -143,8 +143,10 @@ describe('two data layers', () => {
     await billing.close();
     // What it counted stays, what it was like goes.
     expect(await sampleOf(registry, of('billing'))).toBe(2);
-    expect(await sampleOf(registry, 'meridian_ready{data_layer="billing"}')).toBeUndefined();
-    expect(await sampleOf(registry, 'meridian_ready{data_layer="orders"}')).toBe(1);
+    expect(
+      await sampleOf(registry, 'meridian_data_layer_ready{data_layer="billing"}'),
+    ).toBeUndefined();
+    expect(await sampleOf(registry, 'meridian_data_layer_ready{data_layer="orders"}')).toBe(1);
   });
 
   it('the second one of the same name does not start, until the first one is closed', async () => {
