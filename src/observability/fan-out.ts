@@ -24,13 +24,7 @@ export function fanOut(
   observers: readonly Observer[],
   { counts: isCounting = false } = {},
 ): FanOut {
-  const broken = new Set<Observer>();
-  const warn = (observer: Observer, when: string, error: unknown) => {
-    if (broken.has(observer)) return;
-    broken.add(observer);
-    const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    process.emitWarning(`An observer threw when it was ${when}: ${said}`, 'MeridianWarning');
-  };
+  const warn = warnOnce();
   /** Those who are told of a type; each is asked once whether it wants to be. */
   const told = new Map<EventType, readonly Observer[]>();
   const toldOf = (type: EventType): readonly Observer[] => {
@@ -92,6 +86,16 @@ export function fanOut(
   });
 }
 
+function warnOnce(): Warn {
+  const broken = new Set<Observer>();
+  return (observer, when, error) => {
+    if (broken.has(observer)) return;
+    broken.add(observer);
+    const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.emitWarning(`An observer threw when it was ${when}: ${said}`, 'MeridianWarning');
+  };
+}
+
 type Warn = (observer: Observer, when: string, error: unknown) => void;
 
 /** How the observer that follows calls does so; undefined where none does. */
@@ -102,7 +106,7 @@ function tracerOf(observers: readonly Observer[], warn: Warn): Observer['trace']
     try {
       return tracer.trace?.(call);
     } catch (error) {
-      warn(tracer, 'to follow a call', error);
+      warn(tracer, 'asked to follow a call', error);
       return undefined;
     }
   };

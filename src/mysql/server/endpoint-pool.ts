@@ -8,7 +8,8 @@ import { driverFault } from './driver-error.ts';
 import { OpeningGate } from './opening-gate.ts';
 import { OrphanedThreads } from './orphaned-threads.ts';
 import { ServerConnection } from './server-connection.ts';
-import { type ConnectionOwner, type OnStatement, Session } from './session.ts';
+import { type ConnectionOwner, Session } from './session.ts';
+import type { OnStatement } from './statement-watch.ts';
 
 export interface EndpointPoolConfig {
   /** Connections at most; also how many statements may run at once. */

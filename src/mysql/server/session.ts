@@ -5,8 +5,6 @@ import {
   unreadableAnswer,
   unreadableCode,
 } from '../../errors/server-codes.ts';
-import { operationOf } from '../../observability/statement-events.ts';
-import type { Trace } from '../../observability/trace.ts';
 import { type Bound, bindParameters } from '../sql/bind.ts';
 import { isInTransaction, readColumns, readResult } from '../sql/read-result.ts';
 import { timeReader } from '../sql/read-times.ts';
@@ -14,6 +12,7 @@ import type { RawRow, ResultColumn, Statement, StatementResult } from '../sql/sq
 import { isTooLarge } from '../sql/statement-size.ts';
 import type { Cancellation } from './cancellation.ts';
 import type { ServerConnection } from './server-connection.ts';
+import { type OnStatement, watchStatement } from './statement-watch.ts';
 import { endsSoon } from './stream-rest.ts';
 
 /** Where a session's connection comes from and goes back to. */
@@ -23,9 +22,6 @@ export interface ConnectionOwner {
   /** Takes it out of use: kills what may run on it, be it closed here already, then closes it. */
   quarantine(connection: ServerConnection): void;
 }
-
-/** Is told of each statement that has ended: its text, and how long it took. */
-export type OnStatement = (sql: string, durationMs: number, isDone: boolean) => void;
 
 /**
  * One connection while it is in one caller's hands. It goes back to the pool only as it came: alive,
@@ -156,12 +152,11 @@ export class Session {
       if (this.#released) return reject(new DriverFault(handedBack, { phase: 'queued' }));
       let waited = true;
       const before = this.#connection.bytesSent;
-      const step = stepOf(sql, cancellation);
-      const told = this.#timed(sql, step);
+      const watch = watchStatement(sql, cancellation, this.#onStatement);
       const stopListening = cancellation.onCancel((reason) => {
         waited = false;
         this.discard();
-        told?.(false);
+        watch.ended(false);
         reject(reason);
       });
       this.phase = phase;
@@ -171,7 +166,7 @@ export class Session {
         // What a cancelled statement answers is nobody's: a killed one may look like a success.
         if (!waited) return;
         stopListening();
-        told?.(!error);
+        watch.ended(!error);
         if (!error) {
           this.#inTransaction = isInTransaction(rows) ?? this.#inTransaction;
           return resolve(readResult(rows, columns));
@@ -179,26 +174,11 @@ export class Session {
         reject(this.#failed(error, phase, before));
       };
       try {
-        if (step === undefined) send(done);
-        else step.run(() => send(done));
+        watch.send(() => send(done));
       } catch (error) {
         done(error, undefined, undefined);
       }
     });
-  }
-
-  /** Takes the time of a statement, for whoever wants to know, until what is returned is called the first time. */
-  #timed(sql: string, step: Trace | undefined): ((isDone: boolean) => void) | undefined {
-    const tell = this.#onStatement;
-    if (tell === undefined && step === undefined) return undefined;
-    const startedAt = performance.now();
-    let isOver = false;
-    return (isDone) => {
-      if (isOver) return;
-      isOver = true;
-      tell?.(sql, performance.now() - startedAt, isDone);
-      step?.end({ failed: !isDone });
-    };
   }
 
   /** What an error of the driver means, the session's own state included. */
@@ -239,20 +219,18 @@ export class Session {
     let stopListening = () => {};
     let stopWatching = () => {};
     let finished = false;
-    const step = stepOf(sql, cancellation);
-    const told = this.#timed(sql, step);
+    const watch = watchStatement(sql, cancellation, this.#onStatement);
     try {
       if (!this.#connection.isAlive) throw new DriverFault(deadConnection, { phase: 'queued' });
       if (this.#released) throw new DriverFault(handedBack, { phase: 'queued' });
-      const execute = () => driver.execute(sql, bound);
-      const command = step === undefined ? execute() : step.run(execute);
+      const command = watch.send(() => driver.execute(sql, bound));
       // A reader who leaves takes the stream's listeners along; the statement may still fail after that.
       command.on('error', () => undefined);
       let readTimes: ((row: RawRow) => RawRow) | undefined;
       command.on('fields', (fields: unknown) => {
         const columns = readColumns(fields);
         readTimes = timeReader(columns);
-        told?.(true);
+        watch.ended(true);
         onColumns(columns);
       });
       const rows = command.stream({ highWaterMark: 64 });
@@ -276,7 +254,7 @@ export class Session {
     } catch (error) {
       throw cancellation.reason ?? this.#failed(error, 'sent', before);
     } finally {
-      told?.(finished);
+      watch.ended(finished);
       stopListening();
       stopWatching();
       if (!finished) this.discard();
@@ -309,10 +287,6 @@ export class Session {
 }
 
 type Done = (error: unknown, rows: unknown, columns: unknown) => void;
-
-function stepOf(sql: string, { meter }: Cancellation): Trace | undefined {
-  return meter?.trace?.step('statement', { operation: operationOf(sql) });
-}
 
 /** The server hangs up after it, and may be heard or not. */
 const packetTooLarge = 1153;
