@@ -12,6 +12,7 @@ const suites: Record<string, () => Promise<{ suite: Suite }>> = {
   gateway: () => import('./suites/gateway.ts'),
   resilience: () => import('./suites/resilience.ts'),
   guard: () => import('./suites/guard.ts'),
+  capacity: () => import('./suites/capacity.ts'),
 };
 /** Run by another suite as well. */
 const parts = new Set(['guard']);

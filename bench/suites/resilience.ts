@@ -1,10 +1,10 @@
 import { startLocalCluster } from 'meridian/testing';
-import { createConnection } from 'mysql2/promise';
 import { amplification } from '../resilience/amplification.ts';
 import { blackHole } from '../resilience/black-hole.ts';
 import { killedPrimary } from '../resilience/killed-primary.ts';
 import { lostReplies } from '../resilience/lost-replies.ts';
 import { overload } from '../resilience/overload.ts';
+import { createWork } from '../resilience/work.ts';
 import type { Result, Suite } from '../result.ts';
 import { suite as guard } from './guard.ts';
 
@@ -18,12 +18,7 @@ export const suite: Suite = {
     const cluster = await startLocalCluster({ shards: [...together, alone], redis: false });
     try {
       const primaries = [...together, alone].map((name) => cluster.shards[name].primary);
-      for (const { adminUrl } of primaries) {
-        const connection = await createConnection(adminUrl);
-        await connection.query('CREATE TABLE work (id INT PRIMARY KEY)');
-        await connection.query('INSERT INTO work SELECT seq FROM seq_1_to_200');
-        await connection.end();
-      }
+      for (const { adminUrl } of primaries) await createWork(adminUrl);
       const urls = together.map((name) => cluster.shards[name].primary.url);
       const { primary } = cluster.shards[alone];
       const parts: (() => Promise<Result | Result[]>)[] = [
