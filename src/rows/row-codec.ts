@@ -19,6 +19,7 @@ import {
 import { CodecFailure, type ColumnCodec, columnCodec, UnheldText } from './schema/column-codec.ts';
 import type { ValueKind } from './schema/column-kind.ts';
 import type { RowOf, RowSchema } from './schema/define-table.ts';
+import { isPlainSchema } from './schema/plain-schema.ts';
 import type { RowPlan } from './schema/table-plan.ts';
 
 /** The key of a row in the forms that are asked for. */
@@ -46,6 +47,8 @@ export class RowCodec<Schema extends RowSchema> {
   readonly #key: Column;
   readonly #keyIsUuid: boolean;
   readonly #keyKind: ValueKind | undefined;
+  /** Whether the schema takes again, unchanged, what it has given. */
+  readonly #isPlain: boolean;
 
   constructor(plan: RowPlan<Schema>, shape: TableShape) {
     this.#plan = plan;
@@ -64,6 +67,7 @@ export class RowCodec<Schema extends RowSchema> {
     this.#key = key;
     this.#keyKind = plan.columns.get(key.name)?.kind;
     this.#keyIsUuid = this.#keyKind === 'uuid';
+    this.#isPlain = isPlainSchema(plan.table.schema);
   }
 
   /** Whether a new row may come without a key, since its keys are ids. */
@@ -131,15 +135,25 @@ export class RowCodec<Schema extends RowSchema> {
     return { columns, values };
   }
 
-  /** The row that the database will give back for encoded values. */
-  stored(values: readonly SqlValue[]): RowOf<Schema> {
-    return this.decode(
-      Object.fromEntries(this.columns.map((name, index) => [name, values[index] ?? null])),
-    );
+  /** The row that the database will give back for the encoded values of `row`, which fitted the schema. */
+  stored(values: readonly SqlValue[], row: Readonly<Record<string, unknown>>): RowOf<Schema> {
+    const raw: Record<string, unknown> = {};
+    for (const [index, name] of this.columns.entries()) raw[name] = values[index] ?? null;
+    const stored = this.#valuesOf(raw);
+    return this.#isTaken(stored, row) ? stored : this.#fitting(stored);
+  }
+
+  /** Whether a schema that has taken `row` as it is would take `stored` as it is. */
+  #isTaken(stored: RawRow, row: Readonly<Record<string, unknown>>): stored is RowOf<Schema> {
+    return this.#isPlain && this.columns.every((name) => isSame(stored[name], row[name]));
   }
 
   /** A stored row. @throws {RowUnreadableError} when it does not fit the schema. */
   decode(raw: RawRow): RowOf<Schema> {
+    return this.#fitting(this.#valuesOf(raw));
+  }
+
+  #valuesOf(raw: RawRow): RawRow {
     const row: Record<string, unknown> = {};
     for (const column of this.#columns) {
       const value = raw[column.name];
@@ -148,8 +162,12 @@ export class RowCodec<Schema extends RowSchema> {
         else if (!column.optional) throw this.#unreadable(column.name, 'is NULL');
         continue;
       }
-      row[column.name] = this.valueOf(column.name, raw);
+      row[column.name] = this.#decoded(column, value);
     }
+    return row;
+  }
+
+  #fitting(row: RawRow): RowOf<Schema> {
     const parsed = checked(this.#plan.table.schema, row);
     if (parsed === undefined) throw this.#unreadable(lateColumn(this.#columns, row), answersLate);
     if (parsed.success) return this.#keepStored(row, parsed.data);
@@ -215,13 +233,18 @@ export class RowCodec<Schema extends RowSchema> {
   /** The value of one column of a raw row; null where it has none. @throws {RowUnreadableError} */
   valueOf(column: string, raw: RawRow): unknown {
     const value = raw[column];
-    const codec = this.#byName.get(column)?.codec;
-    if (codec === undefined || value === null || value === undefined) return null;
+    const known = this.#byName.get(column);
+    return known === undefined || value === null || value === undefined
+      ? null
+      : this.#decoded(known, value);
+  }
+
+  #decoded({ name, codec }: Column, value: unknown): unknown {
     try {
       return codec.decode(value);
     } catch (error) {
       const reason = error instanceof CodecFailure ? error.message : 'can not be decoded';
-      throw this.#unreadable(column, reason);
+      throw this.#unreadable(name, reason);
     }
   }
 
@@ -286,6 +309,11 @@ function ownerCodec({ encode, decode }: ColumnCodec): ColumnCodec {
     },
     decode,
   };
+}
+
+function isSame(one: unknown, other: unknown): boolean {
+  if (one instanceof Date && other instanceof Date) return one.getTime() === other.getTime();
+  return Object.is(one, other);
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -47,6 +47,7 @@ export function tableStatements({
   const select = `SELECT ${columnList} FROM ${name} WHERE ${keyName} IN `;
   const insertHead = `INSERT INTO ${name} (${columnList}) VALUES `;
   const insertRow = `(${columns.map(() => '?').join(', ')})`;
+  const insertOne = insertHead + insertRow;
   const selectBySize = new Map<number, string>();
   const keyIs = isEqual(keyName, exactKey);
   const keyParams = (value: SqlValue) => (exactKey ? [value] : [value, value]);
@@ -88,11 +89,15 @@ export function tableStatements({
         `${after === undefined ? '' : `WHERE ${keyName} > ? `}ORDER BY ${keyName} LIMIT ${limit}`,
       params: after === undefined ? [] : [after],
     }),
-    insert: (rows) => ({
-      sql: insertHead + Array(rows.length).fill(insertRow).join(', '),
-      params: rows.flat(),
-      once: rows.length !== 1 && rows.length !== maxRowsPerInsert,
-    }),
+    insert(rows) {
+      const [first] = rows;
+      if (rows.length === 1 && first !== undefined) return { sql: insertOne, params: first, once: false };
+      return {
+        sql: insertHead + Array(rows.length).fill(insertRow).join(', '),
+        params: rows.flat(),
+        once: rows.length !== maxRowsPerInsert,
+      };
+    },
     update: (changed, values, keyValue) => ({
       sql: `UPDATE ${name} SET ${changed.map((column) => `${quoteName(column)} = ?`).join(', ')} WHERE ${keyIs}`,
       params: [...values, ...keyParams(keyValue)],

@@ -5,6 +5,12 @@ import type { SqlValue } from './sql.ts';
 /** A parameter as the driver takes it. */
 export type Bound = string | number | boolean | Date | Buffer | null | TypedParameterValue;
 
+/**
+ * mysql2 before 3.24 has no typed parameters. Its property is a getter that resolves and loads a module each time it
+ * is read, which costs more than the rest of a statement's parameters.
+ */
+const longlong = mysql.TypedParameter?.LONGLONG;
+
 const int64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n };
 const uint64Max = 2n ** 64n - 1n;
 
@@ -53,12 +59,11 @@ function isStorable(date: Date): boolean {
 
 /** Before 3.24 the driver can send doubles only, which hold these exactly. */
 function bindInteger(value: number): Bound {
-  return mysql.TypedParameter?.LONGLONG?.(value) ?? value;
+  return longlong?.(value) ?? value;
 }
 
 function bindBigint(value: bigint): Bound {
-  // mysql2 before 3.24 has no typed parameters; text is then the form that loses least.
-  const typed = mysql.TypedParameter?.LONGLONG;
-  if (typed === undefined || value < int64.min || value > uint64Max) return value.toString();
-  return value > int64.max ? typed.unsigned(value) : typed(value);
+  // Without typed parameters text is the form that loses least.
+  if (longlong === undefined || value < int64.min || value > uint64Max) return value.toString();
+  return value > int64.max ? longlong.unsigned(value) : longlong(value);
 }

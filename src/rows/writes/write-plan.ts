@@ -59,7 +59,7 @@ function plannedRow<Schema extends RowSchema>(
   return {
     route,
     key: codec.key(row[table.primaryKey]),
-    row: codec.stored(values),
+    row: codec.stored(values, row),
     named,
     isFresh: named === undefined,
     values,
