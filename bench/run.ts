@@ -4,6 +4,7 @@ import { printTable, type Suite } from './result.ts';
 
 const suites: Record<string, () => Promise<{ suite: Suite }>> = {
   reads: () => import('./suites/point-reads.ts'),
+  shards: () => import('./suites/shards.ts'),
   memory: () => import('./suites/memory-hits.ts'),
   cache: () => import('./suites/cache.ts'),
   footprint: () => import('./suites/footprint.ts'),
