@@ -91,7 +91,8 @@ export function tableStatements({
     }),
     insert(rows) {
       const [first] = rows;
-      if (rows.length === 1 && first !== undefined) return { sql: insertOne, params: first, once: false };
+      if (rows.length === 1 && first !== undefined)
+        return { sql: insertOne, params: first, once: false };
       return {
         sql: insertHead + Array(rows.length).fill(insertRow).join(', '),
         params: rows.flat(),
