@@ -100,6 +100,17 @@ module.exports = {
       to: { path: '^src/testing/' },
     },
     {
+      name: 'one-snapshot-a-call',
+      comment: 'where calls begin, a snapshot is taken; all else goes by the call, or by a route',
+      severity: 'error',
+      from: {
+        path: '^src/',
+        pathNot:
+          '^src/(data-layer[./]|execution/(call-gate|upkeep)|table/open-tables|rows/table-runtime|verification/shared-redis)',
+      },
+      to: { path: '^src/topology/topology-store\\.ts$' },
+    },
+    {
       name: 'pure-folders-do-no-io',
       severity: 'error',
       from: { path: '^src/(sharding|scaling|routing)/' },

@@ -7,14 +7,15 @@ import { inspectServers, openServers } from './data-layer/open-servers.ts';
 import { Parts } from './data-layer/parts.ts';
 import { readOptions } from './data-layer/read-options.ts';
 import { stateOf } from './data-layer/state-of.ts';
+import { Call } from './execution/call.ts';
 import { CallGate } from './execution/call-gate.ts';
 import { Upkeep } from './execution/upkeep.ts';
-import { Deadline } from './resilience/time/deadline.ts';
 import { within } from './resilience/time/within.ts';
 import type { Tables } from './rows/schema/row-types.ts';
 import { noSession } from './rows/sessions/seen-writes.ts';
 import { callOptionNames } from './table/call-option-names.ts';
 import { sessionsOf } from './table/sessions.ts';
+import { TopologyStore } from './topology/topology-store.ts';
 
 /**
  * Checks options, topology, tables and the databases themselves, then opens the data layer. Nothing
@@ -31,16 +32,17 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
   const startedAt = performance.now();
   const setup = await readOptions(options);
   const { config, topology, observe } = setup;
-  const starting = new Deadline(Number.POSITIVE_INFINITY, options.signal);
+  const store = new TopologyStore(topology);
+  const starting = new Call(topology, Number.POSITIVE_INFINITY, options.signal);
   const parts = new Parts();
   try {
-    const upkeep = new Upkeep();
-    const calls = new CallGate(config.timeoutMs, callOptionNames, observe);
-    const servers = openServers(setup, upkeep, parts);
+    const upkeep = new Upkeep(store);
+    const calls = new CallGate(store, config.timeoutMs, callOptionNames, observe);
+    const servers = openServers(setup, store, upkeep, parts);
     const inspected = await inspectServers(setup, servers, starting);
     const redis = await openRedis(setup, servers, upkeep, parts, starting);
-    await within(config.startupTimeoutMs, starting, (deadline) =>
-      servers.inspection.record(inspected, deadline),
+    await within(config.startupTimeoutMs, starting, (call) =>
+      servers.inspection.record(inspected, call),
     );
     const features = openFeatures(setup, servers, redis, calls, upkeep, parts);
     observe.attachAll(() => stateOf(servers, redis, calls, setup));

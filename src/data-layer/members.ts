@@ -34,11 +34,11 @@ export function membersOf(
     relocations: { sweep: (options) => moves.sweep(options) },
     idempotency: {
       sweep: (options) =>
-        calls.run('idempotency.sweep', undefined, options, (deadline) => outcomes.sweep(deadline)),
+        calls.run('idempotency.sweep', undefined, options, (call) => outcomes.sweep(call)),
     },
     placement: (options) =>
-      calls.run('placement', undefined, options, (deadline) =>
-        readPlacement(executor, topology.current, options?.exact ?? false, deadline),
+      calls.run('placement', undefined, options, (call) =>
+        readPlacement(executor, call.topology, options?.exact ?? false, call),
       ),
     directory: directoryHandle(directory, calls),
   };
@@ -50,12 +50,15 @@ export function membersOf(
       guards.set(name, guard);
       return guard;
     },
-    health: () => ({
-      ready: !calls.isClosing && areServed(keyspaces, topology.current, gate),
-      closing: calls.isClosing,
-      shards: shardsHealth(topology.current, endpoints, gate),
-      redis: regions.states(),
-    }),
+    health() {
+      const { current } = topology;
+      return {
+        ready: !calls.isClosing && areServed(keyspaces, current, gate),
+        closing: calls.isClosing,
+        shards: shardsHealth(current, endpoints, gate),
+        redis: regions.states(),
+      };
+    },
     close,
     [Symbol.asyncDispose]: async () => {
       await close();

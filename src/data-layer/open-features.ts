@@ -38,15 +38,11 @@ export function openFeatures(
 ): Features {
   const { config, plans, references, locateIp, observe } = setup;
   const { topology, executor, inspection } = servers;
-  const directory = openDirectory(config.directory, plans, {
-    topology,
-    executor,
-    upkeep,
-    observe,
-  });
+  const { current } = topology;
+  const directory = openDirectory(config.directory, plans, { executor, upkeep, observe });
   const { region, service = `${hostname()}:${process.pid}` } = config;
   const who = { service, processRegion: region };
-  const forwarding = new Forwarding(topology, executor, commitRecordTable);
+  const forwarding = new Forwarding(executor, commitRecordTable);
   const shared: SharedParts = {
     topology,
     locateIp,
@@ -62,15 +58,14 @@ export function openFeatures(
     maxPacketBytes: () => inspection.maxPacketBytes,
   };
   const registry = parts.add(
-    new TableRegistry((keyspace) =>
-      inspection.rules.effectsOf(topology.current.keyspaces.get(keyspace)?.shards ?? []),
+    new TableRegistry((keyspace, { keyspaces }) =>
+      inspection.rules.effectsOf(keyspaces.get(keyspace)?.shards ?? []),
     ),
   );
   // What it does behind its callers' backs ends before the caches close.
   if (directory !== undefined) parts.add(directory.writes);
-  const moves = new Moves({ topology, executor, upkeep, calls, registry, forwarding, observe });
+  const moves = new Moves({ executor, upkeep, calls, registry, forwarding, observe });
   const outcomes = new OutcomeSweeper({
-    topology,
     executor,
     upkeep,
     keyspaces: new Set(plans.map(({ table }) => table.keyspace)),
@@ -78,19 +73,19 @@ export function openFeatures(
     observe,
   });
   const tables = plans.map((plan) => {
-    const { runtime, lookups } = openTable(plan, inspection.shapeOf(plan), shared);
+    const { runtime, lookups } = openTable(plan, inspection.shapeOf(plan, current), shared);
     registry.add(plan.label, runtime);
     const make: MakeHandle = (seen) =>
       tableAccess({ runtime: { ...runtime, seen }, lookups }, registry, moves, observe);
     return [plan.label, make] as const;
   });
   const referenceTables = references.map((plan) => {
-    const runtime = openReference(plan, inspection.shapeOf(plan), region, shared);
+    const runtime = openReference(plan, inspection.shapeOf(plan, current), region, shared);
     registry.addReference(plan.label, runtime);
     const make: MakeHandle = (seen) => referenceAccess({ ...runtime, seen });
     return [plan.label, make] as const;
   });
-  reportUnlawfulReplicas(topology.current, who, observe);
+  reportUnlawfulReplicas(current, who, observe);
   return { handles: [...tables, ...referenceTables], directory, moves, outcomes };
 }
 

@@ -1,13 +1,13 @@
 import { isPerRegion } from '../cache/redis/redis-regions.ts';
 import { directoryTable } from '../directory/directory-table.ts';
+import type { Call } from '../execution/call.ts';
 import { Endpoints } from '../execution/endpoints.ts';
 import { Executor } from '../execution/executor.ts';
 import type { Upkeep } from '../execution/upkeep.ts';
 import { fencedTables } from '../relocation/fenced-tables.ts';
 import { keepFence } from '../relocation/standing-fence.ts';
-import type { Deadline } from '../resilience/time/deadline.ts';
 import { within } from '../resilience/time/within.ts';
-import { TopologyStore } from '../topology/topology-store.ts';
+import type { TopologyStore } from '../topology/topology-store.ts';
 import { EndpointGate } from '../verification/endpoint-gate.ts';
 import {
   type InspectedShards,
@@ -30,25 +30,29 @@ export interface Servers {
 }
 
 /** Builds what asks the servers. Does no I/O. */
-export function openServers(setup: Setup, upkeep: Upkeep, parts: Parts): Servers {
-  const { config, topology, plans, references, observe } = setup;
+export function openServers(
+  setup: Setup,
+  topology: TopologyStore,
+  upkeep: Upkeep,
+  parts: Parts,
+): Servers {
+  const { config, plans, references, observe } = setup;
   const { pool, breaker, debugErrors, retry, systemTables, uniqueAcrossShards } = config;
   const endpoints = parts.add(new Endpoints({ ...pool, breaker, debugErrors }, observe));
   const unverified = new Executor(endpoints, retry, observe);
-  const keepFences: KeepFences = (shard, shapes, deadline, problems) =>
+  const keepFences: KeepFences = (shard, shapes, call, problems) =>
     keepFence(
-      { executor: unverified, deadline, systemTables },
+      { executor: unverified, deadline: call, systemTables },
       shard,
-      fencedTables(plans, topology, shard, shapes),
+      fencedTables(plans, call.topology, shard, shapes),
       problems,
     );
   const inspection = new ShardInspection({
-    topology,
     plans,
     references,
     executor: unverified,
     systemTables,
-    needs: systemTableNeeds(topology, plans, config.directory?.keyspace),
+    needs: (snapshot) => systemTableNeeds(snapshot, plans, config.directory?.keyspace),
     placedTables: [directoryTable],
     uniqueAcrossShards,
     sharing: sharingOf(setup),
@@ -57,25 +61,26 @@ export function openServers(setup: Setup, upkeep: Upkeep, parts: Parts): Servers
     observe,
   });
   const gate = new EndpointGate(
-    [...topology.shards.values()].flatMap(({ primary, replicas }) => [primary, ...replicas]),
-    (endpoint, deadline) => inspection.inspectLate(endpoint, deadline),
+    [...topology.current.shards.values()].flatMap(({ primary, replicas }) => [
+      primary,
+      ...replicas,
+    ]),
+    (endpoint, call) => inspection.inspectLate(endpoint, call),
     upkeep,
     observe,
   );
   const executor = new Executor(endpoints, retry, observe, gate);
-  return { topology: new TopologyStore(topology), endpoints, inspection, gate, executor };
+  return { topology, endpoints, inspection, gate, executor };
 }
 
 /** Waits for the servers that must be up, inspects them, and lets traffic to those that fit. */
 export async function inspectServers(
   { config }: Setup,
   { inspection, gate }: Servers,
-  starting: Deadline,
+  starting: Call,
 ): Promise<InspectedShards> {
-  const inspected = await within(config.startupTimeoutMs, starting, (deadline) =>
-    config.startup === 'lazy'
-      ? inspection.inspectThoseUp(deadline)
-      : inspection.inspectAll(deadline),
+  const inspected = await within(config.startupTimeoutMs, starting, (call) =>
+    config.startup === 'lazy' ? inspection.inspectThoseUp(call) : inspection.inspectAll(call),
   );
   gate.open(inspected.endpoints);
   return inspected;

@@ -30,17 +30,12 @@ export function directoryHandle(
   return Object.freeze({
     sweep(options: SweepOptions = {}) {
       const { timeoutMs = Number.POSITIVE_INFINITY } = options;
-      return calls.run(
-        'directory.sweep',
-        undefined,
-        { ...options, timeoutMs },
-        async (deadline) => {
-          if (directory !== undefined) return directory.sweeper.sweep(deadline);
-          throw new ConfigError('There is no directory', [
-            { path: 'tables', message: 'no table has lookups, so there is nothing to sweep' },
-          ]);
-        },
-      );
+      return calls.run('directory.sweep', undefined, { ...options, timeoutMs }, async (call) => {
+        if (directory !== undefined) return directory.sweeper.sweep(call);
+        throw new ConfigError('There is no directory', [
+          { path: 'tables', message: 'no table has lookups, so there is nothing to sweep' },
+        ]);
+      });
     },
   });
 }

@@ -1,4 +1,5 @@
 import { DuplicateKeyError } from '../errors/database-error.ts';
+import type { Call } from '../execution/call.ts';
 import type { Executor } from '../execution/executor.ts';
 import { inChunks } from '../execution/in-chunks.ts';
 import type { Statement, StatementResult } from '../mysql/sql/sql.ts';
@@ -6,8 +7,7 @@ import type { Deadline } from '../resilience/time/deadline.ts';
 import { type Consistency, endpointOrder } from '../routing/endpoint-order.ts';
 import type { Route } from '../routing/route.ts';
 import { keyspaceOf, routeKey } from '../routing/router.ts';
-import type { Shard } from '../topology/topology.ts';
-import type { TopologyStore } from '../topology/topology-store.ts';
+import type { Shard, Topology } from '../topology/topology.ts';
 import {
   confirmEntries,
   deleteEntries,
@@ -34,32 +34,32 @@ const separator = Buffer.of(0);
  */
 export class Directory {
   readonly keyspace: string;
-  readonly #topology: TopologyStore;
   readonly #executor: Executor;
   #turn = 0;
 
-  constructor(keyspace: string, topology: TopologyStore, executor: Executor) {
+  constructor(keyspace: string, executor: Executor) {
     this.keyspace = keyspace;
-    this.#topology = topology;
     this.#executor = executor;
   }
 
-  get shards(): readonly Shard[] {
-    return keyspaceOf(this.#topology.current, this.keyspace).shards;
+  shardsIn(topology: Topology): readonly Shard[] {
+    return keyspaceOf(topology, this.keyspace).shards;
   }
 
   /** Where the entry of a value is. */
-  routeOf({ lookup, value }: EntryKey): Route {
+  routeOf({ lookup, value }: EntryKey, topology: Topology): Route {
     const key = Buffer.concat([Buffer.from(lookup), separator, value]);
-    return routeKey(this.#topology.current, this.keyspace, key);
+    return routeKey(topology, this.keyspace, key);
   }
 
+  /** The entry of a value, which its route leads to. */
   async find(
     key: EntryKey,
+    { shard }: Route,
     consistency: Consistency,
     deadline: Deadline,
   ): Promise<Entry | undefined> {
-    const endpoints = endpointOrder(this.routeOf(key).shard, consistency, this.#turn++);
+    const endpoints = endpointOrder(shard, consistency, this.#turn++);
     const { rows } = await this.#executor.runStatement(
       endpoints,
       selectEntries([key]),
@@ -70,8 +70,8 @@ export class Directory {
   }
 
   /** The entries of many values; those that are absent are left out. */
-  async findMany(keys: readonly EntryKey[], deadline: Deadline): Promise<Entry[]> {
-    const results = await this.#onShards(keys, selectEntries, deadline, 'read');
+  async findMany(keys: readonly EntryKey[], call: Call): Promise<Entry[]> {
+    const results = await this.#onShards(keys, selectEntries, call, 'read');
     return results.flatMap(({ rows }) => rows.map(readEntry));
   }
 
@@ -79,10 +79,10 @@ export class Directory {
   async reserve(
     token: Uint8Array,
     reservations: readonly Reservation[],
-    deadline: Deadline,
+    call: Call,
   ): Promise<boolean> {
     try {
-      await this.#onShards(reservations, (part) => insertReserved(token, part), deadline);
+      await this.#onShards(reservations, (part) => insertReserved(token, part), call);
       return true;
     } catch (error) {
       if (error instanceof DuplicateKeyError) return false;
@@ -94,13 +94,9 @@ export class Directory {
   async leave(
     token: Uint8Array,
     reservations: readonly Reservation[],
-    deadline: Deadline,
+    call: Call,
   ): Promise<boolean> {
-    const results = await this.#onShards(
-      reservations,
-      (part) => markLeaving(token, part),
-      deadline,
-    );
+    const results = await this.#onShards(reservations, (part) => markLeaving(token, part), call);
     return results.reduce((sum, { affected }) => sum + affected, 0) === reservations.length;
   }
 
@@ -109,10 +105,10 @@ export class Directory {
     token: Uint8Array,
     reservation: Reservation,
     previous: Uint8Array,
-    deadline: Deadline,
+    call: Call,
   ): Promise<boolean> {
     const statement = takeOver(token, reservation, previous);
-    const [result] = await this.#onShards([reservation], () => statement, deadline);
+    const [result] = await this.#onShards([reservation], () => statement, call);
     return result?.affected === 1;
   }
 
@@ -121,12 +117,12 @@ export class Directory {
     token: Uint8Array,
     entered: readonly Owned[],
     left: readonly Owned[],
-    deadline: Deadline,
+    call: Call,
   ): Promise<void> {
     await this.#end(
       [entered, (part) => confirmEntries(token, 'reserved', part)],
       [left, (part) => deleteEntries(token, 'leaving', part)],
-      deadline,
+      call,
     );
   }
 
@@ -135,36 +131,33 @@ export class Directory {
     token: Uint8Array,
     entered: readonly Owned[],
     left: readonly Owned[],
-    deadline: Deadline,
+    call: Call,
   ): Promise<void> {
     await this.#end(
       [entered, (part) => deleteEntries(token, 'reserved', part)],
       [left, (part) => confirmEntries(token, 'leaving', part)],
-      deadline,
+      call,
     );
   }
 
   async #end(
     [entered, enter]: [readonly Owned[], (part: readonly Owned[]) => Statement],
     [left, leave]: [readonly Owned[], (part: readonly Owned[]) => Statement],
-    deadline: Deadline,
+    call: Call,
   ): Promise<void> {
-    await Promise.all([
-      this.#onShards(entered, enter, deadline),
-      this.#onShards(left, leave, deadline),
-    ]);
+    await Promise.all([this.#onShards(entered, enter, call), this.#onShards(left, leave, call)]);
   }
 
   /** One statement for the entries of each shard, all shards at once. Every part is waited for. */
   async #onShards<T extends EntryKey>(
     entries: readonly T[],
     statementOf: (part: readonly T[]) => Statement,
-    deadline: Deadline,
+    call: Call,
     access: 'read' | 'write' = 'write',
   ): Promise<StatementResult[]> {
     const byShard = new Map<Shard, T[]>();
     for (const entry of entries.length > 1 ? inOrder(entries) : entries) {
-      const { shard } = this.routeOf(entry);
+      const { shard } = this.routeOf(entry, call.topology);
       const part = byShard.get(shard);
       if (part === undefined) byShard.set(shard, [entry]);
       else part.push(entry);
@@ -174,8 +167,8 @@ export class Directory {
         const statement = statementOf(chunk);
         // Done again, each change finds what it did the first time.
         return access === 'read'
-          ? this.#executor.runStatement([primary], statement, access, deadline)
-          : this.#executor.runRepeatable(primary, statement, deadline);
+          ? this.#executor.runStatement([primary], statement, access, call)
+          : this.#executor.runRepeatable(primary, statement, call);
       }),
     );
     const results: StatementResult[] = [];

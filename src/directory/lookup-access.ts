@@ -1,8 +1,10 @@
 import { handOut } from '../cache/memory/memory-store.ts';
+import type { Call } from '../execution/call.ts';
 import type { MemoryReads } from '../observability/memory-reads.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import { type Explanation, explainRoute } from '../routing/explain.ts';
+import type { Route } from '../routing/route.ts';
 import { keyspaceOf } from '../routing/router.ts';
 import {
   type Currency,
@@ -57,9 +59,9 @@ export class LookupAccess<Schema extends RowSchema> {
         return Promise.resolve(handOut(entry));
       }
     }
-    return calls.run('by.get', table.name, options, (deadline) => {
+    return calls.run('by.get', table.name, options, (call) => {
       checkCurrency(options);
-      return this.#read(asked, options, deadline);
+      return this.#read(asked, options, call);
     });
   }
 
@@ -70,8 +72,8 @@ export class LookupAccess<Schema extends RowSchema> {
   }
 
   explain(asked: LookupValue): Explanation {
-    const { table } = this.#runtime;
-    const route = this.#lookup.directory.routeOf(this.#entryKey(asked));
+    const { table, topology } = this.#runtime;
+    const route = this.#lookup.directory.routeOf(this.#entryKey(asked), topology.current);
     return explainRoute(`${table.name}.${this.#lookup.plan.column}`, route);
   }
 
@@ -82,34 +84,39 @@ export class LookupAccess<Schema extends RowSchema> {
   async #read(
     asked: LookupValue,
     currency: Currency = {},
-    deadline: Deadline,
+    call: Call,
   ): Promise<RowOf<Schema> | null> {
-    const pointer = await this.#pointer(asked, currency, deadline);
+    const pointer = await this.#pointer(asked, currency, call);
     if (pointer === null) return null;
-    const row = await this.#follow(asked, pointer, currency, deadline);
+    const row = await this.#follow(asked, pointer, currency, call);
     if (row !== null || currency.consistency !== undefined) return row;
     // What was remembered is out of date, here or there: what is stored decides.
     await this.#lookup.cache?.invalidate([asked.cacheKey]);
-    const current = await this.#pointer(asked, {}, deadline);
+    const current = await this.#pointer(asked, {}, call);
     const primary: Currency = { consistency: 'primary' };
-    return current === null ? null : this.#follow(asked, current, primary, deadline);
+    return current === null ? null : this.#follow(asked, current, primary, call);
   }
 
   /** The text of the key of the row that may hold the value. */
   async #pointer(
     asked: LookupValue,
     { consistency, token, maxAgeMs }: Currency,
-    deadline: Deadline,
+    call: Call,
   ): Promise<string | null> {
-    const { cache } = this.#lookup;
-    if (this.#mayHaveWritten(token)) return this.#ask(asked, 'primary', deadline);
+    const { cache, directory } = this.#lookup;
+    const home = directory.routeOf(this.#entryKey(asked), call.topology);
+    if (this.#mayHaveWritten(token, call)) return this.#ask(asked, home, 'primary', call);
     if (cache === undefined || consistency !== undefined) {
-      return this.#ask(asked, consistency ?? 'primary', deadline);
+      return this.#ask(asked, home, consistency ?? 'primary', call);
     }
     const [pointer] = await cache.getMany(
       [asked.cacheKey],
-      async (_, call) => [await this.#ask(asked, 'primary', call.deadline)],
-      { deadline, maxAgeMs },
+      async (_, filling) => {
+        const found = await this.#ask(asked, home, 'primary', filling.deadline);
+        if (home.topology !== this.#runtime.topology.current) filling.keepOut(asked.cacheKey);
+        return [found];
+      },
+      { deadline: call, maxAgeMs },
     );
     return pointer ?? null;
   }
@@ -118,19 +125,21 @@ export class LookupAccess<Schema extends RowSchema> {
    * Whether a row of this keyspace was written by those whose writes the read must see. They are noted
    * by the shards of rows, which are not where values are kept.
    */
-  #mayHaveWritten(token: string | undefined): boolean {
-    const { topology, table } = this.#runtime;
+  #mayHaveWritten(token: string | undefined, { topology }: Call): boolean {
+    const { table } = this.#runtime;
     const seen = mustSee(this.#runtime.seen, token);
-    const { shards } = keyspaceOf(topology.current, table.keyspace);
-    return seen.concernsAny(topology.current, shards);
+    const { shards } = keyspaceOf(topology, table.keyspace);
+    return seen.concernsAny(topology, shards);
   }
 
   async #ask(
     asked: LookupValue,
+    home: Route,
     consistency: Consistency,
     deadline: Deadline,
   ): Promise<string | null> {
-    const entry = await this.#lookup.directory.find(this.#entryKey(asked), consistency, deadline);
+    const key = this.#entryKey(asked);
+    const entry = await this.#lookup.directory.find(key, home, consistency, deadline);
     return entry?.rowKey ?? null;
   }
 
@@ -139,10 +148,10 @@ export class LookupAccess<Schema extends RowSchema> {
     asked: LookupValue,
     pointer: string,
     currency: Currency,
-    deadline: Deadline,
+    call: Call,
   ): Promise<RowOf<Schema> | null> {
     const key = this.#runtime.codec.keyOfText(pointer);
-    const row = await this.#reads.read(key, currency, deadline);
+    const row = await this.#reads.read(key, currency, call);
     return this.#holds(row, asked) ? row : null;
   }
 

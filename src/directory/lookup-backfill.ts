@@ -1,11 +1,11 @@
 import type { Committed } from '../commit/transaction.ts';
 import { DuplicateKeyError } from '../errors/database-error.ts';
+import type { Call } from '../execution/call.ts';
 import { changePrimary } from '../execution/on-primary.ts';
 import { readLastMove } from '../forwarding/forward-table.ts';
 import { afterBackfill, keysFactOf } from '../identity/directory-keys.ts';
 import { readFacts, replaceFact } from '../identity/facts-table.ts';
 import type { RawRow } from '../mysql/sql/sql.ts';
-import type { Deadline } from '../resilience/time/deadline.ts';
 import { within } from '../resilience/time/within.ts';
 import { firstLocatorOf, keyspaceOf } from '../routing/router.ts';
 import { shardsInBulk } from '../rows/reads/shards-in-bulk.ts';
@@ -73,17 +73,19 @@ export function backfill(
 ): Promise<BackfillResult> {
   const { calls, table } = runtime;
   const { signal } = options;
-  const call = { timeoutMs: Number.POSITIVE_INFINITY, ...(signal !== undefined && { signal }) };
-  return calls.run('backfill', table.name, call, (whole) => enter(runtime, lookup, options, whole));
+  const limits = { timeoutMs: Number.POSITIVE_INFINITY, ...(signal !== undefined && { signal }) };
+  return calls.run('backfill', table.name, limits, (whole) =>
+    enter(runtime, lookup, options, whole),
+  );
 }
 
 async function enter(
   runtime: TableRuntime,
   lookup: TableLookup,
   { regions, onProgress }: BackfillOptions,
-  whole: Deadline,
+  whole: Call,
 ): Promise<BackfillResult> {
-  const shards = shardsInBulk(runtime, regions);
+  const shards = shardsInBulk(runtime, whole.topology, regions);
   const scan: Scan = {
     runtime,
     lookup,
@@ -92,26 +94,25 @@ async function enter(
     duplicates: [],
     invalid: [],
   };
-  const inTime = <T>(work: (deadline: Deadline) => Promise<T>) =>
-    within(pageTimeoutMs, whole, work);
-  let moves = await inTime((deadline) => lastMoves(runtime, deadline));
+  const inTime = <T>(work: (call: Call) => Promise<T>) => within(pageTimeoutMs, whole, work);
+  let moves = await inTime((call) => lastMoves(runtime, call));
   for (;;) {
     scan.duplicates.length = 0;
     scan.invalid.length = 0;
     for (const shard of shards) {
       let after: RawRow | undefined;
       do {
-        after = await inTime((deadline) => enterPage(scan, shard, after, deadline));
+        after = await inTime((call) => enterPage(scan, shard, after, call));
         onProgress?.({ scanned: scan.scanned, entered: scan.entered });
       } while (after !== undefined);
     }
     // Who moved from a shard that was not read yet to one that was, was seen on neither.
     const before = moves;
-    moves = await inTime((deadline) => lastMoves(runtime, deadline));
+    moves = await inTime((call) => lastMoves(runtime, call));
     if (moves === before) break;
   }
   for (const shard of shards) {
-    await inTime((deadline) => recordEntered(scan, shard, deadline));
+    await inTime((call) => recordEntered(scan, shard, call));
   }
   const { scanned, entered, duplicates, invalid } = scan;
   return { scanned, entered, duplicates, invalid };
@@ -121,27 +122,27 @@ async function enter(
 async function recordEntered(
   { runtime: { executor, table }, lookup: { plan, values } }: Scan,
   shard: Shard,
-  deadline: Deadline,
+  call: Call,
 ): Promise<void> {
   if (values.keyIds.length === 0) return;
   const name = keysFactOf(table.name, plan.column);
-  await changePrimary({ executor, deadline }, shard, async (session) => {
-    const recorded = (await readFacts(session, deadline)).get(name);
+  await changePrimary({ executor, deadline: call }, shard, async (session) => {
+    const recorded = (await readFacts(session, call)).get(name);
     const value = recorded === undefined ? undefined : afterBackfill(recorded, values.keyIds);
     if (recorded === undefined || value === undefined) return;
-    await session.run(replaceFact(name, recorded, value), deadline);
+    await session.run(replaceFact(name, recorded, value), call);
   });
 }
 
 /** Differs from what it was when an owner has moved meanwhile. */
 async function lastMoves(
-  { topology, table, executor, forwarding }: TableRuntime,
-  deadline: Deadline,
+  { table, executor, forwarding }: TableRuntime,
+  call: Call,
 ): Promise<string> {
   if (!forwarding.mayMove) return '';
   const answers = await Promise.all(
-    keyspaceOf(topology.current, table.keyspace).shards.map(({ primary }) =>
-      executor.runStatement([primary], readLastMove, 'read', deadline),
+    keyspaceOf(call.topology, table.keyspace).shards.map(({ primary }) =>
+      executor.runStatement([primary], readLastMove, 'read', call),
     ),
   );
   return answers.map(({ rows }) => `${rows[0]?.moves} ${rows[0]?.last}`).join();
@@ -152,16 +153,16 @@ async function enterPage(
   scan: Scan,
   shard: Shard,
   after: RawRow | undefined,
-  deadline: Deadline,
+  call: Call,
 ): Promise<RawRow | undefined> {
   const { runtime, lookup } = scan;
-  const { codec, statements, executor, table, topology } = runtime;
+  const { codec, statements, executor, table } = runtime;
   const { column } = lookup.plan;
   const statement = statements.scan(column, after && codec.paramOf(after), rowsPerPage);
-  const { rows } = await executor.runStatement([shard.primary], statement, 'read', deadline);
+  const { rows } = await executor.runStatement([shard.primary], statement, 'read', call);
   scan.scanned += rows.length;
   // Any slot of the shard leads to it; the row's own id may name the one that it has left.
-  const locator = firstLocatorOf(topology.current, shard.name);
+  const locator = firstLocatorOf(call.topology, shard.name);
   const valued = rows.flatMap((raw): ScannedRow[] => {
     const value = codec.valueOf(column, raw);
     if (value === null) return [];
@@ -176,7 +177,7 @@ async function enterPage(
   });
   const known = await lookup.directory.findMany(
     valued.flatMap(({ reservations }) => reservations),
-    deadline,
+    call,
   );
   const confirmed = new Set(
     known
@@ -187,8 +188,7 @@ async function enterPage(
     const lacking = row.reservations.filter(
       ({ value, rowKey }) => !confirmed.has(entryId(value, rowKey)),
     );
-    if (lacking.length > 0)
-      await enterRow(scan, shard, { ...row, reservations: lacking }, deadline);
+    if (lacking.length > 0) await enterRow(scan, shard, { ...row, reservations: lacking }, call);
   }
   return rows.length < rowsPerPage ? undefined : rows.at(-1);
 }
@@ -198,7 +198,7 @@ async function enterRow(
   scan: Scan,
   { primary, name: shard }: Shard,
   { raw, key, reservations }: ScannedRow,
-  deadline: Deadline,
+  call: Call,
 ): Promise<void> {
   const { runtime, lookup } = scan;
   const { codec, statements } = runtime;
@@ -211,7 +211,7 @@ async function enterRow(
     lookup.writes.write(
       primary,
       reservations,
-      deadline,
+      call,
       () => {},
       async (scope) => {
         const { rows } = await scope.run(statements.lockByKeys([codec.paramOf(raw)]));

@@ -1,8 +1,8 @@
 import type { Committed, TransactionConfig } from '../commit/transaction.ts';
 import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { RolledBackError } from '../errors/database-error.ts';
+import type { Call } from '../execution/call.ts';
 import type { Executor } from '../execution/executor.ts';
-import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import { ReadPath } from '../rows/reads/read-path.ts';
 import type { RowSchema } from '../rows/schema/define-table.ts';
@@ -56,16 +56,12 @@ export class LookupIndex<Schema extends RowSchema> implements RowIndex<Schema> {
     return this.#lookups.concernedBy(after).length > 0;
   }
 
-  async change<T>(
-    planned: PlannedChange,
-    deadline: Deadline,
-    attempt: ChangeAttempt<T>,
-  ): Promise<T> {
+  async change<T>(planned: PlannedChange, call: Call, attempt: ChangeAttempt<T>): Promise<T> {
     const { codec, table } = this.#runtime;
     const key = codec.keyOfText(planned.key.text);
     const change = new LookupChange(this.#runtime, this.#lookups, planned);
     for (let tries = 0; tries < attempts; tries++) {
-      const { row: before, route } = await this.#reads.locate(key, deadline);
+      const { row: before, route } = await this.#reads.locate(key, call);
       if (before === null) return attempt(route, noReservations, none);
       const statement = planned.statementAt(route);
       const reservations = change.reservations(before, route.locator);
@@ -83,7 +79,7 @@ export class LookupIndex<Schema extends RowSchema> implements RowIndex<Schema> {
       try {
         const { primary } = route.shard;
         const write = this.#writes
-          .write(primary, reservations, deadline, onOwn, body)
+          .write(primary, reservations, call, onOwn, body)
           .then(({ value, gtid }) => ({ affected: value, gtid }));
         return await attempt(route, this.#reserving(reservations), write);
       } catch (error) {
@@ -96,9 +92,9 @@ export class LookupIndex<Schema extends RowSchema> implements RowIndex<Schema> {
     );
   }
 
-  join(scope: TransactionScope, route: Route, deadline: Deadline): LookupTransaction<Schema> {
+  join(scope: TransactionScope, route: Route, call: Call): LookupTransaction<Schema> {
     const lookups = this.#lookups;
-    return new LookupTransaction(this.#runtime, lookups, this.#writes, { scope, route, deadline });
+    return new LookupTransaction(this.#runtime, lookups, this.#writes, { scope, route, call });
   }
 
   close(): Promise<void> {
@@ -133,11 +129,11 @@ class LookupReservations implements Reservations {
   transact<T>(
     _: Executor,
     primary: Endpoint,
-    deadline: Deadline,
+    call: Call,
     body: (scope: TransactionScope) => Promise<T>,
     config?: TransactionConfig,
   ): Promise<Committed<T>> {
-    return this.#writes.write(primary, this.#all, deadline, refuseOwn, body, config);
+    return this.#writes.write(primary, this.#all, call, refuseOwn, body, config);
   }
 
   forget(): Promise<'done' | 'pending'> {

@@ -1,7 +1,7 @@
 import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { RowError } from '../errors/row-error.ts';
+import type { Call } from '../execution/call.ts';
 import type { RawRow } from '../mysql/sql/sql.ts';
-import type { Deadline } from '../resilience/time/deadline.ts';
 import { ReadPath } from '../rows/reads/read-path.ts';
 import type { RowSchema } from '../rows/schema/define-table.ts';
 import type { RowsRuntime } from '../rows/table-runtime.ts';
@@ -121,7 +121,7 @@ function entryReservations<Schema extends RowSchema>(
     column,
     lookup: name,
     value: bytes,
-    isHeldBy: (rowKey, deadline) => isHeldBy(runtime, lookup, text, rowKey, deadline),
+    isHeldBy: (rowKey, call) => isHeldBy(runtime, lookup, text, rowKey, call),
   }));
 }
 
@@ -130,10 +130,10 @@ async function isHeldBy<Schema extends RowSchema>(
   { plan, values }: TableLookup,
   text: string,
   rowKey: string,
-  deadline: Deadline,
+  call: Call,
 ): Promise<boolean> {
   const key = runtime.codec.keyOfText(rowKey);
-  const row = await new ReadPath(runtime).read(key, { consistency: 'primary' }, deadline);
+  const row = await new ReadPath(runtime).read(key, { consistency: 'primary' }, call);
   return values.held(row?.[plan.column])?.text === text;
 }
 

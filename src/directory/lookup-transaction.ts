@@ -2,8 +2,8 @@ import { recordApplied } from '../commit/commit-record.ts';
 import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { DuplicateKeyError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
+import type { Call } from '../execution/call.ts';
 import type { Statement } from '../mysql/sql/sql.ts';
-import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import type { RowSchema } from '../rows/schema/define-table.ts';
 import type { RowsRuntime } from '../rows/table-runtime.ts';
@@ -18,7 +18,7 @@ import type { TableLookups } from './table-lookups.ts';
 interface OpenWork {
   readonly scope: TransactionScope;
   readonly route: Route;
-  readonly deadline: Deadline;
+  readonly call: Call;
 }
 
 /**
@@ -72,13 +72,13 @@ export class LookupTransaction<Schema extends RowSchema> implements IndexedTrans
   }
 
   async committed(): Promise<void> {
-    if (this.#marked !== undefined) await this.#writes.confirm(this.#ending, this.#open.deadline);
+    if (this.#marked !== undefined) await this.#writes.confirm(this.#ending, this.#open.call);
   }
 
   /** What nobody knows the outcome of is left to be resolved. */
   async failed(error: unknown): Promise<void> {
     if (isMeridianError(error) && error.outcome === 'unknown') return;
-    if (this.#marked !== undefined) await this.#writes.cancel(this.#ending, this.#open.deadline);
+    if (this.#marked !== undefined) await this.#writes.cancel(this.#ending, this.#open.call);
   }
 
   forget(): Promise<'done' | 'pending'> {
@@ -90,7 +90,7 @@ export class LookupTransaction<Schema extends RowSchema> implements IndexedTrans
     statement: Statement,
     onOwn: (reservation: Reservation) => void,
   ): Promise<number> {
-    const { scope, deadline } = this.#open;
+    const { scope, call } = this.#open;
     if (reservations.length === 0) return (await scope.run(statement)).affected;
     this.#marked ??= recordApplied(scope, this.#token);
     await this.#marked;
@@ -99,16 +99,16 @@ export class LookupTransaction<Schema extends RowSchema> implements IndexedTrans
       reservations.filter((reservation) => results.get(reservation) === what);
     let affected: number;
     try {
-      await this.#orBreak(this.#writes.reserveWithin(this.#token, reservations, deadline, results));
+      await this.#orBreak(this.#writes.reserveWithin(this.#token, reservations, call, results));
       for (const reservation of whichAre('own')) onOwn(reservation);
       ({ affected } = await scope.run(statement));
     } catch (error) {
       // The body may go on without this statement; what an earlier one reserved stays reserved.
-      await this.#orBreak(this.#writes.release(this.#token, whichAre('reserved'), deadline));
+      await this.#orBreak(this.#writes.release(this.#token, whichAre('reserved'), call));
       throw error;
     }
     this.#reservations.push(...reservations);
-    await this.#orBreak(this.#writes.reverse(this.#token, whichAre('reversed'), deadline));
+    await this.#orBreak(this.#writes.reverse(this.#token, whichAre('reversed'), call));
     return affected;
   }
 

@@ -37,12 +37,18 @@ export class LookupValues {
   readonly #known: (value: unknown) => LookupValue;
 
   /** @param mayRemember whether this process may hold the values themselves in memory. */
-  constructor(plan: LookupPlan, table: string, keys: readonly KeyObject[], mayRemember: boolean) {
+  constructor(
+    plan: LookupPlan,
+    table: string,
+    keys: readonly KeyObject[],
+    mayRemember: () => boolean,
+  ) {
     this.#plan = plan;
     this.#table = table;
     this.#keys = plan.personal ? keys.map((key) => ({ id: keyIdOf(key), key })) : [];
     const make = (value: unknown) => this.#make(this.#plain(value));
-    this.#known = mayRemember ? memoize(remembered, make) : make;
+    const remember = memoize(remembered, make);
+    this.#known = (value) => (mayRemember() ? remember(value) : make(value));
   }
 
   /** Names the keys under which values are entered; none where they are kept as they are. */

@@ -9,7 +9,6 @@ import type { RowSchema } from '../rows/schema/define-table.ts';
 import type { TablePlan } from '../rows/schema/table-plan.ts';
 import type { RowsRuntime } from '../rows/table-runtime.ts';
 import { noIndex, type RowIndex } from '../rows/writes/row-index.ts';
-import type { TopologyStore } from '../topology/topology-store.ts';
 import { Directory } from './directory.ts';
 import { LookupIndex } from './lookup-index.ts';
 import { LookupValues } from './lookup-values.ts';
@@ -27,7 +26,6 @@ export interface OpenDirectory {
 }
 
 interface Parts {
-  readonly topology: TopologyStore;
   readonly executor: Executor;
   readonly upkeep: Upkeep;
   readonly observe: Observer;
@@ -37,15 +35,15 @@ interface Parts {
 export function openDirectory(
   config: DirectoryConfig | undefined,
   plans: readonly TablePlan[],
-  { topology, executor, upkeep, observe }: Parts,
+  { executor, upkeep, observe }: Parts,
 ): OpenDirectory | undefined {
   const keyspaces = plans.flatMap(({ table, lookups }) =>
     lookups.length > 0 ? [table.keyspace] : [],
   );
   if (config === undefined || keyspaces.length === 0) return undefined;
   const { reservationMs, sweepMs } = config;
-  const directory = new Directory(config.keyspace, topology, executor);
-  const reserver = new Reserver(directory, topology, executor, reservationMs);
+  const directory = new Directory(config.keyspace, executor);
+  const reserver = new Reserver(directory, executor, reservationMs);
   return {
     config,
     directory,
@@ -55,7 +53,6 @@ export function openDirectory(
       reserver,
       executor,
       upkeep,
-      topology,
       keyspaces: [...new Set(keyspaces)],
       reservationMs,
       sweepMs: sweepMs || 0,
@@ -71,7 +68,7 @@ interface CacheParts {
   readonly loadTimeoutMs: number;
   readonly observe: Observer;
   /** Whether this process may hold all rows of the table, wherever they are. */
-  readonly mayHoldAll: boolean;
+  mayHoldAll(): boolean;
 }
 
 /** Builds what a table's lookups work with: none for a table that has none. */

@@ -1,5 +1,5 @@
 import { DuplicateKeyError } from '../errors/database-error.ts';
-import type { Deadline } from '../resilience/time/deadline.ts';
+import type { Call } from '../execution/call.ts';
 import type { EntryKey, EntryOwner } from './directory-table.ts';
 
 /** What one attempt to write wants of the entry of one value. */
@@ -10,7 +10,7 @@ export interface Reservation extends EntryKey, EntryOwner {
   readonly table: string;
   readonly column: string;
   /** Whether a row holds the value now, by what is committed on its primary. */
-  isHeldBy(rowKey: string, deadline: Deadline): Promise<boolean>;
+  isHeldBy(rowKey: string, call: Call): Promise<boolean>;
 }
 
 /**

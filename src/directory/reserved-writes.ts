@@ -3,9 +3,9 @@ import { forgetRecord, recordApplied } from '../commit/commit-record.ts';
 import { type Committed, runTransaction, type TransactionConfig } from '../commit/transaction.ts';
 import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
+import type { Call } from '../execution/call.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { Observer } from '../observability/events.ts';
-import { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import type { Directory } from './directory.ts';
 import type { Reservation, ReservationResult } from './reservation.ts';
@@ -60,27 +60,27 @@ export class ReservedWrites {
   async write<T>(
     primary: Endpoint,
     reservations: readonly Reservation[],
-    deadline: Deadline,
+    call: Call,
     onOwn: (reservation: Reservation) => void,
     body: (scope: TransactionScope) => Promise<T>,
     config?: TransactionConfig,
   ): Promise<Committed<T>> {
     if (reservations.length === 0)
-      return runTransaction(this.#executor, primary, deadline, body, config);
+      return runTransaction(this.#executor, primary, call, body, config);
     const ending = { token: newToken(), reservations, primary };
     let committed: Committed<T>;
     try {
-      await this.#reserveAll(ending, deadline, onOwn);
+      await this.#reserveAll(ending, call, onOwn);
       const marked = async (scope: TransactionScope) => {
         await recordApplied(scope, ending.token);
         return body(scope);
       };
-      committed = await runTransaction(this.#executor, primary, deadline, marked, config);
+      committed = await runTransaction(this.#executor, primary, call, marked, config);
     } catch (error) {
-      if (!isUnknown(error)) await this.cancel(ending, deadline);
+      if (!isUnknown(error)) await this.cancel(ending, call);
       throw error;
     }
-    await this.confirm(ending, deadline);
+    await this.confirm(ending, call);
     return committed;
   }
 
@@ -91,24 +91,24 @@ export class ReservedWrites {
   reserveWithin(
     token: Uint8Array,
     reservations: readonly Reservation[],
-    deadline: Deadline,
+    call: Call,
     results: Map<Reservation, ReservationResult>,
   ): Promise<void> {
-    return this.#reserver.reserveInTurn(token, reservations, 'refuse', deadline, results);
+    return this.#reserver.reserveInTurn(token, reservations, 'refuse', call, results);
   }
 
   /** The attempt is applied: its values are held, and those given up are free. */
-  async confirm(ending: Ending, deadline: Deadline): Promise<void> {
+  async confirm(ending: Ending, call: Call): Promise<void> {
     const { token, reservations, primary } = ending;
-    await this.#finish('confirm', deadline, async (patience) => {
+    await this.#finish('confirm', call, async (patience) => {
       await this.#directory.confirm(token, ...byKind(reservations), patience);
       await forgetRecord(this.#executor, primary, token, patience);
     });
   }
 
   /** The attempt is not applied and never will be: all is as before. */
-  async cancel({ token, reservations }: Ending, deadline: Deadline): Promise<void> {
-    await this.#finish('release', deadline, (patience) =>
+  async cancel({ token, reservations }: Ending, call: Call): Promise<void> {
+    await this.#finish('release', call, (patience) =>
       this.#directory.cancel(token, ...byKind(reservations), patience),
     );
   }
@@ -117,19 +117,19 @@ export class ReservedWrites {
   async release(
     token: Uint8Array,
     reservations: readonly Reservation[],
-    deadline: Deadline,
+    call: Call,
   ): Promise<void> {
-    await this.#directory.cancel(token, ...byKind(reservations), deadline);
+    await this.#directory.cancel(token, ...byKind(reservations), call);
   }
 
   /** Undoes earlier reservations of an attempt that is still open, given the opposite ones. Tells failure. */
   async reverse(
     token: Uint8Array,
     reservations: readonly Reservation[],
-    deadline: Deadline,
+    call: Call,
   ): Promise<void> {
     const [entering, leaving] = byKind(reservations);
-    await this.#directory.cancel(token, leaving, entering, deadline);
+    await this.#directory.cancel(token, leaving, entering, call);
   }
 
   /** Resolves when nothing goes on behind the callers' backs any more. */
@@ -139,14 +139,14 @@ export class ReservedWrites {
 
   async #reserveAll(
     { token, reservations }: Ending,
-    deadline: Deadline,
+    call: Call,
     onOwn: (reservation: Reservation) => void,
   ): Promise<void> {
-    if (await this.#reserver.reserveFree(token, reservations, deadline)) return;
+    if (await this.#reserver.reserveFree(token, reservations, call)) return;
     // Only who takes entries in the common order may hold some while waiting for others.
-    await this.#directory.cancel(token, ...byKind(reservations), deadline);
+    await this.#directory.cancel(token, ...byKind(reservations), call);
     const results = new Map<Reservation, ReservationResult>();
-    await this.#reserver.reserveInTurn(token, reservations, 'wait', deadline, results);
+    await this.#reserver.reserveInTurn(token, reservations, 'wait', call, results);
     for (const [reservation, reserved] of results) if (reserved === 'own') onOwn(reservation);
   }
 
@@ -156,11 +156,11 @@ export class ReservedWrites {
    */
   async #finish(
     operation: 'confirm' | 'release',
-    deadline: Deadline,
-    work: (patience: Deadline) => Promise<void>,
+    call: Call,
+    work: (patience: Call) => Promise<void>,
   ): Promise<void> {
-    const inTime = deadline.reason === undefined;
-    const patience = inTime ? deadline : new Deadline(asideMs);
+    const inTime = call.reason === undefined;
+    const patience = inTime ? call : call.part(asideMs);
     const told = work(patience)
       .catch((error: unknown) => {
         const message = isMeridianError(error) ? error.message : String(error);

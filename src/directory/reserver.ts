@@ -1,11 +1,10 @@
 import { outcomeOf, resolve } from '../commit/commit-record.ts';
 import type { Outcome } from '../commit/commit-record-table.ts';
 import { DuplicateKeyError, RolledBackError } from '../errors/database-error.ts';
+import type { Call } from '../execution/call.ts';
 import type { Executor } from '../execution/executor.ts';
-import { Deadline } from '../resilience/time/deadline.ts';
 import { routeLocator } from '../routing/router.ts';
 import type { Endpoint } from '../topology/topology.ts';
-import type { TopologyStore } from '../topology/topology-store.ts';
 import type { Directory } from './directory.ts';
 import type { Entry } from './directory-table.ts';
 import { inOrder, type Reservation, type ReservationResult } from './reservation.ts';
@@ -26,18 +25,11 @@ export type Patience = 'wait' | 'refuse';
 /** Takes entries of the directory for one attempt to write, against those of other attempts. */
 export class Reserver {
   readonly #directory: Directory;
-  readonly #topology: TopologyStore;
   readonly #executor: Executor;
   readonly #reservationMs: number;
 
-  constructor(
-    directory: Directory,
-    topology: TopologyStore,
-    executor: Executor,
-    reservationMs: number,
-  ) {
+  constructor(directory: Directory, executor: Executor, reservationMs: number) {
     this.#directory = directory;
-    this.#topology = topology;
     this.#executor = executor;
     this.#reservationMs = reservationMs;
   }
@@ -49,18 +41,18 @@ export class Reserver {
   async reserveFree(
     token: Uint8Array,
     reservations: readonly Reservation[],
-    deadline: Deadline,
+    call: Call,
   ): Promise<boolean> {
     const results = await Promise.allSettled([
       this.#directory.reserve(
         token,
         reservations.filter(({ kind }) => kind === 'enter'),
-        deadline,
+        call,
       ),
       this.#directory.leave(
         token,
         reservations.filter(({ kind }) => kind === 'leave'),
-        deadline,
+        call,
       ),
     ]);
     for (const result of results) if (result.status === 'rejected') throw result.reason;
@@ -78,11 +70,11 @@ export class Reserver {
     token: Uint8Array,
     reservations: readonly Reservation[],
     patience: Patience,
-    deadline: Deadline,
+    call: Call,
     results: Map<Reservation, ReservationResult>,
   ): Promise<void> {
     for (const reservation of inOrder(reservations)) {
-      results.set(reservation, await this.#reserve(token, reservation, patience, deadline));
+      results.set(reservation, await this.#reserve(token, reservation, patience, call));
     }
   }
 
@@ -90,30 +82,31 @@ export class Reserver {
     token: Uint8Array,
     reservation: Reservation,
     patience: Patience,
-    deadline: Deadline,
+    call: Call,
   ): Promise<ReservationResult> {
     // A change whose reply was lost is sent again, and says then that it changed nothing.
     let isSent = false;
+    const home = this.#directory.routeOf(reservation, call.topology);
     for (let turn = 0; ; turn++) {
-      const entry = await this.#directory.find(reservation, 'primary', deadline);
+      const entry = await this.#directory.find(reservation, home, 'primary', call);
       if (entry === undefined) {
         if (reservation.kind === 'leave') return 'absent';
         isSent = true;
-        if (await this.#directory.reserve(token, [reservation], deadline)) return 'reserved';
+        if (await this.#directory.reserve(token, [reservation], call)) return 'reserved';
       } else if (entry.state !== 'confirmed') {
         if (entry.token.equals(token)) return reservedBefore(reservation, entry, isSent);
-        await this.#await(entry, patience, turn, deadline);
+        await this.#await(entry, patience, turn, call);
       } else if (reservation.kind === 'leave') {
         if (entry.rowKey !== reservation.rowKey) return 'absent';
         isSent = true;
-        if (await this.#directory.leave(token, [reservation], deadline)) return 'reserved';
-      } else if (await reservation.isHeldBy(entry.rowKey, deadline)) {
+        if (await this.#directory.leave(token, [reservation], call)) return 'reserved';
+      } else if (await reservation.isHeldBy(entry.rowKey, call)) {
         if (entry.rowKey === reservation.rowKey) return 'own';
         throw duplicate(reservation);
       } else {
         isSent = true;
         // Its row was deleted or changed past the directory.
-        if (await this.#directory.takeOver(token, reservation, entry.token, deadline)) {
+        if (await this.#directory.takeOver(token, reservation, entry.token, call)) {
           return 'reserved';
         }
       }
@@ -121,15 +114,15 @@ export class Reserver {
   }
 
   /** Another attempt has the entry: helps it to its end, waits for it, or resolves it. */
-  async #await(entry: Entry, patience: Patience, turn: number, deadline: Deadline): Promise<void> {
-    const outcome = await this.#outcomeOf(entry, deadline);
-    if (outcome !== undefined) return this.finish(entry, outcome, deadline);
+  async #await(entry: Entry, patience: Patience, turn: number, call: Call): Promise<void> {
+    const outcome = await this.#outcomeOf(entry, call);
+    if (outcome !== undefined) return this.finish(entry, outcome, call);
     if (entry.ageMs >= this.#reservationMs) {
       if (patience === 'wait') {
-        await this.resolve(entry, deadline);
+        await this.resolve(entry, call);
         return;
       }
-      const brief = new Deadline(Math.max(1, Math.min(briefMs, deadline.remainingMs)));
+      const brief = call.part(Math.max(1, Math.min(briefMs, call.remainingMs)));
       try {
         await this.resolve(entry, brief);
         return;
@@ -141,33 +134,33 @@ export class Reserver {
     }
     if (patience === 'refuse') throw rivalled(entry);
     const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(turn, 10));
-    await deadline.pause(pauseMs * (0.5 + Math.random() / 2));
+    await call.pause(pauseMs * (0.5 + Math.random() / 2));
   }
 
   /** Decides how the attempt that has an entry ended, and carries it out. */
-  async resolve(entry: Entry, deadline: Deadline): Promise<Outcome> {
-    const outcome = await resolve(this.#executor, this.#primaryOf(entry), entry.token, deadline);
-    await this.finish(entry, outcome, deadline);
+  async resolve(entry: Entry, call: Call): Promise<Outcome> {
+    const outcome = await resolve(this.#executor, primaryOf(entry, call), entry.token, call);
+    await this.finish(entry, outcome, call);
     return outcome;
   }
 
   /** Carries out what was decided about the attempt that has an entry. */
-  async finish(entry: Entry, outcome: Outcome, deadline: Deadline): Promise<void> {
+  async finish(entry: Entry, outcome: Outcome, call: Call): Promise<void> {
     const entered = entry.state === 'reserved' ? [entry] : [];
     const left = entry.state === 'leaving' ? [entry] : [];
-    if (outcome === 'applied') await this.#directory.confirm(entry.token, entered, left, deadline);
-    else await this.#directory.cancel(entry.token, entered, left, deadline);
+    if (outcome === 'applied') await this.#directory.confirm(entry.token, entered, left, call);
+    else await this.#directory.cancel(entry.token, entered, left, call);
   }
 
-  #outcomeOf(entry: Entry, deadline: Deadline): Promise<Outcome | undefined> {
-    return outcomeOf(this.#executor, this.#primaryOf(entry), entry.token, deadline);
+  #outcomeOf(entry: Entry, call: Call): Promise<Outcome | undefined> {
+    return outcomeOf(this.#executor, primaryOf(entry, call), entry.token, call);
   }
+}
 
-  /** Where the transaction of the attempt ran, if it did. */
-  #primaryOf({ lookup, locator }: Entry): Endpoint {
-    const [keyspace = ''] = lookup.split('/');
-    return routeLocator(this.#topology.current, keyspace, locator).shard.primary;
-  }
+/** Where the transaction of the attempt that has an entry ran, if it did. */
+function primaryOf({ lookup, locator }: Entry, { topology }: Call): Endpoint {
+  const [keyspace = ''] = lookup.split('/');
+  return routeLocator(topology, keyspace, locator).shard.primary;
 }
 
 /** The same work has the entry: an earlier part of it, or this one whose reply was lost. */

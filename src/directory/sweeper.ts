@@ -1,12 +1,11 @@
 import { forgetOldRecords } from '../commit/commit-record.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
+import type { Call } from '../execution/call.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { Upkeep } from '../execution/upkeep.ts';
 import type { Observer } from '../observability/events.ts';
-import { Deadline } from '../resilience/time/deadline.ts';
 import { keyspaceOf } from '../routing/router.ts';
 import type { Shard } from '../topology/topology.ts';
-import type { TopologyStore } from '../topology/topology-store.ts';
 import type { Directory } from './directory.ts';
 import { type Entry, readEntry, selectDangling } from './directory-table.ts';
 import type { Reserver } from './reserver.ts';
@@ -33,7 +32,6 @@ export interface SweeperParts {
   readonly reserver: Reserver;
   readonly executor: Executor;
   readonly upkeep: Upkeep;
-  readonly topology: TopologyStore;
   /** The keyspaces whose tables have lookups. */
   readonly keyspaces: readonly string[];
   /** From this age on a write that is not confirmed counts as abandoned. */
@@ -54,7 +52,7 @@ export class Sweeper {
     parts.upkeep.add({
       everyMs: parts.sweepMs,
       timeoutMs: timedSweepMs,
-      run: (deadline) => this.sweep(deadline),
+      run: (call) => this.sweep(call),
       onFailure(error) {
         const message = isMeridianError(error) ? error.message : String(error);
         parts.observe({ type: 'directory-fault', operation: 'sweep', message });
@@ -62,10 +60,11 @@ export class Sweeper {
     });
   }
 
-  async sweep(deadline: Deadline): Promise<SweepResult> {
-    const { directory, executor, topology, keyspaces, observe } = this.#parts;
+  async sweep(call: Call): Promise<SweepResult> {
+    const { directory, executor, keyspaces, observe } = this.#parts;
+    const { topology } = call;
     const results = await Promise.all(
-      directory.shards.map((shard) => this.#sweepShard(shard, deadline)),
+      directory.shardsIn(topology).map((shard) => this.#sweepShard(shard, call)),
     );
     const sum = (of: keyof SweepResult) => results.reduce((total, result) => total + result[of], 0);
     const total = { applied: sum('applied'), aborted: sum('aborted'), pending: sum('pending') };
@@ -76,33 +75,33 @@ export class Sweeper {
     this.#pending = total.pending;
     // A mark may go only when no entry is left that asks for it.
     if (total.pending === 0) {
-      const shards = keyspaces.flatMap((name) => keyspaceOf(topology.current, name).shards);
+      const shards = keyspaces.flatMap((name) => keyspaceOf(topology, name).shards);
       await Promise.all(
-        shards.map(({ primary }) => forgetOldRecords(executor, primary, recordsKeptDays, deadline)),
+        shards.map(({ primary }) => forgetOldRecords(executor, primary, recordsKeptDays, call)),
       );
     }
     return total;
   }
 
-  async #sweepShard({ primary }: Shard, deadline: Deadline): Promise<SweepResult> {
+  async #sweepShard({ primary }: Shard, call: Call): Promise<SweepResult> {
     const { executor, reservationMs } = this.#parts;
     const count = { applied: 0, aborted: 0, pending: 0 };
     for (;;) {
       // What is resolved leaves the list; what is not stays at its head.
       const page = selectDangling(reservationMs, entriesPerPage, count.pending);
-      const { rows } = await executor.runStatement([primary], page, 'read', deadline);
-      for (const row of rows) count[await this.#resolve(readEntry(row), deadline)]++;
+      const { rows } = await executor.runStatement([primary], page, 'read', call);
+      for (const row of rows) count[await this.#resolve(readEntry(row), call)]++;
       if (rows.length < entriesPerPage) return count;
     }
   }
 
-  async #resolve(entry: Entry, deadline: Deadline): Promise<keyof SweepResult> {
-    const patience = new Deadline(Math.max(1, Math.min(patienceMs, deadline.remainingMs)));
-    const stopListening = deadline.onCancel((reason) => patience.cancel(reason));
+  async #resolve(entry: Entry, call: Call): Promise<keyof SweepResult> {
+    const patience = call.part(Math.max(1, Math.min(patienceMs, call.remainingMs)));
+    const stopListening = call.onCancel((reason) => patience.cancel(reason));
     try {
       return await this.#parts.reserver.resolve(entry, patience);
     } catch (error) {
-      if (deadline.reason !== undefined || !isMeridianError(error)) throw error;
+      if (call.reason !== undefined || !isMeridianError(error)) throw error;
       return 'pending';
     } finally {
       stopListening();

@@ -5,7 +5,8 @@ import type { CallOperation } from '../observability/call-event.ts';
 import { isWanted, type Observer } from '../observability/events.ts';
 import { type MemoryReads, memoryReadsOf } from '../observability/memory-reads.ts';
 import type { Priority } from '../resilience/admission/priority.ts';
-import { Deadline } from '../resilience/time/deadline.ts';
+import type { TopologyStore } from '../topology/topology-store.ts';
+import { Call } from './call.ts';
 import { memoryHit, ObservedCall } from './observed-call.ts';
 
 export interface CallOptions {
@@ -61,19 +62,20 @@ const kinds: Readonly<Record<CallOperation, CallKind>> = {
   'relocations.sweep': 'upkeep',
 };
 
-type Work<T> = (deadline: Deadline) => Promise<T>;
-type Rows<T> = (deadline: Deadline) => AsyncGenerator<T, void, undefined>;
+type Work<T> = (call: Call) => Promise<T>;
+type Rows<T> = (call: Call) => AsyncGenerator<T, void, undefined>;
 
 /** What was cut off says so within microseconds, unless it has to undo something. */
 const goodbyeMs = 500;
 
 /**
  * The beginning and the end of every public call: admits calls until closing begins, gives each its
- * deadline, knows which are under way, and tells what became of each.
+ * deadline and its snapshot, knows which are under way, and tells what became of each.
  */
 export class CallGate {
   readonly timeoutMs: number;
-  readonly #running = new Map<Deadline, CallKind>();
+  readonly #topology: TopologyStore;
+  readonly #running = new Map<Call, CallKind>();
   readonly #optionNames: ReadonlySet<string>;
   /** Undefined while nobody wants to hear of calls: then nothing of them is measured. */
   readonly #observe: Observer | undefined;
@@ -83,7 +85,13 @@ export class CallGate {
   #onIdle: (() => void) | undefined;
 
   /** @param optionNames what a call's options may be named. */
-  constructor(timeoutMs: number, optionNames: ReadonlySet<string>, observe: Observer) {
+  constructor(
+    topology: TopologyStore,
+    timeoutMs: number,
+    optionNames: ReadonlySet<string>,
+    observe: Observer,
+  ) {
+    this.#topology = topology;
     this.timeoutMs = timeoutMs;
     this.#optionNames = optionNames;
     this.#observe = isWanted(observe, 'call') ? observe : undefined;
@@ -102,18 +110,18 @@ export class CallGate {
     options: CallOptions | undefined,
     work: Work<T>,
   ): Promise<T> {
-    const call = this.#observed(operation, table);
-    let deadline: Deadline | undefined;
+    const observed = this.#observed(operation, table);
+    let call: Call | undefined;
     try {
       const timeoutMs = options?.timeoutMs ?? this.timeoutMs;
-      deadline = this.#open(operation, { ...options, timeoutMs }, call);
-      const begun = deadline;
-      return await (call === undefined ? work(begun) : call.begin(() => work(begun)));
+      call = this.#open(operation, { ...options, timeoutMs }, observed);
+      const begun = call;
+      return await (observed === undefined ? work(begun) : observed.begin(() => work(begun)));
     } catch (error) {
-      call?.fail(error);
+      observed?.fail(error);
       throw error;
     } finally {
-      this.#end(deadline, call);
+      this.#end(call, observed);
     }
   }
 
@@ -124,17 +132,17 @@ export class CallGate {
     options: CallOptions,
     rows: Rows<T>,
   ): AsyncGenerator<T, void, undefined> {
-    const call = this.#observed(operation, table);
-    let deadline: Deadline | undefined;
+    const observed = this.#observed(operation, table);
+    let call: Call | undefined;
     try {
-      deadline = this.#open(operation, options, call);
-      const begun = deadline;
-      yield* call === undefined ? rows(begun) : call.begin(() => rows(begun));
+      call = this.#open(operation, options, observed);
+      const begun = call;
+      yield* observed === undefined ? rows(begun) : observed.begin(() => rows(begun));
     } catch (error) {
-      call?.fail(error);
+      observed?.fail(error);
       throw error;
     } finally {
-      this.#end(deadline, call);
+      this.#end(call, observed);
     }
   }
 
@@ -157,15 +165,15 @@ export class CallGate {
     await this.#idle(timeoutMs);
     const cutByKind = { read: 0, write: 0, transaction: 0, stream: 0, upkeep: 0 };
     const cut = this.#running.size;
-    for (const [deadline, kind] of [...this.#running]) {
+    for (const [call, kind] of [...this.#running]) {
       cutByKind[kind]++;
-      deadline.cancel(
+      call.cancel(
         new AbortedError('The data layer was closed before the call ended.', {
           cause: new ClosedError(`close() waited for ${timeoutMs} ms.`),
         }),
       );
       // It ends when its reader asks for the next row, if ever.
-      if (kind === 'stream') this.#running.delete(deadline);
+      if (kind === 'stream') this.#running.delete(call);
     }
     await this.#idle(goodbyeMs);
     return { drained: before - cut, cut, cutByKind };
@@ -177,21 +185,21 @@ export class CallGate {
     return new ObservedCall(operation, table, this.#observe, trace);
   }
 
-  #open(operation: CallOperation, options: CallOptions, call: ObservedCall | undefined): Deadline {
+  #open(operation: CallOperation, options: CallOptions, observed: ObservedCall | undefined): Call {
     checkCallOptions(options, this.#optionNames);
     const { timeoutMs = Number.POSITIVE_INFINITY, signal, priority } = options;
     if (this.#isClosing) throw new ClosedError('The data layer is closed.');
-    const deadline = new Deadline(timeoutMs, signal, priority, call?.meter);
-    this.#running.set(deadline, kinds[operation]);
-    return deadline;
+    const call = new Call(this.#topology.current, timeoutMs, signal, priority, observed?.meter);
+    this.#running.set(call, kinds[operation]);
+    return call;
   }
 
-  #end(deadline: Deadline | undefined, call: ObservedCall | undefined): void {
-    if (deadline !== undefined) {
-      deadline.end();
-      if (this.#running.delete(deadline) && this.#running.size === 0) this.#onIdle?.();
+  #end(call: Call | undefined, observed: ObservedCall | undefined): void {
+    if (call !== undefined) {
+      call.end();
+      if (this.#running.delete(call) && this.#running.size === 0) this.#onIdle?.();
     }
-    call?.end();
+    observed?.end();
   }
 
   async #idle(timeoutMs: number): Promise<void> {

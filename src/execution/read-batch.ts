@@ -4,13 +4,14 @@ import { CallMeter } from '../observability/call-meter.ts';
 import { isBefore, type Priority } from '../resilience/admission/priority.ts';
 import type { Guard } from '../resilience/guard.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
-import type { Endpoint } from '../topology/topology.ts';
+import type { Endpoint, Shard } from '../topology/topology.ts';
 import type { BatchedRead, RowsByKey } from './batched-read.ts';
 
 /** Whom a batch is sent to, and what lets it through. */
 export interface ReadTarget {
   readonly endpoints: readonly Endpoint[];
-  readonly shard: string;
+  /** Of the reader's snapshot: readers of two never travel together. */
+  readonly shard: Shard;
   /** Lets the statement through. Reads of one lane have the same one, or none. */
   readonly gate?: Guard | undefined;
 }

@@ -3,6 +3,7 @@ import { isMeridianError } from '../errors/meridian-error.ts';
 import type { RawRow, SqlValue, Statement } from '../mysql/sql/sql.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
+import type { Shard } from '../topology/topology.ts';
 import { OneKey, type RowsByKey, SeveralKeys } from './batched-read.ts';
 import type { Executor } from './executor.ts';
 import { inChunks } from './in-chunks.ts';
@@ -31,7 +32,7 @@ export interface KeyParam {
 
 /** Where keys are, and how they are read. */
 export interface PointRead extends ReadTarget {
-  /** Names the shard and the consistency: reads of one lane may travel together. */
+  /** Names the consistency: reads of one shard and lane may travel together. */
   readonly lane: string;
   readonly deadline: Deadline;
 }
@@ -50,7 +51,7 @@ export class ReadBatcher {
   readonly #source: PointReadSource;
   readonly #executor: StatementRunner;
   readonly #observe: Observer;
-  readonly #lanes = new Map<string, ReadLane>();
+  readonly #lanes = new WeakMap<Shard, Map<string, ReadLane>>();
 
   constructor(source: PointReadSource, executor: StatementRunner, observe: Observer) {
     this.#source = source;
@@ -75,11 +76,16 @@ export class ReadBatcher {
     });
   }
 
-  #laneOf({ lane: name }: PointRead): ReadLane {
-    let lane = this.#lanes.get(name);
+  #laneOf({ shard, lane: name }: PointRead): ReadLane {
+    let lanes = this.#lanes.get(shard);
+    if (lanes === undefined) {
+      lanes = new Map();
+      this.#lanes.set(shard, lanes);
+    }
+    let lane = lanes.get(name);
     if (lane === undefined) {
       lane = new ReadLane(this.#source.keysPerStatement, (batch) => this.#run(batch));
-      this.#lanes.set(name, lane);
+      lanes.set(name, lane);
     }
     return lane;
   }
@@ -100,7 +106,7 @@ export class ReadBatcher {
     const { endpoints, shard, gate } = batch.target;
     const { table, selectByKeys, keyOf } = this.#source;
     const params = batch.params();
-    this.#observe({ type: 'read-batch', table, shard, keys: params.length });
+    this.#observe({ type: 'read-batch', table, shard: shard.name, keys: params.length });
     const wait = gate && deadline.meter?.wait('load');
     try {
       const statement = selectByKeys(params);

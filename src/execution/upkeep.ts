@@ -1,7 +1,8 @@
 import { ClosedError } from '../errors/call-error.ts';
-import { Deadline } from '../resilience/time/deadline.ts';
+import type { TopologyStore } from '../topology/topology-store.ts';
+import { Call } from './call.ts';
 
-type Work = (deadline: Deadline) => Promise<unknown>;
+type Work = (call: Call) => Promise<unknown>;
 
 /** Work that is done again and again, by every process at times of its own. */
 export interface Sweep {
@@ -18,10 +19,15 @@ export interface Sweep {
  * keep the process alive, and nothing is begun before `start` or after `close`.
  */
 export class Upkeep {
+  readonly #topology: TopologyStore;
   readonly #sweeps: Sweep[] = [];
   readonly #timers = new Set<NodeJS.Timeout>();
-  readonly #running = new Map<Deadline, Promise<void>>();
+  readonly #running = new Map<Call, Promise<void>>();
   #isOpen = false;
+
+  constructor(topology: TopologyStore) {
+    this.#topology = topology;
+  }
 
   get isOpen(): boolean {
     return this.#isOpen;
@@ -54,8 +60,8 @@ export class Upkeep {
   /** Does work now. Settles with it; closing cancels it, and waits for that. */
   run(timeoutMs: number, work: Work, onFailure: (error: unknown) => void): Promise<void> {
     if (!this.#isOpen) return Promise.resolve();
-    const deadline = new Deadline(timeoutMs);
-    const done = work(deadline)
+    const call = new Call(this.#topology.current, timeoutMs);
+    const done = work(call)
       .then(
         () => undefined,
         (error: unknown) => {
@@ -63,10 +69,10 @@ export class Upkeep {
         },
       )
       .finally(() => {
-        deadline.end();
-        this.#running.delete(deadline);
+        call.end();
+        this.#running.delete(call);
       });
-    this.#running.set(deadline, done);
+    this.#running.set(call, done);
     return done;
   }
 
@@ -76,7 +82,7 @@ export class Upkeep {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     const closing = new ClosedError('The data layer is closing.');
-    for (const deadline of this.#running.keys()) deadline.cancel(closing);
+    for (const call of this.#running.keys()) call.cancel(closing);
     await Promise.all(this.#running.values());
   }
 

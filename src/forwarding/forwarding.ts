@@ -1,11 +1,11 @@
 import { UnavailableError } from '../errors/database-error.ts';
 import { faultBehind, ownerMovedState } from '../errors/driver-fault.ts';
+import { Call } from '../execution/call.ts';
 import type { Executor } from '../execution/executor.ts';
-import { Deadline } from '../resilience/time/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import { routeForwarded } from '../routing/router.ts';
 import type { Shard } from '../topology/topology.ts';
-import type { TopologyStore } from '../topology/topology-store.ts';
 import { DepartureWatermark } from './departure-watermark.ts';
 import { type Forwardable, type Miss, Redirects } from './redirects.ts';
 
@@ -16,11 +16,7 @@ export const mostHops = 32;
 const resolvingMs = 2_000;
 
 /** Ends the moves on record at a shard that are in the way: see {@link Forwarding.resolveWith}. */
-export type ResolveMoves = (
-  shard: Shard,
-  slot: number | undefined,
-  deadline: Deadline,
-) => Promise<unknown>;
+export type ResolveMoves = (shard: Shard, slot: number | undefined, call: Call) => Promise<unknown>;
 
 /**
  * Finds rows whose owner was moved: their ids go on naming the old place, where a redirect says which
@@ -29,20 +25,19 @@ export type ResolveMoves = (
  */
 export class Forwarding {
   readonly mayMove = true;
-  readonly #topology: TopologyStore;
   readonly #executor: Executor;
   readonly #records: string;
   readonly #redirects: Redirects;
-  readonly #shards = new Map<string, DepartureWatermark>();
+  /** Of each snapshot its own: another may have a shard elsewhere. */
+  readonly #watermarks = new WeakMap<Shard, DepartureWatermark>();
   readonly #resolving = new Map<string, Promise<unknown>>();
   #resolveMoves: ResolveMoves = async () => {};
 
   /** @param records the table in which outcomes of moves are recorded. */
-  constructor(topology: TopologyStore, executor: Executor, records: string) {
-    this.#topology = topology;
+  constructor(executor: Executor, records: string) {
     this.#executor = executor;
     this.#records = records;
-    this.#redirects = new Redirects(topology, executor);
+    this.#redirects = new Redirects(executor);
   }
 
   /**
@@ -54,11 +49,15 @@ export class Forwarding {
   }
 
   /** Ends the moves that are in the way. Callers who meet the same ones wait for one that does. */
-  resolve(shard: Shard, slot: number | undefined, deadline: Deadline): Promise<unknown> {
+  resolve(
+    { topology, shard }: Pick<Route, 'topology' | 'shard'>,
+    slot: number | undefined,
+    deadline: Deadline,
+  ): Promise<unknown> {
     const key = `${shard.name}:${slot}`;
     let resolving = this.#resolving.get(key);
     if (resolving === undefined) {
-      const patience = new Deadline(resolvingMs);
+      const patience = new Call(topology, resolvingMs);
       resolving = this.#resolveMoves(shard, slot, patience).finally(() => {
         patience.end();
         this.#resolving.delete(key);
@@ -72,7 +71,7 @@ export class Forwarding {
   start(row: Forwardable, home: Route): Route {
     const locator = this.#redirects.hintsOf(row).at(-1);
     if (locator === undefined || locator === home.locator) return home;
-    return routeForwarded(this.#topology.current, home.keyspace, locator);
+    return routeForwarded(home.topology, home.keyspace, locator);
   }
 
   /** The slots that the ids of an owner's rows may name, as far as this process has seen them. */
@@ -202,9 +201,8 @@ export class Forwarding {
    * circle the owner has come back: either way a mover is about to finish, or has died.
    */
   async #go(path: Path, next: Route | undefined, deadline: Deadline): Promise<void> {
-    const { shard, locator } = path.route;
     if (next === undefined || path.hasBeenTo(next)) {
-      await this.resolve(shard, locator, deadline).catch((cause) => {
+      await this.resolve(path.route, path.route.locator, deadline).catch((cause) => {
         throw deadline.reason ?? lost(cause);
       });
     }
@@ -230,17 +228,11 @@ export class Forwarding {
     );
   }
 
-  /** The shards of a keyspace, by the topology of this process. */
-  membersOf(keyspace: string): ReadonlySet<string> {
-    const { shards = [] } = this.#topology.current.keyspaces.get(keyspace) ?? {};
-    return new Set(shards.map(({ name }) => name));
-  }
-
   watermarkOf(shard: Shard): DepartureWatermark {
-    let watermark = this.#shards.get(shard.name);
+    let watermark = this.#watermarks.get(shard);
     if (watermark === undefined) {
       watermark = new DepartureWatermark(shard, this.#executor, this.#records);
-      this.#shards.set(shard.name, watermark);
+      this.#watermarks.set(shard, watermark);
     }
     return watermark;
   }

@@ -4,7 +4,6 @@ import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import { routeForwarded } from '../routing/router.ts';
 import { uuidFromBytes, uuidToBytes } from '../sharding/ids/uuid.ts';
-import type { TopologyStore } from '../topology/topology-store.ts';
 import { bytesOf, readForward, readForwards, writeForward } from './forward-table.ts';
 
 const mostHints = 10_000;
@@ -27,13 +26,11 @@ export interface Miss {
 
 /** The redirects that say which slot a row went to, and what this process remembers of them. */
 export class Redirects {
-  readonly #topology: TopologyStore;
   readonly #executor: Executor;
   /** Where rows were last seen to have gone: where to start, never what to believe. */
   readonly #hints = new Map<string, readonly number[]>();
 
-  constructor(topology: TopologyStore, executor: Executor) {
-    this.#topology = topology;
+  constructor(executor: Executor) {
     this.#executor = executor;
   }
 
@@ -52,7 +49,7 @@ export class Redirects {
     const statement = readForward(row.table, row.owners, uuidToBytes(row.id));
     const { rows } = await this.#executor.runStatement(endpoints, statement, 'read', deadline);
     if (rows[0] === undefined) return undefined;
-    const next = routeForwarded(this.#topology.current, route.keyspace, Number(rows[0].locator));
+    const next = routeForwarded(route.topology, route.keyspace, Number(rows[0].locator));
     this.#remember(row, next);
     return next;
   }
@@ -85,7 +82,7 @@ export class Redirects {
   ): Promise<void> {
     const [first] = asked;
     if (first === undefined) return;
-    const { shard, keyspace } = first.route;
+    const { topology, shard, keyspace } = first.route;
     const { table, owners } = first.row;
     const statement = readForwards(
       table,
@@ -104,7 +101,7 @@ export class Redirects {
     for (const { row } of asked) {
       const locator = locators.get(row.id);
       if (locator === undefined) continue;
-      const next = routeForwarded(this.#topology.current, keyspace, locator);
+      const next = routeForwarded(topology, keyspace, locator);
       this.#remember(row, next);
       nexts.set(row, next);
     }

@@ -3,6 +3,7 @@ import type { ReadThrough } from '../cache/read-through.ts';
 import { turn } from '../commit/turn.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import { MergeError } from '../errors/scatter-error.ts';
+import type { Call } from '../execution/call.ts';
 import { inChunks } from '../execution/in-chunks.ts';
 import type { LoadGates } from '../execution/load-gates.ts';
 import type { MemoryReads } from '../observability/memory-reads.ts';
@@ -14,6 +15,7 @@ import type { RowKey } from '../rows/row-codec.ts';
 import type { RowOf, RowSchema } from '../rows/schema/row-schema.ts';
 import { mustSee } from '../rows/sessions/seen-writes.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
+import type { Topology } from '../topology/topology.ts';
 import type { ReferenceRuntime } from './reference-runtime.ts';
 import type { AllOptions } from './reference-types.ts';
 
@@ -64,12 +66,12 @@ export class ReferenceReads<Schema extends RowSchema> {
     options: ReadOptions | undefined,
   ): Promise<(RowOf<Schema> | null)[]> {
     const { calls, table } = this.#runtime;
-    return calls.run(operation, table.name, options, async (deadline) => {
+    return calls.run(operation, table.name, options, async (call) => {
       checkCurrency(options);
       const rows: (RowOf<Schema> | null)[] = [];
       for (const some of inChunks(keys, keysAtOnce)) {
-        if (rows.length > 0) await turn(deadline);
-        rows.push(...(await this.#readMany(some, options, deadline)));
+        if (rows.length > 0) await turn(call);
+        rows.push(...(await this.#readMany(some, options, call)));
       }
       return rows;
     });
@@ -78,36 +80,40 @@ export class ReferenceReads<Schema extends RowSchema> {
   async #readMany(
     keys: readonly ShardKey[],
     options: ReadOptions | undefined,
-    deadline: Deadline,
+    call: Call,
   ): Promise<(RowOf<Schema> | null)[]> {
     const { cache, codec } = this.#runtime;
     const wanted = keys.map((key) => codec.key(key));
     const { maxAgeMs } = options ?? {};
-    const consistency = this.#consistencyOf(options);
+    const { topology } = call;
+    const consistency = this.#consistencyOf(options, topology);
     if (cache === undefined || consistency !== undefined) {
-      return this.#read(wanted, consistency ?? 'primary', undefined, deadline);
+      return this.#read(wanted, topology, consistency ?? 'primary', undefined, call);
     }
     const byText = new Map(wanted.map((key) => [key.text, key]));
     return cache.getMany(
       wanted.map(({ text }) => text),
-      (missing, call) =>
-        this.#read(
-          missing.flatMap((text) => byText.get(text) ?? []),
-          'primary',
-          this.#runtime.gates,
-          call.deadline,
-        ),
-      { deadline, maxAgeMs },
+      async (missing, filling) => {
+        const lacking = missing.flatMap((text) => byText.get(text) ?? []);
+        const { gates } = this.#runtime;
+        const rows = await this.#read(lacking, topology, 'primary', gates, filling.deadline);
+        // A shard that has left since may have missed a write.
+        if (topology !== this.#runtime.topology.current)
+          for (const text of missing) filling.keepOut(text);
+        return rows;
+      },
+      { deadline: call, maxAgeMs },
     );
   }
 
   all({ limit, maxRows = defaultMaxRows, ...options }: AllOptions): Promise<RowOf<Schema>[]> {
     const { calls, executor, broadcast, codec, table } = this.#runtime;
-    return calls.run('all', table.name, options, async (deadline) => {
+    return calls.run('all', table.name, options, async (call) => {
       assertCounts({ limit, maxRows });
       const statement = broadcast.firstRows(Math.min(limit ?? maxRows + 1, maxRows + 1));
-      const endpoints = this.#endpoints(this.#consistencyOf(options) ?? 'primary');
-      const { rows } = await executor.runStatement(endpoints, statement, 'read', deadline);
+      const consistency = this.#consistencyOf(options, call.topology) ?? 'primary';
+      const endpoints = this.#endpoints(call.topology, consistency);
+      const { rows } = await executor.runStatement(endpoints, statement, 'read', call);
       if (rows.length > maxRows) {
         throw new MergeError(
           `Reference table '${table.name}' has more than ${maxRows} rows; give all() a limit or a higher maxRows. ` +
@@ -121,20 +127,22 @@ export class ReferenceReads<Schema extends RowSchema> {
   /** The reads of a tick travel together. The rows in the order of `keys`. */
   async #read(
     keys: readonly RowKey[],
+    topology: Topology,
     consistency: Consistency,
     gates: LoadGates | undefined,
     deadline: Deadline,
   ): Promise<(RowOf<Schema> | null)[]> {
-    const { batcher, codec, nearest, topology } = this.#runtime;
-    const endpoints = this.#endpoints(consistency);
-    const shard = nearest.shards(topology.current)[0]?.name ?? '';
+    const { batcher, codec, nearest } = this.#runtime;
+    const endpoints = this.#endpoints(topology, consistency);
+    const shard = nearest.shards(topology)[0];
+    if (shard === undefined) throw new TypeError('a topology has at least one shard');
     const reads = await Promise.allSettled(
       keys.map((key) =>
         batcher.read(key, {
           lane: gates === undefined ? consistency : 'fill',
           endpoints,
           shard,
-          gate: gates?.of(shard),
+          gate: gates?.of(shard.name),
           deadline,
         }),
       ),
@@ -147,21 +155,20 @@ export class ReferenceReads<Schema extends RowSchema> {
   }
 
   /** A write of a reference table is on every shard, so the one that is read tells of it. */
-  #consistencyOf({ consistency, token }: ReadOptions = {}): Consistency | undefined {
-    const { nearest, topology, seen } = this.#runtime;
-    const read = nearest.shards(topology.current).slice(0, 1);
-    const isWritten = mustSee(seen, token).concernsAny(topology.current, read);
+  #consistencyOf(
+    { consistency, token }: ReadOptions = {},
+    topology: Topology,
+  ): Consistency | undefined {
+    const { nearest, seen } = this.#runtime;
+    const read = nearest.shards(topology).slice(0, 1);
+    const isWritten = mustSee(seen, token).concernsAny(topology, read);
     return isWritten ? 'primary' : consistency;
   }
 
-  #endpoints(consistency: Consistency) {
-    const { nearest, topology } = this.#runtime;
-    return nearestEndpoints(
-      nearest.shards(topology.current),
-      consistency,
-      this.#turn++,
-      nearest.region,
-    );
+  #endpoints(topology: Topology, consistency: Consistency) {
+    const { nearest } = this.#runtime;
+    const shards = nearest.shards(topology);
+    return nearestEndpoints(shards, consistency, this.#turn++, nearest.region);
   }
 }
 

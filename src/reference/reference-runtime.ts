@@ -3,6 +3,7 @@ import { nearestShards } from '../routing/nearest-shards.ts';
 import type { ReferenceTable } from '../rows/schema/reference-table.ts';
 import type { RowSchema } from '../rows/schema/row-schema.ts';
 import type { RowsRuntime } from '../rows/table-runtime.ts';
+import { perSnapshot } from '../topology/per-snapshot.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
 import type { ReferenceStatements } from './reference-statements.ts';
 
@@ -34,17 +35,11 @@ export class WriteTurns {
 /** All shards in the order in which this process reads them; worked out once a topology. */
 export class Nearest {
   readonly region: string | undefined;
-  readonly #turn = Math.random();
-  #known: { readonly topology: Topology; readonly shards: readonly Shard[] } | undefined;
+  readonly shards: (topology: Topology) => readonly Shard[];
 
   constructor(region: string | undefined) {
+    const turn = Math.random();
     this.region = region;
-  }
-
-  shards(topology: Topology): readonly Shard[] {
-    if (this.#known?.topology !== topology) {
-      this.#known = { topology, shards: nearestShards(topology, this.region, this.#turn) };
-    }
-    return this.#known.shards;
+    this.shards = perSnapshot((topology) => nearestShards(topology, region, turn));
   }
 }

@@ -1,11 +1,11 @@
 import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import { PartialWriteError } from '../errors/scatter-error.ts';
+import type { Call } from '../execution/call.ts';
 import type { CallOptions } from '../execution/call-gate.ts';
 import { holdFact } from '../identity/facts-table.ts';
 import { isShardSetOf, shardSetFact } from '../identity/shard-set.ts';
 import type { SqlValue } from '../mysql/sql/sql.ts';
-import type { Deadline } from '../resilience/time/deadline.ts';
 import type { RowKey } from '../rows/row-codec.ts';
 import type { RowSchema } from '../rows/schema/row-schema.ts';
 import { forgetUnknown, inTime } from '../rows/writes/effects.ts';
@@ -30,20 +30,20 @@ export class ReferenceWrites<Schema extends RowSchema> {
     options: CallOptions | undefined,
   ): Promise<ReferenceWriteResult> {
     const { calls, codec, table } = this.#runtime;
-    return calls.run('put', table.name, options, async (deadline) => {
+    return calls.run('put', table.name, options, async (call) => {
       const row: Readonly<Record<string, unknown>> = codec.parse(input);
       const values = codec.encode(row);
       const key = codec.key(row[table.primaryKey]);
-      return this.#write(key, deadline, (scope) => this.#store(scope, key, values));
+      return this.#write(key, call, (scope) => this.#store(scope, key, values));
     });
   }
 
   delete(value: ShardKey, options: CallOptions | undefined): Promise<ReferenceWriteResult> {
     const { calls, codec, statements, table } = this.#runtime;
-    return calls.run('delete', table.name, options, async (deadline) => {
+    return calls.run('delete', table.name, options, async (call) => {
       const key = codec.key(value);
       const statement = statements.remove(key.param);
-      return this.#write(key, deadline, async (scope) => (await scope.run(statement)).affected);
+      return this.#write(key, call, async (scope) => (await scope.run(statement)).affected);
     });
   }
 
@@ -69,16 +69,15 @@ export class ReferenceWrites<Schema extends RowSchema> {
     );
   }
 
-  async #write(key: RowKey, deadline: Deadline, change: Change): Promise<ReferenceWriteResult> {
-    const { cache, executor, topology, table, turns, seen } = this.#runtime;
-    const { current } = topology;
-    const shards = [...current.shards.values()];
+  async #write(key: RowKey, call: Call, change: Change): Promise<ReferenceWriteResult> {
+    const { cache, executor, table, turns, seen } = this.#runtime;
+    const shards = [...call.topology.shards.values()];
     const checked: Change = async (scope) => {
-      await this.#assertOnAllShards(scope, current);
+      await this.#assertOnAllShards(scope, call.topology);
       return change(scope);
     };
-    const written = await turns.take(deadline, () =>
-      writeEverywhere(executor, { shards, deadline, change: checked }),
+    const written = await turns.take(call, () =>
+      writeEverywhere(executor, { shards, deadline: call, change: checked }),
     );
     for (const { result, gtid } of written) {
       if (result.outcome !== 'not-applied') seen.note(result.shard, gtid);
@@ -86,10 +85,10 @@ export class ReferenceWrites<Schema extends RowSchema> {
     const results = written.map(({ result }) => result);
     const forget = async () => (await cache?.invalidate([key.text])) ?? 'done';
     const refusal = results.find(({ error }) => error !== undefined)?.error;
-    if (refusal === undefined) return { results, invalidation: await inTime(forget(), deadline) };
+    if (refusal === undefined) return { results, invalidation: await inTime(forget(), call) };
     if (results.every(isNotApplied)) throw refusal;
     const error = results.length === 1 ? refusal : new PartialWriteError(table.name, results, true);
-    await forgetUnknown(error, deadline, forget);
+    await forgetUnknown(error, call, forget);
     throw error;
   }
 }

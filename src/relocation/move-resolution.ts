@@ -10,7 +10,6 @@ import type { Route } from '../routing/route.ts';
 import { routeForwarded } from '../routing/router.ts';
 import { uuidFromBytes } from '../sharding/ids/uuid.ts';
 import type { Shard } from '../topology/topology.ts';
-import type { TopologyStore } from '../topology/topology-store.ts';
 import {
   cancelArrival,
   forgetArrival,
@@ -53,12 +52,10 @@ export type ForgetRows = (
  * be repeated, and two who resolve the same move do not disturb each other.
  */
 export class MoveResolution {
-  readonly #topology: TopologyStore;
   readonly #executor: Executor;
   readonly #forget: ForgetRows;
 
-  constructor(topology: TopologyStore, executor: Executor, forget: ForgetRows) {
-    this.#topology = topology;
+  constructor(executor: Executor, forget: ForgetRows) {
     this.#executor = executor;
     this.#forget = forget;
   }
@@ -76,7 +73,7 @@ export class MoveResolution {
   async #resolveOnce(move: Move, from: Route, group: Group, deadline: Deadline) {
     const { affected } = await this.#write(from.shard, reverseMove(move), deadline);
     if (affected === 0) return this.#endingOf(move, from, deadline);
-    const to = this.#target(move, from);
+    const to = targetOf(move, from);
     const tables = await copiedTables(group, from.shard, to.shard, this.#executor, deadline);
     const { primary } = to.shard;
     const { value: copies } = await runTransaction(this.#executor, primary, deadline, (target) =>
@@ -112,7 +109,7 @@ export class MoveResolution {
 
   /** After the cutover: the caches forget the rows, and the new place that the owner had ever left. */
   async finish(move: Move, from: Route, group: Group, deadline: Deadline): Promise<Finished> {
-    const to = this.#target(move, from);
+    const to = targetOf(move, from);
     // First, since until then the new place refuses rows of an owner who had once left it.
     await this.#write(to.shard, forgetDeparture(move), deadline);
     const { rows } = await this.#read(from.shard, readForwarded(move.moveId), deadline);
@@ -137,10 +134,6 @@ export class MoveResolution {
     }
   }
 
-  #target({ toLocator }: Move, from: Route): Route {
-    return routeForwarded(this.#topology.current, from.keyspace, toLocator);
-  }
-
   async #endingOf({ table, owner, moveId }: Move, from: Route, deadline: Deadline) {
     const { rows } = await this.#read(from.shard, readMove(table, owner), deadline);
     const recorded = rows[0] === undefined ? undefined : recordedMove(rows[0]);
@@ -155,4 +148,8 @@ export class MoveResolution {
   #write(shard: Shard, statement: Statement, deadline: Deadline): Promise<StatementResult> {
     return this.#executor.runStatement([shard.primary], statement, 'write', deadline);
   }
+}
+
+function targetOf({ toLocator }: Move, { topology, keyspace }: Route): Route {
+  return routeForwarded(topology, keyspace, toLocator);
 }

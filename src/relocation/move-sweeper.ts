@@ -1,9 +1,8 @@
+import type { Call } from '../execution/call.ts';
 import type { Executor } from '../execution/executor.ts';
 import { finishingMs, moverLifeMs } from '../forwarding/protocol-times.ts';
-import type { Deadline } from '../resilience/time/deadline.ts';
 import { routeForwarded } from '../routing/router.ts';
 import type { Shard } from '../topology/topology.ts';
-import type { TopologyStore } from '../topology/topology-store.ts';
 import type { MoveEnding, MoveResolution } from './move-resolution.ts';
 import { type RecordedMove, readUnfinishedMoves, recordedMove } from './moves-table.ts';
 import type { Group } from './moving-group.ts';
@@ -18,56 +17,49 @@ export interface SweptMoves {
 
 /** Ends the moves of movers that died. */
 export class MoveSweeper {
-  readonly #topology: TopologyStore;
   readonly #executor: Executor;
   readonly #resolution: MoveResolution;
   readonly #groups: ReadonlyMap<string, Group>;
 
   /** @param groups by the owners' table. */
-  constructor(
-    topology: TopologyStore,
-    executor: Executor,
-    resolution: MoveResolution,
-    groups: ReadonlyMap<string, Group>,
-  ) {
-    this.#topology = topology;
+  constructor(executor: Executor, resolution: MoveResolution, groups: ReadonlyMap<string, Group>) {
     this.#executor = executor;
     this.#resolution = resolution;
     this.#groups = groups;
   }
 
   /** Ends the moves that one shard has on record and whose movers are taken for dead. */
-  sweep(shard: Shard, deadline: Deadline): Promise<SweptMoves> {
-    return this.#endAll(shard, (move) => move.ageMs >= patienceOf(move), deadline);
+  sweep(shard: Shard, call: Call): Promise<SweptMoves> {
+    return this.#endAll(shard, (move) => move.ageMs >= patienceOf(move), call);
   }
 
   /**
    * Ends what somebody has met of a slot: moves that have nothing left to do but to end. A mover that
    * lives holds the lock that this waits for, or does the same.
    */
-  sweepSlot(shard: Shard, slot: number, deadline: Deadline): Promise<SweptMoves> {
+  sweepSlot(shard: Shard, slot: number, call: Call): Promise<SweptMoves> {
     const isDue = ({ fromLocator, state, crossing }: RecordedMove) =>
       fromLocator === slot && (state === 'moved' || crossing);
-    return this.#endAll(shard, isDue, deadline);
+    return this.#endAll(shard, isDue, call);
   }
 
   async #endAll(
     shard: Shard,
     isDue: (move: RecordedMove) => boolean,
-    deadline: Deadline,
+    call: Call,
   ): Promise<SweptMoves> {
     const endpoints = [shard.primary];
     const { rows } = await this.#executor.runStatement(
       endpoints,
       readUnfinishedMoves,
       'read',
-      deadline,
+      call,
     );
     const endings = await Promise.allSettled(
       rows
         .map(recordedMove)
         .filter(isDue)
-        .map((move) => this.#end(move, shard, deadline)),
+        .map((move) => this.#end(move, shard, call)),
     );
     // Each move is ended by itself; one that can't be must not keep the others.
     const failed = endings.find(({ status }) => status === 'rejected');
@@ -77,19 +69,13 @@ export class MoveSweeper {
     return { finished: count('moved'), reversed: count('reversed') };
   }
 
-  async #end(
-    move: RecordedMove,
-    shard: Shard,
-    deadline: Deadline,
-  ): Promise<MoveEnding | undefined> {
+  async #end(move: RecordedMove, shard: Shard, call: Call): Promise<MoveEnding | undefined> {
     const group = this.#groups.get(move.table);
     if (group === undefined) return undefined;
-    const from = routeForwarded(this.#topology.current, shard.keyspace, move.fromLocator);
+    const from = routeForwarded(call.topology, shard.keyspace, move.fromLocator);
     const ending =
-      move.state === 'moved'
-        ? 'moved'
-        : await this.#resolution.resolve(move, from, group, deadline);
-    if (ending === 'moved') await this.#resolution.finish(move, from, group, deadline);
+      move.state === 'moved' ? 'moved' : await this.#resolution.resolve(move, from, group, call);
+    if (ending === 'moved') await this.#resolution.finish(move, from, group, call);
     return ending;
   }
 }

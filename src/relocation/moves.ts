@@ -1,13 +1,12 @@
 import { isMeridianError } from '../errors/meridian-error.ts';
+import type { Call } from '../execution/call.ts';
 import type { CallGate, CallOptions } from '../execution/call-gate.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { Upkeep } from '../execution/upkeep.ts';
 import type { Forwarding } from '../forwarding/forwarding.ts';
 import type { Observer } from '../observability/events.ts';
-import type { Deadline } from '../resilience/time/deadline.ts';
 import type { TableRegistry } from '../rows/table-registry.ts';
-import type { Shard } from '../topology/topology.ts';
-import type { TopologyStore } from '../topology/topology-store.ts';
+import type { Shard, Topology } from '../topology/topology.ts';
 import { MoveResolution } from './move-resolution.ts';
 import { MoveSweeper, type SweptMoves } from './move-sweeper.ts';
 import { forgetMoved, movingGroups, movingKeyspaces } from './moving-tables.ts';
@@ -17,7 +16,6 @@ const sweepMs = 30_000;
 const sweepTimeoutMs = 20_000;
 
 interface MovesParts {
-  readonly topology: TopologyStore;
   readonly executor: Executor;
   readonly upkeep: Upkeep;
   readonly calls: CallGate;
@@ -33,9 +31,9 @@ export class Moves {
   readonly #resolution: MoveResolution;
 
   constructor(parts: MovesParts) {
-    const { topology, executor, upkeep, registry } = parts;
+    const { executor, upkeep, registry } = parts;
     this.#parts = parts;
-    this.#resolution = new MoveResolution(topology, executor, (keyspace, rows) =>
+    this.#resolution = new MoveResolution(executor, (keyspace, rows) =>
       forgetMoved(registry, keyspace, rows),
     );
     this.relocation = new Relocation(executor, this.#resolution);
@@ -43,29 +41,27 @@ export class Moves {
     upkeep.add({
       everyMs: sweepMs,
       timeoutMs: sweepTimeoutMs,
-      run: (deadline) => this.#sweep(deadline),
+      run: (call) => this.#sweep(call),
       onFailure(error) {
         // A shard that is down is reported where it is missed; the next sweep tries again.
         if (!isMeridianError(error)) throw error;
       },
     });
-    parts.forwarding.resolveWith((shard, slot, deadline) =>
-      this.#sweepShard(shard, slot, deadline),
-    );
+    parts.forwarding.resolveWith((shard, slot, call) => this.#sweepShard(shard, slot, call));
   }
 
   /** Ends every move whose mover died, on all shards. */
   sweep(options: CallOptions = {}): Promise<SweptMoves> {
-    return this.#parts.calls.run('relocations.sweep', undefined, options, (deadline) =>
-      this.#sweep(deadline),
+    return this.#parts.calls.run('relocations.sweep', undefined, options, (call) =>
+      this.#sweep(call),
     );
   }
 
-  async #sweep(deadline: Deadline): Promise<SweptMoves> {
+  async #sweep(call: Call): Promise<SweptMoves> {
     let finished = 0;
     let reversed = 0;
-    const sweeps = this.#shards().map(async (shard) => {
-      const swept = await this.#sweepShard(shard, undefined, deadline);
+    const sweeps = this.#shardsIn(call.topology).map(async (shard) => {
+      const swept = await this.#sweepShard(shard, undefined, call);
       finished += swept.finished;
       reversed += swept.reversed;
     });
@@ -75,27 +71,22 @@ export class Moves {
     return { finished, reversed };
   }
 
-  async #sweepShard(
-    shard: Shard,
-    slot: number | undefined,
-    deadline: Deadline,
-  ): Promise<SweptMoves> {
-    const { topology, executor, registry, observe } = this.#parts;
-    const sweeper = new MoveSweeper(topology, executor, this.#resolution, movingGroups(registry));
+  async #sweepShard(shard: Shard, slot: number | undefined, call: Call): Promise<SweptMoves> {
+    const { executor, registry, observe } = this.#parts;
+    const sweeper = new MoveSweeper(executor, this.#resolution, movingGroups(registry));
     const swept =
       slot === undefined
-        ? await sweeper.sweep(shard, deadline)
-        : await sweeper.sweepSlot(shard, slot, deadline);
+        ? await sweeper.sweep(shard, call)
+        : await sweeper.sweepSlot(shard, slot, call);
     if (swept.finished + swept.reversed > 0) {
       observe({ type: 'moves-settled', shard: shard.name, ...swept });
     }
     return swept;
   }
 
-  #shards(): readonly Shard[] {
-    const { topology, registry } = this.#parts;
-    return movingKeyspaces(registry).flatMap(
-      (keyspace) => topology.current.keyspaces.get(keyspace)?.shards ?? [],
+  #shardsIn({ keyspaces }: Topology): readonly Shard[] {
+    return movingKeyspaces(this.#parts.registry).flatMap(
+      (keyspace) => keyspaces.get(keyspace)?.shards ?? [],
     );
   }
 }

@@ -15,7 +15,7 @@ import { geoLocator, splitGeoLocator } from '../sharding/places/geo-strategy.ts'
 import { locatePlace } from '../sharding/places/locate-place.ts';
 import type { Place } from '../sharding/places/place.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
-import type { GeoKeyspace, GeoRegion } from '../topology/topology.ts';
+import type { GeoKeyspace, GeoRegion, Topology } from '../topology/topology.ts';
 import type { Group } from './moving-group.ts';
 import type { Relocation } from './relocation.ts';
 import { unknownOwner } from './relocation-refusals.ts';
@@ -71,11 +71,12 @@ export class RelocateOwner {
   }
 
   relocate(key: ShardKey, place: Place, options: RelocateOptions = {}): Promise<RelocationResult> {
-    const { calls, table, codec, topology, seen } = this.#runtime;
-    return calls.run('relocate', table.name, options, async (deadline) => {
+    const { calls, table, codec, seen } = this.#runtime;
+    return calls.run('relocate', table.name, options, async (call) => {
       const startedAt = performance.now();
-      const keyspace = this.#keyspace();
-      const { row, route: from } = await this.#reads.locate(key, deadline);
+      const { topology } = call;
+      const keyspace = this.#keyspaceIn(topology);
+      const { row, route: from } = await this.#reads.locate(key, call);
       if (row === null) throw unknownOwner(table.name);
       const patch = { ...placeColumns(table, row, place), ...options.set };
       this.#assertCarriesAlong(patch);
@@ -83,7 +84,7 @@ export class RelocateOwner {
       const { columns, values } =
         Object.keys(patch).length > 0 ? codec.encodePatch(patch) : { columns: [], values: [] };
       const owner = codec.key(key).text;
-      const home = routePrimaryKey(topology.current, table, key).shard.name;
+      const home = routePrimaryKey(topology, table, key).shard.name;
       const effects: Effects = {
         shard: to.shard.name,
         homes: [home, from.shard.name],
@@ -100,10 +101,10 @@ export class RelocateOwner {
           patch: new Map(columns.map((column, index) => [column, values[index] ?? null])),
           pauseMs: options.pauseMs ?? defaultPauseMs,
         },
-        deadline,
+        call,
       );
       const attempt = moving.then((moved) => ({ moved, gtid: undefined }));
-      const { moved } = (await withEffects(seen, effects, attempt, deadline)).written;
+      const { moved } = (await withEffects(seen, effects, attempt, call)).written;
       const regions = { from: from.shard.region.name, to: to.shard.region.name };
       const { rows, pausedMs } = moved;
       const durationMs = performance.now() - startedAt;
@@ -131,15 +132,15 @@ export class RelocateOwner {
     );
   }
 
-  #keyspace(): GeoKeyspace {
-    const { table, topology } = this.#runtime;
+  #keyspaceIn({ keyspaces }: Topology): GeoKeyspace {
+    const { table } = this.#runtime;
     if (table.group !== undefined) {
       throw new RoutingError(
         `Rows of '${table.name}' move with their owner: relocate the row of '${table.group.name}'.`,
         { table: table.name },
       );
     }
-    const keyspace = topology.current.keyspaces.get(table.keyspace);
+    const keyspace = keyspaces.get(table.keyspace);
     if (keyspace?.strategy === 'geo') return keyspace;
     throw new RoutingError(
       `Keyspace '${table.keyspace}' places rows by hash, so its rows have no place to move to.`,
@@ -149,12 +150,13 @@ export class RelocateOwner {
 
   /** The slot in the region of the new place; the same one of its region that it had in the old. */
   #destination(keyspace: GeoKeyspace, row: RowOf<RowSchema>, place: Place, from: Route): Route {
-    const { table, topology, audited, locateIp } = this.#runtime;
+    const { table, audited, locateIp } = this.#runtime;
+    const { topology } = from;
     const region = audited('relocate', () => {
       // What the row itself says counts too: a strict country is not left by naming a region.
       const whole = locatePlace({ ...table.place?.(row), ...place }, locateIp);
-      const named = regionFor(topology.current, table.keyspace, whole);
-      this.#assertConsistent(row, named);
+      const named = regionFor(topology, table.keyspace, whole);
+      this.#assertConsistent(row, named, topology);
       return named;
     });
     const here = from.shard.region.name;
@@ -164,18 +166,14 @@ export class RelocateOwner {
       });
     }
     const { slot } = splitGeoLocator(from.locator);
-    return routeForwarded(topology.current, keyspace.name, geoLocator(region.code, slot));
+    return routeForwarded(topology, keyspace.name, geoLocator(region.code, slot));
   }
 
   /** Afterwards the row must not say of itself that it belongs to a strict region elsewhere. */
-  #assertConsistent(row: RowOf<RowSchema>, to: GeoRegion): void {
-    const { table, topology, locateIp } = this.#runtime;
+  #assertConsistent(row: RowOf<RowSchema>, to: GeoRegion, topology: Topology): void {
+    const { table, locateIp } = this.#runtime;
     if (table.place === undefined) return;
-    const own = regionFor(
-      topology.current,
-      table.keyspace,
-      locatePlace(table.place(row), locateIp),
-    );
+    const own = regionFor(topology, table.keyspace, locatePlace(table.place(row), locateIp));
     if (own.name === to.name || own.residency === 'open') return;
     throw new ResidencyError(
       `The row would be in region '${to.name}', but its own columns place it in '${own.name}', which is strict. ` +

@@ -59,7 +59,7 @@ export function explainRoute(
     because: `${words[route.reason]}: slot ${route.slot} is on ${shard.name} in ${shard.region.name}`,
     endpoints: [shard.primary, ...shard.replicas].map(explainEndpoint),
     keptWith,
-    epoch: route.epoch,
+    epoch: route.topology.epoch,
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Shard } from '../topology/topology.ts';
+import type { Shard, Topology } from '../topology/topology.ts';
 
 /** Why a key went where it went. */
 export type RouteReason =
@@ -11,8 +11,10 @@ export type RouteReason =
   /** The row's owner has moved: the shard that the id names says where to. */
   | 'forwarded';
 
-/** The router's answer for one key, made from one topology snapshot. */
+/** The router's answer for one key. */
 export interface Route {
+  /** The snapshot that it was made from; where it leads on to is looked up there. */
+  readonly topology: Topology;
   readonly keyspace: string;
   readonly shard: Shard;
   /** The 16 bits that name the slot; new ids of the same owner carry them. */
@@ -20,5 +22,4 @@ export interface Route {
   /** The slot in the keyspace (hash) or in the region (geo). */
   readonly slot: number;
   readonly reason: RouteReason;
-  readonly epoch: number;
 }

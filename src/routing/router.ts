@@ -151,7 +151,7 @@ function hashRoute(
 ): Route {
   const shard = keyspace.shardBySlot[slot];
   if (shard === undefined) throw noSuchSlot(keyspace, slot);
-  return { keyspace: keyspace.name, shard, locator: slot, slot, reason, epoch: topology.epoch };
+  return { topology, keyspace: keyspace.name, shard, locator: slot, slot, reason };
 }
 
 function geoRoute(
@@ -164,7 +164,7 @@ function geoRoute(
   const region = keyspace.regionByCode.get((locator - slot) / GEO_SLOTS);
   const shard = region?.shardBySlot[slot];
   if (shard === undefined) throw noSuchSlot(keyspace, locator);
-  return { keyspace: keyspace.name, shard, locator, slot, reason, epoch: topology.epoch };
+  return { topology, keyspace: keyspace.name, shard, locator, slot, reason };
 }
 
 function noSuchSlot({ name }: Keyspace, locator: number): RoutingError {

@@ -1,5 +1,6 @@
 import { didYouMean } from '../config/did-you-mean.ts';
 import { RoutingError } from '../errors/routing-error.ts';
+import type { Topology } from '../topology/topology.ts';
 import type { HiddenEffects } from './raw/hidden-effects.ts';
 import type { TableForms } from './raw/parameter-forms.ts';
 import { routePrimaryKey } from './route-row.ts';
@@ -27,9 +28,9 @@ export class TableRegistry {
   readonly #forms = new Map<string, readonly TableForms[]>();
   readonly #keptWith = new Map<Table, readonly string[]>();
   /** What views and functions of a keyspace do: the same value until more is known. */
-  readonly effectsIn: (keyspace: string) => HiddenEffects;
+  readonly effectsIn: (keyspace: string, topology: Topology) => HiddenEffects;
 
-  constructor(effectsIn: (keyspace: string) => HiddenEffects) {
+  constructor(effectsIn: (keyspace: string, topology: Topology) => HiddenEffects) {
     this.effectsIn = effectsIn;
   }
 
@@ -119,9 +120,9 @@ export class TableRegistry {
   }
 
   /** The shards that the ids of touched rows name. */
-  homesOf(touched: TouchedKeys): string[] {
-    const homes = [...touched].flatMap(([{ codec, table, topology }, keys]) =>
-      keys.map((text) => routePrimaryKey(topology.current, table, codec.keyOfText(text))),
+  homesOf(touched: TouchedKeys, topology: Topology): string[] {
+    const homes = [...touched].flatMap(([{ codec, table }, keys]) =>
+      keys.map((text) => routePrimaryKey(topology, table, codec.keyOfText(text))),
     );
     return homes.map(({ shard }) => shard.name);
   }

@@ -1,8 +1,8 @@
 import { ConfigError } from '../errors/config-error.ts';
+import type { Call } from '../execution/call.ts';
 import { whileRead } from '../execution/patient-reader.ts';
 import type { SqlValue, Statement } from '../mysql/sql/sql.ts';
 import type { Observer } from '../observability/events.ts';
-import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Consistency } from '../routing/endpoint-order.ts';
 import { assertNoHiddenChange } from '../rows/raw/hidden-changes.ts';
 import { assertParameterForms } from '../rows/raw/parameter-forms.ts';
@@ -23,14 +23,14 @@ import { type CollectedPart, mergeParts, type Row } from './merge.ts';
 import { collect, type Merged, type ScatterRequest, scatter, tooMany } from './scatter.ts';
 import { planScatter, type ScatterPlan } from './scatter-statement.ts';
 import type { EverywhereHandle, ScatterOptions } from './scatter-types.ts';
-import { stableCollect, stableScatter } from './stable-scatter.ts';
+import { type Calling, stableCollect, stableScatter } from './stable-scatter.ts';
 
 const defaultMaxRows = 100_000;
 /** Up to so many rows of each shard are collected where more than are wanted may come; else they are streamed. */
 const mostCollected = 10_000;
 
 interface PlannedScatter extends Merged {
-  readonly request: ScatterRequest;
+  readonly request: ScatterRequest & Calling;
   /** Whether no shard sends more than `limit` rows. */
   readonly isCut: boolean;
   readonly decode: (row: Row) => QueryRow;
@@ -82,10 +82,10 @@ export class EverywhereAccess implements Untyped<EverywhereHandle> {
   ): Promise<Pick<CollectedPart, 'shard' | 'rows'>[]> {
     const { calls, table } = this.#runtime;
     return calls.run('everywhere.each', table.name, options, async (whole) => {
-      this.#assertRead(sql, params, options);
+      this.#assertRead(sql, params, options, whole);
       assertNoMerge(options);
       const decode = decoderOf(options);
-      const shards = shardsInBulk(this.#runtime, options.regions);
+      const shards = shardsInBulk(this.#runtime, whole.topology, options.regions);
       const request = this.#request(shards, { sql, params }, options, whole);
       const parts = await this.#collect(request, options.maxRows ?? defaultMaxRows);
       return parts.map(({ shard, rows }) => ({ shard, rows: rows.map(decode) }));
@@ -107,7 +107,7 @@ export class EverywhereAccess implements Untyped<EverywhereHandle> {
     sql: string,
     params: readonly SqlValue[],
     options: Options,
-    whole: Deadline,
+    whole: Call,
     readerTimeoutMs: number | undefined,
   ): AsyncGenerator<QueryRow, void, undefined> {
     const plan = this.#plan(sql, params, options, whole);
@@ -115,23 +115,19 @@ export class EverywhereAccess implements Untyped<EverywhereHandle> {
     for await (const row of rows) yield plan.decode(row);
   }
 
-  #plan(
-    sql: string,
-    params: readonly SqlValue[],
-    options: Options,
-    whole: Deadline,
-  ): PlannedScatter {
-    this.#assertRead(sql, params, options);
+  #plan(sql: string, params: readonly SqlValue[], options: Options, whole: Call): PlannedScatter {
+    this.#assertRead(sql, params, options, whole);
     const { merge } = options;
     const decode = decoderOf(options);
-    const shards = shardsInBulk(this.#runtime, options.regions);
+    const shards = shardsInBulk(this.#runtime, whole.topology, options.regions);
     const isMerged = merge?.orderBy !== undefined || merge?.limit !== undefined;
     const plan: ScatterPlan =
       shards.length > 1 || isMerged
         ? planScatter(sql, params, merge ?? {})
         : { sql, order: undefined, isCut: false };
     if (shards.length > 1) {
-      assertSpread(sql, knownTables(this.#registry, this.#runtime.table.keyspace));
+      const { keyspace } = this.#runtime.table;
+      assertSpread(sql, knownTables(this.#registry, keyspace, whole.topology));
     }
     const { order, isCut } = plan;
     const request = this.#request(shards, { sql: plan.sql, params }, options, whole);
@@ -142,11 +138,11 @@ export class EverywhereAccess implements Untyped<EverywhereHandle> {
     shards: readonly Shard[],
     statement: Statement,
     options: Options,
-    whole: Deadline,
-  ): ScatterRequest {
+    whole: Call,
+  ): ScatterRequest & Calling {
     const { calls, table, region: here } = this.#runtime;
     this.#observe({ type: 'scatter', keyspace: table.keyspace, shards: shards.length });
-    const consistencyOf = this.#consistencyOf(options, shards);
+    const consistencyOf = this.#consistencyOf(options, shards, whole);
     const limits = { openTimeoutMs: calls.timeoutMs, whole };
     return { shards, statement, consistencyOf, here, limits };
   }
@@ -157,27 +153,36 @@ export class EverywhereAccess implements Untyped<EverywhereHandle> {
     return forwarding.mayMove ? stableScatter(forwarding, plan.request, run) : run(plan.request);
   }
 
-  #collect(asked: ScatterRequest, maxRows: number): Promise<CollectedPart[]> {
+  #collect(asked: ScatterRequest & Calling, maxRows: number): Promise<CollectedPart[]> {
     const { executor, forwarding } = this.#runtime;
     const run = (request: ScatterRequest) => collect(executor, request, maxRows);
     return forwarding.mayMove ? stableCollect(forwarding, asked, run) : run(asked);
   }
 
-  #assertRead(sql: string, params: readonly SqlValue[], options: Options): void {
+  #assertRead(
+    sql: string,
+    params: readonly SqlValue[],
+    options: Options,
+    { topology }: Call,
+  ): void {
     const { keyspace } = this.#runtime.table;
     assertRead(sql);
-    assertNoHiddenChange(sql, this.#registry.effectsIn(keyspace));
+    assertNoHiddenChange(sql, this.#registry.effectsIn(keyspace, topology));
     assertParameterForms('read', sql, params, this.#registry.formsIn(keyspace));
     assertLimits(options);
   }
 
   /** What was written is read from the primary. Where rows move about, it may be on any shard by now. */
-  #consistencyOf({ consistency = 'primary', token }: Options, shards: readonly Shard[]) {
-    const { seen, topology, forwarding } = this.#runtime;
+  #consistencyOf(
+    { consistency = 'primary', token }: Options,
+    shards: readonly Shard[],
+    { topology }: Call,
+  ) {
+    const { seen, forwarding } = this.#runtime;
     const writes = mustSee(seen, token);
     return (shard: Shard): Consistency => {
       const mayHold = forwarding.mayMove ? shards : [shard];
-      return writes.concernsAny(topology.current, mayHold) ? 'primary' : consistency;
+      return writes.concernsAny(topology, mayHold) ? 'primary' : consistency;
     };
   }
 }

@@ -1,16 +1,22 @@
 import { UnavailableError } from '../errors/database-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import { RoutingError } from '../errors/routing-error.ts';
+import type { Call } from '../execution/call.ts';
 import type { DepartureWatermark } from '../forwarding/departure-watermark.ts';
 import type { Forwarding } from '../forwarding/forwarding.ts';
 import { moverLifeMs } from '../forwarding/protocol-times.ts';
-import type { Deadline } from '../resilience/time/deadline.ts';
-import type { Shard } from '../topology/topology.ts';
+import { keyspaceOf } from '../routing/router.ts';
+import type { Shard, Topology } from '../topology/topology.ts';
 import type { Row } from './merge.ts';
 import type { ScatterRequest } from './scatter.ts';
 
 const pollMs = 20;
 const patienceMs = 2_000;
+
+/** A request, and the call that it is part of. */
+export interface Calling {
+  readonly limits: { readonly openTimeoutMs: number; readonly whole: Call };
+}
 
 /** Somebody left a shard while it was being asked. */
 class Disturbance extends Error {}
@@ -25,7 +31,7 @@ class Disturbance extends Error {}
  */
 export async function* stableScatter(
   forwarding: Forwarding,
-  request: ScatterRequest,
+  request: ScatterRequest & Calling,
   scatter: (request: ScatterRequest) => AsyncGenerator<Row, void, undefined>,
 ): AsyncGenerator<Row, void, undefined> {
   const attempts = new Attempts(forwarding, request);
@@ -45,7 +51,7 @@ export async function* stableScatter(
 /** {@link stableScatter} for what is collected. */
 export async function stableCollect<T>(
   forwarding: Forwarding,
-  request: ScatterRequest,
+  request: ScatterRequest & Calling,
   collect: (request: ScatterRequest) => Promise<T>,
 ): Promise<T> {
   const attempts = new Attempts(forwarding, request);
@@ -63,10 +69,10 @@ export async function stableCollect<T>(
 
 class Attempts {
   readonly #forwarding: Forwarding;
-  readonly #request: ScatterRequest;
+  readonly #request: ScatterRequest & Calling;
   readonly #givingUpAt = performance.now() + patienceMs;
 
-  constructor(forwarding: Forwarding, request: ScatterRequest) {
+  constructor(forwarding: Forwarding, request: ScatterRequest & Calling) {
     this.#forwarding = forwarding;
     this.#request = request;
   }
@@ -110,32 +116,34 @@ interface StableTime {
    * Whether nobody has left any of the shards since, so that what all of them have begun to answer
    * by now holds no row twice and lacks none.
    */
-  lasted(deadline: Deadline): Promise<boolean>;
+  lasted(call: Call): Promise<boolean>;
 }
 
 async function awaitStable(
   forwarding: Forwarding,
   shards: readonly Shard[],
-  deadline: Deadline,
+  call: Call,
   givingUpAt: number,
 ): Promise<StableTime> {
   const all = shards.map((shard) => forwarding.watermarkOf(shard));
   const until = () => Math.min(...all.map(({ stableUntil }) => stableUntil));
   while (performance.now() >= until()) {
     const due = all.filter(({ stableUntil }) => stableUntil <= performance.now());
-    await Promise.all(due.map((watermark) => watermark.ask(deadline)));
+    await Promise.all(due.map((watermark) => watermark.ask(call)));
     if (performance.now() < until()) break;
     // A mover that died would keep everybody waiting until somebody's next sweep.
     const stuck = all.filter(({ oldestMs }) => oldestMs >= moverLifeMs);
     await Promise.all(
       stuck.map(({ shard }) =>
-        forwarding.resolve(shard, undefined, deadline).catch(ignoreMeridian),
+        forwarding
+          .resolve({ topology: call.topology, shard }, undefined, call)
+          .catch(ignoreMeridian),
       ),
     );
     if (performance.now() >= givingUpAt) throw restless();
-    await deadline.pause(pollMs);
+    await call.pause(pollMs);
   }
-  assertNoneJoined(forwarding, all);
+  assertNoneJoined(call.topology, all);
   const stableUntil = until();
   const cutovers = all.map(({ lastCutover }) => lastCutover);
   return {
@@ -150,10 +158,11 @@ async function awaitStable(
 }
 
 /** Who lets a shard join waits until this is known everywhere, before it puts rows there. */
-function assertNoneJoined(forwarding: Forwarding, all: readonly DepartureWatermark[]): void {
+function assertNoneJoined(topology: Topology, all: readonly DepartureWatermark[]): void {
   for (const watermark of all) {
     const { keyspace } = watermark.shard;
-    const joined = watermark.joinedBeside(forwarding.membersOf(keyspace));
+    const members = keyspaceOf(topology, keyspace).shards.map(({ name }) => name);
+    const joined = watermark.joinedBeside(new Set(members));
     if (joined === undefined) continue;
     throw new RoutingError(
       `Shard '${joined}' has joined keyspace '${keyspace}' since this process read its topology, so its rows would be missing. ` +

@@ -29,6 +29,7 @@ import type { RowsRuntime, TableRuntime } from '../rows/table-runtime.ts';
 import type { IpLocator } from '../sharding/places/locate-place.ts';
 import { mayHold } from '../sharding/places/residency.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
+import { perSnapshot } from '../topology/per-snapshot.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 
 /** What all tables of a data layer share. */
@@ -64,13 +65,15 @@ export function openTable<Schema extends RowSchema>(
 ): OpenTable<Schema> {
   const { table } = plan;
   const { keyspace, shardKey } = table;
-  const { strategy, shards } = keyspaceOf(shared.topology.current, keyspace);
+  const { topology } = shared;
+  const { strategy } = keyspaceOf(topology.current, keyspace);
   const forwarding = strategy === 'geo' ? shared.forwarding : unmoved;
   const { directory, namespace, redis, observe, who } = shared;
-  const mayHoldAll = shards.every(({ region }) => mayHold(who.processRegion, region));
+  const holdsAll = perSnapshot((snapshot) =>
+    keyspaceOf(snapshot, keyspace).shards.every(({ region }) => mayHold(who.processRegion, region)),
+  );
   const place = `${namespace}:${keyspace}:${table.name}`;
-  const shardOf = (key: ShardKey) =>
-    routePrimaryKey(shared.topology.current, table, key).shard.name;
+  const shardOf = (key: ShardKey) => routePrimaryKey(topology.current, table, key).shard.name;
   const home = { keyspace, shardKey, forwarding, shardOf };
   const rows = { ...openRows(plan, shape, home, shared), table };
   const lookups = openLookups(plan, directory, {
@@ -78,7 +81,7 @@ export function openTable<Schema extends RowSchema>(
     redis,
     loadTimeoutMs: shared.calls.timeoutMs,
     observe,
-    mayHoldAll,
+    mayHoldAll: () => holdsAll(topology.current),
   });
   return { runtime: { ...rows, index: openIndex(rows, lookups, directory) }, lookups };
 }

@@ -1,11 +1,11 @@
 import { UnknownOutcomeError } from '../errors/database-error.ts';
+import type { Call } from '../execution/call.ts';
 import type { CallOptions } from '../execution/call-gate.ts';
 import { whileRead } from '../execution/patient-reader.ts';
 import { streamRows } from '../execution/row-stream.ts';
 import type { Forwardable } from '../forwarding/redirects.ts';
 import { assertDistinct } from '../mysql/sql/distinct-columns.ts';
 import type { ResultColumn, SqlValue, StatementResult } from '../mysql/sql/sql.ts';
-import type { Deadline } from '../resilience/time/deadline.ts';
 import { endpointOrder } from '../routing/endpoint-order.ts';
 import type { Route } from '../routing/route.ts';
 import { keyspaceOf, routeKey } from '../routing/router.ts';
@@ -32,7 +32,7 @@ import {
 } from '../rows/writes/effects.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import type { ShardHandle } from './table-types.ts';
-import { ShardTransactions } from './transactions/shard-transactions.ts';
+import { ShardTransaction } from './transactions/shard-transactions.ts';
 import type { TransactionOptions } from './transactions/transaction-options.ts';
 
 type Params = readonly SqlValue[];
@@ -45,7 +45,6 @@ export class ShardAccess implements Untyped<ShardHandle<Table, Tables>> {
   readonly #registry: TableRegistry;
   readonly #owned: OwnedRows;
   readonly #key: ShardKey;
-  readonly #home: Route;
   readonly #owner: Forwardable;
 
   constructor(
@@ -55,11 +54,12 @@ export class ShardAccess implements Untyped<ShardHandle<Table, Tables>> {
     key: ShardKey,
   ) {
     const { table, topology } = runtime;
+    // Refused at once when it can't be a key; where it leads, each call finds by its own snapshot.
+    const { reason } = routeKey(topology.current, table.keyspace, key);
     this.#runtime = runtime;
     this.#registry = registry;
-    this.#home = routeKey(topology.current, table.keyspace, key);
     this.#owner = forwardableKey(runtime, key);
-    this.#owned = new OwnedRows(runtime, reads, key, this.#home.reason === 'id');
+    this.#owned = new OwnedRows(runtime, reads, key, reason === 'id');
     this.#key = key;
   }
 
@@ -72,17 +72,17 @@ export class ShardAccess implements Untyped<ShardHandle<Table, Tables>> {
   }
 
   list(options: OwnedListOptions = {}) {
-    return this.#owned.list(options, (statement, deadline) =>
-      this.#read(statement.sql, statement.params, options, deadline),
+    return this.#owned.list(options, (statement, call) =>
+      this.#read(statement.sql, statement.params, options, call),
     );
   }
 
   query(sql: string, params: Params = [], options: RawQueryOptions = {}): Promise<QueryRow[]> {
     const { calls, table } = this.#runtime;
-    return calls.run('at.query', table.name, options, async (deadline) => {
-      this.#assertRead(sql, params);
+    return calls.run('at.query', table.name, options, async (call) => {
+      this.#assertRead(sql, params, call);
       const decode = decoderOf(options);
-      const { rows, columns } = await this.#read(sql, params, options, deadline);
+      const { rows, columns } = await this.#read(sql, params, options, call);
       assertDistinct(columns);
       return rows.map(decode);
     });
@@ -94,12 +94,13 @@ export class ShardAccess implements Untyped<ShardHandle<Table, Tables>> {
     options: CallOptions & { touches?: Touches<Tables>; scope?: ChangeScope } = {},
   ): Promise<WriteResult> {
     const { executor, calls, forwarding, seen, table } = this.#runtime;
-    return calls.run('at.execute', table.name, options, async (deadline) => {
+    return calls.run('at.execute', table.name, options, async (call) => {
+      const home = this.#homeIn(call);
       const kind = assertWrite(sql, false);
-      assertOwnerNamed(kind, sql, params, options.scope, this.#named());
+      assertOwnerNamed(kind, sql, params, options.scope, this.#named(home));
       assertParameterForms('change', sql, params, this.#forms);
-      const touched = this.#registry.touched(this.#home.keyspace, options.touches);
-      const homes = [this.#home.shard.name, ...this.#registry.homesOf(touched)];
+      const touched = this.#registry.touched(home.keyspace, options.touches);
+      const homes = [home.shard.name, ...this.#registry.homesOf(touched, call.topology)];
       const run = ({ shard }: Route) => {
         const effects: Effects<CountedWrite> = {
           shard: shard.name,
@@ -108,19 +109,22 @@ export class ShardAccess implements Untyped<ShardHandle<Table, Tables>> {
           hasWritten: () => true,
           forget: () => this.#registry.forget(touched),
         };
-        const write = executor.runStatement([shard.primary], { sql, params }, 'write', deadline);
+        const write = executor.runStatement([shard.primary], { sql, params }, 'write', call);
         const attempt = kind === 'change' ? write.then(counted) : write;
-        return resultWithEffects(seen, effects, attempt, deadline);
+        return resultWithEffects(seen, effects, attempt, call);
       };
       // What is for all rows of the shard is done once it was done there.
       const isVoid = options.scope === 'shard' ? () => false : didNothing;
-      return forwarding.follow(this.#owner, this.#home, deadline, run, isVoid);
+      return forwarding.follow(this.#owner, home, call, run, isVoid);
     });
   }
 
-  transaction<R>(body: (trx: object) => Promise<R>, options?: TransactionOptions): Promise<R> {
-    const keyed = { key: this.#key, home: this.#home, owner: this.#owner };
-    return new ShardTransactions(this.#runtime, this.#registry, keyed).run(body, options);
+  transaction<R>(body: (trx: object) => Promise<R>, options: TransactionOptions = {}): Promise<R> {
+    const { calls, table } = this.#runtime;
+    return calls.run('at.transaction', table.name, options, (call) => {
+      const keyed = { key: this.#key, home: this.#homeIn(call), owner: this.#owner };
+      return new ShardTransaction(this.#runtime, this.#registry, keyed, call).run(body, options);
+    });
   }
 
   stream(
@@ -130,7 +134,7 @@ export class ShardAccess implements Untyped<ShardHandle<Table, Tables>> {
   ): AsyncGenerator<QueryRow, void, undefined> {
     const { calls, table } = this.#runtime;
     return calls.stream('at.stream', table.name, options, (whole) => {
-      this.#assertRead(sql, params);
+      this.#assertRead(sql, params, whole);
       return whileRead(this.#rows(sql, params, options, whole), whole, readerTimeoutMs);
     });
   }
@@ -139,19 +143,20 @@ export class ShardAccess implements Untyped<ShardHandle<Table, Tables>> {
     sql: string,
     params: Params,
     options: RawQueryOptions,
-    whole: Deadline,
+    whole: Call,
   ): AsyncGenerator<QueryRow, void, undefined> {
     const { executor, calls } = this.#runtime;
     const decode = decoderOf(options);
     let rows: AsyncGenerator<QueryRow, void, undefined> | undefined;
     let columns: readonly ResultColumn[] = [];
+    const home = this.#homeIn(whole);
     try {
       const limits = { openTimeoutMs: calls.timeoutMs, whole };
       const open = async (route: Route) => {
         await rows?.return();
         rows = streamRows(
           executor,
-          this.#endpoints(route, options),
+          this.#endpoints(route, options, home),
           { sql, params },
           limits,
           (received) => {
@@ -161,7 +166,7 @@ export class ShardAccess implements Untyped<ShardHandle<Table, Tables>> {
         // With its first row a statement has taken its view of the data.
         return rows.next();
       };
-      const first = await this.#checked(whole, open);
+      const first = await this.#checked(home, whole, open);
       assertDistinct(columns);
       if (first.done || rows === undefined) return;
       yield decode(first.value);
@@ -171,50 +176,51 @@ export class ShardAccess implements Untyped<ShardHandle<Table, Tables>> {
     }
   }
 
-  #read(
-    sql: string,
-    params: Params,
-    options: ReadOptions,
-    deadline: Deadline,
-  ): Promise<StatementResult> {
+  #read(sql: string, params: Params, options: ReadOptions, call: Call): Promise<StatementResult> {
     const { executor } = this.#runtime;
-    return this.#checked(deadline, (route) =>
-      executor.runStatement(this.#endpoints(route, options), { sql, params }, 'read', deadline),
-    );
+    const home = this.#homeIn(call);
+    return this.#checked(home, call, (route) => {
+      const endpoints = this.#endpoints(route, options, home);
+      return executor.runStatement(endpoints, { sql, params }, 'read', call);
+    });
   }
 
-  #assertRead(sql: string, params: Params): void {
+  /** Where the key's id says that it is. */
+  #homeIn({ topology }: Call): Route {
+    return routeKey(topology, this.#runtime.table.keyspace, this.#key);
+  }
+
+  #assertRead(sql: string, params: Params, { topology }: Call): void {
+    const { keyspace } = this.#runtime.table;
     assertRead(sql);
-    assertNoHiddenChange(sql, this.#registry.effectsIn(this.#home.keyspace));
+    assertNoHiddenChange(sql, this.#registry.effectsIn(keyspace, topology));
     assertParameterForms('read', sql, params, this.#forms);
   }
 
   get #forms() {
-    return this.#registry.formsIn(this.#home.keyspace);
+    return this.#registry.formsIn(this.#runtime.table.keyspace);
   }
 
-  #named(): Owner {
-    const { table, topology, forwarding } = this.#runtime;
-    const { keyspace } = this.#home;
+  #named(home: Route): Owner {
+    const { table, forwarding } = this.#runtime;
     return {
       key: this.#key,
       column: table.shardKey,
       ...this.#registry.ownerColumns(table),
-      keyspace: keyspaceOf(topology.current, keyspace),
-      locators: forwarding.locatorsOf(this.#owner, this.#home),
+      keyspace: keyspaceOf(home.topology, home.keyspace),
+      locators: forwarding.locatorsOf(this.#owner, home),
     };
   }
 
-  #endpoints({ shard }: Route, { consistency = 'primary', token }: ReadOptions) {
-    const { seen, topology, region } = this.#runtime;
-    const home = this.#home.shard.name;
-    const isWritten = mustSee(seen, token).concerns(topology.current, home, shard.name);
+  #endpoints({ shard }: Route, { consistency = 'primary', token }: ReadOptions, home: Route) {
+    const { seen, region } = this.#runtime;
+    const isWritten = mustSee(seen, token).concerns(home.topology, home.shard.name, shard.name);
     return endpointOrder(shard, isWritten ? 'primary' : consistency, 0, region);
   }
 
   /** Runs a read where the key is, and again where it has gone if it left before the answer. */
-  #checked<T>(deadline: Deadline, read: (route: Route) => Promise<T>): Promise<T> {
-    return this.#runtime.forwarding.check(this.#owner, this.#home, deadline, read);
+  #checked<T>(home: Route, call: Call, read: (route: Route) => Promise<T>): Promise<T> {
+    return this.#runtime.forwarding.check(this.#owner, home, call, read);
   }
 }
 

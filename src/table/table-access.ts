@@ -72,7 +72,8 @@ export function tableAccess(
       (byColumn.get(column) ?? lookups.refuse(column)).of(value),
     backfill: (column: string, options?: BackfillOptions) =>
       backfill(runtime, lookups.named(column), options),
-    newId: (row: Input): unknown => Reflect.get(planInsert(runtime, row).row, table.primaryKey),
+    newId: (row: Input): unknown =>
+      Reflect.get(planInsert(runtime, topology.current, row).row, table.primaryKey),
     relocate: (key: ShardKey, place: Place, options?: RelocateOptions) =>
       owners.relocate(key, place, options),
     at: (key: ShardKey) => new ShardAccess(runtime, registry, reads, key),

@@ -2,6 +2,7 @@ import { ConfigError } from '../errors/config-error.ts';
 import { UnverifiedError } from '../errors/database-error.ts';
 import { isLockedOut } from '../errors/driver-fault.ts';
 import { type ErrorCode, isMeridianError } from '../errors/meridian-error.ts';
+import type { Call } from '../execution/call.ts';
 import type { Admission } from '../execution/executor.ts';
 import type { Upkeep } from '../execution/upkeep.ts';
 import type { Observer } from '../observability/events.ts';
@@ -54,7 +55,7 @@ interface Barred {
  * want them, who share one look, and now and then without any. One that turns out wrong stays out.
  */
 export class EndpointGate implements Admission {
-  readonly #check: (endpoint: Endpoint, deadline: Deadline) => Promise<void>;
+  readonly #check: (endpoint: Endpoint, call: Call) => Promise<void>;
   readonly #upkeep: Upkeep;
   readonly #observe: Observer;
   /** By name. One that has another address by now is another one. */
@@ -66,7 +67,7 @@ export class EndpointGate implements Admission {
   /** @param check rejects with a ConfigError when the endpoint is not the one that is meant. */
   constructor(
     endpoints: readonly Endpoint[],
-    check: (endpoint: Endpoint, deadline: Deadline) => Promise<void>,
+    check: (endpoint: Endpoint, call: Call) => Promise<void>,
     upkeep: Upkeep,
     observe: Observer,
   ) {
@@ -159,8 +160,8 @@ export class EndpointGate implements Admission {
   #look(barred: Barred): void {
     if (!this.#upkeep.isOpen) return;
     barred.lookedAt = performance.now();
-    const look = async (deadline: Deadline) => {
-      await this.#check(barred.endpoint, deadline);
+    const look = async (call: Call) => {
+      await this.#check(barred.endpoint, call);
       this.#passed(barred);
     };
     barred.look = this.#upkeep

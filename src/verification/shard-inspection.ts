@@ -1,5 +1,6 @@
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { UnavailableError } from '../errors/database-error.ts';
+import type { Call } from '../execution/call.ts';
 import type { Executor } from '../execution/executor.ts';
 import { onPrimary } from '../execution/on-primary.ts';
 import { heardByAllMs } from '../forwarding/protocol-times.ts';
@@ -12,8 +13,8 @@ import {
   type TableShape,
 } from '../mysql/schema/table-shape.ts';
 import type { Observer } from '../observability/events.ts';
-import type { Deadline } from '../resilience/time/deadline.ts';
 import type { ReferencePlan, RowPlan, TablePlan } from '../rows/schema/table-plan.ts';
+import { perSnapshot } from '../topology/per-snapshot.ts';
 import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
 import { type Answering, awaitPrimaries } from './await-primaries.ts';
 import { checkAllRules, uniquenessProblem } from './check-rules.ts';
@@ -27,14 +28,13 @@ import { verifyRights } from './verify-rights.ts';
 import { recordSlots, type Verified, verifyReplica, verifyShards } from './verify-shards.ts';
 
 interface InspectionParts {
-  readonly topology: Topology;
   readonly plans: readonly TablePlan[];
   readonly references: readonly ReferencePlan[];
   /** Asks endpoints that nobody has verified. */
   readonly executor: Executor;
   readonly systemTables: 'create' | 'verify';
   /** The system tables that each shard must have. */
-  readonly needs: readonly SystemTableNeed[];
+  readonly needs: (topology: Topology) => readonly SystemTableNeed[];
   /** Names of the system tables whose rows are placed by slots, as those of services are. */
   readonly placedTables: readonly string[];
   readonly uniqueAcrossShards: 'warn' | 'refuse';
@@ -51,7 +51,7 @@ type Shapes = ReadonlyMap<string, TableShape>;
 export type KeepFences = (
   shard: Shard,
   shapes: Shapes,
-  deadline: Deadline,
+  call: Call,
   problems: Problem[],
 ) => Promise<void>;
 
@@ -66,7 +66,7 @@ export interface InspectedShards {
 /** Asks shards who they are and what their tables look like: at startup, and those that come later. */
 export class ShardInspection {
   readonly #parts: InspectionParts;
-  readonly #spread: readonly SpreadPlan[];
+  readonly #spread: (topology: Topology) => readonly SpreadPlan[];
   readonly #referenceTables: ReadonlySet<string>;
   readonly #shapes = new Map<string, Shapes>();
   /** What the servers were found to do by themselves. */
@@ -76,9 +76,9 @@ export class ShardInspection {
   #known: KnownSystem | undefined;
 
   constructor(parts: InspectionParts) {
-    const { plans, references, topology } = parts;
+    const { plans, references } = parts;
     this.#parts = parts;
-    this.#spread = spreadPlans(plans, references, topology);
+    this.#spread = perSnapshot((topology) => spreadPlans(plans, references, topology));
     this.#referenceTables = new Set(references.map(({ table }) => table.name));
   }
 
@@ -93,10 +93,11 @@ export class ShardInspection {
     return this.#maxPacketBytes;
   }
 
-  shapeOf(plan: RowPlan): TableShape {
-    for (const shapes of this.#shapes.values()) {
-      const shape = shapes.get(plan.table.name);
-      if (shape !== undefined && this.#holds(plan, shapes)) return shape;
+  shapeOf({ table }: RowPlan, topology: Topology): TableShape {
+    const spread = this.#spread(topology).find(({ plan }) => plan.table === table);
+    for (const { name } of spread?.shards ?? []) {
+      const shape = this.#shapes.get(name)?.get(table.name);
+      if (shape !== undefined) return shape;
     }
     throw new TypeError('the shape of every table was checked');
   }
@@ -107,26 +108,29 @@ export class ShardInspection {
    * @throws {ConfigError} with every problem; {@link UnavailableError} or {@link TimeoutError} when a
    * primary does not answer.
    */
-  async inspect(shards: readonly Shard[], deadline: Deadline): Promise<InspectedShards> {
-    const { topology, plans, executor, systemTables, needs, observe } = this.#parts;
+  async inspect(shards: readonly Shard[], call: Call): Promise<InspectedShards> {
+    const { plans, executor, systemTables, needs, observe } = this.#parts;
+    const { topology } = call;
     const problems: Problem[] = [];
-    await checkFirstUse({ topology, plans, executor, deadline }, shards, problems);
+    await checkFirstUse({ topology, plans, executor, deadline: call }, shards, problems);
     if (problems.length > 0) throw new ConfigError('The databases do not fit', problems);
     const { system, endpoints, remapped } = await verifyShards(
-      { ...this.#recording(shards, deadline), known: this.#known, observe },
+      { ...this.#recording(shards, call), known: this.#known, observe },
       problems,
     );
     if (problems.length === 0) {
-      const own = needs.filter(({ shard }) => shards.some(({ name }) => name === shard.name));
-      await ensureSystemTables({ executor, deadline, systemTables }, own, problems);
+      const own = needs(topology).filter(({ shard }) =>
+        shards.some(({ name }) => name === shard.name),
+      );
+      await ensureSystemTables({ executor, deadline: call, systemTables }, own, problems);
     }
-    const shapes = await this.#readShapes(shards, deadline);
-    this.#checkColumns(shapes, problems);
-    this.#checkRules(shapes, problems);
-    if (problems.length === 0) await this.#keepFences(shards, shapes, deadline, problems);
-    if (problems.length === 0) await checkFacts(this.#recording(shards, deadline), problems);
-    if (problems.length === 0 && sharesRedis(this.#spread, this.#parts.sharing)) {
-      await verifyRights({ executor, deadline }, shards, problems);
+    const shapes = await this.#readShapes(shards, call);
+    this.#checkColumns(topology, shapes, problems);
+    this.#checkRules(topology, shapes, problems);
+    if (problems.length === 0) await this.#keepFences(shards, shapes, call, problems);
+    if (problems.length === 0) await checkFacts(this.#recording(shards, call), problems);
+    if (problems.length === 0 && sharesRedis(this.#spread(topology), this.#parts.sharing)) {
+      await verifyRights({ executor, deadline: call }, shards, problems);
     }
     const [first] = shards;
     if (problems.length > 0 || system === undefined || first === undefined) {
@@ -143,18 +147,18 @@ export class ShardInspection {
    *
    * @throws {ConfigError} when another process was first with something else, or the user may not.
    */
-  async record(inspected: InspectedShards, deadline: Deadline): Promise<void> {
+  async record(inspected: InspectedShards, call: Call): Promise<void> {
     const { shards, endpoints, remapped } = inspected;
     const problems: Problem[] = [];
-    const recording = this.#recording(shards, deadline);
+    const recording = this.#recording(shards, call);
     await recordSlots(recording, remapped, problems);
     const hasJoined = problems.length === 0 && (await recordFacts(recording, problems));
     // Before this service puts a row there which others would leave out.
-    if (hasJoined) await deadline.pause(heardByAllMs);
+    if (hasJoined) await call.pause(heardByAllMs);
     // An owner may have left before the mover could read which tables there are.
-    if (problems.length === 0) await this.#keepFences(shards, this.#shapes, deadline, problems);
+    if (problems.length === 0) await this.#keepFences(shards, this.#shapes, call, problems);
     if (problems.length > 0) throw new ConfigError('The databases do not fit', problems);
-    for (const endpoint of endpoints) this.#expect(endpoint);
+    for (const endpoint of endpoints) this.#expect(endpoint, call.topology);
     this.#isRecorded = true;
   }
 
@@ -163,17 +167,17 @@ export class ShardInspection {
    *
    * @throws {UnavailableError} naming those that are not when the deadline passes; what `inspect` throws.
    */
-  async inspectAll(deadline: Deadline): Promise<InspectedShards> {
-    const { topology, executor, observe } = this.#parts;
-    const shards = [...topology.shards.values()];
+  async inspectAll(call: Call): Promise<InspectedShards> {
+    const { executor, observe } = this.#parts;
+    const shards = [...call.topology.shards.values()];
     const lacks = ({ down }: Answering) => {
       for (const error of down.values()) if (!error.retryable) throw error;
       return down.size === 0
         ? undefined
         : `${down.size} of ${shards.length} primaries do not answer, and startup 'strict' needs all of them.`;
     };
-    await awaitPrimaries({ shards, executor, deadline, observe, lacks });
-    return this.inspect(shards, deadline);
+    await awaitPrimaries({ shards, executor, deadline: call, observe, lacks });
+    return this.inspect(shards, call);
   }
 
   /**
@@ -181,9 +185,9 @@ export class ShardInspection {
    *
    * @throws {UnavailableError} naming those that are down when the deadline passes; what `inspect` throws.
    */
-  async inspectThoseUp(deadline: Deadline): Promise<InspectedShards> {
-    const { topology, executor, observe, plans } = this.#parts;
-    const shards = [...topology.shards.values()];
+  async inspectThoseUp(call: Call): Promise<InspectedShards> {
+    const { executor, observe, plans } = this.#parts;
+    const shards = [...call.topology.shards.values()];
     const needed = [...new Set(plans.map(({ table }) => table.keyspace))];
     const lacks = ({ up, down, recorded }: Answering) => {
       if (down.size === 0) return undefined;
@@ -198,56 +202,53 @@ export class ShardInspection {
         ? undefined
         : 'No database that answers says yet which system it belongs to, and another one may: the first start needs every shard.';
     };
-    const { up } = await awaitPrimaries({ shards, executor, deadline, observe, lacks });
-    return this.inspect(up, deadline);
+    const { up } = await awaitPrimaries({ shards, executor, deadline: call, observe, lacks });
+    return this.inspect(up, call);
   }
 
   /** Inspects one endpoint that was not to be had before. Throws what `inspect` throws. */
-  async inspectLate(endpoint: Endpoint, deadline: Deadline): Promise<void> {
-    const { topology, executor } = this.#parts;
-    const shard = topology.shards.get(endpoint.shard);
+  async inspectLate(endpoint: Endpoint, call: Call): Promise<void> {
+    const { executor } = this.#parts;
+    const shard = call.topology.shards.get(endpoint.shard);
     if (shard === undefined) throw new TypeError('an endpoint belongs to a shard');
     if (!this.#isRecorded) {
       throw new UnavailableError(`${endpoint.name} was down at the start, which is not over yet.`);
     }
     if (endpoint.role === 'replica') {
-      await verifyReplica({ executor, deadline }, shard, endpoint, this.#known);
-      this.#expect(endpoint);
+      await verifyReplica({ executor, deadline: call }, shard, endpoint, this.#known);
+      this.#expect(endpoint, call.topology);
     } else {
       // One that is being promoted is read-only until that is done; it is looked at again.
-      if (await onPrimary({ executor, deadline }, shard, isReadOnly)) {
+      if (await onPrimary({ executor, deadline: call }, shard, isReadOnly)) {
         throw new UnavailableError(`${endpoint.name} is read-only, so it is no primary.`);
       }
       // Its replicas are inspected one by one.
-      await this.record(await this.inspect([{ ...shard, replicas: [] }], deadline), deadline);
+      await this.record(await this.inspect([{ ...shard, replicas: [] }], call), call);
     }
   }
 
-  #expect(endpoint: Endpoint): void {
-    const shard = this.#parts.topology.shards.get(endpoint.shard);
+  #expect(endpoint: Endpoint, { shards }: Topology): void {
+    const shard = shards.get(endpoint.shard);
     if (shard === undefined) throw new TypeError('an endpoint belongs to a shard');
     const { name, keyspace, slotFingerprint: slots } = shard;
     this.#parts.expect(endpoint, { system: this.system, keyspace, shard: name, slots });
   }
 
-  #holds({ table }: RowPlan, shapes: Shapes): boolean {
-    const holding = this.#spread.find(({ plan }) => plan.table === table)?.shards ?? [];
-    return holding.some(({ name }) => this.#shapes.get(name) === shapes);
-  }
-
-  async #readShapes(shards: readonly Shard[], deadline: Deadline): Promise<Map<string, Shapes>> {
-    const holding = new Set(this.#spread.flatMap((plan) => plan.shards.map(({ name }) => name)));
+  async #readShapes(shards: readonly Shard[], call: Call): Promise<Map<string, Shapes>> {
+    const holding = new Set(
+      this.#spread(call.topology).flatMap((plan) => plan.shards.map(({ name }) => name)),
+    );
     const read = shards
       .filter(({ name }) => holding.has(name))
       .map(async ({ name, primary }) => {
         const shapes = await this.#parts.executor.run([primary], {
           access: 'read',
-          deadline,
+          deadline: call,
           run: async (session) => {
-            const bytes = await readMaxPacketBytes(session, deadline);
+            const bytes = await readMaxPacketBytes(session, call);
             this.#maxPacketBytes = Math.min(this.#maxPacketBytes, bytes);
-            this.rules.set(name, await readDatabaseRules(session, deadline));
-            return readTableShapes(session, deadline);
+            this.rules.set(name, await readDatabaseRules(session, call));
+            return readTableShapes(session, call);
           },
         });
         return [name, shapes] as const;
@@ -256,28 +257,30 @@ export class ShardInspection {
   }
 
   /** What it takes to hold what this service says of shared data against what others said. */
-  #recording(shards: readonly Shard[], deadline: Deadline): FactCheck {
-    const { topology, executor, systemTables, placedTables, sharing } = this.#parts;
-    const declare = (shard: Shard) => declaredFacts(this.#spread, topology, sharing, shard);
+  #recording(shards: readonly Shard[], call: Call): FactCheck {
+    const { executor, systemTables, placedTables, sharing } = this.#parts;
+    const { topology } = call;
+    const declare = (shard: Shard) =>
+      declaredFacts(this.#spread(topology), topology, sharing, shard);
     const known = { topology, referenceTables: this.#referenceTables, placedTables, declare };
-    return { ...known, shards, executor, deadline, systemTables };
+    return { ...known, shards, executor, deadline: call, systemTables };
   }
 
   async #keepFences(
     shards: readonly Shard[],
     shapes: ReadonlyMap<string, Shapes>,
-    deadline: Deadline,
+    call: Call,
     problems: Problem[],
   ): Promise<void> {
     const kept = shards.map((shard) =>
-      this.#parts.keepFences(shard, shapes.get(shard.name) ?? new Map(), deadline, problems),
+      this.#parts.keepFences(shard, shapes.get(shard.name) ?? new Map(), call, problems),
     );
     await Promise.all(kept);
   }
 
-  #checkRules(shapes: ReadonlyMap<string, Shapes>, problems: Problem[]): void {
+  #checkRules(topology: Topology, shapes: ReadonlyMap<string, Shapes>, problems: Problem[]): void {
     const { uniqueAcrossShards, observe } = this.#parts;
-    for (const local of checkAllRules(this.#spread, this.rules, shapes, problems)) {
+    for (const local of checkAllRules(this.#spread(topology), this.rules, shapes, problems)) {
       if (uniqueAcrossShards === 'refuse') problems.push(uniquenessProblem(local));
       else {
         const { plan, index } = local;
@@ -287,8 +290,12 @@ export class ShardInspection {
   }
 
   /** Checks the columns of new shards, and that they agree with those of a shard that is known. */
-  #checkColumns(shapes: ReadonlyMap<string, Shapes>, problems: Problem[]): void {
-    const plans = this.#spread.map(({ plan, shards }) => {
+  #checkColumns(
+    topology: Topology,
+    shapes: ReadonlyMap<string, Shapes>,
+    problems: Problem[],
+  ): void {
+    const plans = this.#spread(topology).map(({ plan, shards }) => {
       const known = shards.find(({ name }) => this.#shapes.has(name));
       return {
         plan,

@@ -7,6 +7,7 @@ import {
   upkeepTimeoutMs,
 } from '../cache/redis/shared-redis-times.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
+import { Call } from '../execution/call.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { Upkeep } from '../execution/upkeep.ts';
 import {
@@ -19,7 +20,6 @@ import {
 } from '../identity/facts-table.ts';
 import type { Statement } from '../mysql/sql/sql.ts';
 import type { Observer } from '../observability/events.ts';
-import { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 
@@ -57,7 +57,7 @@ export class SharedRedis {
     parts.upkeep.add({
       everyMs: upkeepMs,
       timeoutMs: upkeepTimeoutMs,
-      run: (deadline) => this.#keepAll(deadline),
+      run: (call) => this.#keepAll(call),
       onFailure: (error) => this.#report(error),
     });
   }
@@ -66,10 +66,9 @@ export class SharedRedis {
   identityOf(region: string | undefined): RedisIdentity {
     const fact = `redis/at/${this.#parts.namespace}/${region ?? '*'}`;
     const record: RedisRecord = {
-      read: () => this.#within(answerMs, (deadline) => this.#read(fact, deadline)),
-      use: (id) => this.#within(claimAnswerMs, (deadline) => this.#use(fact, id, deadline)),
-      replace: (from, id) =>
-        this.#within(answerMs, (deadline) => this.#replace(fact, from, id, deadline)),
+      read: () => this.#within(answerMs, (call) => this.#read(fact, call)),
+      use: (id) => this.#within(claimAnswerMs, (call) => this.#use(fact, id, call)),
+      replace: (from, id) => this.#within(answerMs, (call) => this.#replace(fact, from, id, call)),
     };
     const identity = new RedisIdentity(this.#parts.namespace, record);
     this.#members.push({ fact, identity });
@@ -81,10 +80,10 @@ export class SharedRedis {
     const used = this.#members.flatMap(({ identity }) => identity.id ?? []);
     if (used.length === 0) return;
     try {
-      await this.#within(answerMs, async (deadline) => {
+      await this.#within(answerMs, async (call) => {
         for (const id of used) {
-          await this.#answers((shard) =>
-            this.#change(shard, deleteFact(this.#usedFact(id)), deadline),
+          await this.#answers(call, (shard) =>
+            this.#change(shard, deleteFact(this.#usedFact(id)), call),
           );
         }
       });
@@ -94,67 +93,62 @@ export class SharedRedis {
     }
   }
 
-  async #read(fact: string, deadline: Deadline) {
-    const copies = await this.#copies(fact, deadline);
+  async #read(fact: string, call: Call) {
+    const copies = await this.#copies(fact, call);
     const id = recordedOf(copies);
     const isUsed = copies.some(({ used }) => id !== undefined && used.includes(id));
     return { id, isUsed };
   }
 
   /** Says that this process uses a Redis; returns the one on record after that. */
-  async #use(fact: string, id: string, deadline: Deadline): Promise<string | undefined> {
-    await this.#onFirst(touchFact(this.#usedFact(id)), deadline);
-    return (await this.#read(fact, deadline)).id;
+  async #use(fact: string, id: string, call: Call): Promise<string | undefined> {
+    await this.#onFirst(touchFact(this.#usedFact(id)), call);
+    return (await this.#read(fact, call)).id;
   }
 
   /** One shard after the other, in an order that all processes share: the first decides. */
-  async #replace(
-    fact: string,
-    from: string | undefined,
-    id: string,
-    deadline: Deadline,
-  ): Promise<string> {
-    for (const shard of this.#shards()) {
-      if (from !== undefined) await this.#change(shard, replaceFact(fact, from, id), deadline);
-      await this.#change(shard, insertFacts([{ name: fact, value: id }]), deadline);
-      const recorded = (await this.#copyOn(shard, fact, deadline)).id;
+  async #replace(fact: string, from: string | undefined, id: string, call: Call): Promise<string> {
+    for (const shard of byName(call)) {
+      if (from !== undefined) await this.#change(shard, replaceFact(fact, from, id), call);
+      await this.#change(shard, insertFacts([{ name: fact, value: id }]), call);
+      const recorded = (await this.#copyOn(shard, fact, call)).id;
       if (recorded !== undefined && recorded !== id) return recorded;
     }
     return id;
   }
 
-  async #keepAll(deadline: Deadline): Promise<void> {
+  async #keepAll(call: Call): Promise<void> {
     if (this.#members.length === 0) return;
     for (const { fact, identity } of this.#members) {
       const { id } = identity;
       if (id === undefined) continue;
       await identity.claim();
-      if (identity.id === id) await this.#repair(fact, id, deadline);
+      if (identity.id === id) await this.#repair(fact, id, call);
     }
-    await this.#onFirst(deleteOldFacts(usedPrefix, forgottenAfterSeconds), deadline);
+    await this.#onFirst(deleteOldFacts(usedPrefix, forgottenAfterSeconds), call);
   }
 
   /** Shards that were added, or down when it was recorded, have no copy or an old one. */
-  async #repair(fact: string, id: string, deadline: Deadline): Promise<void> {
-    for (const { shard, id: other } of await this.#copies(fact, deadline)) {
+  async #repair(fact: string, id: string, call: Call): Promise<void> {
+    for (const { shard, id: other } of await this.#copies(fact, call)) {
       if (other === id) continue;
       const statement =
         other === undefined
           ? insertFacts([{ name: fact, value: id }])
           : replaceFact(fact, other, id);
-      await this.#change(shard, statement, deadline);
+      await this.#change(shard, statement, call);
     }
   }
 
   /** What the shards that answer know. @throws when none does. */
-  async #copies(fact: string, deadline: Deadline): Promise<readonly Copy[]> {
-    return this.#answers((shard) => this.#copyOn(shard, fact, deadline));
+  async #copies(fact: string, call: Call): Promise<readonly Copy[]> {
+    return this.#answers(call, (shard) => this.#copyOn(shard, fact, call));
   }
 
-  async #copyOn(shard: Shard, fact: string, deadline: Deadline): Promise<Copy> {
+  async #copyOn(shard: Shard, fact: string, call: Call): Promise<Copy> {
     const statement = selectFactAndAges(fact, usedPrefix);
     const { executor } = this.#parts;
-    const { rows } = await executor.runStatement([shard.primary], statement, 'read', deadline);
+    const { rows } = await executor.runStatement([shard.primary], statement, 'read', call);
     const id = rows.find((row) => row.fact === fact)?.value;
     const used = rows
       .filter((row) => row.fact !== fact && Number(row.age) < unusedAfterSeconds)
@@ -163,11 +157,11 @@ export class SharedRedis {
   }
 
   /** Whoever reads asks all shards, so one that is up is enough. */
-  async #onFirst(statement: Statement, deadline: Deadline): Promise<void> {
+  async #onFirst(statement: Statement, call: Call): Promise<void> {
     const failures: unknown[] = [];
-    for (const shard of this.#shards()) {
+    for (const shard of byName(call)) {
       try {
-        await this.#change(shard, statement, deadline);
+        await this.#change(shard, statement, call);
         return;
       } catch (error) {
         failures.push(error);
@@ -177,8 +171,8 @@ export class SharedRedis {
   }
 
   /** The answers of the shards that are up; the first failure when none is. */
-  async #answers<T>(ask: (shard: Shard) => Promise<T>): Promise<readonly T[]> {
-    const ends = await Promise.allSettled(this.#shards().map(ask));
+  async #answers<T>(call: Call, ask: (shard: Shard) => Promise<T>): Promise<readonly T[]> {
+    const ends = await Promise.allSettled(byName(call).map(ask));
     const answers = ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []));
     const [first] = ends;
     if (answers.length === 0 && first?.status === 'rejected') throw first.reason;
@@ -186,13 +180,8 @@ export class SharedRedis {
   }
 
   /** What is recorded twice is recorded once. */
-  #change({ primary }: Shard, statement: Statement, deadline: Deadline) {
-    return this.#parts.executor.runRepeatable(primary, statement, deadline);
-  }
-
-  #shards(): Shard[] {
-    const { shards } = this.#parts.topology.current;
-    return [...shards.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  #change({ primary }: Shard, statement: Statement, call: Call) {
+    return this.#parts.executor.runRepeatable(primary, statement, call);
   }
 
   #usedFact(id: string): string {
@@ -204,17 +193,21 @@ export class SharedRedis {
     this.#parts.observe({ type: 'cache-fault', operation: 'identity', message });
   }
 
-  async #within<T>(timeMs: number, work: (deadline: Deadline) => Promise<T>): Promise<T> {
-    const deadline = new Deadline(timeMs);
+  async #within<T>(timeMs: number, work: (call: Call) => Promise<T>): Promise<T> {
+    const call = new Call(this.#parts.topology.current, timeMs);
     try {
-      return await work(deadline);
+      return await work(call);
     } finally {
-      deadline.end();
+      call.end();
     }
   }
 }
 
 const usedPrefix = 'redis/used/';
+
+function byName({ topology }: Call): Shard[] {
+  return [...topology.shards.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
 
 function recordedOf(copies: readonly Copy[]): string | undefined {
   return copies.find(({ id }) => id !== undefined)?.id;

@@ -1,10 +1,10 @@
 import type { Deadline } from './deadline.ts';
 
 /** Runs work under a deadline of its own, which the caller's deadline ends as well. */
-export async function within<T>(
+export async function within<T, Part extends Deadline>(
   timeoutMs: number,
-  deadline: Deadline,
-  work: (own: Deadline) => Promise<T>,
+  deadline: Pick<Deadline, 'onCancel'> & { part(timeoutMs: number): Part },
+  work: (own: Part) => Promise<T>,
 ): Promise<T> {
   const own = deadline.part(timeoutMs);
   const stopListening = deadline.onCancel((reason) => own.cancel(reason));

@@ -1,6 +1,6 @@
 import { ConfigError } from '../../errors/config-error.ts';
+import type { Call } from '../../execution/call.ts';
 import type { Statement, StatementResult } from '../../mysql/sql/sql.ts';
-import type { Deadline } from '../../resilience/time/deadline.ts';
 import { canonicalKey, type ShardKey } from '../../sharding/shard-key.ts';
 import type { RowOf, RowSchema } from '../schema/define-table.ts';
 import type { TableRuntime } from '../table-runtime.ts';
@@ -15,7 +15,7 @@ export interface OwnedListOptions extends ReadOptions {
 }
 
 type OwnedRow = RowOf<RowSchema>;
-type Read = (statement: Statement, deadline: Deadline) => Promise<StatementResult>;
+type Read = (statement: Statement, call: Call) => Promise<StatementResult>;
 
 /** The rows of one owner: what belongs to somebody else is not there. */
 export class OwnedRows {
@@ -46,7 +46,7 @@ export class OwnedRows {
 
   list(options: OwnedListOptions, read: Read): Promise<OwnedRow[]> {
     const { codec, statements, table, calls } = this.#runtime;
-    return calls.run('at.list', table.name, options, async (deadline) => {
+    return calls.run('at.list', table.name, options, async (call) => {
       const { limit = 100, after } = options;
       if (!Number.isInteger(limit) || limit < 1 || limit > 10_000) {
         throw new ConfigError('Bad call options', [
@@ -55,9 +55,9 @@ export class OwnedRows {
       }
       const forms = codec.formsOf(table.shardKey, this.#key);
       const last = after === undefined ? undefined : codec.key(after).param;
-      const { rows } = await read(statements.selectOwned(forms, last, limit), deadline);
+      const { rows } = await read(statements.selectOwned(forms, last, limit), call);
       if (rows.length === 0 && this.#isId) {
-        await assertOwner([this.#runtime], this.#key, (statement) => read(statement, deadline));
+        await assertOwner([this.#runtime], this.#key, (statement) => read(statement, call));
       }
       return rows.map((raw) => codec.decode(raw));
     });

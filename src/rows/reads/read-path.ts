@@ -4,14 +4,15 @@ import type { ReadThrough } from '../../cache/read-through.ts';
 import { turn } from '../../commit/turn.ts';
 import { ConfigError } from '../../errors/config-error.ts';
 import { allEnded } from '../../execution/all-ended.ts';
+import type { Call } from '../../execution/call.ts';
 import type { CallOptions } from '../../execution/call-gate.ts';
 import { inChunks } from '../../execution/in-chunks.ts';
 import type { MemoryReads } from '../../observability/memory-reads.ts';
-import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { Consistency } from '../../routing/endpoint-order.ts';
+import type { Route } from '../../routing/route.ts';
 import { mayHold } from '../../sharding/places/residency.ts';
 import type { ShardKey } from '../../sharding/shard-key.ts';
-import type { Shard } from '../../topology/topology.ts';
+import type { Shard, Topology } from '../../topology/topology.ts';
 import { forwardable } from '../forwardable.ts';
 import { routePrimaryKey } from '../route-row.ts';
 import type { RowOf, RowSchema } from '../schema/define-table.ts';
@@ -77,9 +78,9 @@ export class ReadPath<Schema extends RowSchema> {
         return Promise.resolve(handOut(entry));
       }
     }
-    return calls.run(operation, table.name, options, (deadline) => {
+    return calls.run(operation, table.name, options, (call) => {
       checkCurrency(options);
-      return this.read(key, options, deadline);
+      return this.read(key, options, call);
     });
   }
 
@@ -87,23 +88,23 @@ export class ReadPath<Schema extends RowSchema> {
   async read(
     key: ShardKey,
     currency: Currency = asEver,
-    deadline: Deadline,
+    call: Call,
   ): Promise<RowOf<Schema> | null> {
-    const wanted = this.#want(key);
+    const wanted = this.#want(key, call.topology);
     const { cache } = this.#runtime;
     const passing = this.#passing(wanted, currency, this.#mustSee(currency));
     if (cache === undefined || passing !== undefined) {
       if (passing === 'bypass') cache?.passBy(1);
-      return (await this.#rows.one(wanted, readAs(passing), deadline)).row;
+      return (await this.#rows.one(wanted, readAs(passing), call)).row;
     }
     const { text } = wanted.key;
-    const load = async (_: readonly string[], call: LoadCall) => {
-      const as = call.mayLag(text) ? 'lagging-fill' : 'fill';
-      const found = await this.#rows.one(wanted, as, call.deadline);
-      if (!this.#mayKeep(found.route.shard)) call.keepOut(text);
+    const load = async (_: readonly string[], filling: LoadCall) => {
+      const as = filling.mayLag(text) ? 'lagging-fill' : 'fill';
+      const found = await this.#rows.one(wanted, as, filling.deadline);
+      if (!this.#mayKeep(found.route)) filling.keepOut(text);
       return [found.row];
     };
-    return cache.get(text, () => load, { deadline, maxAgeMs: currency.maxAgeMs });
+    return cache.get(text, () => load, { deadline: call, maxAgeMs: currency.maxAgeMs });
   }
 
   getMany(
@@ -112,12 +113,12 @@ export class ReadPath<Schema extends RowSchema> {
     operation: 'getMany' | 'at.getMany' = 'getMany',
   ): Promise<(RowOf<Schema> | null)[]> {
     const { calls, table } = this.#runtime;
-    return calls.run(operation, table.name, options, async (deadline) => {
+    return calls.run(operation, table.name, options, async (call) => {
       checkCurrency(options);
       const rows: (RowOf<Schema> | null)[] = [];
       for (const some of inChunks(keys, keysAtOnce)) {
-        if (rows.length > 0) await turn(deadline);
-        rows.push(...(await this.#readMany(some, options, deadline)));
+        if (rows.length > 0) await turn(call);
+        rows.push(...(await this.#readMany(some, options, call)));
       }
       return rows;
     });
@@ -126,12 +127,12 @@ export class ReadPath<Schema extends RowSchema> {
   async #readMany(
     keys: readonly ShardKey[],
     options: ReadOptions,
-    deadline: Deadline,
+    call: Call,
   ): Promise<(RowOf<Schema> | null)[]> {
     const { cache } = this.#runtime;
     const cached: Wanted[] = [];
     const passing = new Map<Passing, Wanted[]>();
-    const wanted = keys.map((key) => this.#want(key));
+    const wanted = keys.map((key) => this.#want(key, call.topology));
     const seen = this.#mustSee(options);
     for (const one of wanted) {
       const as = this.#passing(one, options, seen);
@@ -139,12 +140,12 @@ export class ReadPath<Schema extends RowSchema> {
       else if (!passing.get(as)?.push(one)) passing.set(as, [one]);
     }
     if (cache !== undefined && passing.size === 0) {
-      return this.#throughCache(cache, wanted, options, deadline);
+      return this.#throughCache(cache, wanted, options, call);
     }
     cache?.passBy(passing.get('bypass')?.length ?? 0);
     const [kept, ...found] = await allEnded([
-      cache && cached.length > 0 ? this.#throughCache(cache, cached, options, deadline) : none,
-      ...[...passing].map(([as, some]) => this.#rows.many(some, readAs(as), deadline)),
+      cache && cached.length > 0 ? this.#throughCache(cache, cached, options, call) : none,
+      ...[...passing].map(([as, some]) => this.#rows.many(some, readAs(as), call)),
     ]);
     const rows = new Map(cached.map(({ key }, index) => [key.identity, kept[index] ?? null]));
     for (const some of found) for (const [identity, { row }] of some) rows.set(identity, row);
@@ -152,8 +153,8 @@ export class ReadPath<Schema extends RowSchema> {
   }
 
   /** A row as the database has it, and where. */
-  async locate(key: ShardKey, deadline: Deadline): Promise<Found<Schema>> {
-    return this.#rows.one(this.#want(key), 'primary', deadline);
+  async locate(key: ShardKey, call: Call): Promise<Found<Schema>> {
+    return this.#rows.one(this.#want(key, call.topology), 'primary', call);
   }
 
   /** The rows of keys, in their order. What is found where it may not be kept is handed out only. */
@@ -161,26 +162,26 @@ export class ReadPath<Schema extends RowSchema> {
     cache: ReadThrough<RowOf<Schema>>,
     wanted: readonly Wanted[],
     { maxAgeMs }: Currency,
-    deadline: Deadline,
+    call: Call,
   ): Promise<(RowOf<Schema> | null)[]> {
     const byText = new Map(wanted.map((one) => [one.key.text, one]));
-    const load = async (missing: readonly string[], call: LoadCall) => {
+    const load = async (missing: readonly string[], filling: LoadCall) => {
       const lacking = missing.flatMap((text) => byText.get(text) ?? []);
-      const lagging = lacking.filter(({ key }) => call.mayLag(key.text));
-      const current = lacking.filter(({ key }) => !call.mayLag(key.text));
+      const lagging = lacking.filter(({ key }) => filling.mayLag(key.text));
+      const current = lacking.filter(({ key }) => !filling.mayLag(key.text));
       const found = await allEnded([
-        this.#rows.many(current, 'fill', call.deadline),
-        this.#rows.many(lagging, 'lagging-fill', call.deadline),
+        this.#rows.many(current, 'fill', filling.deadline),
+        this.#rows.many(lagging, 'lagging-fill', filling.deadline),
       ]);
       const answers = new Map(found.flatMap((some) => [...some]));
       return missing.map((text) => {
         const answer = answers.get(byText.get(text)?.key.identity ?? '');
-        if (answer !== undefined && !this.#mayKeep(answer.route.shard)) call.keepOut(text);
+        if (answer !== undefined && !this.#mayKeep(answer.route)) filling.keepOut(text);
         return answer?.row ?? null;
       });
     };
     const texts = wanted.map(({ key }) => key.text);
-    return cache.getMany(texts, load, { deadline, maxAgeMs });
+    return cache.getMany(texts, load, { deadline: call, maxAgeMs });
   }
 
   /** How a row is read that may not come from the cache; undefined when it may. */
@@ -189,26 +190,31 @@ export class ReadPath<Schema extends RowSchema> {
     { consistency }: Currency,
     seen: SeenWrites,
   ): Passing | undefined {
-    const { cache, topology } = this.#runtime;
+    const { cache } = this.#runtime;
     // Where rows move about, a write is noted where the row was and where its id says that it is.
-    if (seen.concerns(topology.current, home.shard.name, route.shard.name)) return 'primary';
+    if (seen.concerns(home.topology, home.shard.name, route.shard.name)) return 'primary';
     if (consistency !== undefined || cache === undefined) return consistency ?? 'primary';
-    return this.#mayKeep(route.shard) ? undefined : 'bypass';
+    return this.#mayHold(route.shard) ? undefined : 'bypass';
   }
 
   #mustSee({ token }: Currency): SeenWrites {
     return mustSee(this.#runtime.seen, token);
   }
 
-  /** Whether this process and its Redis may keep what was found on a shard. */
-  #mayKeep({ region }: Shard): boolean {
+  /** Whether this process and its Redis may hold rows of a shard. */
+  #mayHold({ region }: Shard): boolean {
     return mayHold(this.#runtime.region, region);
   }
 
-  #want(value: ShardKey): Wanted {
-    const { codec, topology, table, forwarding } = this.#runtime;
+  /** Whether they may keep what was found: what an older snapshot led to may lie elsewhere by now. */
+  #mayKeep({ shard, topology }: Route): boolean {
+    return topology === this.#runtime.topology.current && this.#mayHold(shard);
+  }
+
+  #want(value: ShardKey, topology: Topology): Wanted {
+    const { codec, table, forwarding } = this.#runtime;
     const key = codec.key(value);
-    const home = routePrimaryKey(topology.current, table, value);
+    const home = routePrimaryKey(topology, table, value);
     const route = forwarding.start(forwardable(this.#runtime, key), home);
     return { key, home, route };
   }

@@ -148,9 +148,9 @@ export class RowReads<Schema extends RowSchema> {
 
   #pointRead(shard: Shard, as: ReadAs, deadline: Deadline): PointRead {
     return {
-      lane: `${shard.name} ${as}`,
+      lane: as,
       endpoints: endpointOrder(shard, consistencyOf(as), this.#turn++, this.#runtime.region),
-      shard: shard.name,
+      shard,
       gate: this.#gateOf(shard, as),
       deadline,
     };

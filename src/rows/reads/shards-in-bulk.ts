@@ -3,7 +3,7 @@ import { ResidencyError } from '../../errors/residency-error.ts';
 import { RoutingError } from '../../errors/routing-error.ts';
 import { keyspaceOf } from '../../routing/router.ts';
 import { mayHold } from '../../sharding/places/residency.ts';
-import type { Keyspace, Shard } from '../../topology/topology.ts';
+import type { Keyspace, Shard, Topology } from '../../topology/topology.ts';
 import type { TableRuntime } from '../table-runtime.ts';
 
 /**
@@ -14,10 +14,11 @@ import type { TableRuntime } from '../table-runtime.ts';
  * {@link RoutingError} for a region that has no shards.
  */
 export function shardsInBulk(
-  { topology, table, region, audited }: TableRuntime,
+  { table, region, audited }: TableRuntime,
+  topology: Topology,
   regions: readonly string[] | undefined,
 ): readonly Shard[] {
-  const shards = shardsIn(keyspaceOf(topology.current, table.keyspace), regions);
+  const shards = shardsIn(keyspaceOf(topology, table.keyspace), regions);
   audited('scatter', () => assertLawful(table.keyspace, shards, region));
   return shards;
 }

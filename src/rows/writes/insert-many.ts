@@ -1,8 +1,8 @@
 import type { TransactionScope } from '../../commit/transaction-scope.ts';
 import { isMeridianError } from '../../errors/meridian-error.ts';
 import type { ShardResult } from '../../errors/scatter-error.ts';
+import type { Call } from '../../execution/call.ts';
 import { mostHops } from '../../forwarding/forwarding.ts';
-import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { Route } from '../../routing/route.ts';
 import type { Shard } from '../../topology/topology.ts';
 import { ownerOf } from '../forwardable.ts';
@@ -26,11 +26,11 @@ export interface ManyInserted<Schema extends RowSchema> {
 export async function insertMany<Schema extends RowSchema>(
   runtime: TableRuntime<Schema>,
   planned: Planned<Schema>,
-  deadline: Deadline,
+  call: Call,
 ): Promise<ManyInserted<Schema>> {
   // What the index refuses must be refused before any shard has taken its part.
   runtime.index.reservationsOf(planned);
-  for (const row of planned) await placeOwnId(runtime, row, row.route, deadline);
+  for (const row of planned) await placeOwnId(runtime, row, row.route, call);
   const rows = [...planned];
   const results: ShardResult[] = [];
   let waiting = rows.map((_, index) => index);
@@ -39,8 +39,8 @@ export async function insertMany<Schema extends RowSchema>(
     await Promise.all(
       [...byShard(rows, waiting)].map(async ([shard, part]) => {
         const group = part.flatMap((index) => rows[index] ?? []);
-        const result = await insertOnShard(runtime, shard, group, deadline);
-        const next = hop < mostHops ? await sendOn(runtime, group, result, deadline) : { result };
+        const result = await insertOnShard(runtime, shard, group, call);
+        const next = hop < mostHops ? await sendOn(runtime, group, result, call) : { result };
         if (next.group === undefined) {
           results.push(next.result);
           return;
@@ -59,7 +59,7 @@ async function insertOnShard<Schema extends RowSchema>(
   { executor, statements, seen, cache, index, maxPacketBytes }: TableRuntime<Schema>,
   shard: Shard,
   rows: Planned<Schema>,
-  deadline: Deadline,
+  call: Call,
 ): Promise<ShardResult> {
   const batches = insertBatches(rows, maxPacketBytes()).map((batch) =>
     statements.insert(batch.map(({ values }) => values)),
@@ -72,12 +72,12 @@ async function insertOnShard<Schema extends RowSchema>(
     const reservations = index.reservationsOf(rows);
     const write = (): Promise<Written> => {
       if (reservations.isEmpty && single !== undefined && more.length === 0) {
-        return executor.runStatement([shard.primary], single, 'write', deadline);
+        return executor.runStatement([shard.primary], single, 'write', call);
       }
-      return reservations.transact(executor, shard.primary, deadline, insertAll);
+      return reservations.transact(executor, shard.primary, call, insertAll);
     };
     const effects = new InsertEffects(shard.name, rows, reservations, cache);
-    await withEffects(seen, effects, write(), deadline);
+    await withEffects(seen, effects, write(), call);
     return { shard: shard.name, outcome: 'applied', rows: rows.length };
   } catch (error) {
     if (!isMeridianError(error)) throw error;
@@ -96,7 +96,7 @@ async function sendOn<Schema extends RowSchema>(
   runtime: TableRuntime<Schema>,
   rows: Planned<Schema>,
   result: ShardResult,
-  deadline: Deadline,
+  call: Call,
 ): Promise<Part<Schema>> {
   const { forwarding } = runtime;
   if (!forwarding.mayHaveRefused(result.error)) return { result };
@@ -108,10 +108,10 @@ async function sendOn<Schema extends RowSchema>(
       const owner = ownerOf(runtime, planned.row);
       let place = places.get(owner.id);
       place ??= isRefusal
-        ? await forwarding.afterRefusal(owner, planned.route, deadline)
-        : await forwarding.locate(owner, planned.route, deadline);
+        ? await forwarding.afterRefusal(owner, planned.route, call)
+        : await forwarding.locate(owner, planned.route, call);
       places.set(owner.id, place);
-      await placeOwnId(runtime, planned, place, deadline);
+      await placeOwnId(runtime, planned, place, call);
       group.push(planned.at(place));
     }
   } catch (error) {

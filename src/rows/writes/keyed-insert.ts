@@ -2,7 +2,7 @@ import { type KeyScope, keyedOperation } from '../../commit/idempotency-key.ts';
 import { type Performed, runOnce } from '../../commit/run-once.ts';
 import type { Committed, Resolve } from '../../commit/transaction.ts';
 import type { TransactionScope } from '../../commit/transaction-scope.ts';
-import type { Deadline } from '../../resilience/time/deadline.ts';
+import type { Call } from '../../execution/call.ts';
 import { isShardKey, type ShardKey } from '../../sharding/shard-key.ts';
 import { packValue, unpackValue } from '../../values/pack-value.ts';
 import { ReadPath } from '../reads/read-path.ts';
@@ -37,9 +37,9 @@ export async function insertOnce<Schema extends RowSchema>(
   { input, idempotencyKey }: KeyedInsert,
   planned: PlannedRow<Schema>,
   reservations: Reservations,
-  deadline: Deadline,
+  call: Call,
 ): Promise<StoredRow<Schema>> {
-  const { executor, table, statements, topology } = runtime;
+  const { executor, table, statements } = runtime;
   const { primary } = planned.route.shard;
   const given = Object.entries(input).filter(([, value]) => value !== undefined);
   const operation = keyedOperation(
@@ -57,12 +57,12 @@ export async function insertOnce<Schema extends RowSchema>(
     body: (scope: TransactionScope) => Promise<RowOf<Schema>>,
     resolve: Resolve,
   ): Promise<Committed<RowOf<Schema>>> =>
-    reservations.transact(executor, primary, deadline, body, { resolve });
-  const outcome = await runOnce({ executor, primary, operation, deadline, transact }, insert);
+    reservations.transact(executor, primary, call, body, { resolve });
+  const outcome = await runOnce({ executor, primary, operation, deadline: call, transact }, insert);
   if (!outcome.repeated) return { row: outcome.value, gtid: outcome.gtid };
   const key = storedKey(outcome.result);
-  const { row, route } = await new ReadPath(runtime).locate(key, deadline);
-  const home = routePrimaryKey(topology.current, table, key).shard.name;
+  const { row, route } = await new ReadPath(runtime).locate(key, call);
+  const home = routePrimaryKey(call.topology, table, key).shard.name;
   return { row, gtid: undefined, elsewhere: [route.shard.name, home] };
 }
 

@@ -4,8 +4,8 @@ import {
   type TransactionConfig,
 } from '../../commit/transaction.ts';
 import type { TransactionScope } from '../../commit/transaction-scope.ts';
+import type { Call } from '../../execution/call.ts';
 import type { Executor } from '../../execution/executor.ts';
-import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { Route } from '../../routing/route.ts';
 import type { Endpoint } from '../../topology/topology.ts';
 import type { RowSchema } from '../schema/define-table.ts';
@@ -22,7 +22,7 @@ export interface Reservations {
   transact<T>(
     executor: Executor,
     primary: Endpoint,
-    deadline: Deadline,
+    call: Call,
     body: (scope: TransactionScope) => Promise<T>,
     config?: TransactionConfig,
   ): Promise<Committed<T>>;
@@ -60,9 +60,9 @@ export interface RowIndex<Schema extends RowSchema = RowSchema> {
   /** Whether a change has to be made by `change`. */
   concerns(change: PlannedChange): boolean;
   /** Changes or deletes one row, and gives what came of the last attempt. */
-  change<T>(change: PlannedChange, deadline: Deadline, attempt: ChangeAttempt<T>): Promise<T>;
+  change<T>(change: PlannedChange, call: Call, attempt: ChangeAttempt<T>): Promise<T>;
   /** Takes part in a transaction of the caller's at `route`. */
-  join(scope: TransactionScope, route: Route, deadline: Deadline): IndexedTransaction<Schema>;
+  join(scope: TransactionScope, route: Route, call: Call): IndexedTransaction<Schema>;
   /** Stops its caches. */
   close(): Promise<void>;
 }

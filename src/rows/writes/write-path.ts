@@ -5,9 +5,9 @@ import { UnknownOutcomeError } from '../../errors/database-error.ts';
 import { IdempotencyConflictError } from '../../errors/idempotency-error.ts';
 import { isMeridianError } from '../../errors/meridian-error.ts';
 import { PartialWriteError, type ShardResult } from '../../errors/scatter-error.ts';
+import type { Call } from '../../execution/call.ts';
 import type { CallOptions } from '../../execution/call-gate.ts';
 import type { StatementResult } from '../../mysql/sql/sql.ts';
-import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { Route } from '../../routing/route.ts';
 import type { ShardKey } from '../../sharding/shard-key.ts';
 import { forwardable, ownerOf } from '../forwardable.ts';
@@ -56,22 +56,22 @@ export class WritePath<Schema extends RowSchema> {
   insert(input: Input, options: InsertOptions = {}): Promise<RowOf<Schema>> {
     const { calls, forwarding, table } = this.#runtime;
     const { idempotencyKey } = options;
-    return calls.run('insert', table.name, options, async (deadline) => {
+    return calls.run('insert', table.name, options, async (call) => {
       if (idempotencyKey !== undefined) checkIdempotencyKey(idempotencyKey);
       const keyed = idempotencyKey === undefined ? undefined : { input, idempotencyKey };
       const choice = keyed && { chance: chanceOf(keyed.idempotencyKey) };
-      const planned = planInsert(this.#runtime, input, choice);
+      const planned = planInsert(this.#runtime, call.topology, input, choice);
       // A new owner has not moved yet.
       if (!forwarding.mayMove || (planned.isFresh && table.group === undefined)) {
-        return this.#insertOne(planned, keyed, deadline);
+        return this.#insertOne(planned, keyed, call);
       }
       return forwarding.follow(
         ownerOf(this.#runtime, planned.row),
         planned.route,
-        deadline,
+        call,
         async (route) => {
-          await placeOwnId(this.#runtime, planned, route, deadline);
-          return this.#insertOne(planned.at(route), keyed, deadline);
+          await placeOwnId(this.#runtime, planned, route, call);
+          return this.#insertOne(planned.at(route), keyed, call);
         },
         () => false,
       );
@@ -80,26 +80,30 @@ export class WritePath<Schema extends RowSchema> {
 
   insertMany(inputs: readonly Input[], options: CallOptions | undefined): Promise<RowOf<Schema>[]> {
     const { calls, table } = this.#runtime;
-    return calls.run('insertMany', table.name, options, async (deadline) => {
-      const planned = inputs.map((input) => planInsert(this.#runtime, input));
-      const { rows, results } = await insertMany(this.#runtime, planned, deadline);
+    return calls.run('insertMany', table.name, options, async (call) => {
+      const planned = inputs.map((input) => planInsert(this.#runtime, call.topology, input));
+      const { rows, results } = await insertMany(this.#runtime, planned, call);
       this.#assertComplete(results);
       return rows.map(({ row }) => row);
     });
   }
 
   update(key: ShardKey, patch: Input, options: CallOptions | undefined): Promise<WriteResult> {
-    return this.#change('update', options, () => planUpdate(this.#runtime, key, patch));
+    return this.#change('update', options, ({ topology }) =>
+      planUpdate(this.#runtime, topology, key, patch),
+    );
   }
 
   delete(key: ShardKey, options: CallOptions | undefined): Promise<WriteResult> {
-    return this.#change('delete', options, () => planDelete(this.#runtime, key));
+    return this.#change('delete', options, ({ topology }) =>
+      planDelete(this.#runtime, topology, key),
+    );
   }
 
   async #insertOne(
     planned: PlannedRow<Schema>,
     keyed: KeyedInsert | undefined,
-    deadline: Deadline,
+    call: Call,
   ): Promise<RowOf<Schema>> {
     const { executor, index, cache, seen, table } = this.#runtime;
     const { primary } = planned.route.shard;
@@ -107,12 +111,12 @@ export class WritePath<Schema extends RowSchema> {
     try {
       const write =
         keyed === undefined
-          ? this.#store(planned, reservations, deadline)
-          : executor.rerun(primary, keyedRetries, deadline, () =>
-              insertOnce(this.#runtime, keyed, planned, reservations, deadline),
+          ? this.#store(planned, reservations, call)
+          : executor.rerun(primary, keyedRetries, call, () =>
+              insertOnce(this.#runtime, keyed, planned, reservations, call),
             );
       const effects = new InsertEffects(primary.shard, [planned], reservations, cache);
-      const { row } = (await withEffects(seen, effects, write, deadline)).written;
+      const { row } = (await withEffects(seen, effects, write, call)).written;
       if (row !== null) return row;
       throw new IdempotencyConflictError('row-gone', { table: table.name });
     } catch (error) {
@@ -124,26 +128,26 @@ export class WritePath<Schema extends RowSchema> {
   async #store(
     planned: PlannedRow<Schema>,
     reservations: Reservations,
-    deadline: Deadline,
+    call: Call,
   ): Promise<StoredRow<Schema>> {
     const { executor, statements } = this.#runtime;
     const { primary } = planned.route.shard;
     const statement = statements.insert([planned.values]);
     const insert = (scope: TransactionScope) => scope.run(statement);
     const { gtid } = reservations.isEmpty
-      ? await executor.runStatement([primary], statement, 'write', deadline)
-      : await reservations.transact(executor, primary, deadline, insert);
+      ? await executor.runStatement([primary], statement, 'write', call)
+      : await reservations.transact(executor, primary, call, insert);
     return { row: planned.row, gtid };
   }
 
   #change(
     operation: 'update' | 'delete',
     options: CallOptions | undefined,
-    plan: () => PlannedChange,
+    plan: (call: Call) => PlannedChange,
   ): Promise<WriteResult> {
     const { calls, cache, index, seen, table } = this.#runtime;
-    return calls.run(operation, table.name, options, async (deadline) => {
-      const planned = plan();
+    return calls.run(operation, table.name, options, async (call) => {
+      const planned = plan(call);
       const { home, key } = planned;
       const attempt: ChangeAttempt<WriteResult> = ({ shard }, reservations, write) => {
         const effects: Effects<CountedWrite> = {
@@ -152,29 +156,29 @@ export class WritePath<Schema extends RowSchema> {
           hasWritten: ({ affected }) => affected > 0,
           forget: () => forget(cache, [key.text], reservations),
         };
-        return resultWithEffects(seen, effects, write, deadline);
+        return resultWithEffects(seen, effects, write, call);
       };
       return index.concerns(planned)
-        ? index.change(planned, deadline, attempt)
-        : this.#changeAlone(planned, deadline, attempt);
+        ? index.change(planned, call, attempt)
+        : this.#changeAlone(planned, call, attempt);
     });
   }
 
   /** Changes a row where it is, or was forwarded to. */
   async #changeAlone(
     { home, key, statementAt, touchesPlace }: PlannedChange,
-    deadline: Deadline,
+    call: Call,
     attempt: ChangeAttempt<WriteResult>,
   ): Promise<WriteResult> {
     const { executor, forwarding } = this.#runtime;
     const run = async (route: Route) => {
       const statement = statementAt(route);
-      const write = executor.runStatement([route.shard.primary], statement, 'write', deadline);
+      const write = executor.runStatement([route.shard.primary], statement, 'write', call);
       return attempt(route, noReservations, write.then(counted));
     };
     const row = forwardable(this.#runtime, key);
-    const start = touchesPlace ? await forwarding.locate(row, home, deadline) : home;
-    return forwarding.follow(row, start, deadline, run, ({ affected }) => affected === 0);
+    const start = touchesPlace ? await forwarding.locate(row, home, call) : home;
+    return forwarding.follow(row, start, call, run, ({ affected }) => affected === 0);
   }
 
   /** Whoever must read the row back needs the id that was made for it. */

@@ -3,6 +3,7 @@ import type { Route } from '../../routing/route.ts';
 import { keyspaceOf } from '../../routing/router.ts';
 import { newId } from '../../sharding/ids/id.ts';
 import type { ShardKey } from '../../sharding/shard-key.ts';
+import type { Topology } from '../../topology/topology.ts';
 import {
   assertBelongs,
   assertKeysStay,
@@ -33,15 +34,16 @@ interface Choice {
 /** Checks a row, routes it and gives it an id if it has none. */
 export function planInsert<Schema extends RowSchema>(
   runtime: TableRuntime<Schema>,
+  topology: Topology,
   input: Input,
   { within, chance = Math.random() }: Choice = {},
 ): PlannedRow<Schema> {
-  const { table, codec, topology, audited, locateIp } = runtime;
+  const { table, codec, audited, locateIp } = runtime;
   const makesId = codec.makesIds && input[table.primaryKey] === undefined;
   const parsed = codec.parse(makesId ? { ...input, [table.primaryKey]: sampleId } : input);
   const ownId = makesId ? undefined : codec.key(Reflect.get(parsed, table.primaryKey)).text;
   const { route, named, id } = audited('insert', () =>
-    routeNewRow({ topology: topology.current, table, locateIp }, parsed, ownId, within, chance),
+    routeNewRow({ topology, table, locateIp }, parsed, ownId, within, chance),
   );
   // A key of its own is stored as the schema gives it, z.string().trim() say: so it was routed.
   const complete = makesId ? { ...parsed, [table.primaryKey]: id } : parsed;
@@ -54,7 +56,7 @@ function plannedRow<Schema extends RowSchema>(
   route: Route,
   named: Route | undefined,
 ): PlannedRow<Schema> {
-  const { table, codec, topology } = runtime;
+  const { table, codec } = runtime;
   const values = codec.encode(row);
   return {
     route,
@@ -69,7 +71,7 @@ function plannedRow<Schema extends RowSchema>(
         assertBelongs(table, route, elsewhere);
         return plannedRow(runtime, row, elsewhere, named);
       }
-      const { code } = keyspaceOf(topology.current, table.keyspace);
+      const { code } = keyspaceOf(route.topology, table.keyspace);
       const id = newId(code, elsewhere.locator);
       return plannedRow(runtime, { ...row, [table.primaryKey]: id }, elsewhere, undefined);
     },
@@ -77,12 +79,13 @@ function plannedRow<Schema extends RowSchema>(
 }
 
 export function planUpdate<Schema extends RowSchema>(
-  { table, codec, topology, statements, audited, locateIp }: TableRuntime<Schema>,
+  { table, codec, statements, audited, locateIp }: TableRuntime<Schema>,
+  topology: Topology,
   value: ShardKey,
   patch: Input,
 ): PlannedChange {
   const key = codec.key(value);
-  const home = routePrimaryKey(topology.current, table, value);
+  const home = routePrimaryKey(topology, table, value);
   assertKeysStay(table, patch);
   const { columns, values } = codec.encodePatch(patch);
   const statement = statements.update(columns, values, key.param);
@@ -92,20 +95,19 @@ export function planUpdate<Schema extends RowSchema>(
     touchesPlace: touchesPlace(table, patch),
     after: Object.fromEntries(columns.map((name, index) => [name, values[index] ?? null])),
     statementAt(route) {
-      audited('update', () =>
-        assertStays({ topology: topology.current, table, locateIp }, route, patch),
-      );
+      audited('update', () => assertStays({ topology, table, locateIp }, route, patch));
       return statement;
     },
   };
 }
 
 export function planDelete<Schema extends RowSchema>(
-  { table, codec, topology, statements }: TableRuntime<Schema>,
+  { table, codec, statements }: TableRuntime<Schema>,
+  topology: Topology,
   value: ShardKey,
 ): PlannedChange {
   const key = codec.key(value);
-  const home = routePrimaryKey(topology.current, table, value);
+  const home = routePrimaryKey(topology, table, value);
   const statement = statements.remove(key.param);
   return { home, key, touchesPlace: false, after: null, statementAt: () => statement };
 }

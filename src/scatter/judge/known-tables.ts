@@ -1,5 +1,6 @@
 import type { HiddenEffects } from '../../rows/raw/hidden-effects.ts';
 import type { TableRegistry } from '../../rows/table-registry.ts';
+import type { Topology } from '../../topology/topology.ts';
 import { type PlacedTable, placedTable } from './placed-table.ts';
 
 /** The tables that a statement may name, by their names in lower case. */
@@ -13,10 +14,14 @@ export interface KnownTables {
 const known = new WeakMap<TableRegistry, Map<string, KnownTables>>();
 
 /** The tables that a statement in a keyspace may name: the same value until more is known. */
-export function knownTables(registry: TableRegistry, keyspace: string): KnownTables {
+export function knownTables(
+  registry: TableRegistry,
+  keyspace: string,
+  topology: Topology,
+): KnownTables {
   const byKeyspace = known.get(registry) ?? new Map<string, KnownTables>();
   known.set(registry, byKeyspace);
-  const effects = registry.effectsIn(keyspace);
+  const effects = registry.effectsIn(keyspace, topology);
   let tables = byKeyspace.get(keyspace);
   if (tables?.effects !== effects) {
     const placed = registry.in(keyspace).map(([, runtime]) => placedTable(runtime));

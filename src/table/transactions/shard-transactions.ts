@@ -8,9 +8,9 @@ import {
 } from '../../commit/transaction.ts';
 import type { TransactionScope } from '../../commit/transaction-scope.ts';
 import { RolledBackError } from '../../errors/database-error.ts';
+import type { Call } from '../../execution/call.ts';
 import type { Forwardable } from '../../forwarding/redirects.ts';
 import type { Statement, StatementResult } from '../../mysql/sql/sql.ts';
-import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { Route } from '../../routing/route.ts';
 import { keyspaceOf } from '../../routing/router.ts';
 import type { Owner } from '../../rows/raw/change-scope.ts';
@@ -33,40 +33,39 @@ type Body = (trx: object) => Promise<unknown>;
 
 const here = async (route: Route) => route;
 
-/** Transactions on the shard where a key is. */
-export class ShardTransactions {
+/** One transaction on the shard where a key is. */
+export class ShardTransaction {
   readonly #runtime: TableRuntime;
   readonly #registry: TableRegistry;
   readonly #keyed: Keyed;
+  readonly #call: Call;
 
-  constructor(runtime: TableRuntime, registry: TableRegistry, keyed: Keyed) {
+  constructor(runtime: TableRuntime, registry: TableRegistry, keyed: Keyed, call: Call) {
     this.#runtime = runtime;
     this.#registry = registry;
     this.#keyed = keyed;
+    this.#call = call;
   }
 
-  run<R>(body: (trx: object) => Promise<R>, options?: TransactionOptions): Promise<R>;
-  run(body: Body, options: TransactionOptions = {}): Promise<unknown> {
-    const { executor, calls, table } = this.#runtime;
-    const { retries = 0 } = options;
-    return calls.run('at.transaction', table.name, options, (deadline) => {
-      checkTransactionOptions(options);
-      const { primary } = this.#keyed.home.shard;
-      return executor.rerun(primary, retries, deadline, () =>
-        this.#attempt(body, options, deadline),
-      );
-    });
+  run<R>(body: (trx: object) => Promise<R>, options: TransactionOptions): Promise<R>;
+  async run(body: Body, options: TransactionOptions): Promise<unknown> {
+    checkTransactionOptions(options);
+    const { primary } = this.#keyed.home.shard;
+    return this.#runtime.executor.rerun(primary, options.retries ?? 0, this.#call, () =>
+      this.#attempt(body, options),
+    );
   }
 
-  async #attempt(body: Body, options: TransactionOptions, deadline: Deadline): Promise<unknown> {
+  async #attempt(body: Body, options: TransactionOptions): Promise<unknown> {
     const { executor } = this.#runtime;
-    const route = await this.#place(deadline);
+    const deadline = this.#call;
+    const route = await this.#place();
     const { primary } = route.shard;
-    const work = new TransactionAttempt(this.#registry, route, deadline, {
+    const work = new TransactionAttempt(this.#registry, route, this.#call, {
       home: this.#keyed.home,
       run: body,
       owner: this.#ownerAt(route),
-      unlessMoved: (running) => this.#unlessMoved(route, deadline, running),
+      unlessMoved: (running) => this.#unlessMoved(route, running),
     });
     const { isolation, idempotencyKey } = options;
     const perform = (
@@ -106,7 +105,7 @@ export class ShardTransactions {
       },
       async (error: unknown) => {
         await work.failed(error);
-        return this.#outOfTheWay(error, route, deadline);
+        return this.#outOfTheWay(error, route);
       },
     );
     const { written } = await withEffects(this.#runtime.seen, work, ended, deadline);
@@ -128,36 +127,35 @@ export class ShardTransactions {
   /** Where rows may have been born that an earlier run of the same transaction wrote. */
   #everyShard(): string[] {
     const { home } = this.#keyed;
-    const { forwarding, topology } = this.#runtime;
-    if (!forwarding.mayMove) return [home.shard.name];
-    return keyspaceOf(topology.current, home.keyspace).shards.map(({ name }) => name);
+    if (!this.#runtime.forwarding.mayMove) return [home.shard.name];
+    return keyspaceOf(home.topology, home.keyspace).shards.map(({ name }) => name);
   }
 
   #ownerAt(route: Route): Owner {
-    const { forwarding, table, topology } = this.#runtime;
+    const { forwarding, table } = this.#runtime;
     const { key, owner, home } = this.#keyed;
     return {
       key,
       column: table.shardKey,
       ...this.#registry.ownerColumns(table),
-      keyspace: keyspaceOf(topology.current, home.keyspace),
+      keyspace: keyspaceOf(home.topology, home.keyspace),
       locators: [route.locator, ...forwarding.locatorsOf(owner, home)],
     };
   }
 
   /** Where the key is now. */
-  #place(deadline: Deadline): Promise<Route> {
+  #place(): Promise<Route> {
     const { owner, home } = this.#keyed;
-    return this.#runtime.forwarding.check(owner, home, deadline, here);
+    return this.#runtime.forwarding.check(owner, home, this.#call, here);
   }
 
   /** What a transaction saw of an owner who had left is not true, whether it liked it or not. */
-  async #unlessMoved<R>(route: Route, deadline: Deadline, work: Promise<R>): Promise<R> {
+  async #unlessMoved<R>(route: Route, work: Promise<R>): Promise<R> {
     const { forwarding } = this.#runtime;
     const { owner } = this.#keyed;
     const [result] = await Promise.allSettled([work]);
-    const hasTime = deadline.reason === undefined;
-    if (hasTime && (await forwarding.next(owner, route, deadline)) !== undefined) {
+    const hasTime = this.#call.reason === undefined;
+    if (hasTime && (await forwarding.next(owner, route, this.#call)) !== undefined) {
       throw new RolledBackError(
         'The owner of these rows has moved to another shard meanwhile, so all was rolled back. Run the whole of it again.',
         { context: { shard: route.shard.name } },
@@ -171,11 +169,11 @@ export class ShardTransactions {
    * When the shard refused a row because a move of its owner is half done: ends the move, so that the
    * next try can do better. Not earlier, for the transaction held locks that this needs.
    */
-  async #outOfTheWay(error: unknown, route: Route, deadline: Deadline): Promise<never> {
+  async #outOfTheWay(error: unknown, route: Route): Promise<never> {
     const { forwarding } = this.#runtime;
     const { owner } = this.#keyed;
     if (!forwarding.hasRefused(error)) throw error;
-    await forwarding.afterRefusal(owner, route, deadline);
+    await forwarding.afterRefusal(owner, route, this.#call);
     throw new RolledBackError(
       'The owner of these rows was being moved meanwhile, so all was rolled back. Run the whole of it again.',
       { cause: error, context: { shard: route.shard.name } },

@@ -1,9 +1,9 @@
 import type { TransactionScope } from '../../commit/transaction-scope.ts';
 import { RoutingError } from '../../errors/routing-error.ts';
+import type { Call } from '../../execution/call.ts';
 import { inChunks } from '../../execution/in-chunks.ts';
 import { assertDistinct } from '../../mysql/sql/distinct-columns.ts';
 import type { SqlValue } from '../../mysql/sql/sql.ts';
-import type { Deadline } from '../../resilience/time/deadline.ts';
 import type { Route } from '../../routing/route.ts';
 import { assertOwnerNamed, type ChangeScope, type Owner } from '../../rows/raw/change-scope.ts';
 import { hiddenChange } from '../../rows/raw/hidden-changes.ts';
@@ -32,7 +32,7 @@ export class TransactionAccess {
   readonly #registry: TableRegistry;
   readonly #route: Route;
   readonly #owner: Owner;
-  readonly #deadline: Deadline;
+  readonly #call: Call;
   readonly #touched = new Map<TableRuntime, Set<string>>();
   readonly #homes = new Set<string>();
   #hasWritten = false;
@@ -43,13 +43,13 @@ export class TransactionAccess {
     registry: TableRegistry,
     route: Route,
     owner: Owner,
-    deadline: Deadline,
+    call: Call,
   ) {
     this.#scope = scope;
     this.#registry = registry;
     this.#route = route;
     this.#owner = owner;
-    this.#deadline = deadline;
+    this.#call = call;
   }
 
   get touched(): TouchedKeys {
@@ -81,6 +81,7 @@ export class TransactionAccess {
       .in(this.#route.keyspace)
       .map(([label, runtime]) => [label, this.#table(scope, runtime)]);
     const { keyspace } = this.#route;
+    const { topology } = this.#call;
     const handle = {
       query: (
         sql: string,
@@ -91,7 +92,7 @@ export class TransactionAccess {
           assertRead(sql, true);
           assertParameterForms('read', sql, params, this.#registry.formsIn(keyspace));
           const decode = decoderOf(options);
-          if (hiddenChange(sql, this.#registry.effectsIn(keyspace)) !== undefined)
+          if (hiddenChange(sql, this.#registry.effectsIn(keyspace, topology)) !== undefined)
             this.#hasWritten = true;
           return async () => {
             const { rows, columns } = await scope.run({ sql, params });
@@ -109,7 +110,7 @@ export class TransactionAccess {
           assertParameterForms('change', sql, params, this.#registry.formsIn(keyspace));
           const touched = this.#registry.touched(keyspace, options.touches);
           for (const [runtime, keys] of touched) this.#touch(runtime, keys);
-          this.#notes(this.#registry.homesOf(touched));
+          this.#notes(this.#registry.homesOf(touched, topology));
           return async () => {
             const { affected, insertId } = await scope.run({ sql, params });
             return { affected, insertId };
@@ -123,7 +124,8 @@ export class TransactionAccess {
   }
 
   #table(scope: TransactionScope, runtime: TableRuntime) {
-    const { codec, statements, table, topology } = runtime;
+    const { codec, statements, table } = runtime;
+    const { topology } = this.#call;
     const change = (planned: PlannedChange) => {
       this.#assertSameSlot(planned.home);
       this.#assertUndoable(scope, runtime);
@@ -133,7 +135,7 @@ export class TransactionAccess {
     };
     const read = (values: readonly ShardKey[], { forUpdate = false }: LockOptions = {}) => {
       const keys = values.map((value) => {
-        this.#assertSameSlot(routePrimaryKey(topology.current, table, value));
+        this.#assertSameSlot(routePrimaryKey(topology, table, value));
         return codec.key(value);
       });
       const wanted = new Map(keys.map((key) => [key.identity, key.param]));
@@ -162,11 +164,11 @@ export class TransactionAccess {
         scope.operation(() => read(values, options)),
       insert: (input: Input) =>
         scope.operation(() => {
-          const planned = planInsert(runtime, input, { within: this.#route });
+          const planned = planInsert(runtime, topology, input, { within: this.#route });
           this.#assertSameSlot(planned.route);
           this.#assertUndoable(scope, runtime);
           return async () => {
-            await placeOwnId(runtime, planned, this.#route, this.#deadline);
+            await placeOwnId(runtime, planned, this.#route, this.#call);
             const placed = planned.at(this.#route);
             this.#touch(runtime, [placed.key.text]);
             this.#notes([(placed.named ?? placed.route).shard.name]);
@@ -175,15 +177,16 @@ export class TransactionAccess {
           };
         }),
       update: (value: ShardKey, patch: Input) =>
-        scope.operation(() => change(planUpdate(runtime, value, patch))),
-      delete: (value: ShardKey) => scope.operation(() => change(planDelete(runtime, value))),
+        scope.operation(() => change(planUpdate(runtime, topology, value, patch))),
+      delete: (value: ShardKey) =>
+        scope.operation(() => change(planDelete(runtime, topology, value))),
     } satisfies Untyped<TransactionTable<Table>>;
   }
 
   #indexOf(runtime: TableRuntime): IndexedTransaction {
     let indexed = this.#indexed.get(runtime);
     if (indexed === undefined) {
-      indexed = runtime.index.join(this.#scope, this.#route, this.#deadline);
+      indexed = runtime.index.join(this.#scope, this.#route, this.#call);
       this.#indexed.set(runtime, indexed);
     }
     return indexed;

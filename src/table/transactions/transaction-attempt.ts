@@ -1,5 +1,5 @@
 import type { TransactionScope } from '../../commit/transaction-scope.ts';
-import type { Deadline } from '../../resilience/time/deadline.ts';
+import type { Call } from '../../execution/call.ts';
 import type { Route } from '../../routing/route.ts';
 import type { Owner } from '../../rows/raw/change-scope.ts';
 import type { TableRegistry } from '../../rows/table-registry.ts';
@@ -21,15 +21,15 @@ export interface AttemptedWork {
 export class TransactionAttempt implements Effects {
   readonly #registry: TableRegistry;
   readonly #route: Route;
-  readonly #deadline: Deadline;
+  readonly #call: Call;
   readonly #work: AttemptedWork;
   /** Undefined until the body is run. */
   #access: TransactionAccess | undefined;
 
-  constructor(registry: TableRegistry, route: Route, deadline: Deadline, work: AttemptedWork) {
+  constructor(registry: TableRegistry, route: Route, call: Call, work: AttemptedWork) {
     this.#registry = registry;
     this.#route = route;
-    this.#deadline = deadline;
+    this.#call = call;
     this.#work = work;
   }
 
@@ -49,7 +49,7 @@ export class TransactionAttempt implements Effects {
 
   async run(scope: TransactionScope): Promise<unknown> {
     const { owner, unlessMoved, run } = this.#work;
-    const access = new TransactionAccess(scope, this.#registry, this.#route, owner, this.#deadline);
+    const access = new TransactionAccess(scope, this.#registry, this.#route, owner, this.#call);
     this.#access = access;
     const value = await unlessMoved(run(access.handle()));
     for (const indexed of access.indexed) indexed.assertIntact();

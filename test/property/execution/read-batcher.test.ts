@@ -8,6 +8,9 @@ import type { RawRow, SqlValue, Statement, StatementResult } from '../../../src/
 import { Deadline } from '../../../src/resilience/time/deadline.ts';
 import { settled } from '../../support/calls.ts';
 import { endpointOf } from '../../support/endpoints.ts';
+import { lonelyShard } from '../../support/topologies.ts';
+
+const shard = lonelyShard('one');
 
 /** What a statement finds, or how the server refuses it: by its keys alone, one or many. */
 function answerOf(keys: readonly SqlValue[]): StatementResult {
@@ -82,7 +85,7 @@ it('each caller gets what it would get alone: its rows or its error, in its time
         };
         const batcher = new ReadBatcher(source, executor, () => {});
         const ask = async (keys: readonly string[], deadline: Deadline) => {
-          const place = { lane: 'l', endpoints: [endpointOf('primary')], shard: 'one', deadline };
+          const place = { lane: 'l', endpoints: [endpointOf('primary')], shard, deadline };
           const params = keys.map((one) => ({ identity: one, param: one }));
           const [first] = params;
           if (params.length === 1 && first !== undefined) return [await batcher.read(first, place)];

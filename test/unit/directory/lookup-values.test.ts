@@ -14,7 +14,7 @@ const name = 'people/users.phone';
 function values(rule: Partial<LookupRule>, kind: LookupPlan['kind'] = 'string') {
   const personal = rule.personal !== false;
   const plan = { column: 'phone', name, kind, personal, rule: { unique: true as const, ...rule } };
-  return new LookupValues(plan, 'users', keys, true);
+  return new LookupValues(plan, 'users', keys, () => true);
 }
 
 describe('a personal value', () => {

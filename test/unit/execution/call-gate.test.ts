@@ -6,13 +6,17 @@ import type { CallEvent } from '../../../src/observability/call-event.ts';
 import type { MeridianEvent, Observer } from '../../../src/observability/events.ts';
 import type { Deadline } from '../../../src/resilience/time/deadline.ts';
 import { errorOf, held } from '../../support/calls.ts';
+import { oneShard } from '../../support/topologies.ts';
 
 function open() {
   const calls: CallEvent[] = [];
   const observe = (event: MeridianEvent) => {
     if (event.type === 'call') calls.push(event);
   };
-  return { gate: new CallGate(5_000, new Set(['timeoutMs', 'signal']), observe), calls };
+  return {
+    gate: new CallGate(oneShard(), 5_000, new Set(['timeoutMs', 'signal']), observe),
+    calls,
+  };
 }
 
 const deadlineOf = (gate: CallGate, timeoutMs?: number) =>
@@ -72,7 +76,7 @@ describe('what is told of a call', () => {
 
   it('is measured for nobody where nobody wants it', async () => {
     const observe: Observer = Object.assign(() => expect.unreachable(), { wants: () => false });
-    const gate = new CallGate(5_000, new Set(['timeoutMs']), observe);
+    const gate = new CallGate(oneShard(), 5_000, new Set(['timeoutMs']), observe);
     expect((await deadlineOf(gate)).meter).toBeUndefined();
     gate.memoryReads('get', 't').add();
   });

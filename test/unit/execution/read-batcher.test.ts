@@ -8,6 +8,7 @@ import type { Priority } from '../../../src/resilience/admission/priority.ts';
 import { Deadline } from '../../../src/resilience/time/deadline.ts';
 import { errorOf, held, settled } from '../../support/calls.ts';
 import { endpointOf } from '../../support/endpoints.ts';
+import { lonelyShard } from '../../support/topologies.ts';
 
 const rows = (keys: readonly SqlValue[]): StatementResult => ({
   rows: keys.filter((key) => key !== 'absent').map((id) => ({ id })),
@@ -40,8 +41,8 @@ function open(answer?: (sent: Sent) => Promise<StatementResult>, keysPerStatemen
     keysPerStatement,
   };
   const batcher = new ReadBatcher(source, executor, () => {});
-  const read = (key: string, deadline = fresh(), lane = 'one') =>
-    batcher.read({ identity: key, param: key }, place(deadline, lane));
+  const read = (key: string, deadline = fresh(), lane = 'one', of = shard) =>
+    batcher.read({ identity: key, param: key }, place(deadline, lane, of));
   const readMany = (keys: readonly string[], deadline = fresh()) =>
     batcher.readMany(
       keys.map((key) => ({ identity: key, param: key })),
@@ -65,8 +66,10 @@ function openHeld(keysPerStatement?: number) {
   return { ...opened, answers, answer };
 }
 
-function place(deadline: Deadline, lane: string): PointRead {
-  return { lane, endpoints: [endpointOf('primary')], shard: 'one', deadline };
+const shard = lonelyShard('one');
+
+function place(deadline: Deadline, lane: string, of = shard): PointRead {
+  return { lane, endpoints: [endpointOf('primary')], shard: of, deadline };
 }
 
 const fresh = (priority: Priority = 'default', signal?: AbortSignal, meter?: CallMeter) =>
@@ -79,6 +82,12 @@ describe('reads of one tick', () => {
     expect(sent).toEqual([]);
     expect(await Promise.all(answers)).toEqual([{ id: 'a' }, null, { id: 'b' }, { id: 'a' }]);
     expect(asked()).toEqual([['a', 'absent', 'b']]);
+  });
+
+  it('of a shard in two snapshots leave by themselves', async () => {
+    const { read, sent } = open();
+    await Promise.all([shard, lonelyShard('one')].map((of) => read('a', fresh(), 'one', of)));
+    expect(sent).toHaveLength(2);
   });
 
   it('of two lanes leave by themselves', async () => {

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Deferred, deferred } from '../../../src/execution/deferred.ts';
 import { Upkeep } from '../../../src/execution/upkeep.ts';
 import type { Deadline } from '../../../src/resilience/time/deadline.ts';
+import { oneShard } from '../../support/topologies.ts';
 
 describe('upkeep', () => {
   beforeEach(() => {
@@ -16,7 +17,7 @@ describe('upkeep', () => {
   const sweep = { everyMs: 1_000, timeoutMs: 5_000, onFailure: () => {} };
 
   it('does nothing before it is started, and nothing that is due never', async () => {
-    const upkeep = new Upkeep();
+    const upkeep = new Upkeep(oneShard());
     const run = vi.fn(async () => {});
     const never = vi.fn(async () => {});
     upkeep.add({ ...sweep, run });
@@ -33,7 +34,7 @@ describe('upkeep', () => {
   });
 
   it('begins a sweep anew only after the one before has ended, well or badly', async () => {
-    const upkeep = new Upkeep();
+    const upkeep = new Upkeep(oneShard());
     const runs: Deferred<void>[] = [];
     const failures: unknown[] = [];
     upkeep.add({
@@ -58,7 +59,7 @@ describe('upkeep', () => {
   });
 
   it('close ends what is under way, waits for it, and tells nobody of that', async () => {
-    const upkeep = new Upkeep();
+    const upkeep = new Upkeep(oneShard());
     const failures: unknown[] = [];
     let given: Deadline | undefined;
     const ended = deferred<void>();
@@ -84,7 +85,7 @@ describe('upkeep', () => {
   });
 
   it('begins nothing after it was closed', async () => {
-    const upkeep = new Upkeep();
+    const upkeep = new Upkeep(oneShard());
     const run = vi.fn(async () => {});
     upkeep.add({ ...sweep, run });
     upkeep.start();

@@ -1,7 +1,7 @@
 import { ResidencyError, RoutingError, type TopologyDocument } from 'meridian';
 import { expect, it } from 'vitest';
 import { regionFor, routePlace } from '../../../src/routing/router.ts';
-import { createTopology } from '../../../src/topology/create-topology.ts';
+import { topologyOf as snapshotOf } from '../../support/topologies.ts';
 
 const document: TopologyDocument = {
   epoch: 1,
@@ -22,12 +22,8 @@ const document: TopologyDocument = {
   },
 };
 
-function topologyOf(changes: Partial<TopologyDocument> = {}) {
-  const problems: { path: string; message: string }[] = [];
-  const topology = createTopology({ ...document, ...changes }, problems);
-  if (topology === undefined) throw new Error(JSON.stringify(problems));
-  return topology;
-}
+const topologyOf = (changes: Partial<TopologyDocument> = {}) =>
+  snapshotOf({ ...document, ...changes });
 
 it('a country that no region lists is refused unless the topology says otherwise', () => {
   const poland = { country: 'PL' };

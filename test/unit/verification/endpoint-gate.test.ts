@@ -4,6 +4,7 @@ import { Upkeep } from '../../../src/execution/upkeep.ts';
 import { Deadline } from '../../../src/resilience/time/deadline.ts';
 import { EndpointGate } from '../../../src/verification/endpoint-gate.ts';
 import { endpointAt } from '../../support/endpoints.ts';
+import { oneShard } from '../../support/topologies.ts';
 
 describe('the endpoint gate', () => {
   const known = endpointAt('eu-1/primary', 3_306);
@@ -15,7 +16,7 @@ describe('the endpoint gate', () => {
   let deadline: Deadline;
 
   beforeEach(() => {
-    upkeep = new Upkeep();
+    upkeep = new Upkeep(oneShard());
     upkeep.start();
     events = [];
     checked = [];
