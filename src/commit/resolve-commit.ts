@@ -7,10 +7,10 @@ import type { Endpoint } from '../topology/topology.ts';
 import {
   insertOutcome,
   type KeyedOperation,
-  type KeyedOutcome,
   readOutcome,
   selectOutcome,
 } from './idempotency-table.ts';
+import { type Answer, afterAnswer, type Fate, firstQuestion, verdictOf } from './key-protocol.ts';
 import type { Verdict } from './transaction.ts';
 
 /** Pause between two questions to a primary that does not answer. */
@@ -36,7 +36,7 @@ export async function resolveCommit(
 ): Promise<Verdict> {
   for (;;) {
     try {
-      const { outcome, server } = await executor.run([primary], {
+      const { fate, isSameServer } = await executor.run([primary], {
         // A second mark only finds the first.
         access: 'write',
         isRepeatable: true,
@@ -45,15 +45,12 @@ export async function resolveCommit(
         run: async (session) => {
           const run = (statement: Statement) => session.run(statement, deadline);
           return {
-            server: session.server,
-            outcome: await resolve(run, operation, attempt),
+            isSameServer: session.server === committedOn,
+            fate: await fateOf(run, operation, attempt),
           };
         },
       });
-      if (outcome === 'applied') return 'applied';
-      if (outcome === 'elsewhere') return 'unknown';
-      // What the other server had not passed on when it was lost is not here, committed or not.
-      return server === committedOn ? 'not-applied' : 'unknown';
+      return verdictOf(fate, isSameServer);
     } catch (error) {
       if (!isMeridianError(error)) throw error;
       if (!error.retryable || deadline.remainingMs <= askAgainMs) return 'unknown';
@@ -62,29 +59,38 @@ export async function resolveCommit(
   }
 }
 
-async function resolve(
+/** Goes through the questions of the protocol on one session. */
+async function fateOf(
   run: (statement: Statement) => Promise<StatementResult>,
   operation: KeyedOperation,
   attempt: Uint8Array,
-): Promise<KeyedOutcome['outcome'] | 'elsewhere'> {
-  const isDuplicate = (error: unknown) =>
-    typeof error === 'object' && error !== null && 'errno' in error && error.errno === 1062;
-  try {
-    await run(insertOutcome(operation, attempt, 'aborted'));
-    if (operation.owner === null) return 'aborted';
-    // After the mark: who left before took the token along, and who leaves now takes the mark.
-    const { rows } = await run(selectDeparture(operation.owner));
-    return rows.length === 0 ? 'aborted' : 'elsewhere';
-  } catch (error) {
-    if (!isDuplicate(error)) throw error;
-    const [row] = (await run(selectOutcome(operation.token))).rows;
-    // Gone again: the sweeper's, or somebody's who knew better. Ask anew.
-    if (row === undefined) return resolve(run, operation, attempt);
-    const found = readOutcome(row);
-    // Another call with the key was applied since, which this one's rollback has let through.
-    if (Buffer.compare(found.attempt, attempt) !== 0) return 'aborted';
-    return found.outcome;
-  }
+): Promise<Fate> {
+  const { owner, token } = operation;
+  const ask = {
+    async mark(): Promise<Answer> {
+      try {
+        await run(insertOutcome(operation, attempt, 'aborted'));
+        return { to: 'mark', stands: true };
+      } catch (error) {
+        const isMet = error instanceof Error && 'errno' in error && error.errno === 1062;
+        if (!isMet) throw error;
+        return { to: 'mark', stands: false };
+      }
+    },
+    async record(): Promise<Answer> {
+      const [row] = (await run(selectOutcome(token))).rows;
+      if (row === undefined) return { to: 'record', found: undefined };
+      const { outcome, attempt: by } = readOutcome(row);
+      return { to: 'record', found: { outcome, isOwn: Buffer.compare(by, attempt) === 0 } };
+    },
+    async departure(): Promise<Answer> {
+      const { rows } = await run(selectDeparture(owner));
+      return { to: 'departure', hasLeft: rows.length > 0 };
+    },
+  };
+  let at = firstQuestion;
+  while ('ask' in at) at = afterAnswer(await ask[at.ask](), owner !== null);
+  return at.fate;
 }
 
 /** Whether anybody still waits after the pause. */

@@ -13,6 +13,7 @@ import {
   storeResult,
   takeOver,
 } from './idempotency-table.ts';
+import { afterMeeting } from './key-protocol.ts';
 import { resolveCommit } from './resolve-commit.ts';
 import type { Committed, Resolve } from './transaction.ts';
 import type { TransactionScope } from './transaction-scope.ts';
@@ -122,9 +123,10 @@ async function claim(
   } catch (error) {
     if (!(error instanceof DuplicateKeyError)) throw error;
     const [row] = (await scope.run(selectOutcome(operation.token))).rows;
-    if (row === undefined) throw error;
-    const found = readOutcome(row);
-    if (found.outcome === 'applied') throw new AppliedBefore(found);
+    const found = row && readOutcome(row);
+    const next = afterMeeting(found);
+    if (found === undefined || next === 'gone') throw error;
+    if (next === 'repeat') throw new AppliedBefore(found);
     await scope.run(takeOver(operation, attempt));
   }
 }

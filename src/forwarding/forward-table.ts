@@ -65,7 +65,7 @@ export const readLastMove: Statement = {
 };
 
 /** Whether an owner has left this shard, or is leaving: then its tokens are elsewhere. Asked where owners move. */
-export function selectDeparture(owner: Uint8Array): Statement {
+export function selectDeparture(owner: Uint8Array | null): Statement {
   return {
     sql: `SELECT 1 AS departed FROM ${movesTable} WHERE reversed_owner = REVERSE(?) AND (crossing = 1 OR state = 'moved') LIMIT 1`,
     params: [owner],
