@@ -1,3 +1,4 @@
+import type { Outcome } from '../commit/commit-record-table.ts';
 import { DuplicateKeyError } from '../errors/database-error.ts';
 import type { Call } from '../execution/call.ts';
 import type { Executor } from '../execution/executor.ts';
@@ -19,6 +20,7 @@ import {
   selectEntries,
   takeOver,
 } from './directory-table.ts';
+import { afterEnding } from './entry-protocol.ts';
 import { inOrder, type Reservation } from './reservation.ts';
 
 /** Entries that one statement names at most: each is a range of its own to the optimizer. */
@@ -112,40 +114,22 @@ export class Directory {
     return result?.affected === 1;
   }
 
-  /** What entries of an attempt become once it is known to have been applied. */
-  async confirm(
+  /** What entries of an attempt become once it is known how it ended. */
+  async end(
+    outcome: Outcome,
     token: Uint8Array,
     entered: readonly Owned[],
     left: readonly Owned[],
     call: Call,
   ): Promise<void> {
-    await this.#end(
-      [entered, (part) => confirmEntries(token, 'reserved', part)],
-      [left, (part) => deleteEntries(token, 'leaving', part)],
-      call,
-    );
-  }
-
-  /** What entries of an attempt become once it is known that it never will be applied. */
-  async cancel(
-    token: Uint8Array,
-    entered: readonly Owned[],
-    left: readonly Owned[],
-    call: Call,
-  ): Promise<void> {
-    await this.#end(
-      [entered, (part) => deleteEntries(token, 'reserved', part)],
-      [left, (part) => confirmEntries(token, 'leaving', part)],
-      call,
-    );
-  }
-
-  async #end(
-    [entered, enter]: [readonly Owned[], (part: readonly Owned[]) => Statement],
-    [left, leave]: [readonly Owned[], (part: readonly Owned[]) => Statement],
-    call: Call,
-  ): Promise<void> {
-    await Promise.all([this.#onShards(entered, enter, call), this.#onShards(left, leave, call)]);
+    const endOf = (state: 'reserved' | 'leaving') => (part: readonly Owned[]) =>
+      afterEnding(state, outcome) === 'confirmed'
+        ? confirmEntries(token, state, part)
+        : deleteEntries(token, state, part);
+    await Promise.all([
+      this.#onShards(entered, endOf('reserved'), call),
+      this.#onShards(left, endOf('leaving'), call),
+    ]);
   }
 
   /** One statement for the entries of each shard, all shards at once. Every part is waited for. */

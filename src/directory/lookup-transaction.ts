@@ -1,7 +1,6 @@
 import { recordApplied } from '../commit/commit-record.ts';
 import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { DuplicateKeyError } from '../errors/database-error.ts';
-import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Call } from '../execution/call.ts';
 import type { Statement } from '../mysql/sql/sql.ts';
 import type { Route } from '../routing/route.ts';
@@ -9,9 +8,10 @@ import type { RowSchema } from '../rows/schema/define-table.ts';
 import type { RowsRuntime } from '../rows/table-runtime.ts';
 import type { PlannedChange, PlannedRow } from '../rows/writes/planned-write.ts';
 import type { IndexedTransaction } from '../rows/writes/row-index.ts';
+import { endedBy } from './entry-protocol.ts';
 import { LookupChange, reservationsOfNew } from './lookup-reservations.ts';
 import { type Reservation, type ReservationResult, refuseOwn } from './reservation.ts';
-import { newToken, type ReservedWrites } from './reserved-writes.ts';
+import { newToken, outcomeOf, type ReservedWrites } from './reserved-writes.ts';
 import type { TableLookups } from './table-lookups.ts';
 
 /** A transaction of the caller's that is open. */
@@ -77,7 +77,7 @@ export class LookupTransaction<Schema extends RowSchema> implements IndexedTrans
 
   /** What nobody knows the outcome of is left to be resolved. */
   async failed(error: unknown): Promise<void> {
-    if (isMeridianError(error) && error.outcome === 'unknown') return;
+    if (endedBy(outcomeOf(error)) === undefined) return;
     if (this.#marked !== undefined) await this.#writes.cancel(this.#ending, this.#open.call);
   }
 

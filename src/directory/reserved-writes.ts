@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { forgetRecord, recordApplied } from '../commit/commit-record.ts';
 import { type Committed, runTransaction, type TransactionConfig } from '../commit/transaction.ts';
 import type { TransactionScope } from '../commit/transaction-scope.ts';
-import { isMeridianError } from '../errors/meridian-error.ts';
+import { isMeridianError, type Outcome } from '../errors/meridian-error.ts';
 import type { Call } from '../execution/call.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import type { Directory } from './directory.ts';
+import { endedBy } from './entry-protocol.ts';
 import type { Reservation, ReservationResult } from './reservation.ts';
 import type { Reserver } from './reserver.ts';
 
@@ -77,7 +78,7 @@ export class ReservedWrites {
       };
       committed = await runTransaction(this.#executor, primary, call, marked, config);
     } catch (error) {
-      if (!isUnknown(error)) await this.cancel(ending, call);
+      if (endedBy(outcomeOf(error)) === 'aborted') await this.cancel(ending, call);
       throw error;
     }
     await this.confirm(ending, call);
@@ -101,7 +102,7 @@ export class ReservedWrites {
   async confirm(ending: Ending, call: Call): Promise<void> {
     const { token, reservations, primary } = ending;
     await this.#finish('confirm', call, async (patience) => {
-      await this.#directory.confirm(token, ...byKind(reservations), patience);
+      await this.#directory.end('applied', token, ...byKind(reservations), patience);
       await forgetRecord(this.#executor, primary, token, patience);
     });
   }
@@ -109,7 +110,7 @@ export class ReservedWrites {
   /** The attempt is not applied and never will be: all is as before. */
   async cancel({ token, reservations }: Ending, call: Call): Promise<void> {
     await this.#finish('release', call, (patience) =>
-      this.#directory.cancel(token, ...byKind(reservations), patience),
+      this.#directory.end('aborted', token, ...byKind(reservations), patience),
     );
   }
 
@@ -119,7 +120,7 @@ export class ReservedWrites {
     reservations: readonly Reservation[],
     call: Call,
   ): Promise<void> {
-    await this.#directory.cancel(token, ...byKind(reservations), call);
+    await this.#directory.end('aborted', token, ...byKind(reservations), call);
   }
 
   /** Undoes earlier reservations of an attempt that is still open, given the opposite ones. Tells failure. */
@@ -129,7 +130,7 @@ export class ReservedWrites {
     call: Call,
   ): Promise<void> {
     const [entering, leaving] = byKind(reservations);
-    await this.#directory.cancel(token, leaving, entering, call);
+    await this.#directory.end('aborted', token, leaving, entering, call);
   }
 
   /** Resolves when nothing goes on behind the callers' backs any more. */
@@ -144,7 +145,7 @@ export class ReservedWrites {
   ): Promise<void> {
     if (await this.#reserver.reserveFree(token, reservations, call)) return;
     // Only who takes entries in the common order may hold some while waiting for others.
-    await this.#directory.cancel(token, ...byKind(reservations), call);
+    await this.#directory.end('aborted', token, ...byKind(reservations), call);
     const results = new Map<Reservation, ReservationResult>();
     await this.#reserver.reserveInTurn(token, reservations, 'wait', call, results);
     for (const [reservation, reserved] of results) if (reserved === 'own') onOwn(reservation);
@@ -184,6 +185,7 @@ function byKind(
   ];
 }
 
-function isUnknown(error: unknown): boolean {
-  return isMeridianError(error) && error.outcome === 'unknown';
+/** What became of the row's transaction that failed. */
+export function outcomeOf(error: unknown): Outcome {
+  return isMeridianError(error) ? error.outcome : 'not-applied';
 }

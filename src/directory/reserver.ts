@@ -7,6 +7,7 @@ import { routeLocator } from '../routing/router.ts';
 import type { Endpoint } from '../topology/topology.ts';
 import type { Directory } from './directory.ts';
 import type { Entry } from './directory-table.ts';
+import { afterAsking, afterFinding, onRival } from './entry-protocol.ts';
 import { inOrder, type Reservation, type ReservationResult } from './reservation.ts';
 
 const firstPauseMs = 2;
@@ -89,35 +90,51 @@ export class Reserver {
     const home = this.#directory.routeOf(reservation, call.topology);
     for (let turn = 0; ; turn++) {
       const entry = await this.#directory.find(reservation, home, 'primary', call);
-      if (entry === undefined) {
-        if (reservation.kind === 'leave') return 'absent';
-        isSent = true;
-        if (await this.#directory.reserve(token, [reservation], call)) return 'reserved';
-      } else if (entry.state !== 'confirmed') {
-        if (entry.token.equals(token)) return reservedBefore(reservation, entry, isSent);
-        await this.#await(entry, patience, turn, call);
-      } else if (reservation.kind === 'leave') {
-        if (entry.rowKey !== reservation.rowKey) return 'absent';
-        isSent = true;
-        if (await this.#directory.leave(token, [reservation], call)) return 'reserved';
-      } else if (await reservation.isHeldBy(entry.rowKey, call)) {
-        if (entry.rowKey === reservation.rowKey) return 'own';
-        throw duplicate(reservation);
-      } else {
-        isSent = true;
-        // Its row was deleted or changed past the directory.
-        if (await this.#directory.takeOver(token, reservation, entry.token, call)) {
-          return 'reserved';
-        }
+      const met = entry && { ...entry, isOwn: entry.token.equals(token) };
+      let step = afterFinding(reservation, met, isSent);
+      if (step === 'ask-holder' && entry !== undefined) {
+        const isHeld = await reservation.isHeldBy(entry.rowKey, call);
+        step = afterAsking(reservation, entry, isHeld);
+      }
+      switch (step) {
+        case 'insert':
+        case 'mark-leaving':
+        case 'take-over':
+          isSent = true;
+          if (await this.#change(step, token, reservation, entry, call)) return 'reserved';
+          break;
+        case 'ask-holder':
+        case 'await':
+          if (entry !== undefined) await this.#await(entry, patience, turn, call);
+          break;
+        case 'taken':
+          throw duplicate(reservation);
+        default:
+          return step;
       }
     }
+  }
+
+  /** Changes an entry unless it is not as it was met any more. */
+  #change(
+    step: 'insert' | 'mark-leaving' | 'take-over',
+    token: Uint8Array,
+    reservation: Reservation,
+    met: Entry | undefined,
+    call: Call,
+  ): Promise<boolean> {
+    if (step === 'mark-leaving') return this.#directory.leave(token, [reservation], call);
+    return met === undefined
+      ? this.#directory.reserve(token, [reservation], call)
+      : this.#directory.takeOver(token, reservation, met.token, call);
   }
 
   /** Another attempt has the entry: helps it to its end, waits for it, or resolves it. */
   async #await(entry: Entry, patience: Patience, turn: number, call: Call): Promise<void> {
     const outcome = await this.#outcomeOf(entry, call);
-    if (outcome !== undefined) return this.finish(entry, outcome, call);
-    if (entry.ageMs >= this.#reservationMs) {
+    const step = onRival(outcome, entry.ageMs >= this.#reservationMs);
+    if (typeof step === 'object') return this.finish(entry, step.finish, call);
+    if (step === 'resolve') {
       if (patience === 'wait') {
         await this.resolve(entry, call);
         return;
@@ -148,8 +165,7 @@ export class Reserver {
   async finish(entry: Entry, outcome: Outcome, call: Call): Promise<void> {
     const entered = entry.state === 'reserved' ? [entry] : [];
     const left = entry.state === 'leaving' ? [entry] : [];
-    if (outcome === 'applied') await this.#directory.confirm(entry.token, entered, left, call);
-    else await this.#directory.cancel(entry.token, entered, left, call);
+    await this.#directory.end(outcome, entry.token, entered, left, call);
   }
 
   #outcomeOf(entry: Entry, call: Call): Promise<Outcome | undefined> {
@@ -161,21 +177,6 @@ export class Reserver {
 function primaryOf({ lookup, locator }: Entry, { topology }: Call): Endpoint {
   const [keyspace = ''] = lookup.split('/');
   return routeLocator(topology, keyspace, locator).shard.primary;
-}
-
-/** The same work has the entry: an earlier part of it, or this one whose reply was lost. */
-function reservedBefore(
-  reservation: Reservation,
-  { rowKey, state }: Entry,
-  isSent: boolean,
-): ReservationResult {
-  if (rowKey !== reservation.rowKey) {
-    if (reservation.kind === 'leave') return 'absent';
-    throw duplicate(reservation);
-  }
-  const isSame = (state === 'reserved') === (reservation.kind === 'enter');
-  if (isSent && isSame) return 'reserved';
-  return isSame ? 'kept' : 'reversed';
 }
 
 function duplicate({ table, column }: Reservation): DuplicateKeyError {
