@@ -13,7 +13,8 @@ export type ValueOrder = (a: unknown, b: unknown) => number;
 
 // Numbers of the MySQL client/server protocol, enum_field_types and column definition flags.
 const numbers = new Set([1, 2, 3, 4, 5, 9, 13]);
-const digits = new Set([0, 8, 246]);
+const bigint = 8;
+const decimalTypes = new Set([0, 246]);
 const times = new Set([7, 10, 12]);
 const texts = new Set([15, 249, 250, 251, 252, 253, 254]);
 const enumOrSetFlags = 256 | 2048;
@@ -41,7 +42,8 @@ export function valueOrder(column: OrderedColumn): ValueOrder {
 
 function orderOf({ name, type, flags, charset, decimals }: OrderedColumn): ValueOrder {
   if (numbers.has(type)) return (a, b) => Number(a) - Number(b);
-  if (digits.has(type)) return (a, b) => compareDigits(String(a), String(b));
+  if (type === bigint) return (a, b) => compareIntegers(String(a), String(b));
+  if (decimalTypes.has(type)) return (a, b) => compareDigits(String(a), String(b));
   if (times.has(type)) {
     if (decimals > 3) {
       throw new MergeError(
@@ -65,6 +67,15 @@ function timeOf(value: unknown, column: string): number {
   throw new MergeError(
     `Column '${column}' holds a date that does not exist, such as 0000-00-00; order by CAST(${column} AS CHAR) AS … instead.`,
   );
+}
+
+/** Whole numbers of so few characters are doubles exactly. */
+const exactLength = 15;
+
+function compareIntegers(a: string, b: string): number {
+  return a.length <= exactLength && b.length <= exactLength
+    ? Number(a) - Number(b)
+    : compareDigits(a, b);
 }
 
 /** Decimal text: `-12.50`. Digit by digit, because a double holds only 15 of them. */
