@@ -1,8 +1,8 @@
 import { DuplicateKeyError } from '../errors/database-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import { moverLifeMs } from '../forwarding/protocol-times.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
+import { onEarlier } from './move-protocol.ts';
 import type { MoveResolution } from './move-resolution.ts';
 import { announceMove, type Move, readMove, recordedMove } from './moves-table.ts';
 import type { Group } from './moving-group.ts';
@@ -30,13 +30,12 @@ export async function announce(
     }
     const question = readMove(move.table, move.owner);
     const { rows } = await executor.runStatement([shard.primary], question, 'read', deadline);
-    if (rows[0] === undefined) continue;
-    const earlier = recordedMove(rows[0]);
-    if (earlier.state === 'moved') {
+    const earlier = rows[0] && recordedMove(rows[0]);
+    const next = onEarlier(earlier);
+    if (next === 'moved') {
       throw busy(from, move.table, 'It has just come back here, or moved on');
     }
-    const isAtWork = earlier.state === 'announced' && earlier.ageMs < moverLifeMs;
-    if (isAtWork) throw busy(from, move.table, 'It is being moved already');
-    await resolution.resolve(earlier, from, group, deadline);
+    if (next === 'at-work') throw busy(from, move.table, 'It is being moved already');
+    if (earlier !== undefined) await resolution.resolve(earlier, from, group, deadline);
   }
 }

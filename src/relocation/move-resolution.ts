@@ -11,6 +11,13 @@ import { routeForwarded } from '../routing/router.ts';
 import { uuidFromBytes } from '../sharding/ids/uuid.ts';
 import type { Shard } from '../topology/topology.ts';
 import {
+  afterReversing,
+  completion,
+  endingOf,
+  type MoveEnding,
+  reversal,
+} from './move-protocol.ts';
+import {
   cancelArrival,
   forgetArrival,
   forgetDeparture,
@@ -27,9 +34,6 @@ import { copiedTables, type Group, ownerParam } from './moving-group.ts';
 import { type CopiedTable, deleteOwned, forgetForwards, ownedIds } from './row-copy.ts';
 
 const retries = 5;
-
-/** How a move ended. `gone`: somebody else has resolved it. */
-export type MoveEnding = 'moved' | 'reversed' | 'gone';
 
 /** What a move has moved, when all is done. */
 export interface Finished {
@@ -72,16 +76,21 @@ export class MoveResolution {
 
   async #resolveOnce(move: Move, from: Route, group: Group, deadline: Deadline) {
     const { affected } = await this.#write(from.shard, reverseMove(move), deadline);
-    if (affected === 0) return this.#endingOf(move, from, deadline);
+    if (afterReversing(affected) === 'ask') return this.#endingOf(move, from, deadline);
     const to = targetOf(move, from);
     const tables = await copiedTables(group, from.shard, to.shard, this.#executor, deadline);
-    const { primary } = to.shard;
-    const { value: copies } = await runTransaction(this.#executor, primary, deadline, (target) =>
-      this.#removeCopies(move, tables, target),
-    );
-    // Whoever followed an id that was made on this side, when the owner lived here, has read a copy.
-    await this.#forget(from.keyspace, copies);
-    await this.#write(from.shard, removeReversedMove(move), deadline);
+    let copies: readonly MovedRow[] = [];
+    const perform: Record<(typeof reversal)[number], () => Promise<unknown>> = {
+      'remove-copies': async () => {
+        const remove = (target: TransactionScope) => this.#removeCopies(move, tables, target);
+        const removed = runTransaction(this.#executor, to.shard.primary, deadline, remove);
+        copies = (await removed).value;
+      },
+      // Whoever followed an id that was made on this side, when the owner lived here, has read a copy.
+      'tell-caches': () => this.#forget(from.keyspace, copies),
+      'remove-record': () => this.#write(from.shard, removeReversedMove(move), deadline),
+    };
+    for (const step of reversal) await perform[step]();
     return 'reversed' as const;
   }
 
@@ -110,20 +119,26 @@ export class MoveResolution {
   /** After the cutover: the caches forget the rows, and the new place that the owner had ever left. */
   async finish(move: Move, from: Route, group: Group, deadline: Deadline): Promise<Finished> {
     const to = targetOf(move, from);
-    // First, since until then the new place refuses rows of an owner who had once left it.
-    await this.#write(to.shard, forgetDeparture(move), deadline);
-    const { rows } = await this.#read(from.shard, readForwarded(move.moveId), deadline);
-    const moved = rows.map(({ tbl, id }) => ({
-      table: String(tbl),
-      id: uuidFromBytes(bytesOf(id)),
-    }));
-    const [invalidation] = await allEnded([
-      this.#forget(from.keyspace, moved),
-      this.#forgetRedirects(move, from, to, group, deadline),
-    ]);
-    await this.#write(to.shard, forgetArrival(move), deadline);
-    await this.#write(from.shard, moveNotified(move), deadline);
-    return { rows: rows.length, invalidation };
+    let finished: Finished = { rows: 0, invalidation: 'pending' };
+    const perform: Record<(typeof completion)[number], () => Promise<unknown>> = {
+      'forget-departure': () => this.#write(to.shard, forgetDeparture(move), deadline),
+      'tell-caches': async () => {
+        const { rows } = await this.#read(from.shard, readForwarded(move.moveId), deadline);
+        const moved = rows.map(({ tbl, id }) => ({
+          table: String(tbl),
+          id: uuidFromBytes(bytesOf(id)),
+        }));
+        const [invalidation] = await allEnded([
+          this.#forget(from.keyspace, moved),
+          this.#forgetRedirects(move, from, to, group, deadline),
+        ]);
+        finished = { rows: rows.length, invalidation };
+      },
+      'forget-arrival': () => this.#write(to.shard, forgetArrival(move), deadline),
+      notify: () => this.#write(from.shard, moveNotified(move), deadline),
+    };
+    for (const step of completion) await perform[step]();
+    return finished;
   }
 
   /** At the new place the rows that are back need no redirects any more. */
@@ -136,9 +151,7 @@ export class MoveResolution {
 
   async #endingOf({ table, owner, moveId }: Move, from: Route, deadline: Deadline) {
     const { rows } = await this.#read(from.shard, readMove(table, owner), deadline);
-    const recorded = rows[0] === undefined ? undefined : recordedMove(rows[0]);
-    if (recorded === undefined || !recorded.moveId.equals(moveId)) return 'gone';
-    return recorded.state === 'moved' ? 'moved' : 'reversed';
+    return endingOf(rows[0] && recordedMove(rows[0]), moveId);
   }
 
   #read(shard: Shard, statement: Statement, deadline: Deadline): Promise<StatementResult> {

@@ -1,9 +1,9 @@
 import type { Call } from '../execution/call.ts';
 import type { Executor } from '../execution/executor.ts';
-import { finishingMs, moverLifeMs } from '../forwarding/protocol-times.ts';
 import { routeForwarded } from '../routing/router.ts';
 import type { Shard } from '../topology/topology.ts';
-import type { MoveEnding, MoveResolution } from './move-resolution.ts';
+import { isDue, type MoveEnding } from './move-protocol.ts';
+import type { MoveResolution } from './move-resolution.ts';
 import { type RecordedMove, readUnfinishedMoves, recordedMove } from './moves-table.ts';
 import type { Group } from './moving-group.ts';
 
@@ -30,24 +30,15 @@ export class MoveSweeper {
 
   /** Ends the moves that one shard has on record and whose movers are taken for dead. */
   sweep(shard: Shard, call: Call): Promise<SweptMoves> {
-    return this.#endAll(shard, (move) => move.ageMs >= patienceOf(move), call);
+    return this.#endAll(shard, undefined, call);
   }
 
-  /**
-   * Ends what somebody has met of a slot: moves that have nothing left to do but to end. A mover that
-   * lives holds the lock that this waits for, or does the same.
-   */
+  /** Ends what somebody has met of a slot: moves that have nothing left to do but to end. */
   sweepSlot(shard: Shard, slot: number, call: Call): Promise<SweptMoves> {
-    const isDue = ({ fromLocator, state, crossing }: RecordedMove) =>
-      fromLocator === slot && (state === 'moved' || crossing);
-    return this.#endAll(shard, isDue, call);
+    return this.#endAll(shard, slot, call);
   }
 
-  async #endAll(
-    shard: Shard,
-    isDue: (move: RecordedMove) => boolean,
-    call: Call,
-  ): Promise<SweptMoves> {
+  async #endAll(shard: Shard, slot: number | undefined, call: Call): Promise<SweptMoves> {
     const endpoints = [shard.primary];
     const { rows } = await this.#executor.runStatement(
       endpoints,
@@ -58,7 +49,7 @@ export class MoveSweeper {
     const endings = await Promise.allSettled(
       rows
         .map(recordedMove)
-        .filter(isDue)
+        .filter((move) => isDue(move, slot))
         .map((move) => this.#end(move, shard, call)),
     );
     // Each move is ended by itself; one that can't be must not keep the others.
@@ -78,8 +69,4 @@ export class MoveSweeper {
     if (ending === 'moved') await this.#resolution.finish(move, from, group, call);
     return ending;
   }
-}
-
-function patienceOf({ state }: RecordedMove): number {
-  return state === 'announced' ? moverLifeMs : finishingMs;
 }

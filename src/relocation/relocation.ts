@@ -17,7 +17,8 @@ import { assertPlainJson, copyRows, verifyRows } from './copy-rows.ts';
 import { installFence } from './fence.ts';
 import type { ForeignKey } from './foreign-keys.ts';
 import { assertNothingIsCut } from './group-references.ts';
-import type { Finished, MoveEnding, MoveResolution } from './move-resolution.ts';
+import { crossing, type MoveEnding, mayLeave } from './move-protocol.ts';
+import type { Finished, MoveResolution } from './move-resolution.ts';
 import {
   beginCrossing,
   cutoverMove,
@@ -208,12 +209,7 @@ export class Relocation {
         pause,
         async (source) => {
           const { primary } = order.to.shard;
-          const arrive = async (target: TransactionScope) => {
-            const copied = await this.#copy(flight, source, target);
-            // Before the arrival is committed, so that what the shard has against it undoes that too.
-            await this.#leave(flight, source, pause);
-            return copied;
-          };
+          const arrive = (target: TransactionScope) => this.#cross(flight, source, target, pause);
           const arrived = await runTransaction(this.#executor, primary, pause, arrive, config);
           return arrived.value;
         },
@@ -223,13 +219,47 @@ export class Relocation {
     return { rows, pausedMs: performance.now() - pausedAt };
   }
 
+  /** Up to the commit of the arrival. Returns how many rows were copied. */
+  async #cross(
+    flight: Flight,
+    source: TransactionScope,
+    target: TransactionScope,
+    pause: Deadline,
+  ): Promise<number> {
+    const { order, move, tables } = flight;
+    const { primary } = order.from.shard;
+    let rows = 0;
+    const perform: Record<(typeof crossing)[number], () => Promise<unknown>> = {
+      'record-arrival': () => target.run(recordArrival(move)),
+      'expect-arrival': () => target.run(expectArrival(move)),
+      copy: async () => {
+        rows = await this.#copy(flight, source, target);
+      },
+      'begin-crossing': () =>
+        this.#executor.runStatement([primary], beginCrossing(move), 'write', pause),
+      'lock-crossing': async () => {
+        const { affected } = await source.run(lockCrossing(move));
+        if (!mayLeave(affected))
+          throw busy(order.from, move.table, 'The move was given up for dead');
+      },
+      leave: async () => {
+        for (const table of tables.toReversed()) {
+          const owned = ownerParam(table, move.owner);
+          await source.run(forwardRows(table, owned, move.toLocator, move.moveId));
+          await source.run(deleteOwned(table, owned));
+        }
+      },
+      'cut-over': () => source.run(cutoverMove(move)),
+    };
+    for (const step of crossing) await perform[step]();
+    return rows;
+  }
+
   async #copy(
     { order, move, tables, foreignKeys }: Flight,
     source: TransactionScope,
     target: TransactionScope,
   ): Promise<number> {
-    await target.run(recordArrival(move));
-    await target.run(expectArrival(move));
     await target.run(nameArrival(move.moveId));
     const [owners, ...members] = tables;
     if (owners === undefined) throw new TypeError('a group has its owners');
@@ -244,24 +274,6 @@ export class Relocation {
     }
     await target.run(nameArrival(null));
     return rows;
-  }
-
-  async #leave(
-    { order, move, tables }: Flight,
-    source: TransactionScope,
-    pause: Deadline,
-  ): Promise<void> {
-    // After the rows: a writer holds a row of its own when it comes to ask about the move.
-    const { primary } = order.from.shard;
-    await this.#executor.runStatement([primary], beginCrossing(move), 'write', pause);
-    const { affected: held } = await source.run(lockCrossing(move));
-    if (held === 0) throw busy(order.from, move.table, 'The move was given up for dead');
-    for (const table of tables.toReversed()) {
-      const owned = ownerParam(table, move.owner);
-      await source.run(forwardRows(table, owned, move.toLocator, move.moveId));
-      await source.run(deleteOwned(table, owned));
-    }
-    await source.run(cutoverMove(move));
   }
 
   /** On which side the owner is, after a failure. Under a deadline of its own: the caller's may be over. */
