@@ -1,4 +1,4 @@
-import { createDataLayer, defineTable, uuidToBytes } from 'meridian';
+import { createDataLayer, type DataLayerOptions, defineTable, uuidToBytes } from 'meridian';
 import { startLocalCluster } from 'meridian/testing';
 import { createConnection } from 'mysql2/promise';
 import { z } from 'zod';
@@ -35,7 +35,7 @@ export async function openBench() {
     );
   }
   await setup.end();
-  const data = await createDataLayer({
+  const options: DataLayerOptions<typeof tables> = {
     topology: {
       epoch: 1,
       regions: { eu: { code: 1, location: [50.1, 8.7], countries: ['DE'] } },
@@ -46,7 +46,8 @@ export async function openBench() {
     redis: cluster.redis?.url ?? false,
     systemTables: 'create',
     pool: { connections },
-  });
+  };
+  const data = await createDataLayer(options);
   const stored = await data.plain.insertMany(
     Array.from({ length: rows }, (_, index) => ({ country: 'DE', name: `Resident ${index}` })),
   );
@@ -60,6 +61,9 @@ export async function openBench() {
     ids,
     hotIds: hot.map(({ id }) => id),
     keys: ids.map((id) => uuidToBytes(id)),
+    /** Another data layer on the same servers. */
+    open: (observed: Pick<DataLayerOptions<typeof tables>, 'logger' | 'observers'>) =>
+      createDataLayer({ ...options, ...observed }),
     async close() {
       await data.close();
       await cluster.stop();

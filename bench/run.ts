@@ -14,6 +14,7 @@ const suites: Record<string, () => Promise<{ suite: Suite }>> = {
   resilience: () => import('./suites/resilience.ts'),
   guard: () => import('./suites/guard.ts'),
   capacity: () => import('./suites/capacity.ts'),
+  observability: () => import('./suites/observability.ts'),
 };
 /** Run by another suite as well. */
 const parts = new Set(['guard']);

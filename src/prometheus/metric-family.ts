@@ -48,9 +48,11 @@ abstract class MetricFamily<Series> {
   }
 
   protected abstract create(): Series;
+  protected abstract zero(series: Series): void;
   protected abstract samplesOf(labels: Labels, series: Series): Sample[];
 
-  protected of(labels: Labels): Series {
+  /** The series of these labels, for as long as the registry lasts. */
+  of(labels: Labels): Series {
     const key = this.#labels.map((name) => labels[name]).join('\u0000');
     let known = this.#series.get(key);
     if (known === undefined) {
@@ -74,7 +76,7 @@ abstract class MetricFamily<Series> {
   }
 
   reset(): void {
-    this.#series.clear();
+    for (const { series } of this.#series.values()) this.zero(series);
   }
 
   /** Forgets what one data layer has reported. */
@@ -85,8 +87,12 @@ abstract class MetricFamily<Series> {
   }
 }
 
+export interface Value {
+  value: number;
+}
+
 /** A counter or a gauge. */
-export class ValueFamily extends MetricFamily<{ value: number }> {
+export class ValueFamily extends MetricFamily<Value> {
   add(labels: Labels, value = 1): void {
     this.of(labels).value += value;
   }
@@ -99,12 +105,16 @@ export class ValueFamily extends MetricFamily<{ value: number }> {
     return { value: 0 };
   }
 
-  protected samplesOf(labels: Labels, { value }: { value: number }): Sample[] {
+  protected zero(series: Value): void {
+    series.value = 0;
+  }
+
+  protected samplesOf(labels: Labels, { value }: Value): Sample[] {
     return [{ labels, value }];
   }
 }
 
-interface Distribution {
+export interface Distribution {
   /** By bucket, the last one for what is over all bounds; not cumulative. */
   readonly counts: number[];
   readonly exemplars: (Exemplar | undefined)[];
@@ -121,9 +131,12 @@ export class DurationFamily extends MetricFamily<Distribution> {
     this.#bounds = bounds;
   }
 
-  observe(labels: Labels, durationMs: number, exemplarLabels?: Labels, times = 1): void {
+  observe(labels: Labels, durationMs: number, times = 1): void {
+    this.observeIn(this.of(labels), durationMs, undefined, times);
+  }
+
+  observeIn(series: Distribution, durationMs: number, exemplarLabels?: Labels, times = 1): void {
     const seconds = durationMs / 1_000;
-    const series = this.of(labels);
     let bucket = 0;
     while (seconds > (this.#bounds[bucket] ?? Number.POSITIVE_INFINITY)) bucket++;
     series.counts[bucket] = (series.counts[bucket] ?? 0) + times;
@@ -136,7 +149,13 @@ export class DurationFamily extends MetricFamily<Distribution> {
     };
   }
 
-  protected create() {
+  protected zero(series: Distribution): void {
+    series.counts.fill(0);
+    series.exemplars.length = 0;
+    series.sum = 0;
+  }
+
+  protected create(): Distribution {
     return { counts: [...this.#bounds, 0].map(() => 0), exemplars: [], sum: 0 };
   }
 

@@ -1,6 +1,7 @@
 import { ConfigError } from '../errors/config-error.ts';
+import type { CallQueue } from '../observability/call-event.ts';
 import { counters, gauges, histograms, type LabelsOf } from './definitions.ts';
-import { DurationFamily, ValueFamily } from './metric-family.ts';
+import { type Distribution, DurationFamily, type Value, ValueFamily } from './metric-family.ts';
 
 /** What is asked of a registry; prom-client's has this shape. */
 export interface MetricRegistry {
@@ -11,10 +12,13 @@ export interface MetricRegistry {
 /** Seconds: from a row in memory to a call that had the longest time. */
 const bounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
+/** What the names of all metrics begin with. */
+export const prefix = 'meridian_';
+
 /** Gauges that events set. */
 const told = new Set<string>([
-  'meridian_cache_invalidations_pending',
-  'meridian_directory_in_doubt',
+  'cache_invalidations_pending',
+  'directory_in_doubt',
 ] satisfies (keyof typeof gauges)[]);
 
 const ofRegistry = new WeakMap<MetricRegistry, Metrics>();
@@ -40,13 +44,19 @@ export class Metrics {
   constructor() {
     const refresh = () => this.#refresh();
     for (const [name, definition] of Object.entries(counters)) {
-      this.#values.set(name, new ValueFamily({ name, type: 'counter', ...definition }, refresh));
+      this.#values.set(
+        name,
+        new ValueFamily({ name: prefix + name, type: 'counter', ...definition }, refresh),
+      );
     }
     for (const [name, definition] of Object.entries(gauges)) {
-      this.#values.set(name, new ValueFamily({ name, type: 'gauge', ...definition }, refresh));
+      this.#values.set(
+        name,
+        new ValueFamily({ name: prefix + name, type: 'gauge', ...definition }, refresh),
+      );
     }
     for (const [name, definition] of Object.entries(histograms)) {
-      const config = { name, type: 'histogram', ...definition } as const;
+      const config = { name: prefix + name, type: 'histogram', ...definition } as const;
       this.#durations.set(name, new DurationFamily(config, refresh, bounds));
     }
   }
@@ -61,7 +71,9 @@ export class Metrics {
 
   /** A registry may have been cleared. */
   isIn(registry: MetricRegistry): boolean {
-    return this.#all().every(([name, family]) => registry.getSingleMetric(name) === family);
+    return this.#all().every(
+      ([name, family]) => registry.getSingleMetric(prefix + name) === family,
+    );
   }
 
   /** A data layer has started: what it knows is read at each scrape, by `read`. */
@@ -99,12 +111,14 @@ export class Metrics {
   }
 
   #register(registry: MetricRegistry): void {
-    const taken = this.#all().filter(([name]) => registry.getSingleMetric(name) !== undefined);
+    const taken = this.#all().filter(
+      ([name]) => registry.getSingleMetric(prefix + name) !== undefined,
+    );
     if (taken.length > 0) {
       throw new ConfigError(
         'The registry holds other metrics by these names',
         taken.map(([name]) => ({
-          path: name,
+          path: prefix + name,
           message:
             'is taken. Give the observer a registry of its own, and merge the two to be scraped',
         })),
@@ -130,14 +144,50 @@ function found<Family>(families: ReadonlyMap<string, Family>, name: string): Fam
   return family;
 }
 
+interface CallSeries {
+  readonly ended: Value;
+  readonly attempts: Value;
+  readonly retries: Value;
+  readonly queued: Readonly<Record<CallQueue, Value>>;
+  readonly duration: Distribution;
+}
+
 /** The metrics of a registry, as one data layer reports to them. */
 export class Reporter {
   readonly #metrics: Metrics;
   readonly #dataLayer: string;
+  readonly #calls = new Map<string, CallSeries>();
 
   constructor(metrics: Metrics, dataLayer: string) {
     this.#metrics = metrics;
     this.#dataLayer = dataLayer;
+  }
+
+  /** What calls of a kind add to: looked up once, since they are many. */
+  callSeries(operation: string, table: string, outcome: string, code: string): CallSeries {
+    const kind = `${operation} ${table} ${outcome} ${code}`;
+    let series = this.#calls.get(kind);
+    if (series === undefined) {
+      const data_layer = this.#dataLayer;
+      const labels = { data_layer, operation, table };
+      const values = this.#metrics;
+      const queued = (queue: string) =>
+        values.values('call_queued_seconds_total').of({ data_layer, table, queue });
+      series = {
+        ended: values.values('calls_total').of({ ...labels, outcome, code }),
+        attempts: values.values('call_attempts_total').of(labels),
+        retries: values.values('call_retries_total').of(labels),
+        queued: { guard: queued('guard'), pool: queued('pool'), load: queued('load') },
+        duration: values.durations('call_duration_seconds').of(labels),
+      };
+      this.#calls.set(kind, series);
+    }
+    return series;
+  }
+
+  addDuration(series: CallSeries, durationMs: number, exemplar?: Readonly<Record<string, string>>) {
+    const family = this.#metrics.durations('call_duration_seconds');
+    family.observeIn(series.duration, durationMs, exemplar);
   }
 
   add<Name extends keyof typeof counters>(
@@ -160,10 +210,10 @@ export class Reporter {
     name: Name,
     labels: LabelsOf<typeof histograms, Name>,
     durationMs: number,
-    { exemplar, times }: { exemplar?: Readonly<Record<string, string>>; times?: number } = {},
+    times = 1,
   ): void {
     const all = { ...labels, data_layer: this.#dataLayer };
-    this.#metrics.durations(name).observe(all, durationMs, exemplar, times);
+    this.#metrics.durations(name).observe(all, durationMs, times);
   }
 
   attach(read: () => void): void {

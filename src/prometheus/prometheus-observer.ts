@@ -62,11 +62,11 @@ function checkOptions(registry: unknown, options: PrometheusOptions): void {
     problems.push({ path: `options.${name}`, message });
   }
   const { name, exemplar } = options;
-  if (name !== undefined && !(typeof name === 'string' && name !== '')) {
+  const isNamed = name === undefined || (typeof name === 'string' && name !== '');
+  if (!isNamed)
     problems.push({ path: 'options.name', message: 'must be a text that is not empty' });
-  }
   if (exemplar !== undefined && typeof exemplar !== 'function') {
-    problems.push({ path: 'options.exemplar', message: 'must be a function that gives labels' });
+    problems.push({ path: 'options.exemplar', message: 'must be a function' });
   }
   if (problems.length > 0) throw new ConfigError('Bad options of prometheusObserver', problems);
 }

@@ -5,28 +5,28 @@ const states = ['closed', 'half-open', 'open'] as const;
 
 /** What a data layer is like at the moment of a scrape. */
 export function readGauges(reporter: Reporter, state: DataLayerState): void {
-  reporter.set('meridian_data_layer_ready', {}, state.ready ? 1 : 0);
-  reporter.set('meridian_topology_epoch', {}, state.epoch);
+  reporter.set('data_layer_ready', {}, state.ready ? 1 : 0);
+  reporter.set('topology_epoch', {}, state.epoch);
   for (const [kind, calls] of Object.entries(state.running)) {
-    reporter.set('meridian_calls_running', { kind }, calls);
+    reporter.set('calls_running', { kind }, calls);
   }
   for (const [redis, is] of Object.entries(state.redis)) {
-    reporter.set('meridian_redis_up', { redis }, is === 'up' ? 1 : 0);
+    reporter.set('redis_up', { redis }, is === 'up' ? 1 : 0);
   }
   for (const endpoint of state.endpoints) readEndpoint(reporter, endpoint);
 }
 
 function readEndpoint(reporter: Reporter, now: EndpointStateNow): void {
   const { name: endpoint, shard, role, region, breaker, connections, idle } = now;
-  reporter.set('meridian_endpoint_up', { shard, endpoint, role, region }, now.isUp ? 1 : 0);
+  reporter.set('endpoint_up', { shard, endpoint, role, region }, now.isUp ? 1 : 0);
   for (const state of states) {
-    reporter.set('meridian_breaker_state', { endpoint, state }, breaker === state ? 1 : 0);
+    reporter.set('breaker_state', { endpoint, state }, breaker === state ? 1 : 0);
   }
-  reporter.set('meridian_guard_running', { endpoint }, now.running);
-  reporter.set('meridian_guard_queued', { endpoint }, now.queued);
-  reporter.set('meridian_guard_limit', { endpoint }, now.limit);
-  reporter.set('meridian_guard_throttled_ratio', { endpoint }, now.throttled);
-  reporter.set('meridian_pool_connections', { endpoint, state: 'idle' }, idle);
-  reporter.set('meridian_pool_connections', { endpoint, state: 'used' }, connections - idle);
-  reporter.set('meridian_pool_connections_max', { endpoint }, now.maxConnections);
+  reporter.set('guard_running', { endpoint }, now.running);
+  reporter.set('guard_queued', { endpoint }, now.queued);
+  reporter.set('guard_limit', { endpoint }, now.limit);
+  reporter.set('guard_throttled_ratio', { endpoint }, now.throttled);
+  reporter.set('pool_connections', { endpoint, state: 'idle' }, idle);
+  reporter.set('pool_connections', { endpoint, state: 'used' }, connections - idle);
+  reporter.set('pool_connections_max', { endpoint }, now.maxConnections);
 }

@@ -16,7 +16,11 @@ it('the guide lists every metric, with its type and labels, and no other', () =>
   const defined = Object.entries({ counter: counters, histogram: histograms, gauge: gauges });
   expect(rows).toEqual(
     defined.flatMap(([type, metrics]) =>
-      Object.entries(metrics).map(([name, { labels }]) => [name, type, [...labels].join(', ')]),
+      Object.entries(metrics).map(([name, { labels }]) => [
+        `meridian_${name}`,
+        type,
+        [...labels].join(', '),
+      ]),
     ),
   );
 });
