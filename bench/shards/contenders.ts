@@ -9,7 +9,6 @@ export interface Contender {
   transaction(key: number): Promise<unknown>;
   scatter(): Promise<unknown>;
 }
-export type Work = keyof Contender;
 
 const connections = 32;
 const readSql = 'SELECT id, country, name, created_at FROM users WHERE id = ?';

@@ -82,21 +82,17 @@ export class ReadBatch {
     return this.#context === undefined ? work() : this.#context.runInAsyncScope(work);
   }
 
-  /** Runs `work` under the deadline of its reads. */
-  async under<T>(work: (deadline: Deadline) => Promise<T>): Promise<T> {
-    if (this.#only !== undefined) return work(this.#only);
+  /** The deadline of its reads, from its departure to `end`. */
+  begin(): Deadline {
+    if (this.#only !== undefined) return this.#only;
     const leftMs = Math.max(1, this.#expiresAt - performance.now());
     const deadline = new Deadline(leftMs, undefined, this.#priority, this.#meter);
     this.#cancel = (reason) => deadline.cancel(reason);
-    let isDone = false;
-    try {
-      const result = await work(deadline);
-      isDone = true;
-      return result;
-    } finally {
-      deadline.end();
-      this.#meter?.end(!isDone);
-    }
+    return deadline;
+  }
+
+  end(deadline: Deadline): void {
+    if (deadline !== this.#only) deadline.end();
   }
 
   /** The keys of the callers who still wait. */

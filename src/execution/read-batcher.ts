@@ -1,6 +1,7 @@
 import { AbortedError, TimeoutError } from '../errors/call-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
-import type { RawRow, SqlValue, Statement } from '../mysql/sql/sql.ts';
+import type { RawRow, SqlValue, Statement, StatementResult } from '../mysql/sql/sql.ts';
+import type { CallWait } from '../observability/call-meter.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Shard } from '../topology/topology.ts';
@@ -91,36 +92,37 @@ export class ReadBatcher {
   }
 
   async #run(batch: ReadBatch): Promise<boolean> {
+    const deadline = batch.begin();
+    const wait = batch.target.gate && deadline.meter?.wait('load');
     try {
-      batch.answer(await batch.under((deadline) => this.#ask(batch, deadline)));
+      const { rows } = await this.#ask(batch, deadline, wait);
+      const byKey = new Map<string, RawRow>();
+      for (const row of rows) byKey.set(this.#source.keyOf(row), row);
+      batch.answer(byKey);
       return true;
     } catch (error) {
       if (batch.present > 1 && isOfAKey(error))
         await Promise.all(batch.halves().map((half) => this.#run(half)));
       else batch.fail(error);
       return false;
+    } finally {
+      wait?.end();
+      batch.end(deadline);
     }
   }
 
-  async #ask(batch: ReadBatch, deadline: Deadline): Promise<RowsByKey> {
+  #ask(batch: ReadBatch, deadline: Deadline, wait: CallWait | undefined): Promise<StatementResult> {
     const { endpoints, shard, gate } = batch.target;
-    const { table, selectByKeys, keyOf } = this.#source;
+    const { table, selectByKeys } = this.#source;
     const params = batch.params();
     this.#observe({ type: 'read-batch', table, shard: shard.name, keys: params.length });
-    const wait = gate && deadline.meter?.wait('load');
-    try {
-      const statement = selectByKeys(params);
-      const ask = () => {
-        wait?.end();
-        return this.#executor.runStatement(endpoints, statement, 'read', deadline);
-      };
-      const { rows } = await (gate === undefined ? ask() : gate.admit(ask, deadline));
-      const byKey = new Map<string, RawRow>();
-      for (const row of rows) byKey.set(keyOf(row), row);
-      return byKey;
-    } finally {
+    const statement = selectByKeys(params);
+    if (gate === undefined)
+      return this.#executor.runStatement(endpoints, statement, 'read', deadline);
+    return gate.admit(() => {
       wait?.end();
-    }
+      return this.#executor.runStatement(endpoints, statement, 'read', deadline);
+    }, deadline);
   }
 }
 

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { StatementError, UnavailableError } from '../../../src/errors/database-error.ts';
 import { type PointRead, ReadBatcher } from '../../../src/execution/read-batcher.ts';
 import type { RawRow, SqlValue, Statement, StatementResult } from '../../../src/mysql/sql/sql.ts';
@@ -118,6 +118,14 @@ describe('reads of one tick', () => {
 });
 
 describe('reads behind others', () => {
+  // However slow the machine is, no statement is taken for stuck.
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
   it('gather while as many statements run as may, and leave as one when one comes back', async () => {
     const { read, asked, answer } = openHeld();
     for (const key of ['a', 'b']) {
@@ -158,6 +166,7 @@ describe('reads behind others', () => {
   });
 
   it('do not wait for a statement that is stuck', async () => {
+    vi.useRealTimers();
     const { read, asked, answer } = openHeld();
     for (const key of ['stuck', 'too']) {
       void read(key);
