@@ -1,8 +1,8 @@
 import type { ReadThrough } from '../cache/read-through.ts';
+import type { ReadBatcher } from '../execution/batches/read-batcher.ts';
 import type { CallGate } from '../execution/call-gate.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { LoadGates } from '../execution/load-gates.ts';
-import type { ReadBatcher } from '../execution/read-batcher.ts';
 import type { Forwarding } from '../forwarding/forwarding.ts';
 import type { unmoved } from '../forwarding/unmoved.ts';
 import type { IpLocator } from '../sharding/places/locate-place.ts';

@@ -1,5 +1,5 @@
 import { allEnded } from '../../execution/all-ended.ts';
-import type { PointRead } from '../../execution/read-batcher.ts';
+import type { PointRead } from '../../execution/batches/read-batcher.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import { type Consistency, endpointOrder } from '../../routing/endpoint-order.ts';
 import type { Route } from '../../routing/route.ts';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { AbortedError, TimeoutError } from '../../../src/errors/call-error.ts';
 import { StatementError } from '../../../src/errors/database-error.ts';
-import { ReadBatcher } from '../../../src/execution/read-batcher.ts';
+import { ReadBatcher } from '../../../src/execution/batches/read-batcher.ts';
 import type { RawRow, SqlValue, Statement, StatementResult } from '../../../src/mysql/sql/sql.ts';
 import { Deadline } from '../../../src/resilience/time/deadline.ts';
 import { settled } from '../../support/calls.ts';

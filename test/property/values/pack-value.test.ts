@@ -135,14 +135,10 @@ describe('what is handed out of memory', () => {
 
 it('a row with Dates is handed out as a copy of its own, whatever its columns are called', () => {
   const column = fc.oneof(fc.constantFrom('__proto__', 'constructor', 'at', 'toJSON'), fc.string());
-  const cell = fc.oneof(
-    fc.date(),
-    fc.date(),
-    fc.string(),
-    fc.constantFrom(null, undefined, 1n, 0.5),
-  );
+  const date = fc.date({ noInvalidDate: true });
+  const cell = fc.oneof(date, date, fc.string(), fc.constantFrom(null, undefined, 1n, 0.5));
   fc.assert(
-    fc.property(fc.dictionary(column, cell), fc.date(), (cells, at) => {
+    fc.property(fc.dictionary(column, cell), date, (cells, at) => {
       const row = { ...cells, first: at };
       const twin = copyOf(row);
       const { needsCopy } = freezeDeep(row);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { LaneLimit } from '../../../src/execution/lane-limit.ts';
+import { LaneLimit } from '../../../src/execution/batches/lane-limit.ts';
 
 /** Serves windows of 20 batches, in which reads wait as long as `waitOf` says for the limit in force. */
 function run(

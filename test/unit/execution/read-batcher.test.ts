@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { StatementError, UnavailableError } from '../../../src/errors/database-error.ts';
-import { type PointRead, ReadBatcher } from '../../../src/execution/read-batcher.ts';
+import { type PointRead, ReadBatcher } from '../../../src/execution/batches/read-batcher.ts';
 import type { RawRow, SqlValue, Statement, StatementResult } from '../../../src/mysql/sql/sql.ts';
 import { CallMeter } from '../../../src/observability/call-meter.ts';
 import type { Priority } from '../../../src/resilience/admission/priority.ts';
@@ -272,6 +272,21 @@ describe('a batch that is refused', () => {
       { id: 'd' },
     ]);
     expect(asked()).toContainEqual(['bad']);
+  });
+
+  it('for the key of a caller who has left is sent again for who stays', async () => {
+    const { read, answers, answer, asked } = openHeld();
+    const ending = new AbortController();
+    const left = errorOf(read('bad', fresh('default', ending.signal)));
+    const stays = read('a');
+    await settled();
+    ending.abort();
+    await left;
+    answers[0]?.reject(new StatementError('refused'));
+    await settled();
+    await answer(1);
+    expect(await stays).toEqual({ id: 'a' });
+    expect(asked()).toEqual([['bad', 'a'], ['a']]);
   });
 
   it('because of its server is not', async () => {

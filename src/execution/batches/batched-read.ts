@@ -1,5 +1,5 @@
-import type { RawRow, SqlValue } from '../mysql/sql/sql.ts';
-import type { Deadline } from '../resilience/time/deadline.ts';
+import type { RawRow, SqlValue } from '../../mysql/sql/sql.ts';
+import type { Deadline } from '../../resilience/time/deadline.ts';
 
 /** The raw rows of a statement, by the texts that tell their keys apart. */
 export type RowsByKey = ReadonlyMap<string, RawRow>;

@@ -1,10 +1,10 @@
 import { AsyncResource } from 'node:async_hooks';
-import type { SqlValue } from '../mysql/sql/sql.ts';
-import { CallMeter } from '../observability/call-meter.ts';
-import { isBefore, type Priority } from '../resilience/admission/priority.ts';
-import type { Guard } from '../resilience/guard.ts';
-import { Deadline } from '../resilience/time/deadline.ts';
-import type { Endpoint, Shard } from '../topology/topology.ts';
+import type { SqlValue } from '../../mysql/sql/sql.ts';
+import { CallMeter } from '../../observability/call-meter.ts';
+import { isBefore, type Priority } from '../../resilience/admission/priority.ts';
+import type { Guard } from '../../resilience/guard.ts';
+import { Deadline } from '../../resilience/time/deadline.ts';
+import type { Endpoint, Shard } from '../../topology/topology.ts';
 import type { BatchedRead, RowsByKey } from './batched-read.ts';
 
 /** Whom a batch is sent to, and what lets it through. */
@@ -25,6 +25,7 @@ export class ReadBatch {
   readonly #reads: BatchedRead[] = [];
   readonly #params = new Map<string, SqlValue>();
   #present = 0;
+  #sent = 0;
   /** The deadline of all of its reads, where they have the same: then it is the batch's. */
   #only: Deadline | undefined;
   #expiresAt = 0;
@@ -55,6 +56,11 @@ export class ReadBatch {
     return this.#reads.length;
   }
 
+  /** Whether keys of several reads were sent, also of those whose callers have left since. */
+  get wasShared(): boolean {
+    return this.#sent > 1;
+  }
+
   join(read: BatchedRead): void {
     const { deadline } = read;
     if (this.#reads.length === 0) this.#only = deadline;
@@ -75,7 +81,7 @@ export class ReadBatch {
 
   /** Keeps the asynchronous context of now, its first caller's, for when another call sends it. */
   keepContext(): void {
-    this.#context = new AsyncResource('MERIDIAN_READ_BATCH', { requireManualDestroy: true });
+    this.#context = new AsyncResource('MeridianReadBatch', { requireManualDestroy: true });
   }
 
   inContext<T>(work: () => T): T {
@@ -95,8 +101,9 @@ export class ReadBatch {
     if (deadline !== this.#only) deadline.end();
   }
 
-  /** The keys of the callers who still wait. */
+  /** The keys of the callers who still wait, as they are sent. */
   params(): SqlValue[] {
+    this.#sent = this.#present;
     if (this.#present === this.#reads.length) return [...this.#params.values()];
     const params = new Map<string, SqlValue>();
     for (const read of this.#reads) if (!read.hasLeft) read.addTo(params);
@@ -118,15 +125,19 @@ export class ReadBatch {
     return sum;
   }
 
-  /** Two batches of half of those who still wait. */
-  halves(): readonly [ReadBatch, ReadBatch] {
+  /** Those who still wait, in two batches, or in one where only one does. */
+  halves(): ReadBatch[] {
     const present = this.#reads.filter(({ hasLeft }) => !hasLeft);
-    const half = present.length / 2;
-    const halves = [new ReadBatch(this.target), new ReadBatch(this.target)] as const;
-    for (const [index, read] of present.entries()) {
-      read.stopListening();
-      halves[index < half ? 0 : 1].join(read);
-    }
-    return halves;
+    const half = Math.ceil(present.length / 2);
+    return [present.slice(0, half), present.slice(half)]
+      .filter((reads) => reads.length > 0)
+      .map((reads) => {
+        const batch = new ReadBatch(this.target);
+        for (const read of reads) {
+          read.stopListening();
+          batch.join(read);
+        }
+        return batch;
+      });
   }
 }

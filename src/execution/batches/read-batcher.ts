@@ -1,13 +1,13 @@
-import { AbortedError, TimeoutError } from '../errors/call-error.ts';
-import { isMeridianError } from '../errors/meridian-error.ts';
-import type { RawRow, SqlValue, Statement, StatementResult } from '../mysql/sql/sql.ts';
-import type { CallWait } from '../observability/call-meter.ts';
-import type { Observer } from '../observability/events.ts';
-import type { Deadline } from '../resilience/time/deadline.ts';
-import type { Shard } from '../topology/topology.ts';
+import { AbortedError, TimeoutError } from '../../errors/call-error.ts';
+import { isMeridianError } from '../../errors/meridian-error.ts';
+import type { RawRow, SqlValue, Statement, StatementResult } from '../../mysql/sql/sql.ts';
+import type { CallWait } from '../../observability/call-meter.ts';
+import type { Observer } from '../../observability/events.ts';
+import type { Deadline } from '../../resilience/time/deadline.ts';
+import type { Shard } from '../../topology/topology.ts';
+import type { Executor } from '../executor.ts';
+import { inChunks } from '../in-chunks.ts';
 import { OneKey, type RowsByKey, SeveralKeys } from './batched-read.ts';
-import type { Executor } from './executor.ts';
-import { inChunks } from './in-chunks.ts';
 import type { ReadBatch, ReadTarget } from './read-batch.ts';
 import { ReadLane } from './read-lane.ts';
 
@@ -101,9 +101,9 @@ export class ReadBatcher {
       batch.answer(byKey);
       return true;
     } catch (error) {
-      if (batch.present > 1 && isOfAKey(error))
+      if (batch.wasShared && isOfAKey(error)) {
         await Promise.all(batch.halves().map((half) => this.#run(half)));
-      else batch.fail(error);
+      } else batch.fail(error);
       return false;
     } finally {
       wait?.end();
