@@ -5,7 +5,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Extractor, ExtractorConfig } from '@microsoft/api-extractor';
-import { main, must, root, tool } from './run.mjs';
+import { buildScript, main, must, root } from './run.mjs';
 
 const doors = [
   'index',
@@ -21,7 +21,7 @@ const silent = { default: { logLevel: 'none' } };
 
 await main(async () => {
   const isCheck = process.argv.includes('--check');
-  if (!isCheck) await must('Building', tool('tsup'), []);
+  if (!isCheck) await must('Building', process.execPath, [buildScript]);
   mkdirSync(join(root, 'etc', 'api'), { recursive: true });
   const temporary = join(root, '.cache', 'api');
   try {

@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { capture, main, tool } from './run.mjs';
+import { buildScript, capture, main, tool } from './run.mjs';
 import { tidy } from './tidy.mjs';
 
 const checks = [
@@ -14,7 +14,7 @@ const checks = [
   ],
   ['tidy', async () => tidy()],
   ['unused code', () => capture(tool('knip'), [])],
-  ['build', () => capture(tool('tsup'), [])],
+  ['build', () => capture(process.execPath, [buildScript])],
   ['public surface', () => capture(process.execPath, ['scripts/api-report.mjs', '--check'])],
   ['publint', () => capture(tool('publint'), ['--strict'])],
   ['types as packed', typesAsPacked],

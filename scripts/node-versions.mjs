@@ -9,7 +9,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
-import { capture, main, must, Obstacle, root, run, tool } from './run.mjs';
+import { buildScript, capture, main, must, Obstacle, root, run } from './run.mjs';
 
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'meridian');
 const nodes = ['20', '22', '24'];
@@ -38,7 +38,7 @@ await main(async () => {
   const chosen = process.argv.slice(2);
   const unknown = chosen.find((name) => !known.includes(name));
   if (unknown) throw new Obstacle(`'${unknown}' is none of ${known.join(', ')}.`);
-  await must('Building', tool('tsup'), []);
+  await must('Building', process.execPath, [buildScript]);
   const told = [];
   for (const name of known.filter((one) => chosen.length === 0 || chosen.includes(one))) {
     const { label, node, env } = await (name in peers ? withPeers(name) : withNode(name));

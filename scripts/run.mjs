@@ -4,6 +4,9 @@ import { fileURLToPath } from 'node:url';
 /** The root of the repository. */
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
+/** Builds the package, by `node`. */
+export const buildScript = fileURLToPath(new URL('build.mjs', import.meta.url));
+
 /** Something the person at the keyboard can put right: printed without a stack. */
 export class Obstacle extends Error {}
 

@@ -3,7 +3,7 @@
  * With `--fast` first, what is worth running at every change: all that needs no server, and of the
  * rest one file of each room.
  */
-import { capture, gist, main, tool, withProgress } from './run.mjs';
+import { buildScript, capture, gist, main, withProgress } from './run.mjs';
 import { runTests } from './vitest.mjs';
 
 const fast = [
@@ -34,7 +34,9 @@ function needsPackage(args) {
 
 /** A package that does not build makes its tests fail, which count; the others run all the same. */
 async function build() {
-  const { code, output } = await withProgress('Building', () => capture(tool('tsup'), []));
+  const { code, output } = await withProgress('Building', () =>
+    capture(process.execPath, [buildScript]),
+  );
   if (code !== 0) console.error(gist(output));
   return code === 0 ? { MERIDIAN_BUILT: '1' } : {};
 }

@@ -97,7 +97,7 @@ describe('the packed package, installed elsewhere', () => {
     const names = await readdir(folder, { recursive: true });
     const files = await Promise.all(names.map((name) => stat(join(folder, name))));
     const bytes = files.reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0);
-    expect(bytes).toBeLessThan(1_750_000);
+    expect(bytes).toBeLessThan(1_650_000);
     expect(names.filter((name) => name.endsWith('.map'))).toEqual([]);
   });
 
