@@ -1,4 +1,3 @@
-import type { z } from 'zod';
 import { didYouMean } from '../config/did-you-mean.ts';
 import type { Problem } from '../errors/config-error.ts';
 import { RoutingError } from '../errors/routing-error.ts';
@@ -9,17 +8,17 @@ import { isUuid } from '../sharding/ids/uuid.ts';
 import type { ShardKey } from '../sharding/shard-key.ts';
 import {
   answersLate,
-  type CheckedColumn,
   checked,
   keepStored,
   lateColumn,
   parseColumn,
   reportLosses,
 } from './checked-row.ts';
-import { CodecFailure, type ColumnCodec, columnCodec, UnheldText } from './schema/column-codec.ts';
+import { type CodedColumn, codedColumns } from './coded-columns.ts';
+import { isPlainSchema } from './plain-schema.ts';
+import { CodecFailure, UnheldText } from './schema/column-codec.ts';
 import type { ValueKind } from './schema/column-kind.ts';
 import type { RowOf, RowSchema } from './schema/define-table.ts';
-import { isPlainSchema } from './schema/plain-schema.ts';
 import type { RowPlan } from './schema/table-plan.ts';
 
 /** The key of a row in the forms that are asked for. */
@@ -31,20 +30,14 @@ export interface RowKey {
   readonly param: SqlValue;
 }
 
-interface Column extends CheckedColumn {
-  readonly codec: ColumnCodec;
-  readonly nullable: boolean;
-  readonly optional: boolean;
-}
-
 /** Translates between rows of a table as TypeScript has them and as the database has them. */
 export class RowCodec<Schema extends RowSchema> {
   /** In the order of the statements' columns. */
   readonly columns: readonly string[];
   readonly #plan: RowPlan<Schema>;
-  readonly #columns: readonly Column[];
-  readonly #byName: ReadonlyMap<string, Column>;
-  readonly #key: Column;
+  readonly #columns: readonly CodedColumn[];
+  readonly #byName: ReadonlyMap<string, CodedColumn>;
+  readonly #key: CodedColumn;
   readonly #keyIsUuid: boolean;
   readonly #keyKind: ValueKind | undefined;
   /** Whether the schema takes again, unchanged, what it has given. */
@@ -52,14 +45,7 @@ export class RowCodec<Schema extends RowSchema> {
 
   constructor(plan: RowPlan<Schema>, shape: TableShape) {
     this.#plan = plan;
-    this.#columns = [...plan.columns].flatMap(([name, { storedAs, nullable, optional }]) => {
-      const column = shape.columns.get(name);
-      const type: z.core.$ZodType | undefined = plan.table.schema.shape[name];
-      if (column === undefined || type === undefined) return [];
-      const own = columnCodec(storedAs, column);
-      const codec = storedAs === 'string' && isShardKey(plan.table, name) ? ownerCodec(own) : own;
-      return [{ name, codec, type, nullable, optional, isJson: storedAs === 'json' }];
-    });
+    this.#columns = codedColumns(plan, shape);
     this.#byName = new Map(this.#columns.map((column) => [column.name, column]));
     this.columns = this.#columns.map(({ name }) => name);
     const key = this.#byName.get(plan.table.primaryKey);
@@ -239,7 +225,7 @@ export class RowCodec<Schema extends RowSchema> {
       : this.#decoded(known, value);
   }
 
-  #decoded({ name, codec }: Column, value: unknown): unknown {
+  #decoded({ name, codec }: CodedColumn, value: unknown): unknown {
     try {
       return codec.decode(value);
     } catch (error) {
@@ -270,7 +256,7 @@ export class RowCodec<Schema extends RowSchema> {
   }
 
   /** @param toCompare whether NULL, which equals nothing, may stand for what no row can hold. */
-  #encode(column: Column, value: unknown, problems: Problem[], toCompare = false): SqlValue {
+  #encode(column: CodedColumn, value: unknown, problems: Problem[], toCompare = false): SqlValue {
     if (value === undefined || value === null) return null;
     try {
       return column.codec.encode(value);
@@ -291,24 +277,6 @@ export class RowCodec<Schema extends RowSchema> {
   #unreadable(column: string, reason: string): RowUnreadableError {
     return new RowUnreadableError(this.#plan.table.name, column, reason);
   }
-}
-
-function isShardKey(
-  table: RowPlan['table'] & { readonly shardKey?: string },
-  name: string,
-): boolean {
-  return table.shardKey === name && table.primaryKey !== name;
-}
-
-/** An owner whose key is in UUID form is one owner in either letter case, as routing has it. */
-function ownerCodec({ encode, decode }: ColumnCodec): ColumnCodec {
-  return {
-    encode(value) {
-      const encoded = encode(value);
-      return typeof encoded === 'string' && isUuid(encoded) ? encoded.toLowerCase() : encoded;
-    },
-    decode,
-  };
 }
 
 function isSame(one: unknown, other: unknown): boolean {

@@ -45,9 +45,6 @@ export function tableStatements({
   const keyName = quoteName(key);
   const columnList = columns.map(quoteName).join(', ');
   const select = `SELECT ${columnList} FROM ${name} WHERE ${keyName} IN `;
-  const insertHead = `INSERT INTO ${name} (${columnList}) VALUES `;
-  const insertRow = `(${columns.map(() => '?').join(', ')})`;
-  const insertOne = insertHead + insertRow;
   const selectBySize = new Map<number, string>();
   const keyIs = isEqual(keyName, exactKey);
   const keyParams = (value: SqlValue) => (exactKey ? [value] : [value, value]);
@@ -89,16 +86,7 @@ export function tableStatements({
         `${after === undefined ? '' : `WHERE ${keyName} > ? `}ORDER BY ${keyName} LIMIT ${limit}`,
       params: after === undefined ? [] : [after],
     }),
-    insert(rows) {
-      const [first] = rows;
-      if (rows.length === 1 && first !== undefined)
-        return { sql: insertOne, params: first, once: false };
-      return {
-        sql: insertHead + Array(rows.length).fill(insertRow).join(', '),
-        params: rows.flat(),
-        once: rows.length !== maxRowsPerInsert,
-      };
-    },
+    insert: inserts(`INSERT INTO ${name} (${columnList}) VALUES `, columns.length),
     update: (changed, values, keyValue) => ({
       sql: `UPDATE ${name} SET ${changed.map((column) => `${quoteName(column)} = ?`).join(', ')} WHERE ${keyIs}`,
       params: [...values, ...keyParams(keyValue)],
@@ -107,6 +95,18 @@ export function tableStatements({
       sql: `DELETE FROM ${name} WHERE ${keyIs}`,
       params: keyParams(keyValue),
     }),
+  };
+}
+
+/** INSERTs of rows of `columns` values: the texts of one row, and of as many as fit, stay prepared. */
+function inserts(head: string, columns: number): TableStatements['insert'] {
+  const row = `(${Array(columns).fill('?').join(', ')})`;
+  const one = head + row;
+  return (rows) => {
+    const [first] = rows;
+    if (rows.length === 1 && first !== undefined) return { sql: one, params: first, once: false };
+    const sql = head + Array(rows.length).fill(row).join(', ');
+    return { sql, params: rows.flat(), once: rows.length !== maxRowsPerInsert };
   };
 }
 

@@ -16,11 +16,12 @@ import type { Observer } from '../observability/events.ts';
 import type { ReferencePlan, RowPlan, TablePlan } from '../rows/schema/table-plan.ts';
 import { perSnapshot } from '../topology/per-snapshot.ts';
 import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
-import { type Answering, awaitPrimaries } from './await-primaries.ts';
+import { awaitPrimaries } from './await-primaries.ts';
 import { checkAllRules, uniquenessProblem } from './check-rules.ts';
 import { checkAllColumns, type SpreadPlan, spreadPlans } from './check-tables.ts';
 import { checkFirstUse } from './first-use.ts';
 import { ShardRules } from './shard-rules.ts';
+import { lackOfAny, lackOfSome } from './start-needs.ts';
 import { ensureSystemTables, type SystemTableNeed } from './system-tables.ts';
 import { declaredFacts, type Sharing, sharesRedis } from './table-facts.ts';
 import { checkFacts, type FactCheck, recordFacts } from './verify-facts.ts';
@@ -170,12 +171,7 @@ export class ShardInspection {
   async inspectAll(call: Call): Promise<InspectedShards> {
     const { executor, observe } = this.#parts;
     const shards = [...call.topology.shards.values()];
-    const lacks = ({ down }: Answering) => {
-      for (const error of down.values()) if (!error.retryable) throw error;
-      return down.size === 0
-        ? undefined
-        : `${down.size} of ${shards.length} primaries do not answer, and startup 'strict' needs all of them.`;
-    };
+    const lacks = lackOfAny(shards.length);
     await awaitPrimaries({ shards, executor, deadline: call, observe, lacks });
     return this.inspect(shards, call);
   }
@@ -188,20 +184,7 @@ export class ShardInspection {
   async inspectThoseUp(call: Call): Promise<InspectedShards> {
     const { executor, observe, plans } = this.#parts;
     const shards = [...call.topology.shards.values()];
-    const needed = [...new Set(plans.map(({ table }) => table.keyspace))];
-    const lacks = ({ up, down, recorded }: Answering) => {
-      if (down.size === 0) return undefined;
-      const lacking = needed.filter((name) => !up.some(({ keyspace }) => keyspace === name));
-      if (lacking.length > 0 || up.length === 0) {
-        return (
-          `No primary of ${lacking.length > 0 ? `keyspace ${lacking.join(', ')}` : 'any shard'} answers, so what its tables ` +
-          "look like is not known: startup 'lazy' needs one of each keyspace that has tables."
-        );
-      }
-      return recorded
-        ? undefined
-        : 'No database that answers says yet which system it belongs to, and another one may: the first start needs every shard.';
-    };
+    const lacks = lackOfSome([...new Set(plans.map(({ table }) => table.keyspace))]);
     const { up } = await awaitPrimaries({ shards, executor, deadline: call, observe, lacks });
     return this.inspect(up, call);
   }

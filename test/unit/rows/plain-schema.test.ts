@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { isPlainSchema } from '../../../../src/rows/schema/plain-schema.ts';
+import { isPlainSchema } from '../../../src/rows/plain-schema.ts';
 
 const plain = {
   id: z.uuid(),
