@@ -27,10 +27,12 @@ type Overrides<T extends Given> = Partial<DataLayerOptions<T>>;
 /** A running data layer and what it has reported so far. */
 export interface Opened<T extends Given> {
   readonly data: DataLayer<T>;
-  /** All but calls. */
+  /** All but calls, and what is told of each statement. */
   readonly events: MeridianEvent[];
   readonly calls: CallEvent[];
 }
+
+const ofEachStatement: ReadonlySet<string> = new Set(['statement', 'acquire', 'cache-read']);
 
 /** Four shards and a Redis: `people` is geographic (eu-1, us-1), `ledger` hashed (tx-1, tx-2). */
 export class TestCluster<Servers extends SharedServers = SharedServers> {
@@ -160,7 +162,12 @@ export class TestCluster<Servers extends SharedServers = SharedServers> {
       redis: this.redisUrl,
       systemTables: 'create',
       logger: false,
-      observers: [(event) => (event.type === 'call' ? calls.push(event) : events.push(event))],
+      observers: [
+        (event) => {
+          if (event.type === 'call') calls.push(event);
+          else if (!ofEachStatement.has(event.type)) events.push(event);
+        },
+      ],
       ...overrides,
     };
     const data = await createDataLayer(options);

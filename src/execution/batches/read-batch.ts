@@ -97,8 +97,10 @@ export class ReadBatch {
     return deadline;
   }
 
-  end(deadline: Deadline): void {
-    if (deadline !== this.#only) deadline.end();
+  end(deadline: Deadline, failed: boolean): void {
+    if (deadline === this.#only) return;
+    deadline.end();
+    this.#meter?.end(failed);
   }
 
   /** The keys of the callers who still wait, as they are sent. */

@@ -94,21 +94,22 @@ export class ReadBatcher {
   async #run(batch: ReadBatch): Promise<boolean> {
     const deadline = batch.begin();
     const wait = batch.target.gate && deadline.meter?.wait('load');
+    let isWell = false;
     try {
       const { rows } = await this.#ask(batch, deadline, wait);
       const byKey = new Map<string, RawRow>();
       for (const row of rows) byKey.set(this.#source.keyOf(row), row);
       batch.answer(byKey);
-      return true;
+      isWell = true;
     } catch (error) {
       if (batch.wasShared && isOfAKey(error)) {
         await Promise.all(batch.halves().map((half) => this.#run(half)));
       } else batch.fail(error);
-      return false;
     } finally {
       wait?.end();
-      batch.end(deadline);
+      batch.end(deadline, !isWell);
     }
+    return isWell;
   }
 
   #ask(batch: ReadBatch, deadline: Deadline, wait: CallWait | undefined): Promise<StatementResult> {
