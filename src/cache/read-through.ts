@@ -169,8 +169,10 @@ export class ReadThrough<V> {
       const since = this.#drops.now;
       const step = call.deadline?.meter?.trace?.step('cache', { cache: this.#name });
       const reading = this.#loads.read([...lacking]);
-      const found = await (call.deadline === undefined ? reading : call.deadline.race(reading));
-      step?.end({ failed: false });
+      const inTime = call.deadline === undefined ? reading : call.deadline.race(reading);
+      const found = await inTime.finally(() =>
+        step?.end({ failed: call.deadline?.reason !== undefined }),
+      );
       if (found.size > 0) {
         const values = [...found.values()].filter((one) => typeof one !== 'string');
         this.#timed(found.size, values.length, beganAtMs);

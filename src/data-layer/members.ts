@@ -25,10 +25,15 @@ export function membersOf(
   const close = closeOnce(async (timeoutMs) => {
     const closingAt = performance.now();
     const drained = await calls.drain(timeoutMs);
-    await parts.close();
-    const report = { ...drained, durationMs: performance.now() - closingAt };
-    observe({ type: 'closed', ...report });
-    return report;
+    let durationMs = 0;
+    try {
+      await parts.close();
+    } finally {
+      // Also where a part could not be closed: nobody may take this for a data layer at work.
+      durationMs = performance.now() - closingAt;
+      observe({ type: 'closed', ...drained, durationMs });
+    }
+    return { ...drained, durationMs };
   });
   const admin: AdminMembers = {
     relocations: { sweep: (options) => moves.sweep(options) },

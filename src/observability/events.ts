@@ -148,9 +148,10 @@ export interface Observer {
   readonly wants?: ((type: MeridianEvent['type']) => boolean) | undefined;
   /**
    * Is handed what reads a data layer's state, when that starts. One that has this is told no events of reads
-   * that memory answers: it finds them counted there. It refuses the start by throwing a {@link ConfigError}.
+   * that memory answers: it finds them counted there. It refuses the start by throwing a {@link ConfigError}. What
+   * it returns is called when another one refuses it; else `closed` is the end.
    */
-  readonly attach?: ((source: StateSource) => void) | undefined;
+  readonly attach?: ((source: StateSource) => (() => void) | undefined) | undefined;
   /**
    * Follows a call that begins, in the context of its caller; undefined: not this one. One observer of a data layer
    * may. Reads that memory answers are over before they could be followed.

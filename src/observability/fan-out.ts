@@ -2,6 +2,7 @@ import { ConfigError } from '../errors/config-error.ts';
 import type { MemoryRead } from './cache-events.ts';
 import type { DataLayerState } from './data-layer-state.ts';
 import { isWanted, type MeridianEvent, type Observer } from './events.ts';
+import { GuardedTrace } from './guarded-trace.ts';
 import { type CountingObserver, MemoryReads } from './memory-reads.ts';
 
 type EventType = MeridianEvent['type'];
@@ -67,11 +68,16 @@ export function fanOut(
     return reads;
   };
   const attachAll = (state: () => DataLayerState) => {
+    const detaches: (() => void)[] = [];
     for (const observer of observers) {
       try {
-        observer.attach?.({ state, memoryReads: () => counts.values() });
+        const detach = observer.attach?.({ state, memoryReads: () => counts.values() });
+        if (detach !== undefined) detaches.push(detach);
       } catch (error) {
-        if (error instanceof ConfigError) throw error;
+        if (error instanceof ConfigError) {
+          for (const detach of detaches) detach();
+          throw error;
+        }
         warn(observer, 'handed the state of a data layer', error);
       }
     }
@@ -104,7 +110,8 @@ function tracerOf(observers: readonly Observer[], warn: Warn): Observer['trace']
   if (tracer === undefined) return undefined;
   return (call) => {
     try {
-      return tracer.trace?.(call);
+      const trace = tracer.trace?.(call);
+      return trace && new GuardedTrace(trace, (when, error) => warn(tracer, when, error));
     } catch (error) {
       warn(tracer, 'asked to follow a call', error);
       return undefined;

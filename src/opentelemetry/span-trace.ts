@@ -39,7 +39,7 @@ export class SpanTrace implements Trace {
       {
         kind: SpanKind.INTERNAL,
         attributes: attributesOf(name, facts),
-        ...(startedAt !== undefined && { startTime: performance.timeOrigin + startedAt }),
+        ...(startedAt !== undefined && { startTime: startedAt }),
       },
       trace.setSpan(context.active(), above.#span),
     );

@@ -94,8 +94,9 @@ export class Metrics {
 
   /** It was closed: its counters stay, what it was like at that moment goes. */
   removeSource(dataLayer: string): void {
-    this.#sources.get(dataLayer)?.();
+    const read = this.#sources.get(dataLayer);
     this.#sources.delete(dataLayer);
+    read?.();
     for (const name of Object.keys(gauges)) this.#values.get(name)?.forget(dataLayer);
   }
 

@@ -39,6 +39,7 @@ export function prometheusObserver(
         if (times > 0) addMemoryReads(reporter, event, times);
       }
     });
+    return () => reporter.detach();
   };
   return Object.assign(observe, { attach });
 }

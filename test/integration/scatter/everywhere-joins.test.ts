@@ -57,7 +57,14 @@ let cluster: TestCluster;
 let data: DataLayer<typeof tables>;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start();
+  cluster = await TestCluster.startOwn();
+  if (isMariadb) {
+    // Its cache of subqueries takes outer texts for equal that their collation calls so, whatever the subquery
+    // compares them as: what one server says would depend on the order of its rows.
+    for (const shard of [judge, ...ledger] as const) {
+      await cluster.sql(shard, "SET GLOBAL optimizer_switch = 'subquery_cache=off'");
+    }
+  }
   const id = 'id CHAR(36) CHARACTER SET ascii COLLATE ascii_bin PRIMARY KEY';
   for (const shard of [judge, 'us-1', ...ledger] as const) {
     await cluster.sql(shard, 'CREATE TABLE coins (code INT PRIMARY KEY, n INT NOT NULL)');
