@@ -4,14 +4,15 @@ import type { Readable } from 'node:stream';
 const mostLeft = 1_000;
 const leftWithinMs = 50;
 
-/** Whether a stream has little left, which is read then. */
+/** Whether a stream has nothing left, or little, which is read then. */
 export async function endsSoon(rows: Readable): Promise<boolean> {
-  if (rows.destroyed) return false;
+  // One that was read to its end destroys itself; one that was destroyed before says that it ended as well.
+  if (rows.destroyed) return rows.readableEnded;
   const patience = setTimeout(() => rows.destroy(), leftWithinMs);
   let left = 0;
   try {
     for await (const _ of rows) if (++left > mostLeft) return false;
-    return true;
+    return rows.readableEnded;
   } catch {
     // It is gone, as is what its failure would be told to.
     return false;

@@ -39,7 +39,8 @@ function paddedFraction(text: string, decimals: number): string {
 /** The UTC time that a text such as `2026-11-28 12:30:00.5` names; undefined when there is none. O(1), without slices. */
 export function dateOf(text: string): Date | undefined {
   const [year, month, day] = [digits(text, 0, 4), digits(text, 5, 7), digits(text, 8, 10)];
-  if (!(month >= 1 && month <= 12 && day >= 1 && day <= daysOf(year, month))) return undefined;
+  if (!(year >= 0 && month >= 1 && month <= 12 && day >= 1 && day <= daysOf(year, month)))
+    return undefined;
   let ms = 0;
   if (text.length > 10) {
     const seconds = (digits(text, 11, 13) * 60 + digits(text, 14, 16)) * 60 + digits(text, 17, 19);

@@ -78,6 +78,18 @@ it('nor does a limited stream, or one that is left when little is left of it', a
   expect(left).toEqual({ kills: 0, isOld: true });
 });
 
+it('a limited stream whose reader does something between rows ends nothing by force', async () => {
+  const left = await leftBehind(async () => {
+    for (let round = 0; round < 5; round++) {
+      for await (const row of data.transactions.everywhere.stream(sql, [], { merge })) {
+        expect(row).toBeDefined();
+        await cluster.sql('tx-1', 'SELECT 1');
+      }
+    }
+  });
+  expect(left).toEqual({ kills: 0, isOld: true });
+});
+
 it('a stream of which much is left is killed', async () => {
   const before = await statusOf('tx-1', 'Com_kill');
   const many =
@@ -87,6 +99,19 @@ it('a stream of which much is left is killed', async () => {
     break;
   }
   await eventually(async () => expect(await statusOf('tx-1', 'Com_kill')).toBeGreaterThan(before));
+});
+
+it('a stream whose rest comes slowly is killed too, and its connection is nobody’s', async () => {
+  const key = await onTx1();
+  // Rows that are large leave the server one by one.
+  const slow =
+    "SELECT id, REPEAT('x', 16000) AS filling, SLEEP(0.2) AS slept FROM transactions LIMIT 100";
+  for await (const row of data.transactions.at(key).stream(slow)) {
+    expect(row).toBeDefined();
+    break;
+  }
+  expect(await data.transactions.at(key).query("SELECT 'one' AS one")).toEqual([{ one: 'one' }]);
+  await eventually(async () => expect(await cluster.running('tx-1', '%SLEEP(%')).toBe(0));
 });
 
 it('too many rows are refused before all of them are there', async () => {
