@@ -83,16 +83,20 @@ export function collectRows(
   { openTimeoutMs, whole }: StreamLimits,
   onRow: () => void,
 ): Promise<StatementResult> {
+  // As of a stream: how long all of the rows take says nothing of how well the server is.
+  const answered = deferred<void>();
   let hasBegun = false;
   return executor.run(endpoints, {
     access: 'read',
     deadline: whole,
     openTimeoutMs,
     statement: statement.sql,
+    isWell: answered.promise,
     hasBegun: () => hasBegun,
     run: (session) =>
       session.collect(statement, whole, () => {
         hasBegun = true;
+        answered.resolve();
         onRow();
       }),
   });

@@ -33,9 +33,15 @@ it('a text is the time that it names, or none where there is no such day', () =>
   );
 });
 
-it.each(['', 'x', '2026-1-2', '2026-02-2x', '2026-02-02 1', '2026-02-02 12:3x:00', '0000-00-00'])(
-  '%j is no time',
-  (text) => {
-    expect(dateOf(text)).toBeUndefined();
-  },
-);
+it.each([
+  '',
+  'x',
+  'abcd-01-01',
+  '2026-1-2',
+  '2026-02-2x',
+  '2026-02-02 1',
+  '2026-02-02 12:3x:00',
+  '0000-00-00',
+])('%j is no time', (text) => {
+  expect(dateOf(text)).toBeUndefined();
+});
