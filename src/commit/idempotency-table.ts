@@ -1,3 +1,4 @@
+import { selectDeparture } from '../forwarding/forward-table.ts';
 import { now, type SystemTable } from '../mysql/schema/system-tables.ts';
 import type { RawRow, Statement } from '../mysql/sql/sql.ts';
 
@@ -58,6 +59,20 @@ export function selectOutcome(token: Uint8Array): Statement {
   };
 }
 
+/**
+ * What is on record of an owner's operation, and in `hasLeft` whether the owner has left: one statement that
+ * locks nothing, so both are as of one moment.
+ */
+export function selectOwnedOutcome({ token, owner }: KeyedOperation): Statement {
+  const departure = selectDeparture(owner);
+  return {
+    sql:
+      `SELECT EXISTS (${departure.sql}) AS hasLeft, outcome, attempt, operation, result ` +
+      `FROM (SELECT 1 AS here) AS here LEFT JOIN ${idempotencyTable} ON token = ?`,
+    params: [...departure.params, token],
+  };
+}
+
 /** Takes over a token under which nothing was applied. */
 export function takeOver({ token, operation }: KeyedOperation, attempt: Uint8Array): Statement {
   return {
@@ -80,6 +95,17 @@ export function deleteOldOutcomes(olderThanMs: number, limit: number): Statement
       `DELETE FROM ${idempotencyTable} WHERE settled_at < NOW(6) - INTERVAL ? MICROSECOND ` +
       `ORDER BY settled_at LIMIT ${limit}`,
     params: [BigInt(Math.round(olderThanMs)) * 1_000n],
+  };
+}
+
+/**
+ * Forgets an owner's marks where the owner is not: those of calls that asked there what became of them, and
+ * would be in the way of a return.
+ */
+export function deleteMarks(owner: Uint8Array): Statement {
+  return {
+    sql: `DELETE FROM ${idempotencyTable} WHERE owner = ? AND outcome = 'aborted'`,
+    params: [owner],
   };
 }
 

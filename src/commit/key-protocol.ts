@@ -13,34 +13,31 @@ export interface RecordedKey {
 /** What became of an attempt. `elsewhere`: its owner has left the shard, and took what is known along. */
 export type Fate = 'applied' | 'aborted' | 'elsewhere';
 
-/** What a lost COMMIT came to is asked step by step: a mark in its way, who was first, whether the owner was there. */
-export type Resolving = { readonly ask: 'mark' | 'record' | 'departure' } | { readonly fate: Fate };
+/** What a lost COMMIT came to is asked step by step: a mark in its way, then what is on record where the owner is. */
+export type Resolving = { readonly ask: 'mark' | 'record' } | { readonly fate: Fate };
 
 export type Answer =
   /** Whether the mark stands; else the key was on record, and who has it open was waited for. */
   | { readonly to: 'mark'; readonly stands: boolean }
-  | { readonly to: 'record'; readonly found: RecordedKey | undefined }
-  | { readonly to: 'departure'; readonly hasLeft: boolean };
+  /** Both as of one moment: between two an owner may leave, or be back. */
+  | {
+      readonly to: 'record';
+      readonly found: RecordedKey | undefined;
+      readonly hasLeft: boolean;
+    };
 
 export const firstQuestion: Resolving = { ask: 'mark' };
 
 /** @param mayMove whether the operation's owner may leave the shard. */
 export function afterAnswer(answer: Answer, mayMove: boolean): Resolving {
-  // What is on record tells that nothing else is only while the owner is there: who left took along what was.
-  const unlessLeft: Resolving = mayMove ? { ask: 'departure' } : { fate: 'aborted' };
-  switch (answer.to) {
-    case 'mark':
-      return answer.stands ? unlessLeft : { ask: 'record' };
-    case 'departure':
-      return { fate: answer.hasLeft ? 'elsewhere' : 'aborted' };
-    case 'record': {
-      const { found } = answer;
-      // Gone again: the sweeper's, or that of an owner who left. Asked anew.
-      if (found === undefined) return firstQuestion;
-      // What another call has recorded since, this one's rollback has let through.
-      return found.isOwn && found.outcome === 'applied' ? { fate: 'applied' } : unlessLeft;
-    }
+  if (answer.to === 'mark') {
+    return answer.stands && !mayMove ? { fate: 'aborted' } : { ask: 'record' };
   }
+  const { found, hasLeft } = answer;
+  if (found?.isOwn && found.outcome === 'applied') return { fate: 'applied' };
+  // What is on record tells that nothing else is only while the owner is there: who left took along what was.
+  // Another call's, a mark, or none any more: this one's rollback has let it through.
+  return { fate: hasLeft ? 'elsewhere' : 'aborted' };
 }
 
 /** What a caller is told. @param isSameServer whether the server that was asked is the one that was to commit. */

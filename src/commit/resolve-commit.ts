@@ -1,6 +1,5 @@
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Executor } from '../execution/executor.ts';
-import { selectDeparture } from '../forwarding/forward-table.ts';
 import type { Statement, StatementResult } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Endpoint } from '../topology/topology.ts';
@@ -9,6 +8,7 @@ import {
   type KeyedOperation,
   readOutcome,
   selectOutcome,
+  selectOwnedOutcome,
 } from './idempotency-table.ts';
 import { type Answer, afterAnswer, type Fate, firstQuestion, verdictOf } from './key-protocol.ts';
 import type { Verdict } from './transaction.ts';
@@ -66,6 +66,7 @@ async function fateOf(
   attempt: Uint8Array,
 ): Promise<Fate> {
   const { owner, token } = operation;
+  const question = owner === null ? selectOutcome(token) : selectOwnedOutcome(operation);
   const ask = {
     async mark(): Promise<Answer> {
       try {
@@ -78,14 +79,13 @@ async function fateOf(
       }
     },
     async record(): Promise<Answer> {
-      const [row] = (await run(selectOutcome(token))).rows;
-      if (row === undefined) return { to: 'record', found: undefined };
+      const [row] = (await run(question)).rows;
+      const hasLeft = Number(row?.hasLeft ?? 0) === 1;
+      if (row === undefined || row.outcome === null)
+        return { to: 'record', found: undefined, hasLeft };
       const { outcome, attempt: by } = readOutcome(row);
-      return { to: 'record', found: { outcome, isOwn: Buffer.compare(by, attempt) === 0 } };
-    },
-    async departure(): Promise<Answer> {
-      const { rows } = await run(selectDeparture(owner));
-      return { to: 'departure', hasLeft: rows.length > 0 };
+      const isOwn = Buffer.compare(by, attempt) === 0;
+      return { to: 'record', found: { outcome, isOwn }, hasLeft };
     },
   };
   let at = firstQuestion;

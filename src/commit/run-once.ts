@@ -125,10 +125,17 @@ async function claim(
     const [row] = (await scope.run(selectOutcome(operation.token))).rows;
     const found = row && readOutcome(row);
     const next = afterMeeting(found);
-    if (found === undefined || next === 'gone') throw error;
+    if (found === undefined || next === 'gone') throw goneAgain(error);
     if (next === 'repeat') throw new AppliedBefore(found);
     await scope.run(takeOver(operation, attempt));
   }
+}
+
+function goneAgain(cause: DuplicateKeyError): RolledBackError {
+  return new RolledBackError(
+    'Another call had its idempotency key on record and took it back meanwhile. Nothing was applied; run the whole of it again.',
+    { cause, context: cause.context },
+  );
 }
 
 /** What the key did before, if that is why the operation failed now. */

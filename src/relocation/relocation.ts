@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { idempotencyTable } from '../commit/idempotency-table.ts';
+import { deleteMarks, idempotencyTable } from '../commit/idempotency-table.ts';
 import { runTransaction } from '../commit/transaction.ts';
 import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { RolledBackError, UnknownOutcomeError } from '../errors/database-error.ts';
@@ -137,6 +137,8 @@ export class Relocation {
     let moved = { rows: 0, pausedMs: 0 };
     try {
       await deadline.pause(heardByAllMs);
+      const clearing = deleteMarks(move.owner);
+      await this.#executor.runRepeatable(to.shard.primary, clearing, deadline);
       moved = await this.#copyAndCutOver(flight, deadline);
     } catch (error) {
       const ending = await this.#resolve(flight, error);

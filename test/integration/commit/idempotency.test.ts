@@ -171,6 +171,18 @@ describe('an insert with a key', () => {
     expect(await count('eu-1', 'addresses')).toBe(0);
   });
 
+  it("is in nobody's way: what a call asked where its owner had left keeps the owner from no return", async () => {
+    const ada = await data.users.insert({ country: 'DE', name: 'Ada' });
+    await data.users.relocate(ada.id, { country: 'US' });
+    await cluster.sql(
+      'eu-1',
+      `INSERT INTO meridian_idempotency (token, owner, locator, operation, attempt, outcome)
+        VALUES (RANDOM_BYTES(16), ?, 0, RANDOM_BYTES(16), RANDOM_BYTES(16), 'aborted')`,
+      [Buffer.from(ada.id.replaceAll('-', ''), 'hex')],
+    );
+    expect(await data.users.relocate(ada.id, { country: 'DE' })).toMatchObject({ to: 'eu' });
+  });
+
   it('A5: belongs to the owner: the id of a row in its place is refused, before and after a move', async () => {
     const ada = await data.users.insert({ country: 'DE', name: 'Ada' });
     const home = await data.addresses.insert({ user_id: ada.id, city: 'Berlin' });

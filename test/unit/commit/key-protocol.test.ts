@@ -15,26 +15,38 @@ interface Key {
 
 type Attempt =
   | { readonly at: 'idle' | 'claimed' | 'asked' | 'gone' }
-  | { readonly at: 'met'; readonly shard: 0 | 1 }
+  | { readonly at: 'met'; readonly shard: Shard }
   | { readonly at: 'resolving'; readonly step: protocol.Resolving }
   | { readonly at: 'told'; readonly told: 'applied' | 'not-applied' | 'unknown' | 'repeated' };
 
-/** Two shards, between which the owner may go once; two calls with one key, the second by a repeating client. */
+type Shard = 0 | 1;
+const shards = [0, 1] as const;
+/** There and back. */
+const mostMoves = 2;
+
+/** Two shards, between which the owner goes; two calls with one key, the second by a repeating client. */
 interface World {
   readonly keys: readonly [Key | null, Key | null];
-  /** Whether the owner has left shard 0. */
-  readonly hasLeft: boolean;
-  /** Transactions whose COMMIT was sent and not answered, and which the server has yet to see. */
+  /** Where the owner is. */
+  readonly home: Shard;
+  /** Copies are on the other side: the move will cut over, or be reversed. */
+  readonly isCrossing: boolean;
+  /** Whether a shard has on record that the owner left: until that is forgotten also after the return. */
+  readonly departures: readonly [boolean, boolean];
+  readonly moves: number;
   readonly attempts: Readonly<Record<Name, Attempt>>;
   /** On which shard each attempt runs. */
-  readonly where: Readonly<Record<Name, 0 | 1>>;
+  readonly where: Readonly<Record<Name, Shard>>;
   /** Who has changed the data, committed. */
   readonly effects: readonly Name[];
 }
 
 const start: World = {
   keys: [null, null],
-  hasLeft: false,
+  home: 0,
+  isCrossing: false,
+  departures: [false, false],
+  moves: 0,
   attempts: { a: { at: 'idle' }, b: { at: 'idle' } },
   where: { a: 0, b: 0 },
   effects: [],
@@ -42,7 +54,7 @@ const start: World = {
 
 type Protocol = Pick<typeof protocol, 'afterAnswer' | 'verdictOf' | 'afterMeeting'>;
 
-const withKey = (world: World, shard: 0 | 1, key: Key | null): World => ({
+const withKey = (world: World, shard: Shard, key: Key | null): World => ({
   ...world,
   keys: shard === 0 ? [key, world.keys[1]] : [world.keys[0], key],
 });
@@ -61,8 +73,9 @@ function steps(world: World, name: Name, { afterAnswer, verdictOf, afterMeeting 
     withAttempt(of, name, { at: 'told', told: outcome });
   switch (attempt.at) {
     case 'idle': {
-      // Who comes later asks where the owner is by then.
-      const here = world.hasLeft ? 1 : 0;
+      // Who comes later asks where the owner is by then; nobody writes while a move crosses or is tidied up.
+      const here = world.home;
+      if (world.isCrossing || world.departures[here]) return [];
       const placed = { ...world, where: { ...world.where, [name]: here } };
       const met = world.keys[here];
       if (met === null) {
@@ -97,19 +110,23 @@ function steps(world: World, name: Name, { afterAnswer, verdictOf, afterMeeting 
         return [to(`is told ${step.fate}`, told(verdictOf(step.fate, true)))];
       }
       const ending = to('gives up asking', told('unknown'));
-      if (key?.isOpen && step.ask !== 'departure') return [ending];
       const after = (answer: protocol.Answer, of = world) =>
         to(
           JSON.stringify(answer),
           withAttempt(of, name, { at: 'resolving', step: afterAnswer(answer, true) }),
         );
-      if (step.ask === 'departure') {
-        return [ending, after({ to: 'departure', hasLeft: shard === 0 && world.hasLeft })];
-      }
+      const isLeaving = world.isCrossing && shard === world.home;
       if (step.ask === 'record') {
-        const found = key === null ? undefined : { outcome: key.outcome, isOwn: key.by === name };
-        return [ending, after({ to: 'record', found })];
+        // What is open is not seen yet.
+        const seen = key?.isOpen ? key.before : key;
+        const found = seen ? { outcome: seen.outcome, isOwn: seen.by === name } : undefined;
+        return [
+          ending,
+          after({ to: 'record', found, hasLeft: isLeaving || world.departures[shard] }),
+        ];
       }
+      // A mover holds the owner's keys, and the gaps between them.
+      if (key?.isOpen || isLeaving) return [ending];
       if (key !== null) return [ending, after({ to: 'mark', stands: false })];
       const mark: Key = { by: name, outcome: 'aborted', isOpen: false };
       const marked = withKey(world, shard, mark);
@@ -150,12 +167,53 @@ function rolledBack(world: World, name: Name): World {
   return withKey(world, shard, world.keys[shard]?.before ?? null);
 }
 
-/** A move waits for who has the key open, or has met it: a duplicate locks what is there. It takes the key along. */
-function moves(world: World): Happening<World>[] {
-  const [key] = world.keys;
-  const isMet = Object.values(world.attempts).some(({ at }) => at === 'met');
-  if (world.hasLeft || isMet || key?.isOpen) return [];
-  return [['the owner leaves', { ...world, hasLeft: true, keys: [null, key] }]];
+/**
+ * A move waits for who has the key open, or has met it: a duplicate locks what is there. It takes the key along, and can't
+ * where something is in its way.
+ */
+function moves(world: World, clearsTheWay: boolean): Happening<World>[] {
+  const { keys, home, isCrossing, departures } = world;
+  const there = home === 0 ? 1 : 0;
+  const key = keys[home];
+  const inTheWay = keys[there];
+  if (isCrossing) {
+    const gone = withKey({ ...world, isCrossing: false }, home, null);
+    return [
+      [
+        'the owner leaves',
+        { ...gone, home: there, departures: marked(world, home, true), moves: world.moves + 1 },
+      ],
+      ['the move is reversed', withKey({ ...world, isCrossing: false }, there, null)],
+    ];
+  }
+  if (departures[home]) {
+    return [['the return is tidied up', { ...world, departures: marked(world, home, false) }]];
+  }
+  if (world.moves === mostMoves) return [];
+  if (inTheWay !== null) {
+    if (!clearsTheWay || inTheWay.isOpen || inTheWay.outcome === 'applied') return [];
+    return [['a mover clears its way', withKey(world, there, null)]];
+  }
+  const isMet = Object.values(world.attempts).some((one) => one.at === 'met' && one.shard === home);
+  if (isMet || key?.isOpen) return [];
+  return [['copies arrive', { ...withKey(world, there, key), isCrossing: true }]];
+}
+
+function marked({ departures: [first, second] }: World, shard: Shard, hasLeft: boolean) {
+  return shard === 0 ? ([hasLeft, second] as const) : ([first, hasLeft] as const);
+}
+
+/** Marks go when they are old; a key that was applied outlives whoever may repeat it. */
+function sweeps(world: World): Happening<World>[] {
+  return shards.flatMap((shard): Happening<World>[] => {
+    const key = world.keys[shard];
+    const isMet = Object.values(world.attempts).some(
+      (one) => one.at === 'met' && one.shard === shard,
+    );
+    const isLocked = isMet || (world.isCrossing && shard === world.home);
+    if (key?.outcome !== 'aborted' || key.isOpen || isLocked) return [];
+    return [[`the sweeper forgets what is on ${shard}`, withKey(world, shard, null)]];
+  });
 }
 
 function wrong(world: World, isEnd: boolean): string | undefined {
@@ -169,12 +227,12 @@ function wrong(world: World, isEnd: boolean): string | undefined {
     if (told === 'repeated' && world.effects.length === 0) return `${name} repeats nothing`;
     if (told === 'not-applied' && isApplied) return `${name} was told that nothing happened`;
   }
-  return isEnd && world.keys.some((key) => key?.isOpen)
-    ? 'a transaction is open for ever'
-    : undefined;
+  if (!isEnd) return undefined;
+  if (world.keys.some((key) => key?.isOpen)) return 'a transaction is open for ever';
+  return world.moves < mostMoves ? "the owner can't move" : undefined;
 }
 
-const check = (changed: Partial<Protocol> = {}) =>
+const check = (changed: Partial<Protocol> = {}, { clearsTheWay = true, isSwept = true } = {}) =>
   explore(
     start,
     (world) => {
@@ -183,7 +241,8 @@ const check = (changed: Partial<Protocol> = {}) =>
         ...steps(world, 'a', used),
         ...steps(world, 'b', used),
         ...servers(world),
-        ...moves(world),
+        ...moves(world, clearsTheWay),
+        ...(isSwept ? sweeps(world) : []),
       ];
     },
     wrong,
@@ -196,33 +255,38 @@ describe('an operation under a key', () => {
     expect(result).toHaveProperty('states');
   });
 
+  it("a fault is found: the mark of who gave up is in its owner's way", () => {
+    const result = check({}, { clearsTheWay: false, isSwept: false });
+    expect(result).toHaveProperty('wrong', "the owner can't move");
+  });
+
   const { afterAnswer } = protocol;
   it.each<[string, Partial<Protocol>]>([
     [
       'a mark that the key was in the way of counts',
       {
         afterAnswer: (answer, mayMove) =>
-          answer.to === 'mark'
-            ? afterAnswer({ ...answer, stands: true }, mayMove)
+          answer.to === 'mark' && !answer.stands
+            ? { fate: 'aborted' }
             : afterAnswer(answer, mayMove),
       },
     ],
     [
       'whether the owner was there is not asked',
+      {
+        afterAnswer: (answer, mayMove) =>
+          afterAnswer(answer.to === 'record' ? { ...answer, hasLeft: false } : answer, mayMove),
+      },
+    ],
+    [
+      'a mark that stands proves something, whoever has left before',
       { afterAnswer: (answer) => afterAnswer(answer, false) },
     ],
     [
       'an owner who has left took nothing along',
       {
         afterAnswer: (answer, mayMove) =>
-          answer.to === 'departure' ? { fate: 'aborted' } : afterAnswer(answer, mayMove),
-      },
-    ],
-    [
-      'a key that has gone was never there',
-      {
-        afterAnswer: (answer, mayMove) =>
-          answer.to === 'record' && answer.found === undefined
+          answer.to === 'record' && answer.hasLeft
             ? { fate: 'aborted' }
             : afterAnswer(answer, mayMove),
       },
@@ -237,7 +301,7 @@ describe('an operation under a key', () => {
       },
     ],
     [
-      'an own mark that is met again proves something, whoever has left meanwhile',
+      'an own mark proves something, whoever has left meanwhile',
       {
         afterAnswer: (answer, mayMove) =>
           answer.to === 'record' && answer.found?.isOwn

@@ -44,6 +44,8 @@ interface World {
   readonly rows: number | null;
   readonly copies: { readonly by: Name; readonly version: number } | null;
   readonly record: Recorded | null;
+  /** Announcements of movers who have given them up, and that the server has yet to see. */
+  readonly late: Readonly<Record<Name, boolean>>;
   readonly arrivals: Readonly<Record<Name, 'arrived' | 'aborted' | null>>;
   readonly leaving: Readonly<Record<Name, Leaving | null>>;
   readonly arriving: Readonly<Record<Name, Arriving | null>>;
@@ -61,6 +63,7 @@ const start: World = {
   rows: 0,
   copies: null,
   record: null,
+  late: { a: false, b: false },
   arrivals: { a: null, b: null },
   leaving: { a: null, b: null },
   arriving: { a: null, b: null },
@@ -77,7 +80,7 @@ interface Protocol extends Omit<typeof protocol, 'crossing' | 'reversal' | 'comp
   readonly completion: readonly (typeof protocol.completion)[number][];
 }
 
-const put = <K extends 'movers' | 'leaving' | 'arriving' | 'arrivals'>(
+const put = <K extends 'late' | 'movers' | 'leaving' | 'arriving' | 'arrivals'>(
   world: World,
   part: K,
   name: Name,
@@ -161,6 +164,7 @@ function steps(world: World, name: Name, used: Protocol): Happening<World>[] {
         to('announces', { at: 'crosses', step: 0 }, both),
         to('announces, and dies', { at: 'dead' }, announced),
         to('announces, and hears nothing', ends('reverses'), announced),
+        to('announces, and it is late', ends('reverses'), put(world, 'late', name, true)),
       ];
     }
     case 'meets':
@@ -278,6 +282,16 @@ function servers(world: World): Happening<World>[] {
       happenings.push([`the arrival of ${name} is committed`, arrival(world, name)]);
       happenings.push([`the arrival of ${name} is lost`, put(world, 'arriving', name, null)]);
     }
+    if (world.late[name]) {
+      const seen = put(world, 'late', name, false);
+      const record: Recorded = { by: name, state: 'announced', crossing: false, notified: false };
+      // A unique key: what is on record is in its way.
+      happenings.push([
+        `the announcement of ${name} lands`,
+        world.record === null ? { ...seen, record } : seen,
+      ]);
+      happenings.push([`the announcement of ${name} is lost`, seen]);
+    }
     if (world.leaving[name] !== null) {
       happenings.push([`the departure of ${name} is committed`, departure(world, name)]);
       happenings.push([`the departure of ${name} is lost`, put(world, 'leaving', name, null)]);
@@ -359,7 +373,7 @@ const check = (changed: Partial<Protocol> = {}) => {
 const without = <Step>(all: readonly Step[], step: Step) => all.filter((one) => one !== step);
 
 describe('a move', () => {
-  it('leaves the owner whole and in one place: two movers, a writer, a sweep, and deaths', () => {
+  it('leaves the owner whole and in one place: two movers, a writer, a sweep, what lands late, and deaths', () => {
     const result = check();
     expect(result).not.toHaveProperty('trace');
     expect(result).toHaveProperty('states');
