@@ -2,10 +2,11 @@
  * The import rules of docs/architecture.md. A room may import what stands on its line, what those may
  * import, and itself; rooms of one floor never each other.
  */
-const ground = ['errors', 'config', 'observability'];
+const ground = ['errors', 'tls', 'config', 'observability'];
 const imports = {
   errors: [],
-  config: ['errors'],
+  tls: ['errors'],
+  config: ['tls'],
   observability: ['errors'],
   values: [],
   sharding: ground,
@@ -16,6 +17,7 @@ const imports = {
   opentelemetry: ground,
   topology: ['sharding'],
   cache: ['resilience', 'values'],
+  consul: ['topology'],
   identity: ['topology', 'mysql'],
   routing: ['topology'],
   execution: ['identity', 'routing', 'resilience'],

@@ -9,6 +9,7 @@ export default defineConfig({
     scaling: 'src/scaling/index.ts',
     prometheus: 'src/prometheus/index.ts',
     opentelemetry: 'src/opentelemetry/index.ts',
+    consul: 'src/consul/index.ts',
     testing: 'src/testing/index.ts',
     meridian: 'src/cli/meridian.ts',
   },

@@ -69,6 +69,20 @@ export default defineConfig({
           hookTimeout: inContainers ? 180_000 : 60_000,
         },
       },
+      // Only by `npm run test:consul`, which finds the agent.
+      ...(process.env.MERIDIAN_TEST_CONSUL === undefined
+        ? []
+        : [
+            {
+              extends: true as const,
+              test: {
+                name: 'consul',
+                include: ['test/consul/**/*.test.ts'],
+                testTimeout: 60_000,
+                hookTimeout: 60_000,
+              },
+            },
+          ]),
       {
         extends: true,
         test: {

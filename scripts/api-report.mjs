@@ -15,6 +15,7 @@ const doors = [
   'scaling',
   'prometheus',
   'opentelemetry',
+  'consul',
   'testing',
 ];
 const silent = { default: { logLevel: 'none' } };

@@ -6,7 +6,9 @@ export interface TopologySource {
   /** Shown in errors: the file's path, say. */
   readonly name: string;
   /** Reads the document. @throws {ConfigError} when there is none to read. */
-  load(): Promise<unknown>;
+  load(signal?: AbortSignal): Promise<unknown>;
+  /** Gives the document, and each one that follows it, until the signal fires. */
+  watch?(signal: AbortSignal): AsyncIterable<unknown>;
 }
 
 /**

@@ -1,0 +1,123 @@
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { ConsulConfig } from '../config/consul-options.ts';
+import { ConfigError } from '../errors/config-error.ts';
+import { UnavailableError } from '../errors/database-error.ts';
+import { Certificates } from '../tls/certificates.ts';
+
+/** What Consul is asked. */
+export interface Question {
+  readonly method?: 'GET' | 'PUT';
+  /** Behind the URL's own path: `/v1/kv/meridian/topology`, encoded. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | undefined>>;
+  readonly body?: string;
+  /** Milliseconds in which the whole answer must be there. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Answer {
+  readonly status: number;
+  /** The header X-Consul-Index, whatever it holds. */
+  readonly index: string | undefined;
+  readonly text: string;
+}
+
+/** The agent of Consul that is asked, over HTTP. Redirects are not followed: they would take the token elsewhere. */
+export class ConsulAgent {
+  readonly #config: ConsulConfig;
+  readonly #certificates: Certificates | undefined;
+  readonly #maxBytes: number;
+
+  /**
+   * @param maxBytes an answer that is longer is refused while it is read.
+   * @throws {ConfigError} when certificates can't be used.
+   */
+  constructor(config: ConsulConfig, maxBytes: number) {
+    this.#config = config;
+    this.#maxBytes = maxBytes;
+    if (config.url.protocol === 'https:') this.#certificates = new Certificates(config.tls, 'tls');
+  }
+
+  /**
+   * @throws {UnavailableError} when there is no whole answer in time; {@link ConfigError} when it is too long; the
+   * signal's reason.
+   */
+  async ask(question: Question): Promise<Answer> {
+    const { signal, timeoutMs } = question;
+    signal?.throwIfAborted();
+    const inTime = AbortSignal.timeout(timeoutMs);
+    const given = signal === undefined ? inTime : AbortSignal.any([signal, inTime]);
+    try {
+      const response = await this.#send(question, given);
+      const text = await this.#read(response);
+      const { 'x-consul-index': index } = response.headers;
+      return {
+        status: response.statusCode ?? 0,
+        index: Array.isArray(index) ? index[0] : index,
+        text,
+      };
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (error instanceof ConfigError) throw error;
+      const reason = inTime.aborted ? `no whole answer within ${timeoutMs} ms` : reasonOf(error);
+      throw new UnavailableError(
+        `Consul at ${this.#config.url.origin} can not be asked: ${reason}`,
+      );
+    }
+  }
+
+  #send(question: Question, signal: AbortSignal): Promise<IncomingMessage> {
+    const { method = 'GET', body } = question;
+    const url = this.#urlOf(question);
+    const options: RequestOptions = { method, headers: this.#headers(), signal, agent: false };
+    return new Promise((resolve, reject) => {
+      const request =
+        this.#certificates === undefined
+          ? httpRequest(url, options, resolve)
+          : httpsRequest(url, { ...options, ...this.#certificates.forConnection(reject) }, resolve);
+      request.once('error', reject);
+      // A peer that is gone without a word is noticed by its silence; a proxy between sees that it is used.
+      request.once('socket', (socket) => socket.setKeepAlive(true, 15_000));
+      request.end(body);
+    });
+  }
+
+  #urlOf({ path, query = {} }: Question): URL {
+    const { url, datacenter } = this.#config;
+    const asked = new URL(url);
+    asked.pathname = `${url.pathname.replace(/\/$/, '')}${path}`;
+    for (const [name, value] of Object.entries({ ...query, dc: datacenter })) {
+      if (value !== undefined) asked.searchParams.set(name, value);
+    }
+    return asked;
+  }
+
+  #headers(): Record<string, string> {
+    const { token } = this.#config;
+    const text = typeof token === 'function' ? token() : token;
+    return text ? { 'x-consul-token': text } : {};
+  }
+
+  async #read(response: IncomingMessage): Promise<string> {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of response) {
+      bytes += chunk.length;
+      if (bytes > this.#maxBytes) {
+        response.destroy();
+        const message = `answers with more than ${this.#maxBytes} bytes`;
+        throw new ConfigError('Bad answer of Consul', [{ path: this.#config.url.origin, message }]);
+      }
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  }
+}
+
+/** Node's codes and OpenSSL's tell enough; its messages may quote what was sent. */
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return code === '' ? 'it broke off' : code;
+}

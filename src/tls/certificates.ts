@@ -1,0 +1,128 @@
+import { readFileSync, statSync } from 'node:fs';
+import { createSecureContext, type SecureVersion } from 'node:tls';
+import { ConfigError, type Problem } from '../errors/config-error.ts';
+import type { TlsOptions } from './tls-options.ts';
+
+/** What `tls.connect` is given. */
+export interface ConnectionCertificates {
+  readonly minVersion: SecureVersion;
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+type Part = 'ca' | 'cert' | 'key';
+type OnFault = (error: Error) => void;
+
+const parts = ['ca', 'cert', 'key'] as const;
+/** An authority's bundle has some 200 kB. */
+const maxBytes = 4 * 1024 * 1024;
+
+/**
+ * Certificates and keys of PEM texts and files. Files are read anew when they have changed; while what they hold
+ * does not fit together, because only one of them was replaced yet say, what fitted last is used.
+ */
+export class Certificates {
+  readonly #options: TlsOptions;
+  readonly #path: string;
+  #current: ConnectionCertificates;
+  /** The state of the files that was looked at last, whatever they held. */
+  #seen: string;
+
+  /**
+   * @param path where the options stand, for messages.
+   * @throws {ConfigError} when a file can't be read, or certificate and key don't belong together.
+   */
+  constructor(options: TlsOptions, path: string) {
+    this.#options = options;
+    this.#path = path;
+    this.#seen = this.#mark();
+    this.#current = this.#read();
+  }
+
+  /** What the connection that is opened now goes by. A file costs one stat, unless it has changed. */
+  forConnection(onFault: OnFault): ConnectionCertificates {
+    const mark = this.#mark();
+    if (mark === this.#seen) return this.#current;
+    this.#seen = mark;
+    try {
+      this.#current = this.#read();
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      onFault(error);
+    }
+    return this.#current;
+  }
+
+  #mark(): string {
+    return parts.map((part) => markOf(this.#options[part])).join('|');
+  }
+
+  #read(): ConnectionCertificates {
+    const problems: Problem[] = [];
+    const read = parts.flatMap((part) => {
+      const given = this.#options[part];
+      if (given === undefined) return [];
+      const text = textOf(given);
+      if (typeof text === 'string') return [[part, text] as const];
+      problems.push({ path: `${this.#path}.${part}`, message: text.message });
+      return [];
+    });
+    const { minVersion = 'TLSv1.3' } = this.#options;
+    const certificates: ConnectionCertificates = { minVersion, ...Object.fromEntries(read) };
+    if (problems.length === 0) problems.push(...unfit(certificates, this.#path));
+    if (problems.length > 0) throw new ConfigError('Bad certificates', problems);
+    return certificates;
+  }
+}
+
+/** A PEM text says so in its first line; everything else is a path. */
+function isText(given: string): boolean {
+  return given.includes('-----BEGIN ');
+}
+
+/** Tells two states of a file apart without reading it, also where a link leads elsewhere. */
+function markOf(given: string | undefined): string {
+  if (given === undefined || isText(given)) return '';
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(given, { bigint: true });
+    return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+  } catch (error) {
+    return reasonOf(error);
+  }
+}
+
+function textOf(given: string): string | { readonly message: string } {
+  if (isText(given)) return given;
+  try {
+    const { size } = statSync(given);
+    if (size > maxBytes)
+      return { message: `has ${size} bytes; a PEM file has ${maxBytes} at most` };
+    const text = readFileSync(given, 'utf8');
+    return isText(text) ? text : { message: `'${given}' holds no PEM text` };
+  } catch (error) {
+    return { message: `'${given}' can not be read: ${reasonOf(error)}` };
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'for no stated reason';
+}
+
+/** What speaks against them together. The reasons of OpenSSL quote nothing of a key. */
+function unfit(certificates: ConnectionCertificates, path: string): Problem[] {
+  const { cert, key } = certificates;
+  if ((cert === undefined) !== (key === undefined)) {
+    const missing: Part = cert === undefined ? 'cert' : 'key';
+    return [
+      { path: `${path}.${missing}`, message: 'is missing; a certificate and its key go together' },
+    ];
+  }
+  try {
+    createSecureContext(certificates);
+    return [];
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : 'for no stated reason';
+    return [{ path, message: `can not be used: ${reason}` }];
+  }
+}
