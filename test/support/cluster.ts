@@ -14,6 +14,7 @@ import {
   startLocalCluster,
 } from 'meridian/testing';
 import mysql, { type RowDataPacket } from 'mysql2/promise';
+import type { Life } from './crash/life.ts';
 import { giveServersBack, takeServers } from './servers/shared.ts';
 import { type ShardName, type SharedServers, shardNames } from './servers/standard.ts';
 import { ddl, tables } from './tables.ts';
@@ -107,6 +108,13 @@ export class TestCluster<Servers extends SharedServers = SharedServers> {
         ledger: { code: 2, strategy: 'hash', shards: ['tx-1', 'tx-2'] },
       },
     };
+  }
+
+  /** The document of this cluster as a life of its own knows it. */
+  topologyOf(life: Life): TopologyDocument {
+    return this.topology(
+      Object.fromEntries(shardNames.map((name) => [name, life.urlFor(this.url(name))])),
+    );
   }
 
   /** Runs SQL on a shard as its administrator, past Meridian. */

@@ -1,10 +1,11 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { type DataLayer, DuplicateKeyError } from 'meridian';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { failureOf, TestCluster } from '../../support/cluster.ts';
-import type { CrashingWrite } from '../../support/crashing-write.ts';
+import { runChild } from '../../support/crash/child.ts';
+import type { CrashPoint } from '../../support/crash/crash-point.ts';
+import { type CrashingWrite, writeOf } from '../../support/crash/crashing-write.ts';
+import { type ErrandEnd, runSevered } from '../../support/crash/errand.ts';
+import { Life } from '../../support/crash/life.ts';
 import {
   createMembers,
   directoryEntries,
@@ -12,12 +13,10 @@ import {
   members,
   nobody,
 } from '../../support/members.ts';
-import { programFile } from '../../support/programs.ts';
 
-const run = promisify(execFile);
-const root = fileURLToPath(new URL('../../..', import.meta.url));
-const script = `${root}/test/support/crashing-write.ts`;
-const processesAtOnce = 3;
+const livesAtOnce = 3;
+/** Of each kind of write, one in so many is also cut off by the death of a process. */
+const livesPerProcess = 8;
 /** Every point of an insert; of what else is written, half of them are enough daily. */
 const isThorough = process.env.MERIDIAN_CRASH_POINTS === 'all';
 
@@ -59,23 +58,7 @@ function newUnique(): Unique {
   return { phone: `+${drawn}`, handle: `h${drawn}`, serial: drawn };
 }
 
-/** Runs the write in a process of its own; resolves with what it printed, if it lived. */
-async function inProcess(write: CrashingWrite): Promise<string | undefined> {
-  const args = [await programFile(script), JSON.stringify(write)];
-  return run(process.execPath, args, { cwd: root }).then(
-    ({ stdout }) => stdout,
-    (error: { signal?: string }) => {
-      if (error.signal === 'SIGKILL') return undefined;
-      throw error;
-    },
-  );
-}
-
-async function prepare(
-  operation: CrashingWrite['operation'],
-  step: number,
-  at: CrashingWrite['at'],
-): Promise<Cut> {
+async function prepare(operation: CrashingWrite['operation'], point: CrashPoint): Promise<Cut> {
   const before = newUnique();
   const { id } = await data.members.insert({ country: 'DE', name: 'old', ...before });
   const write = {
@@ -84,10 +67,16 @@ async function prepare(
     operation,
     id,
     unique: newUnique(),
-    step,
-    at,
+    point,
   };
-  return { where: `${operation}, ${at} statement ${step}`, write, before };
+  return { where: `${operation}, ${point.moment} statement ${point.statement}`, write, before };
+}
+
+/** Runs the write in a life of its own. */
+function live({ write }: Cut): Promise<ErrandEnd> {
+  const life = Life.begin();
+  const topology = cluster.topologyOf(life);
+  return runSevered(life, write.point, writeOf({ ...write, topology }));
 }
 
 const rowsLike = (text: string, params: unknown[]) =>
@@ -154,28 +143,33 @@ async function verifyDirectory(): Promise<void> {
 }
 
 it.each(['insert', 'insertMany', 'update', 'delete', 'transaction'] as const)(
-  'a process that dies at any statement of %s leaves both or neither',
+  'a writer that dies at any statement of %s leaves both or neither',
   async (operation) => {
-    const whole = await prepare(operation, 0, 'before');
-    const statements = Number(await inProcess(whole.write));
+    const whole = await prepare(operation, { statement: 0, moment: 'before' });
+    const { statements } = await live(whole);
     expect(statements).toBeGreaterThanOrEqual(7);
     const cuts: Cut[] = [];
     // Values that share a shard share statements: other values may need a few more.
-    for (let step = 1; step <= statements + 4; step++) {
+    for (let statement = 1; statement <= statements + 4; statement++) {
       const isWhole = isThorough || operation === 'insert';
       const moments = isWhole ? (['before', 'after'] as const) : (['before'] as const);
-      for (const at of moments) cuts.push(await prepare(operation, step, at));
+      for (const moment of moments) cuts.push(await prepare(operation, { statement, moment }));
     }
-    const waiting = [...cuts];
-    let killed = 0;
+    const waiting = [...cuts.entries()];
+    let died = 0;
     const worker = async () => {
-      for (let cut = waiting.pop(); cut !== undefined; cut = waiting.pop()) {
-        if ((await inProcess(cut.write)) === undefined) killed++;
+      for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+        const [index, cut] = next;
+        const isProcess = index % livesPerProcess === livesPerProcess / 2;
+        const end = isProcess
+          ? await runChild('write-and-die.ts', cut.write)
+          : (await live(cut)).end;
+        if (end === 'died') died++;
       }
     };
-    await Promise.all(Array.from({ length: processesAtOnce }, worker));
-    expect(killed).toBeGreaterThanOrEqual(operation === 'insert' ? 2 * 7 : 7);
-    expect(killed).toBeLessThan(cuts.length);
+    await Promise.all(Array.from({ length: livesAtOnce }, worker));
+    expect(died).toBeGreaterThanOrEqual(operation === 'insert' ? 2 * 7 : 7);
+    expect(died).toBeLessThan(cuts.length);
     const { applied, aborted, pending } = await data.directory.sweep();
     expect(applied).toBeGreaterThan(0);
     expect(aborted).toBeGreaterThan(0);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TestCluster } from '../../support/cluster.ts';
 import { runChild } from '../../support/crash/child.ts';
-import type { DeadlyMove } from '../../support/crash/relocate-and-die.ts';
+import type { DeadlyMove } from '../../support/crash/deadly-move.ts';
 import { createGroupTables, group } from '../../support/groups.ts';
 import { createMembers, directoryKey, members } from '../../support/members.ts';
 
@@ -43,7 +43,7 @@ it('the mark of a move that nobody has ended yet outlives the purge of old marks
     country: 'US',
     point: { from: "SET state = 'moved'", statement: 2, moment: 'after' },
   };
-  expect(await runChild('relocate-and-die.ts', told)).toBe('killed');
+  expect(await runChild('relocate-and-die.ts', told)).toBe('died');
   expect(await shardsWith(user.id)).toEqual(['eu-1', 'us-1']);
   for (const shard of shards) {
     await cluster.sql(shard, 'UPDATE meridian_settlement SET settled_at = NOW(6) - INTERVAL 8 DAY');

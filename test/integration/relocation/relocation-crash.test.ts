@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Opened, TestCluster } from '../../support/cluster.ts';
 import { runChild } from '../../support/crash/child.ts';
-import type { KillPoint } from '../../support/crash/kill-at.ts';
+import type { CrashPoint } from '../../support/crash/crash-point.ts';
+import { type DeadlyMove, moveOf } from '../../support/crash/deadly-move.ts';
+import { runSevered } from '../../support/crash/errand.ts';
+import { Life } from '../../support/crash/life.ts';
 import { patient, relocatePatiently } from '../../support/crash/patience.ts';
-import type { DeadlyMove } from '../../support/crash/relocate-and-die.ts';
 import { eventually } from '../../support/eventually.ts';
 import { createGroupTables, group } from '../../support/groups.ts';
 
@@ -24,7 +26,7 @@ const statements = 60;
 
 const points = Array.from(
   { length: statements * 2 },
-  (_, index): KillPoint => ({
+  (_, index): CrashPoint => ({
     from: 'INSERT INTO meridian_moves',
     statement: Math.floor(index / 2) + 1,
     moment: index % 2 === 0 ? 'before' : 'after',
@@ -78,8 +80,22 @@ async function unfinished(owner: string): Promise<unknown[]> {
   return found.flat();
 }
 
+/** One in so many movers is a process of its own, which kills itself. */
+const livesPerProcess = 8;
+
+async function dieMoving(told: DeadlyMove, isProcess: boolean): Promise<'died' | 'done'> {
+  if (isProcess) return runChild('relocate-and-die.ts', told);
+  const life = Life.begin();
+  const own = { ...told, topology: cluster.topologyOf(life), redis: life.urlFor(told.redis) };
+  return (await runSevered(life, told.point, moveOf(own))).end;
+}
+
 /** @param returning whether the owner has lived where it goes, and has a row whose id names it. */
-async function dieAndRecover(point: KillPoint, returning: boolean): Promise<'killed' | 'done'> {
+async function dieAndRecover(
+  point: CrashPoint,
+  returning: boolean,
+  isProcess: boolean,
+): Promise<'died' | 'done'> {
   const user = await data.users.insert({ country: 'DE', name: 'Ada' });
   const home = await data.addresses.insert({ user_id: user.id, city: 'Berlin' });
   const work = await data.addresses.insert({ user_id: user.id, city: 'Ulm' });
@@ -96,8 +112,8 @@ async function dieAndRecover(point: KillPoint, returning: boolean): Promise<'kil
     country: 'US',
     point,
   };
-  const end = await runChild('relocate-and-die.ts', told);
-  const where = JSON.stringify({ point, returning });
+  const end = await dieMoving(told, isProcess);
+  const where = JSON.stringify({ point, returning, isProcess });
 
   // Nobody has tidied up yet, and yet whoever reads or writes is right.
   const primary = { consistency: 'primary' } as const;
@@ -154,11 +170,14 @@ it('a mover that dies anywhere leaves its owner whole, in one place, and free to
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const [index, point] = next;
       const ways = every === 1 ? [false, true] : [index % 2 === 1];
-      for (const returning of ways) ends.push(await dieAndRecover(point, returning));
+      for (const returning of ways) {
+        const isProcess = index % livesPerProcess === livesPerProcess / 2;
+        ends.push(await dieAndRecover(point, returning, isProcess));
+      }
     }
   };
   await Promise.all([worker(), worker(), worker()]);
-  expect(ends.filter((end) => end === 'killed').length).toBeGreaterThanOrEqual(20);
+  expect(ends.filter((end) => end === 'died').length).toBeGreaterThanOrEqual(20);
   for (const shard of shards) {
     const left = await cluster.sql(
       shard,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Opened, TestCluster } from '../../support/cluster.ts';
 import { runChild } from '../../support/crash/child.ts';
-import type { KillPoint } from '../../support/crash/kill-at.ts';
+import type { CrashPoint } from '../../support/crash/crash-point.ts';
 import { createGroupTables, group } from '../../support/groups.ts';
 
 let cluster: TestCluster;
@@ -21,9 +21,9 @@ const primary = { consistency: 'primary' } as const;
 const bytesOf = (id: string) => Buffer.from(id.replaceAll('-', ''), 'hex');
 
 /** The copies have been committed where the owner goes, and it has not left yet. */
-const beforeFlip: KillPoint = { from: "SET state = 'moved'", statement: 2, moment: 'after' };
+const beforeFlip: CrashPoint = { from: "SET state = 'moved'", statement: 2, moment: 'after' };
 /** The owner has left, and nobody was told. */
-const afterFlip: KillPoint = { from: "SET state = 'moved'", statement: 3, moment: 'after' };
+const afterFlip: CrashPoint = { from: "SET state = 'moved'", statement: 3, moment: 'after' };
 
 /** Who looks later takes the mover for dead, without the test having to wait as long. */
 async function letTimePass(owner: string): Promise<void> {
@@ -38,7 +38,7 @@ async function letTimePass(owner: string): Promise<void> {
 }
 
 /** An owner in eu who has lived in us, where one of its rows was made; a mover dies bringing it back. */
-async function dieOnTheWayBack(point: KillPoint) {
+async function dieOnTheWayBack(point: CrashPoint) {
   const user = await data.users.insert({ country: 'DE', name: 'Ada' });
   const first = await data.addresses.insert({ user_id: user.id, city: 'Berlin' });
   await data.users.relocate(user.id, { country: 'US' });
@@ -51,7 +51,7 @@ async function dieOnTheWayBack(point: KillPoint) {
     country: 'US',
     point,
   });
-  expect(end).toBe('killed');
+  expect(end).toBe('died');
   return { user, first, made };
 }
 

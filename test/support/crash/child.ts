@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { programFile } from '../programs.ts';
 
-/** How a child ended: `killed` is what it was sent out for; `done` when it had fewer statements. */
-export type ChildEnd = 'killed' | 'done';
+/** How a child ended: `died` is what it was sent out for; `done` when it had fewer statements. */
+export type ChildEnd = 'died' | 'done';
 
 /**
  * Runs one of the programs beside this file to its end. What it is told travels as one argument.
@@ -25,7 +25,7 @@ export async function runChild(program: string, told: object): Promise<ChildEnd>
     }
     child.once('error', reject);
     child.once('close', (code, signal) => {
-      if (signal === 'SIGKILL') resolve('killed');
+      if (signal === 'SIGKILL') resolve('died');
       else if (code === 0) resolve('done');
       else reject(new Error(`${program} ended with ${signal ?? code}:\n${output}`));
     });
