@@ -116,12 +116,19 @@ export async function collect(
     part.catch(fail).finally(begun.resolve);
     return { part, begun: begun.promise };
   });
-  const opened = Promise.all(asked.map(({ begun }) => begun)).then(() =>
-    failure === undefined ? onOpen?.() : undefined,
-  );
+  let isStable = false;
+  const opened = Promise.all(asked.map(({ begun }) => begun)).then(async () => {
+    if (failure !== undefined) return;
+    await onOpen?.();
+    isStable = true;
+  });
   opened.catch(fail);
   await Promise.allSettled([opened, ...asked.map(({ part }) => part)]);
-  if (failure !== undefined) throw failure.error;
+  if (failure !== undefined) {
+    // Of an owner who moved meanwhile the rows may be counted twice.
+    if (rows > maxRows && !isStable) await onOpen?.();
+    throw failure.error;
+  }
   const parts = await Promise.all(asked.map(({ part }) => part));
   for (const { columns } of parts) assertDistinct(columns);
   return parts;

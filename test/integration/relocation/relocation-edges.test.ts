@@ -273,3 +273,24 @@ it('tells a user who may not define triggers what an administrator has to run', 
   expect(await allowed.users.relocate(user.id, { country: 'DE' })).toMatchObject({ rows: 1 });
   await cluster.sql(owned.shard, `GRANT ${on} TO '${owned.user}'@'%'`);
 });
+
+it('an owner who moves while everywhere is read is not counted twice against maxRows', async () => {
+  const { data: narrow } = await cluster.openWith(group, { pool: { connections: 1 } });
+  const ada = await data.users.insert({ country: 'DE', name: 'Ada of two shards' });
+  const bob = await data.users.insert({ country: 'DE', name: 'Bob' });
+  // The first move makes what the later ones find.
+  await data.users.relocate(bob.id, { country: 'US' });
+  const sql = 'SELECT name FROM users WHERE name = ?';
+  const options = { maxRows: 1, timeoutMs: 10_000 };
+  const all = () => narrow.users.everywhere.query(sql, ['Ada of two shards'], options);
+  // What this asks about movers holds for a while.
+  expect(await all()).toHaveLength(1);
+  // The only connection to us is taken, so its shard is read after the owner has come there.
+  const sleeping = narrow.users.at(bob.id).query('SELECT SLEEP(1.5)');
+  await expect.poll(() => cluster.running('us-1', '%SLEEP(1.5)%')).toBe(1);
+  const reading = all();
+  await data.users.relocate(ada.id, { country: 'US' });
+  expect(await cluster.running('us-1', '%SLEEP(1.5)%')).toBe(1);
+  expect(await reading).toEqual([{ name: 'Ada of two shards' }]);
+  await sleeping;
+});
