@@ -44,7 +44,7 @@ export class JointLoads<V> {
 
   /** Starts one load for keys that are due; gives the part of each. */
   start(missing: Missing, load: LoadMany<V>, call: CacheCall): ReadonlyMap<string, FlightPart<V>> {
-    const flight = new SingleFlight(call.deadline?.meter !== undefined);
+    const flight = new SingleFlight(call.deadline);
     const parts = new Map<string, FlightPart<V>>();
     for (const key of missing.keys()) {
       const part = new FlightPart<V>(flight, this.#loads.witness(key));

@@ -1,20 +1,38 @@
 import { CallMeter } from '../../observability/call-meter.ts';
 import { Deadline } from '../../resilience/time/deadline.ts';
 
+/** No time of its own: its callers' deadlines bound it. */
+class FlightDeadline extends Deadline {
+  #neededBy = Number.POSITIVE_INFINITY;
+
+  constructor(meter: CallMeter | undefined) {
+    super(Number.POSITIVE_INFINITY, undefined, 'default', meter);
+  }
+
+  override get neededBy(): number {
+    return this.#neededBy;
+  }
+
+  isNeededBy(caller: Deadline): void {
+    if (caller.neededBy < this.#neededBy) this.#neededBy = caller.neededBy;
+  }
+}
+
 /**
  * One load under way, for one or more keys, and the callers that wait for it. It ends early when
  * the last of them has left; an invalidation meanwhile fences it, key by key.
  */
 export class SingleFlight {
-  /** What the load runs under. It has no time of its own: its callers' deadlines bound it. */
-  readonly deadline: Deadline;
+  /** What the load runs under. */
+  readonly deadline: FlightDeadline;
   #fenced: Set<string> | undefined;
   #callers = 0;
 
-  /** @param isMetered whether its callers are charged with what it costs. */
-  constructor(isMetered = false) {
-    const meter = isMetered ? new CallMeter('load') : undefined;
-    this.deadline = new Deadline(Number.POSITIVE_INFINITY, undefined, 'default', meter);
+  /** @param starter whoever waits for it first. */
+  constructor(starter?: Deadline) {
+    const isMetered = starter?.meter !== undefined;
+    this.deadline = new FlightDeadline(isMetered ? new CallMeter('load') : undefined);
+    if (starter !== undefined) this.deadline.isNeededBy(starter);
   }
 
   /** The key was invalidated: what this flight brings must not be stored or joined. */
@@ -35,6 +53,7 @@ export class SingleFlight {
   /** Waits for `work` as one more caller, until the caller's own deadline passes. */
   async join<T>(work: Promise<T>, caller: Deadline | undefined): Promise<T> {
     this.#callers++;
+    if (caller !== undefined) this.deadline.isNeededBy(caller);
     if (caller?.meter !== undefined) this.deadline.meter?.share(caller.meter);
     try {
       return await (caller === undefined ? work : caller.race(work));

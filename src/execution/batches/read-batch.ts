@@ -81,7 +81,7 @@ export class ReadBatch {
 
   /** Keeps the asynchronous context of now, its first caller's, for when another call sends it. */
   keepContext(): void {
-    this.#context = new AsyncResource('MeridianReadBatch', { requireManualDestroy: true });
+    this.#context = new AsyncResource('MeridianReadBatch');
   }
 
   inContext<T>(work: () => T): T {
@@ -116,7 +116,9 @@ export class ReadBatch {
     for (const read of this.#reads) read.answer(rows);
   }
 
-  fail(reason: unknown): void {
+  fail(reason: unknown, deadline: Deadline): void {
+    // Where the time of all is over, each is told by its own deadline, of its own time.
+    if (deadline !== this.#only && deadline.reason !== undefined) return;
     for (const read of this.#reads) read.fail(reason);
   }
 
@@ -127,7 +129,7 @@ export class ReadBatch {
     return sum;
   }
 
-  /** Those who still wait, in two batches, or in one where only one does. */
+  /** Those who still wait, in two batches of the same context, or in one where only one does. */
   halves(): ReadBatch[] {
     const present = this.#reads.filter(({ hasLeft }) => !hasLeft);
     const half = Math.ceil(present.length / 2);
@@ -135,6 +137,7 @@ export class ReadBatch {
       .filter((reads) => reads.length > 0)
       .map((reads) => {
         const batch = new ReadBatch(this.target);
+        batch.keepContext();
         for (const read of reads) {
           read.stopListening();
           batch.join(read);

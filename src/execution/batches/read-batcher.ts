@@ -9,7 +9,7 @@ import type { Executor } from '../executor.ts';
 import { inChunks } from '../in-chunks.ts';
 import { OneKey, type RowsByKey, SeveralKeys } from './batched-read.ts';
 import type { ReadBatch, ReadTarget } from './read-batch.ts';
-import { ReadLane } from './read-lane.ts';
+import { ReadLane, type Sent } from './read-lane.ts';
 
 /** What batches are sent with. */
 type StatementRunner = Pick<Executor, 'runStatement'>;
@@ -91,7 +91,7 @@ export class ReadBatcher {
     return lane;
   }
 
-  async #run(batch: ReadBatch): Promise<boolean> {
+  async #run(batch: ReadBatch): Promise<Sent> {
     const deadline = batch.begin();
     const wait = batch.target.gate && deadline.meter?.wait('load');
     let isWell = false;
@@ -102,14 +102,13 @@ export class ReadBatcher {
       batch.answer(byKey);
       isWell = true;
     } catch (error) {
-      if (batch.wasShared && isOfAKey(error)) {
-        await Promise.all(batch.halves().map((half) => this.#run(half)));
-      } else batch.fail(error);
+      if (batch.wasShared && isOfAKey(error)) return { isWell, again: batch.halves() };
+      batch.fail(error, deadline);
     } finally {
       wait?.end();
       batch.end(deadline, !isWell);
     }
-    return isWell;
+    return { isWell, again: [] };
   }
 
   #ask(batch: ReadBatch, deadline: Deadline, wait: CallWait | undefined): Promise<StatementResult> {

@@ -10,6 +10,13 @@ const smoothing = 0.1;
 const stuckAfter = 4;
 const leastPatienceMs = 5;
 
+/** What became of a batch. */
+export interface Sent {
+  readonly isWell: boolean;
+  /** What is to be sent in its place. */
+  readonly again: readonly ReadBatch[];
+}
+
 /**
  * The reads of one table, shard and consistency. A few of its statements run at a time; what is asked for
  * meanwhile gathers, and leaves when one of them comes back, or when it fills a statement.
@@ -20,7 +27,7 @@ const leastPatienceMs = 5;
  */
 export class ReadLane {
   readonly #keysPerStatement: number;
-  readonly #run: (batch: ReadBatch) => Promise<boolean>;
+  readonly #run: (batch: ReadBatch) => Promise<Sent>;
   readonly #limit = new LaneLimit();
   #gathering: ReadBatch | undefined;
   /** Statements that count, and when they left. */
@@ -31,8 +38,8 @@ export class ReadLane {
   #outstanding = 0;
   #peak: number;
 
-  /** @param run sends a batch and answers its reads. Resolves to whether it went well; never rejects. */
-  constructor(keysPerStatement: number, run: (batch: ReadBatch) => Promise<boolean>) {
+  /** @param run sends a batch and answers its reads, but for those that are to be sent again; never rejects. */
+  constructor(keysPerStatement: number, run: (batch: ReadBatch) => Promise<Sent>) {
     this.#keysPerStatement = keysPerStatement;
     this.#run = run;
     this.#peak = keysPerStatement;
@@ -82,7 +89,7 @@ export class ReadLane {
 
   /** Whether it might lose its answer by waiting for room. */
   #isUrgent({ deadline, since }: BatchedRead): boolean {
-    return deadline.expiresAt - since < 2 * this.#patienceMs;
+    return deadline.neededBy - since < 2 * this.#patienceMs;
   }
 
   #departSoon(batch: ReadBatch): void {
@@ -102,18 +109,21 @@ export class ReadLane {
     }
     const began = performance.now();
     if (counts) this.#running.set(batch, began);
-    void batch
-      .inContext(() => this.#run(batch))
-      .then((isWell) => this.#arrived(batch, began, isWell));
+    void batch.inContext(() => this.#run(batch)).then((sent) => this.#arrived(batch, began, sent));
   }
 
-  #arrived(batch: ReadBatch, began: number, isWell: boolean): void {
+  #arrived(batch: ReadBatch, began: number, { isWell, again }: Sent): void {
     const now = performance.now();
     this.#outstanding -= batch.reads;
     this.#running.delete(batch);
     if (isWell) {
       this.#measure(now - began);
       this.#limit.measure(batch.reads, batch.waitedMs(now), now);
+    }
+    // They count as what they are: what gathers waits for them, and nobody for one that is stuck.
+    for (const part of again) {
+      this.#outstanding += part.reads;
+      this.#depart(part, true);
     }
     const next = this.#gathering;
     // Those who were just answered may ask again in this tick.

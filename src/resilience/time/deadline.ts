@@ -85,6 +85,11 @@ export class Deadline {
     return this.#reason;
   }
 
+  /** When the first of those who wait for the work loses what it brings, on the monotonic clock. */
+  get neededBy(): number {
+    return this.expiresAt;
+  }
+
   get remainingMs(): number {
     return Math.max(0, this.expiresAt - performance.now());
   }

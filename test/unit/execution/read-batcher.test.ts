@@ -1,6 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { StatementError, UnavailableError } from '../../../src/errors/database-error.ts';
+import { SingleFlight } from '../../../src/cache/loads/single-flight.ts';
+import { TimeoutError } from '../../../src/errors/call-error.ts';
+import {
+  RolledBackError,
+  StatementError,
+  UnavailableError,
+} from '../../../src/errors/database-error.ts';
 import { type PointRead, ReadBatcher } from '../../../src/execution/batches/read-batcher.ts';
 import type { RawRow, SqlValue, Statement, StatementResult } from '../../../src/mysql/sql/sql.ts';
 import { CallMeter } from '../../../src/observability/call-meter.ts';
@@ -195,6 +201,39 @@ describe('reads behind others', () => {
     hasty.end();
   });
 
+  it('do not wait either when one of those who wait for a load has little time', async () => {
+    const { read, asked } = openHeld();
+    for (const key of ['a', 'b', 'c']) {
+      void read(key);
+      await settled();
+    }
+    const hasty = new Deadline(8);
+    const flight = new SingleFlight(hasty);
+    void read('d', flight.deadline);
+    await settled();
+    expect(asked()).toEqual([['a'], ['b'], ['c', 'd']]);
+    hasty.end();
+  });
+
+  it('wait for the halves of a batch that is sent again, which take their places in the lane', async () => {
+    const { read, answers, answer, asked } = openHeld();
+    const some = ['a', 'b', 'c'].map((key) => read(key));
+    await settled();
+    void read('other');
+    await settled();
+    answers[0]?.reject(new RolledBackError('cancelled', { retryable: false }));
+    await settled();
+    void read('behind');
+    await settled();
+    expect(asked()).toEqual([['a', 'b', 'c'], ['other'], ['a', 'b'], ['c']]);
+    await answer(1);
+    expect(asked()).toHaveLength(4);
+    await answer(2);
+    expect(asked().at(-1)).toEqual(['behind']);
+    await answer(3);
+    expect(await Promise.all(some)).toEqual([{ id: 'a' }, { id: 'b' }, { id: 'c' }]);
+  });
+
   it('run in the context of one of their callers', async () => {
     const storage = new AsyncLocalStorage<string>();
     const contexts: (string | undefined)[] = [];
@@ -287,6 +326,19 @@ describe('a batch that is refused', () => {
     await answer(1);
     expect(await stays).toEqual({ id: 'a' });
     expect(asked()).toEqual([['bad', 'a'], ['a']]);
+  });
+
+  it('because its time was over tells each caller of its own', async () => {
+    const { read } = open(({ deadline }) => {
+      // As its timer may do that is set after theirs and rounded.
+      deadline.cancel(new TimeoutError('The deadline of 39.2 ms passed.'));
+      return Promise.reject(deadline.reason);
+    });
+    const told = await Promise.all([30, 40].map((ms) => errorOf(read(`${ms}`, new Deadline(ms)))));
+    expect(told.map((error) => error instanceof TimeoutError && error.context)).toEqual([
+      { timeoutMs: 30 },
+      { timeoutMs: 40 },
+    ]);
   });
 
   it('because of its server is not', async () => {
