@@ -6,7 +6,8 @@ import { type LocalCluster, startLocalCluster } from 'meridian/testing';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { codeBlocks } from '../support/code-blocks.ts';
-import { programFile } from '../support/programs.ts';
+import { PageProcess } from '../support/pages/page-process.ts';
+import { bundlePrograms } from '../support/programs.ts';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -28,6 +29,9 @@ const scripts = pages.map((page, index) => ({
 const shards = ['eu-1', 'us-1', 'tx-1', 'tx-2'] as const;
 
 let cluster: LocalCluster<(typeof shards)[number]>;
+let programs: string[];
+let shared: PageProcess;
+let settings: { cwd: string; env: NodeJS.ProcessEnv };
 
 /** The guide's own tables, on the shards that it names for them. */
 async function createTables(): Promise<void> {
@@ -63,9 +67,29 @@ beforeAll(async () => {
   for (const { file, text } of [...scripts, ...code]) {
     if (file !== undefined) writeFileSync(`${folder}/${file}`, text);
   }
+  const runner = fileURLToPath(new URL('../support/pages/page-runner.ts', import.meta.url));
+  const [program = '', ...rest] = await bundlePrograms([
+    runner,
+    ...scripts.map(({ file }) => `${folder}/${file}`),
+  ]);
+  programs = rest;
+  const url = (shard: (typeof shards)[number]) => cluster.shards[shard].primary.url;
+  settings = {
+    cwd: folder,
+    env: {
+      ...process.env,
+      EU_1_URL: url('eu-1'),
+      US_1_URL: url('us-1'),
+      TX_1_URL: url('tx-1'),
+      TX_2_URL: url('tx-2'),
+      REDIS_URL: cluster.redis.url,
+    },
+  };
+  shared = new PageProcess(program, settings);
 });
 
 afterAll(async () => {
+  await shared.stop();
   rmSync(folder, { recursive: true, force: true });
   await cluster.stop();
 });
@@ -86,27 +110,21 @@ test('the code of every page compiles', async () => {
   expect(named).toBe('');
 }, 60_000);
 
-test.each(scripts)(
+// A page that speaks of its process runs in one of its own.
+const isOfItsProcess = (text: string) => /process\.(?!env\b)/.test(text);
+
+test.each(scripts.map((script, index) => ({ ...script, index })))(
   'the code of $page runs',
-  async ({ file }) => {
+  async ({ index, text }) => {
     // Each page is a service of its own: what the one before said of its tables is over.
     for (const shard of shards) {
       const connection = await createConnection(cluster.shards[shard].primary.url);
       await connection.query('DROP TABLE IF EXISTS meridian_facts');
       await connection.end();
     }
-    const url = (shard: (typeof shards)[number]) => cluster.shards[shard].primary.url;
-    await run(process.execPath, [await programFile(`${folder}/${file}`)], {
-      cwd: folder,
-      env: {
-        ...process.env,
-        EU_1_URL: url('eu-1'),
-        US_1_URL: url('us-1'),
-        TX_1_URL: url('tx-1'),
-        TX_2_URL: url('tx-2'),
-        REDIS_URL: cluster.redis.url,
-      },
-    });
+    const program = programs[index] ?? '';
+    if (isOfItsProcess(text)) await run(process.execPath, [program], settings);
+    else await shared.run(program);
   },
   60_000,
 );

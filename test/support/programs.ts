@@ -18,13 +18,24 @@ export function programFile(file: string): Promise<string> {
 }
 
 async function bundleProgram(file: string): Promise<string> {
+  const [bundle = ''] = await bundlePrograms([file]);
+  return bundle;
+}
+
+let folders = 0;
+
+/** Several programs that share what they import, where one process loads more than one of them. */
+export async function bundlePrograms(files: readonly string[]): Promise<string[]> {
   // Inside of the project, because the package that stays outside of it is looked for from there.
-  const name = `${basename(file, '.ts')}-${process.pid}.mjs`;
-  const outfile = fileURLToPath(new URL(`node_modules/.cache/meridian-programs/${name}`, root));
+  const folder = fileURLToPath(
+    new URL(`node_modules/.cache/meridian-programs/${process.pid}-${++folders}/`, root),
+  );
   await build({
-    entryPoints: [file],
-    outfile,
+    entryPoints: files.map((file) => ({ in: file, out: basename(file, '.ts') })),
+    outdir: folder,
+    outExtension: { '.js': '.mjs' },
     bundle: true,
+    splitting: files.length > 1,
     platform: 'node',
     format: 'esm',
     target: 'node20',
@@ -37,5 +48,5 @@ async function bundleProgram(file: string): Promise<string> {
     tsconfig: fileURLToPath(new URL('tsconfig.json', root)),
     logLevel: 'error',
   });
-  return outfile;
+  return files.map((file) => `${folder}${basename(file, '.ts')}.mjs`);
 }
