@@ -137,7 +137,19 @@ export class CallGate {
     try {
       call = this.#open(operation, options, observed);
       const begun = call;
-      yield* observed === undefined ? rows(begun) : observed.begin(() => rows(begun));
+      let isAsked = true;
+      // While its reader has a row, and may never ask for the next one, nobody else hears that it is over.
+      begun.onCancel((reason) => {
+        if (isAsked) return;
+        observed?.fail(reason);
+        this.#end(begun, observed);
+      });
+      const all = observed === undefined ? rows(begun) : observed.begin(() => rows(begun));
+      for await (const row of all) {
+        isAsked = false;
+        yield row;
+        isAsked = true;
+      }
     } catch (error) {
       observed?.fail(error);
       throw error;
@@ -172,8 +184,6 @@ export class CallGate {
           cause: new ClosedError(`close() waited for ${timeoutMs} ms.`),
         }),
       );
-      // It ends when its reader asks for the next row, if ever.
-      if (kind === 'stream') this.#running.delete(call);
     }
     await this.#idle(goodbyeMs);
     return { drained: before - cut, cut, cutByKind };

@@ -23,6 +23,7 @@ export class ObservedCall {
   #code: CallEvent['code'];
   readonly #message: CallMessage | undefined;
   #failure: { readonly error: unknown } | undefined;
+  #hasEnded = false;
 
   /** @param observe wants to hear how it ends; undefined: nobody but those who follow it. */
   constructor(
@@ -50,7 +51,10 @@ export class ObservedCall {
     this.#code = isOurs ? error.code : undefined;
   }
 
+  /** Tells how it ended, once. */
   end(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
     const { shards, attempts, retries } = this.meter;
     const event: CallEvent = {
       type: 'call',

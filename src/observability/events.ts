@@ -79,6 +79,11 @@ export type MeridianEvent =
       readonly reversed: number;
     }
   | {
+      /** A sweep of what movers that died had left behind failed; the next one tries again. */
+      readonly type: 'relocation-fault';
+      readonly message: string;
+    }
+  | {
       /** Idempotency keys that are out of date could not be forgotten; they will be, by the next sweep. */
       readonly type: 'idempotency-fault';
       readonly message: string;

@@ -54,6 +54,7 @@ const levels: Record<
   residency: 'warn',
   'directory-fault': 'warn',
   'idempotency-fault': 'warn',
+  'relocation-fault': 'warn',
   'directory-settled': 'info',
   retry: 'debug',
   ejected: 'warn',

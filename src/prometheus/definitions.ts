@@ -109,6 +109,10 @@ export const counters = {
     help: 'Relocations of processes that died',
     labels: ['shard', 'result'],
   },
+  relocation_faults_total: {
+    help: 'Sweeps of what dead movers had left behind that failed',
+    labels: [],
+  },
   idempotency_faults_total: {
     help: 'Sweeps of old idempotency keys that failed',
     labels: [],

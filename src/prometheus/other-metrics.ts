@@ -69,6 +69,9 @@ function addProtocolEvent(reporter: Reporter, event: MeridianEvent): void {
       reporter.set('directory_in_doubt', {}, pending);
       break;
     }
+    case 'relocation-fault':
+      reporter.add('relocation_faults_total', {});
+      break;
     case 'idempotency-fault':
       reporter.add('idempotency_faults_total', {});
       break;

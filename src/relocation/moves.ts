@@ -31,21 +31,22 @@ export class Moves {
   readonly #resolution: MoveResolution;
 
   constructor(parts: MovesParts) {
-    const { executor, upkeep, registry } = parts;
+    const { executor, upkeep, registry, observe } = parts;
     this.#parts = parts;
     this.#resolution = new MoveResolution(executor, (keyspace, rows) =>
       forgetMoved(registry, keyspace, rows),
     );
-    this.relocation = new Relocation(executor, this.#resolution);
+    const onFailure = (error: unknown) => {
+      const message = isMeridianError(error) ? error.message : String(error);
+      observe({ type: 'relocation-fault', message });
+    };
+    this.relocation = new Relocation(executor, this.#resolution, upkeep, onFailure);
     // Movers that died are looked for now and then.
     upkeep.add({
       everyMs: sweepMs,
       timeoutMs: sweepTimeoutMs,
       run: (call) => this.#sweep(call),
-      onFailure(error) {
-        // A shard that is down is reported where it is missed; the next sweep tries again.
-        if (!isMeridianError(error)) throw error;
-      },
+      onFailure,
     });
     parts.forwarding.resolveWith((shard, slot, call) => this.#sweepShard(shard, slot, call));
   }

@@ -6,9 +6,10 @@ import { RolledBackError, UnknownOutcomeError } from '../errors/database-error.t
 import { type Ended, isMeridianError } from '../errors/meridian-error.ts';
 import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
+import type { Upkeep } from '../execution/upkeep.ts';
 import { heardByAllMs, moverLifeMs } from '../forwarding/protocol-times.ts';
 import type { SqlValue } from '../mysql/sql/sql.ts';
-import { Deadline } from '../resilience/time/deadline.ts';
+import type { Deadline } from '../resilience/time/deadline.ts';
 import { within } from '../resilience/time/within.ts';
 import type { Route } from '../routing/route.ts';
 import { uuidToBytes } from '../sharding/ids/uuid.ts';
@@ -81,10 +82,20 @@ interface Flight {
 export class Relocation {
   readonly #executor: Executor;
   readonly #resolution: MoveResolution;
+  readonly #upkeep: Upkeep;
+  readonly #onFailure: (error: unknown) => void;
 
-  constructor(executor: Executor, resolution: MoveResolution) {
+  /** @param onFailure is told what became of work that nobody waits for. */
+  constructor(
+    executor: Executor,
+    resolution: MoveResolution,
+    upkeep: Upkeep,
+    onFailure: (error: unknown) => void,
+  ) {
     this.#executor = executor;
     this.#resolution = resolution;
+    this.#upkeep = upkeep;
+    this.#onFailure = onFailure;
   }
 
   /**
@@ -141,18 +152,18 @@ export class Relocation {
       await this.#executor.runRepeatable(to.shard.primary, clearing, deadline);
       moved = await this.#copyAndCutOver(flight, deadline);
     } catch (error) {
-      const ending = await this.#resolve(flight, error);
+      const ending = await this.#resolve(flight, error, deadline);
       if (ending !== 'moved') throw refusalOf(error, order);
     }
-    return { ...moved, ...(await this.#finish(flight)) };
+    return { ...moved, ...(await this.#finish(flight, deadline)) };
   }
 
   /** The owner has moved whatever happens here; what can't be done now is left to the sweeper. */
-  async #finish({
-    order,
-    move,
-  }: Flight): Promise<Partial<Finished> & Pick<Finished, 'invalidation'>> {
-    const patience = new Deadline(moverLifeMs);
+  async #finish(
+    { order, move }: Flight,
+    deadline: Deadline,
+  ): Promise<Partial<Finished> & Pick<Finished, 'invalidation'>> {
+    const patience = deadline.part(moverLifeMs);
     try {
       return await this.#resolution.finish(move, order.from, order.group, patience);
     } catch (error) {
@@ -172,30 +183,36 @@ export class Relocation {
       );
     } catch (error) {
       if (!isMeridianError(error) || error.outcome !== 'unknown') throw error;
-      await this.#withdraw(flight, error.ended);
+      await this.#withdraw(flight, error.ended, deadline);
       throw refusalOf(error, order);
     }
   }
 
   /**
    * Takes back an announcement that may be on record, or still waits for a lock and would be later: until
-   * its mover is taken for dead, nobody could move the owner. Nothing else depends on it.
+   * its mover is taken for dead, nobody could move the owner. Nothing else depends on it, so it goes on without
+   * its caller when the caller's time is over; what fails is left to the sweeper.
    */
-  async #withdraw({ order, move }: Flight, ended: Promise<Ended> | undefined): Promise<void> {
-    const patience = new Deadline(moverLifeMs);
-    const resolved = () =>
+  async #withdraw(
+    { order, move }: Flight,
+    ended: Promise<Ended> | undefined,
+    deadline: Deadline,
+  ): Promise<void> {
+    const resolved = (patience: Deadline) =>
       this.#resolution.resolve(move, order.from, order.group, patience).catch((error: unknown) => {
         if (!isMeridianError(error) || !error.retryable) throw error;
         return undefined;
       });
-    try {
-      if (ended !== undefined) await patience.race(ended);
-      while ((await resolved()) === undefined) await patience.pause(withdrawAgainMs);
-    } catch (error) {
-      if (!isMeridianError(error)) throw error;
-    } finally {
-      patience.end();
-    }
+    const withdrawal = this.#upkeep.run(
+      moverLifeMs,
+      async (patience) => {
+        if (ended !== undefined) await patience.race(ended);
+        while ((await resolved(patience)) === undefined) await patience.pause(withdrawAgainMs);
+      },
+      this.#onFailure,
+    );
+    const left = new Promise<void>((resolve) => deadline.onCancel(() => resolve()));
+    await Promise.race([withdrawal, left]);
   }
 
   /** Step 2, for at most `pauseMs`: then the server lets go of everything. */
@@ -279,8 +296,12 @@ export class Relocation {
   }
 
   /** On which side the owner is, after a failure. Under a deadline of its own: the caller's may be over. */
-  async #resolve({ order, move }: Flight, failure: unknown): Promise<MoveEnding> {
-    const patience = new Deadline(moverLifeMs);
+  async #resolve(
+    { order, move }: Flight,
+    failure: unknown,
+    deadline: Deadline,
+  ): Promise<MoveEnding> {
+    const patience = deadline.part(moverLifeMs);
     try {
       return await this.#resolution.resolve(move, order.from, order.group, patience);
     } catch (error) {

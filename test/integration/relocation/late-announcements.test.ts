@@ -58,6 +58,35 @@ it('an announcement that its mover gave up and that lands later keeps nobody fro
   expect(await data.users.relocate(user.id, { country: 'US' })).toMatchObject({ rows: 1 });
 }, 30_000);
 
+it('a caller whose time is over does not wait until its announcement is taken back', async () => {
+  const { data } = opened;
+  const user = await data.users.insert({ country: 'DE', name: 'Ada' });
+  await holder.query('BEGIN');
+  await holder.query(
+    "SELECT 1 FROM meridian_moves WHERE owner_table = 'users' AND reversed_owner = REVERSE(?) FOR UPDATE",
+    [bytesOf(user.id)],
+  );
+  const times = { pauseMs: 300, timeoutMs: 1_500 };
+  const moving = failureOf(data.users.relocate(user.id, { country: 'US' }, times));
+  await expect.poll(() => cluster.running('eu-1', 'insert into meridian_moves%')).toBe(1);
+  proxy.refuse();
+  expect(await moving).toMatchObject({ reason: 'busy', retryable: true, outcome: 'not-applied' });
+  expect(await cluster.running('eu-1', 'insert into meridian_moves%')).toBe(1);
+  await holder.query('COMMIT');
+  proxy.heal();
+  // What goes on by itself takes it back well before its mover is taken for dead.
+  await expect
+    .poll(
+      () =>
+        cluster.sql('eu-1', 'SELECT state FROM meridian_moves WHERE reversed_owner = REVERSE(?)', [
+          bytesOf(user.id),
+        ]),
+      { timeout: 8_000 },
+    )
+    .toEqual([]);
+  expect(await data.users.relocate(user.id, { country: 'US' })).toMatchObject({ rows: 1 });
+}, 30_000);
+
 it('what is being taken back is taken back by the next who comes', async () => {
   const { data } = opened;
   const user = await data.users.insert({ country: 'DE', name: 'Ada' });

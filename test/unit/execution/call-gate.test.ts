@@ -74,6 +74,34 @@ describe('what is told of a call', () => {
     expect(calls).toMatchObject([{}, { operation: 'at.stream', outcome: 'done' }]);
   });
 
+  it('is there once its time is over, of a stream whose reader never comes back', async () => {
+    const { gate, calls } = open();
+    const ending = new AbortController();
+    const rows = gate.stream('at.stream', 't', { signal: ending.signal }, async function* () {
+      yield 1;
+      yield 2;
+    });
+    await rows.next();
+    ending.abort();
+    expect(gate.running()).toMatchObject({ stream: 0 });
+    expect(calls).toMatchObject([{ operation: 'at.stream', code: 'MERIDIAN_ABORTED' }]);
+    await rows.return();
+    expect(calls).toHaveLength(1);
+  });
+
+  it('is what its reader is told, of a stream that is being read', async () => {
+    const { gate, calls } = open();
+    const ending = new AbortController();
+    const rows = gate.stream('at.stream', 't', { signal: ending.signal }, async function* (call) {
+      yield await call.race(held<number>().work());
+    });
+    const told = errorOf(rows.next());
+    ending.abort();
+    expect(calls).toEqual([]);
+    expect(await told).toBeInstanceOf(AbortedError);
+    expect(calls).toMatchObject([{ code: 'MERIDIAN_ABORTED' }]);
+  });
+
   it('is measured for nobody where nobody wants it', async () => {
     const observe: Observer = Object.assign(() => expect.unreachable(), { wants: () => false });
     const gate = new CallGate(oneShard(), 5_000, new Set(['timeoutMs']), observe);
