@@ -19,6 +19,7 @@ const processesOnly = [
   'test/integration/testing/{local-redis,redis-kinds,cluster-replacement,server-location}.test.ts',
   'test/integration/cache/{cache-contract,cache-contract-shared,cache-processes}.test.ts',
   'test/integration/cache/redis/{cache-permissions,cache-tls,replaced-master}.test.ts',
+  'test/integration/mysql/certificates.test.ts',
   'test/integration/examples/shop*.test.ts',
 ];
 

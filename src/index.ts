@@ -7,6 +7,7 @@
 export type { SweptOutcomes } from './commit/outcome-sweeper.ts';
 export type { BreakerWindow } from './config/breaker-window.ts';
 export type { DirectoryOptions } from './config/directory-options.ts';
+export type { ServerTlsOptions } from './config/tls-settings.ts';
 export type {
   KeyspaceDocument,
   RegionDocument,
@@ -129,5 +130,6 @@ export type {
   Transaction,
   TransactionTable,
 } from './table/transactions/transaction-types.ts';
+export type { TlsOptions } from './tls/tls-options.ts';
 export { fileTopology, type TopologySource } from './topology/topology-source.ts';
 export type { EndpointHealth, Health, ShardHealth, ShardState } from './verification/health.ts';

@@ -1,7 +1,10 @@
 import { didYouMean } from '../config/did-you-mean.ts';
 import { checkRedis } from '../config/given-redis.ts';
+import { parseInto } from '../config/strict-object.ts';
+import { tlsSettings } from '../config/tls-settings.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import type { Observer } from '../observability/events.ts';
+import type { TlsOptions } from '../tls/tls-options.ts';
 import type { RedisClient } from './redis/links/redis-client.ts';
 
 /** How long values are served. All times are milliseconds. */
@@ -23,7 +26,7 @@ export interface FreshnessOptions {
 
 export interface CacheOptions<V> extends FreshnessOptions {
   /**
-   * A `redis://` or `rediss://` URL, or `false`: memory only. Or an ioredis client of yours, 5.3 or
+   * A `redis://` or `rediss://` URL (`redis://` to another machine needs `?tls=off`), or `false`: memory only. Or an ioredis client of yours, 5.3 or
    * later: `Redis`, also with `sentinels`, or `Cluster`. The cache opens connections of its own as the
    * client says, without its `keyPrefix`, and leaves the client itself alone.
    */
@@ -88,6 +91,8 @@ export interface CacheOptions<V> extends FreshnessOptions {
   version?: (value: V) => number | bigint;
   /** The part of the reads that are compared with their source aside, 0 to 1. Default 0. */
   shadowRate?: number;
+  /** Certificates of a Redis that is given as `rediss://`. Default: the authorities of Node, TLS 1.3 at least. */
+  tls?: TlsOptions;
   /** Is told of every event. */
   observer?: Observer;
 }
@@ -165,7 +170,8 @@ export function checkCacheOptions<V>(options: CacheOptions<V>): void {
       message: 'must be a name of 1 to 128 characters, without spaces and braces',
     });
   }
-  const known = ['redis', 'namespace', ...Object.keys(bounds), ...Object.keys(kinds)];
+  parseInto(tlsSettings, options.tls ?? {}, 'tls', problems);
+  const known = ['redis', 'namespace', 'tls', ...Object.keys(bounds), ...Object.keys(kinds)];
   for (const path of Object.keys(options)) {
     if (known.includes(path)) continue;
     problems.push({ path, message: `unknown key${didYouMean(path, known)}` });

@@ -5,6 +5,7 @@ import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { fanOut } from '../observability/fan-out.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import { within } from '../resilience/time/within.ts';
+import { Certificates } from '../tls/certificates.ts';
 import type { CacheCall } from './cache-call.ts';
 import {
   type CacheOptions,
@@ -108,7 +109,10 @@ export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
     maxEntryBytes,
     maxPendingInvalidations: options.maxPendingInvalidations ?? 100_000,
   };
-  const regions = new RedisRegions(redis, { region: undefined, ...limits }, observe);
+  const certificates = new Certificates(options.tls ?? {}, 'tls', ({ message }) =>
+    observe({ type: 'cache-fault', operation: 'connection', message }),
+  );
+  const regions = new RedisRegions(redis, { region: undefined, certificates, ...limits }, observe);
   const { maxEntries = 10_000, maxBytes = 64 * 1_024 * 1_024 } = options;
   const readThrough = new ReadThrough<V>(
     {

@@ -4,6 +4,7 @@ import { type BreakerWindow, breakerWindow } from './breaker-window.ts';
 import { directorySettings } from './directory-options.ts';
 import { checkRedis, isIoredis } from './given-redis.ts';
 import { parseInto, strictObject } from './strict-object.ts';
+import { tlsSettings } from './tls-settings.ts';
 
 export interface PoolOptions {
   /** Connections to each endpoint, and so statements running on it at once. Default 10. */
@@ -184,6 +185,10 @@ const settings = strictObject({
     )
     .optional(),
   directory: directorySettings.optional(),
+  tls: strictObject({
+    mysql: tlsSettings.prefault({}),
+    redis: tlsSettings.prefault({}),
+  }).prefault({}),
   redis: z.unknown().optional(),
   topology: z.unknown().optional(),
   tables: z.unknown().optional(),

@@ -1,3 +1,5 @@
+import { isLoopback } from '../tls/loopback.ts';
+
 /** Where one database server listens and how to log in. */
 export interface EndpointAddress {
   readonly host: string;
@@ -5,7 +7,7 @@ export interface EndpointAddress {
   readonly user: string;
   readonly password: string;
   readonly database: string;
-  /** `verify`: TLS with the certificate checked against the system's authorities and the host. */
+  /** `verify`: TLS with the certificate checked against authorities and the host. */
   readonly tls: 'off' | 'verify';
 }
 
@@ -38,14 +40,17 @@ export function readEndpointUrl(text: string): EndpointAddress | string {
   if (database === '' || database.includes('/')) {
     return 'must end in the name of one database: mysql://user:password@host:3306/database';
   }
-  const [tls = 'off', ...more] = url.searchParams.getAll('tls');
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const [tls = isLoopback(host) ? 'off' : undefined, ...more] = url.searchParams.getAll('tls');
   if (more.length > 0) return 'names tls twice; write it once';
-  if (tls !== 'off' && tls !== 'verify') return "has an unknown tls mode; use 'off' or 'verify'";
+  if (tls !== undefined && tls !== 'off' && tls !== 'verify')
+    return "has an unknown tls mode; use 'off' or 'verify'";
   for (const name of url.searchParams.keys()) {
     if (name !== 'tls') return "has an unknown parameter; only 'tls' is known";
   }
+  if (tls === undefined) return plaintext;
   return {
-    host: url.hostname.replace(/^\[|\]$/g, ''),
+    host,
     port: url.port === '' ? 3306 : Number(url.port),
     user,
     password,
@@ -53,6 +58,10 @@ export function readEndpointUrl(text: string): EndpointAddress | string {
     tls,
   };
 }
+
+/** What is wrong with a URL that leads to another machine and does not say how. */
+const plaintext =
+  'leads to another machine and does not say whether by TLS; write ?tls=verify, or ?tls=off where nobody can listen between';
 
 function decode(part: string): string | undefined {
   try {

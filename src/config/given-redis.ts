@@ -1,4 +1,5 @@
 import type { Problem } from '../errors/config-error.ts';
+import { isLoopback } from '../tls/loopback.ts';
 
 /** Whether something is an ioredis client, as far as can be seen: it has what is needed to connect. */
 export function isIoredis(value: unknown): boolean {
@@ -22,9 +23,32 @@ export function checkRedis(redis: unknown, path: string, problems: Problem[]): v
       path,
       message: `is ${given}; give a redis:// URL, an ioredis client, or false for memory only`,
     });
-  } else if (!URL.canParse(redis) || !/^rediss?:$/.test(new URL(redis).protocol)) {
-    problems.push({ path, message: 'is not a URL such as redis://host:6379' });
+  } else {
+    const message = whatIsWrongWith(redis);
+    if (message !== undefined) problems.push({ path, message });
   }
+}
+
+function whatIsWrongWith(text: string): string | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^rediss?:$/.test(url.protocol)) {
+    return 'is not a URL such as redis://host:6379';
+  }
+  const said = url.searchParams.getAll('tls');
+  if (said.some((mode) => mode !== 'off'))
+    return 'has an unknown tls mode; write rediss:// for TLS, or ?tls=off';
+  if (url.protocol === 'rediss:')
+    return said.length > 0 ? 'is rediss:// and says tls=off' : undefined;
+  if (said.length > 0 || isLoopback(url.hostname)) return undefined;
+  return 'leads to another machine in plain text; write rediss://, or ?tls=off where nobody can listen between';
+}
+
+/** The URL as ioredis is to have it, which would take `tls` for an option of its own. */
+export function redisUrl(text: string): string {
+  const url = new URL(text);
+  if (!url.searchParams.has('tls')) return text;
+  url.searchParams.delete('tls');
+  return url.href;
 }
 
 function whatIsGiven(redis: unknown): string {

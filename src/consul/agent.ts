@@ -37,7 +37,12 @@ export class ConsulAgent {
   constructor(config: ConsulConfig, maxBytes: number) {
     this.#config = config;
     this.#maxBytes = maxBytes;
-    if (config.url.protocol === 'https:') this.#certificates = new Certificates(config.tls, 'tls');
+    if (config.url.protocol === 'https:') {
+      // One question fails, and so it is told; the next goes by what fitted last.
+      this.#certificates = new Certificates(config.tls, 'tls', (fault) => {
+        throw fault;
+      });
+    }
   }
 
   /**
@@ -68,15 +73,16 @@ export class ConsulAgent {
     }
   }
 
-  #send(question: Question, signal: AbortSignal): Promise<IncomingMessage> {
+  async #send(question: Question, signal: AbortSignal): Promise<IncomingMessage> {
     const { method = 'GET', body } = question;
     const url = this.#urlOf(question);
     const options: RequestOptions = { method, headers: this.#headers(), signal, agent: false };
+    const certificates = this.#certificates?.forConnection();
     return new Promise((resolve, reject) => {
       const request =
-        this.#certificates === undefined
+        certificates === undefined
           ? httpRequest(url, options, resolve)
-          : httpsRequest(url, { ...options, ...this.#certificates.forConnection(reject) }, resolve);
+          : httpsRequest(url, { ...options, ...certificates }, resolve);
       request.once('error', reject);
       // A peer that is gone without a word is noticed by its silence; a proxy between sees that it is used.
       request.once('socket', (socket) => socket.setKeepAlive(true, 15_000));

@@ -7,6 +7,7 @@ import type {
   RetryOptions,
 } from '../config/data-layer-config.ts';
 import type { DirectoryOptions } from '../config/directory-options.ts';
+import type { ServerTlsOptions } from '../config/tls-settings.ts';
 import type { TopologyDocument } from '../config/topology-document.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Logger } from '../observability/pino-observer.ts';
@@ -63,6 +64,11 @@ export interface DataLayerOptions<T extends Tables> {
   startup?: 'strict' | 'lazy';
   /** Ends the startup when it fires: nothing stays open. Afterwards `close()` ends the data layer. */
   signal?: AbortSignal;
+  /**
+   * Whose certificates are believed, and which are shown, as PEM text or by path; files are read anew when they
+   * were replaced. Default: the authorities of Node, no certificate, TLS 1.3 at least.
+   */
+  tls?: ServerTlsOptions;
   pool?: PoolOptions;
   retry?: RetryOptions;
   breaker?: BreakerOptions;

@@ -19,7 +19,7 @@ export interface OpenRedis {
  * @throws {ConfigError} when it is not the Redis of the other services; the deadline's reason.
  */
 export async function openRedis(
-  { config, redis, plans, references, observe }: Setup,
+  { config, redis, certificates, plans, references, observe }: Setup,
   { topology, executor, inspection }: Servers,
   upkeep: Upkeep,
   parts: Parts,
@@ -35,6 +35,7 @@ export async function openRedis(
       redis,
       {
         region: config.region,
+        certificates: certificates.redis,
         ...config.cache,
         // Who caches nothing changes nothing that others find in their Redis.
         identityOf: isCached ? (of) => sharing.identityOf(of) : undefined,

@@ -2,6 +2,7 @@ import { type GivenRedis, isPerRegion } from '../cache/redis/redis-regions.ts';
 import { type DataLayerConfig, parseDataLayerOptions } from '../config/data-layer-config.ts';
 import { didYouMean } from '../config/did-you-mean.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
+import type { Observer } from '../observability/events.ts';
 import { type FanOut, fanOut } from '../observability/fan-out.ts';
 import { defaultLogger, pinoObserver } from '../observability/pino-observer.ts';
 import type { Table } from '../rows/schema/define-table.ts';
@@ -15,6 +16,7 @@ import {
   type TablePlan,
 } from '../rows/schema/table-plan.ts';
 import type { IpLocator } from '../sharding/places/locate-place.ts';
+import { Certificates } from '../tls/certificates.ts';
 import { createTopology } from '../topology/create-topology.ts';
 import type { Topology } from '../topology/topology.ts';
 import { fileTopology, staticTopology, type TopologySource } from '../topology/topology-source.ts';
@@ -27,14 +29,23 @@ export interface Setup {
   readonly plans: readonly TablePlan[];
   readonly references: readonly ReferencePlan[];
   readonly redis: GivenRedis;
+  readonly certificates: ServerCertificates;
   readonly locateIp: IpLocator | undefined;
   readonly observe: FanOut;
+}
+
+/** What connections by TLS go by. */
+export interface ServerCertificates {
+  readonly mysql: Certificates;
+  readonly redis: Certificates;
 }
 
 /** Everything that can be checked without opening a connection, all problems in one error. */
 export async function readOptions(options: DataLayerOptions<Tables>): Promise<Setup> {
   const problems: Problem[] = [];
   const config = parseDataLayerOptions(options, problems);
+  const events: Observer[] = [];
+  const certificates = readCertificates(config, (event) => events[0]?.(event), problems);
   const topology =
     options?.topology === undefined ? undefined : await loadTopology(options.topology, problems);
   const names: readonly string[] = [...reservedNames, ...reservedInTransactions];
@@ -59,11 +70,35 @@ export async function readOptions(options: DataLayerOptions<Tables>): Promise<Se
     checkProcessRegion(config.region, topology, plans, problems);
     checkRedisRegions(options.redis, config.region, topology, problems);
   }
-  if (problems.length > 0 || config === undefined || topology === undefined) {
+  if (problems.length > 0 || !config || !topology || !certificates) {
     throw new ConfigError('The data layer can not start', problems);
   }
   const { redis, locateIp } = options;
-  return { config, topology, plans, references, redis, locateIp, observe: observerOf(options) };
+  const observe = observerOf(options);
+  events.push(observe);
+  return { config, topology, plans, references, redis, certificates, locateIp, observe };
+}
+
+function readCertificates(
+  config: DataLayerConfig | undefined,
+  observe: Observer,
+  problems: Problem[],
+): ServerCertificates | undefined {
+  if (config === undefined) return undefined;
+  try {
+    return {
+      mysql: new Certificates(config.tls.mysql, 'tls.mysql', ({ message }) =>
+        observe({ type: 'endpoint-fault', endpoint: 'tls.mysql', message }),
+      ),
+      redis: new Certificates(config.tls.redis, 'tls.redis', ({ message }) =>
+        observe({ type: 'cache-fault', operation: 'connection', message }),
+      ),
+    };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    problems.push(...error.problems);
+    return undefined;
+  }
 }
 
 function observerOf({ logger, observers = [] }: DataLayerOptions<Tables>): FanOut {

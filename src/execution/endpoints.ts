@@ -6,12 +6,15 @@ import type { Session } from '../mysql/server/session.ts';
 import { isWanted, type Observer } from '../observability/events.ts';
 import { operationOf } from '../observability/statement-events.ts';
 import { Guard } from '../resilience/guard.ts';
+import type { Certificates } from '../tls/certificates.ts';
 import { type Endpoint, endpointKey } from '../topology/topology.ts';
 
 /** The options `pool` and `breaker` of the data layer. */
 export type EndpointsConfig = DataLayerConfig['pool'] & {
   readonly breaker: DataLayerConfig['breaker'];
   readonly debugErrors?: boolean | undefined;
+  /** Where the address says TLS. */
+  readonly certificates?: Certificates | undefined;
 };
 
 /** One endpoint's pool and the guard round it. */
@@ -95,7 +98,7 @@ export class Endpoints {
   }
 
   #poolOf({ name, shard, address }: Endpoint): EndpointPool {
-    const { connections, connectTimeoutMs, debugErrors } = this.#config;
+    const { connections, connectTimeoutMs, debugErrors, certificates } = this.#config;
     const observe = this.#observe;
     const of = { shard, endpoint: name };
     const onStatement = (sql: string, durationMs: number, isDone: boolean) =>
@@ -108,18 +111,21 @@ export class Endpoints {
       });
     const onAcquired = (durationMs: number, isDone: boolean) =>
       observe({ type: 'acquire', ...of, durationMs, outcome: isDone ? 'done' : 'failed' });
-    return new EndpointPool(address, {
-      connections,
-      connectTimeoutMs,
-      debugErrors,
-      onFault: ({ message }) => observe({ type: 'endpoint-fault', endpoint: name, message }),
-      ...(isWanted(observe, 'statement') && { onStatement }),
-      ...(isWanted(observe, 'acquire') && { onAcquired }),
-    });
+    return new EndpointPool(
+      { ...address, certificates },
+      {
+        connections,
+        connectTimeoutMs,
+        debugErrors,
+        onFault: ({ message }) => observe({ type: 'endpoint-fault', endpoint: name, message }),
+        ...(isWanted(observe, 'statement') && { onStatement }),
+        ...(isWanted(observe, 'acquire') && { onAcquired }),
+      },
+    );
   }
 
   #guardOf({ name, address }: Endpoint, onTrip: () => void): Guard {
-    const { connections, queue, adaptive, throttle, breaker } = this.#config;
+    const { connections, queue, adaptive, throttle, breaker, certificates } = this.#config;
     return new Guard(
       name,
       {
@@ -130,7 +136,7 @@ export class Endpoints {
         throttle,
         ...breaker,
         onTrip,
-        probe: () => ping(address, breaker.probeTimeoutMs),
+        probe: () => ping({ ...address, certificates }, breaker.probeTimeoutMs),
       },
       this.#observe,
     );

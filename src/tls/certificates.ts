@@ -12,7 +12,6 @@ export interface ConnectionCertificates {
 }
 
 type Part = 'ca' | 'cert' | 'key';
-type OnFault = (error: Error) => void;
 
 const parts = ['ca', 'cert', 'key'] as const;
 /** An authority's bundle has some 200 kB. */
@@ -25,23 +24,26 @@ const maxBytes = 4 * 1024 * 1024;
 export class Certificates {
   readonly #options: TlsOptions;
   readonly #path: string;
+  readonly #onFault: (error: ConfigError) => void;
   #current: ConnectionCertificates;
   /** The state of the files that was looked at last, whatever they held. */
   #seen: string;
 
   /**
    * @param path where the options stand, for messages.
+   * @param onFault told once of each state of the files that can't be used.
    * @throws {ConfigError} when a file can't be read, or certificate and key don't belong together.
    */
-  constructor(options: TlsOptions, path: string) {
+  constructor(options: TlsOptions, path: string, onFault: (error: ConfigError) => void) {
     this.#options = options;
+    this.#onFault = onFault;
     this.#path = path;
     this.#seen = this.#mark();
     this.#current = this.#read();
   }
 
   /** What the connection that is opened now goes by. A file costs one stat, unless it has changed. */
-  forConnection(onFault: OnFault): ConnectionCertificates {
+  forConnection(): ConnectionCertificates {
     const mark = this.#mark();
     if (mark === this.#seen) return this.#current;
     this.#seen = mark;
@@ -49,7 +51,7 @@ export class Certificates {
       this.#current = this.#read();
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
-      onFault(error);
+      this.#onFault(error);
     }
     return this.#current;
   }
@@ -75,6 +77,9 @@ export class Certificates {
     return certificates;
   }
 }
+
+/** Those of Node's own authorities, and none of this process's. */
+export const systemCertificates = new Certificates({}, 'tls', () => undefined);
 
 /** A PEM text says so in its first line; everything else is a path. */
 function isText(given: string): boolean {

@@ -16,7 +16,7 @@ export function oneShard(): TopologyStore {
     topologyOf({
       epoch: 1,
       regions: { eu: { code: 1, location: [50.1, 8.7], countries: ['DE'] } },
-      shards: { 'eu-1': { region: 'eu', primary: 'mysql://app@eu.example/people' } },
+      shards: { 'eu-1': { region: 'eu', primary: 'mysql://app@eu.example/people?tls=off' } },
       keyspaces: { people: { code: 1, strategy: 'geo', shards: ['eu-1'] } },
     }),
   );

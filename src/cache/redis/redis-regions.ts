@@ -3,8 +3,9 @@ import type { Problem } from '../../errors/config-error.ts';
 import type { Observer } from '../../observability/events.ts';
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import { within } from '../../resilience/time/within.ts';
+import type { Certificates } from '../../tls/certificates.ts';
 import { openLinks } from './links/open-links.ts';
-import type { RedisClient } from './links/redis-client.ts';
+import { type RedisClient, templateOf } from './links/redis-client.ts';
 import type { RedisLinks } from './links/redis-links.ts';
 import type { RedisIdentity } from './redis-identity.ts';
 import { RedisStore } from './redis-store.ts';
@@ -33,6 +34,8 @@ export interface RedisRegionsConfig {
   readonly leaseMs: number;
   readonly maxEntryBytes: number;
   readonly maxPendingInvalidations: number;
+  /** Of those that are given as `rediss://`. */
+  readonly certificates?: Certificates | undefined;
   /** Which Redis must be that of a region, or that of all; undefined: any will do. */
   readonly identityOf?: ((region: string | undefined) => RedisIdentity) | undefined;
 }
@@ -106,7 +109,14 @@ export class RedisRegions {
 
 function membersOf(
   given: Exclude<GivenRedis, false>,
-  { region, commandTimeoutMs, farTimeoutMs, identityOf, ...limits }: RedisRegionsConfig,
+  {
+    region,
+    commandTimeoutMs,
+    farTimeoutMs,
+    identityOf,
+    certificates,
+    ...limits
+  }: RedisRegionsConfig,
   observe: Observer,
 ): Member[] {
   const member = (redis: string | RedisClient, of: string | undefined): Member => {
@@ -116,7 +126,8 @@ function membersOf(
     const identity = identityOf?.(of);
     const { maxGapMs } = limits;
     const config = { name, maxGapMs, commandTimeoutMs: timeoutMs, identity };
-    const links = openLinks(redis, config, observe);
+    const client = typeof redis === 'string' ? templateOf(redis, certificates) : redis;
+    const links = openLinks(client, config, observe);
     return { name, links, store: new RedisStore(links, limits), isOwn, identity };
   };
   if (!isPerRegion(given)) return [member(given, undefined)];

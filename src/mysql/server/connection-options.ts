@@ -1,11 +1,19 @@
 import type { ConnectionOptions } from 'mysql2';
 import type { EndpointAddress } from '../../config/endpoint-url.ts';
+import { type Certificates, systemCertificates } from '../../tls/certificates.ts';
+
+/** A server to connect to, and what TLS with it goes by. */
+export interface ServerAddress extends EndpointAddress {
+  /** Default: those of Node's own authorities. */
+  readonly certificates?: Certificates | undefined;
+}
 
 /**
  * How every connection is opened. Big integers and decimals come back as text, times as UTC, so
  * that nothing is rounded before the schema has decided what a column becomes.
  */
-export function connectionOptions(address: EndpointAddress): ConnectionOptions {
+export function connectionOptions(address: ServerAddress): ConnectionOptions {
+  const { certificates = systemCertificates } = address;
   return {
     host: address.host,
     port: address.port,
@@ -24,6 +32,8 @@ export function connectionOptions(address: EndpointAddress): ConnectionOptions {
     flags: ['SESSION_TRACK'],
     // A server has 16,382 for all its connections; the driver alone would keep 16,000 of each.
     maxPreparedStatements: 250,
-    ...(address.tls === 'verify' && { ssl: { minVersion: 'TLSv1.2', verifyIdentity: true } }),
+    ...(address.tls === 'verify' && {
+      ssl: { ...certificates.forConnection(), verifyIdentity: true },
+    }),
   };
 }

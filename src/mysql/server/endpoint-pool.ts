@@ -1,9 +1,10 @@
-import { type EndpointAddress, endpointLabel } from '../../config/endpoint-url.ts';
+import { endpointLabel } from '../../config/endpoint-url.ts';
 import { DriverFault } from '../../errors/driver-fault.ts';
 import type { Ended } from '../../errors/meridian-error.ts';
 import { serverCode } from '../../errors/server-codes.ts';
 import type { Ask } from '../sql/sql.ts';
 import type { Cancellation } from './cancellation.ts';
+import type { ServerAddress } from './connection-options.ts';
 import { driverFault } from './driver-error.ts';
 import { OpeningGate } from './opening-gate.ts';
 import { OrphanedThreads } from './orphaned-threads.ts';
@@ -46,7 +47,7 @@ const goodbyeMs = 500;
 export class EndpointPool implements ConnectionOwner {
   /** `host:port/database`, fit for logs. */
   readonly label: string;
-  readonly #address: EndpointAddress;
+  readonly #address: ServerAddress;
   readonly #config: EndpointPoolConfig;
   readonly #orphans: OrphanedThreads;
   readonly #gate = new OpeningGate();
@@ -63,7 +64,7 @@ export class EndpointPool implements ConnectionOwner {
   #afterPause: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(address: EndpointAddress, config: EndpointPoolConfig) {
+  constructor(address: ServerAddress, config: EndpointPoolConfig) {
     this.label = endpointLabel(address);
     this.#address = address;
     this.#config = config;

@@ -1,7 +1,7 @@
-import type { EndpointAddress } from '../../config/endpoint-url.ts';
 import { DriverFault } from '../../errors/driver-fault.ts';
 import type { Ended } from '../../errors/meridian-error.ts';
 import type { RawRow } from '../sql/sql.ts';
+import type { ServerAddress } from './connection-options.ts';
 import { type ConnectionFacts, ServerConnection } from './server-connection.ts';
 import { hasThread } from './server-thread.ts';
 
@@ -41,7 +41,7 @@ const longestWatchMs = 600_000;
  * numbers of its own nothing is killed: the server's list of threads tells when it is over.
  */
 export class OrphanedThreads {
-  readonly #address: EndpointAddress;
+  readonly #address: ServerAddress;
   readonly #timeoutMs: number;
   readonly #onFault: (error: Error) => void;
   readonly #watched = new Set<Watched>();
@@ -50,7 +50,7 @@ export class OrphanedThreads {
   #isClosed = false;
   #wake: (() => void) | undefined;
 
-  constructor(address: EndpointAddress, timeoutMs: number, onFault: (error: Error) => void) {
+  constructor(address: ServerAddress, timeoutMs: number, onFault: (error: Error) => void) {
     this.#address = address;
     this.#timeoutMs = timeoutMs;
     this.#onFault = onFault;

@@ -1,6 +1,5 @@
 import mysql from 'mysql2';
-import type { EndpointAddress } from '../../config/endpoint-url.ts';
-import { connectionOptions } from './connection-options.ts';
+import { connectionOptions, type ServerAddress } from './connection-options.ts';
 import { driverFault } from './driver-error.ts';
 
 /**
@@ -15,7 +14,7 @@ const signsOfLife = new Set([1040, 1203, 1226, 1044, 1045, 1049]);
  *
  * @throws {DriverFault} when there is none within `timeoutMs`.
  */
-export function ping(address: EndpointAddress, timeoutMs: number): Promise<void> {
+export function ping(address: ServerAddress, timeoutMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const connection = mysql.createConnection(connectionOptions(address));
     let timer: NodeJS.Timeout | undefined;

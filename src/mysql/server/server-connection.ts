@@ -1,10 +1,9 @@
 import { connect, type Socket } from 'node:net';
 import mysql, { type Connection } from 'mysql2';
-import type { EndpointAddress } from '../../config/endpoint-url.ts';
 import { DriverFault, type Phase } from '../../errors/driver-fault.ts';
 import { readResult } from '../sql/read-result.ts';
 import type { Ask, RawRow } from '../sql/sql.ts';
-import { connectionOptions } from './connection-options.ts';
+import { connectionOptions, type ServerAddress } from './connection-options.ts';
 import { driverFault } from './driver-error.ts';
 import { assertServerName, namedAs } from './server-name.ts';
 import { type ServerThread, serverThread } from './server-thread.ts';
@@ -61,7 +60,7 @@ export class ServerConnection {
   #dismissed = false;
   #lastError: unknown;
 
-  constructor(address: EndpointAddress, { timeoutMs, verify, debugErrors }: OpeningOptions) {
+  constructor(address: ServerAddress, { timeoutMs, verify, debugErrors }: OpeningOptions) {
     this.#debug = debugErrors;
     const { host, port } = address;
     const socket = namedAs(host, connect({ host, port, keepAlive: true, noDelay: true }));

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { isLoopback } from '../../tls/loopback.ts';
 import type { MysqlFlavor } from '../runners/binaries.ts';
 
 /** The users of a cluster's MySQL servers; made anew for each cluster. */
@@ -36,7 +37,7 @@ export function mysqlUrls(
   port: number,
 ): { readonly url: string; readonly adminUrl: string } {
   const url = ({ user, password }: Account) =>
-    `mysql://${user}:${password}@${host}:${port}/${database}`;
+    `mysql://${user}:${password}@${host}:${port}/${database}${isLoopback(host) ? '' : '?tls=off'}`;
   return { url: url(app), adminUrl: url(admin) };
 }
 

@@ -5,7 +5,7 @@ import { substituteEnvironment } from '../../../src/config/environment.ts';
 import { isGtidSet, mergeGtids } from '../../../src/rows/sessions/gtid-set.ts';
 import { growsInProportion } from '../../support/growth.ts';
 
-const shard = (text: string) => ({ region: 'eu', primary: `mysql://app:pw@${text}/d` });
+const shard = (text: string) => ({ region: 'eu', primary: `mysql://app:pw@${text}/d?tls=off` });
 
 /** A document that is right, with other sections. */
 function options(changes: Record<string, unknown>): unknown {

@@ -149,7 +149,7 @@ it('a value of a strict region is not stored readably elsewhere', async () => {
 
 it('a process that reads a Redis of its region must have one there', async () => {
   const { problems } = await refused.refusal(
-    refused.spoilt({ redis: { eu: 'redis://h' }, region: 'us' }),
+    refused.spoilt({ redis: { eu: 'rediss://h' }, region: 'us' }),
   );
   expect(problems).toEqual([
     { path: 'redis', message: expect.stringMatching(/none for 'us', where this process runs/) },

@@ -35,7 +35,7 @@ const mistakes: [at: string, to: unknown, path: string, message: RegExp][] = [
   ['shards/tx-1/replicas', [42], 'shards.tx-1.replicas.0', /expected object/],
   [
     'shards/tx-1/replicas',
-    [{ url: 'mysql://a:b@h/db', region: 'ue' }],
+    [{ url: 'mysql://a:b@h/db?tls=off', region: 'ue' }],
     'shards.tx-1.replicas.0.region',
     /unknown region 'ue'/,
   ],

@@ -5,7 +5,7 @@ import { createTopology } from '../../../src/topology/create-topology.ts';
 
 const shard = (name: string, region: string) => [
   name,
-  { region, primary: `mysql://app:hunter2@${name}.example/db` },
+  { region, primary: `mysql://app:hunter2@${name}.example/db?tls=off` },
 ];
 
 function topologyOf(ledgerSlots: Record<string, string>) {

@@ -7,7 +7,7 @@ import {
 } from '../../../src/routing/nearest-shards.ts';
 import { createTopology } from '../../../src/topology/create-topology.ts';
 
-const url = (shard: string) => `mysql://app:hunter2@${shard}.example/db`;
+const url = (shard: string) => `mysql://app:hunter2@${shard}.example/db?tls=off`;
 const shard = (region: string, name: string) => [
   name,
   { region, primary: url(name), replicas: [url(`${name}-replica`)] },

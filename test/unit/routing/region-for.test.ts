@@ -13,7 +13,7 @@ const document: TopologyDocument = {
   shards: Object.fromEntries(
     ['eu', 'us', 'cn'].map((region) => [
       `${region}-1`,
-      { region, primary: `mysql://app@${region}.example/people` },
+      { region, primary: `mysql://app@${region}.example/people?tls=off` },
     ]),
   ),
   keyspaces: {

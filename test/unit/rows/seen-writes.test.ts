@@ -16,8 +16,8 @@ const topology = createTopology(
     epoch: 1,
     regions: { eu: { code: 1, location: [50, 8], default: true } },
     shards: {
-      one: { region: 'eu', primary: 'mysql://u:p@one/app' },
-      two: { region: 'eu', primary: 'mysql://u:p@two/app' },
+      one: { region: 'eu', primary: 'mysql://u:p@one/app?tls=off' },
+      two: { region: 'eu', primary: 'mysql://u:p@two/app?tls=off' },
     },
     keyspaces: { ledger: { code: 1, strategy: 'hash', shards: ['one', 'two'] } },
   },

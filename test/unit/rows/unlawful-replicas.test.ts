@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { Problem } from '../../../src/errors/config-error.ts';
 import { createTopology } from '../../../src/topology/create-topology.ts';
 
-const url = (name: string) => `mysql://app:secret@${name}:3306/people`;
+const url = (name: string) => `mysql://app:secret@${name}:3306/people?tls=off`;
 
 function shardWith(residency: 'open' | 'strict', allow?: string[]) {
   const problems: Problem[] = [];

@@ -1,4 +1,7 @@
+import { type ConnectionOptions, createSecureContext } from 'node:tls';
 import { Redis } from 'ioredis';
+import { redisUrl } from '../../../config/given-redis.ts';
+import { type Certificates, systemCertificates } from '../../../tls/certificates.ts';
 
 type ConnectionEvent = 'ready' | 'close';
 
@@ -54,8 +57,21 @@ export function isCluster(client: RedisClient): client is RedisCluster {
 }
 
 /** A client of ours, which only says how to connect: its URL, TLS and credentials. */
-export function templateOf(url: string): RedisNode {
-  return new Redis(url, { lazyConnect: true });
+export function templateOf(url: string, certificates = systemCertificates): RedisNode {
+  const isEncrypted = new URL(url).protocol === 'rediss:';
+  return new Redis(redisUrl(url), {
+    lazyConnect: true,
+    ...(isEncrypted && { tls: tlsBy(certificates) }),
+  });
+}
+
+/** Options of TLS that are looked up whenever ioredis connects: it copies them into those of the socket. */
+function tlsBy(certificates: Certificates): ConnectionOptions {
+  return {
+    get secureContext() {
+      return createSecureContext(certificates.forConnection());
+    },
+  };
 }
 
 /**
