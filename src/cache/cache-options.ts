@@ -26,8 +26,8 @@ export interface FreshnessOptions {
 
 export interface CacheOptions<V> extends FreshnessOptions {
   /**
-   * A `redis://` or `rediss://` URL (`redis://` to another machine needs `?tls=off`), or `false`: memory only. Or an ioredis client of yours, 5.3 or
-   * later: `Redis`, also with `sentinels`, or `Cluster`. The cache opens connections of its own as the
+   * A `redis://` or `rediss://` URL (`redis://` to another machine needs `?tls=off`), or `false`: memory only.
+   * Or an ioredis client of yours, 5.3 or later: `Redis`, also with `sentinels`, or `Cluster`. The cache opens connections of its own as the
    * client says, without its `keyPrefix`, and leaves the client itself alone.
    */
   redis: string | RedisClient | false;
