@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { programFile } from '../../support/programs.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 let folder: string;
@@ -21,11 +22,11 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 async function scale(...args: string[]) {
+  const program = await programFile(join(root, 'src/cli/meridian.ts'));
   return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-    const program = ['--import', 'tsx', join(root, 'src/cli/meridian.ts'), 'scale'];
     const running = execFile(
       process.execPath,
-      [...program, ...args],
+      [program, 'scale', ...args],
       { cwd: root },
       (_, stdout, stderr) => resolve({ code: running.exitCode ?? -1, stdout, stderr }),
     );
