@@ -13,7 +13,8 @@ export default defineConfig({
     testing: 'src/testing/index.ts',
     meridian: 'src/cli/meridian.ts',
   },
-  format: ['esm', 'cjs'],
+  // The doors for `import` are made from these: see scripts/build.mjs.
+  format: ['cjs'],
   target: 'node20',
   platform: 'node',
   dts: true,

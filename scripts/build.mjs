@@ -1,19 +1,34 @@
 /**
- * Builds the package: both formats, and one set of declarations, which the doors for `import` take from those
- * for `require`. They say the same, and the package would have all of them twice.
+ * Builds the package: its code once, in the format of `require`, and for `import` doors that name what is
+ * behind them. Who loads both has one set of classes and one of everything else, and the package is not
+ * twice as large; the declarations are those of `require` too.
  */
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { main, must, root, tool } from './run.mjs';
+
+const shebang = '#!/usr/bin/env node\n';
 
 await main(async () => {
   await must('Building', tool('tsup'), []);
   const dist = join(root, 'dist');
-  const names = readdirSync(dist);
-  const doors = names.filter((name) => name.endsWith('.cjs') && !name.startsWith('chunk-'));
-  for (const name of names) if (name.endsWith('.d.ts')) rmSync(join(dist, name));
-  for (const door of doors) {
-    writeFileSync(join(dist, door.replace(/cjs$/, 'd.ts')), `export * from './${door}';\n`);
+  const load = createRequire(join(dist, 'door.js'));
+  const built = readdirSync(dist).filter((name) => /^(?!chunk-).*\.cjs$/.test(name));
+  for (const file of built) {
+    const name = file.replace(/\.cjs$/, '');
+    // A program is run by what loads it, and has nothing to name.
+    if (name === 'meridian') {
+      writeFileSync(join(dist, 'meridian.js'), `${shebang}import './${file}';\n`, { mode: 0o755 });
+      continue;
+    }
+    writeFileSync(join(dist, `${name}.js`), door(file, Object.keys(load(`./${file}`))));
+    writeFileSync(join(dist, `${name}.d.ts`), `export * from './${file}';\n`);
   }
   return 0;
 });
+
+/** What is named here needs no guesses of Node's at what a file for `require` exports. */
+function door(file, names) {
+  return `import door from './${file}';\nexport const { ${names.sort().join(', ')} } = door;\n`;
+}
