@@ -47,8 +47,16 @@ export class LookupValues {
     this.#table = table;
     this.#keys = plan.personal ? keys.map((key) => ({ id: keyIdOf(key), key })) : [];
     const make = (value: unknown) => this.#make(this.#plain(value));
-    const remember = memoize(remembered, make);
-    this.#known = (value) => (mayRemember() ? remember(value) : make(value));
+    let remember: typeof make | undefined;
+    this.#known = (value) => {
+      if (mayRemember()) {
+        remember ??= memoize(remembered, make);
+        return remember(value);
+      }
+      // With another topology: what was remembered under the last one goes.
+      remember = undefined;
+      return make(value);
+    };
   }
 
   /** Names the keys under which values are entered; none where they are kept as they are. */

@@ -11,10 +11,14 @@ const keys = ['the first key of all', 'another key of ours'].map((text) =>
 const [first, second] = keys;
 const name = 'people/users.phone';
 
-function values(rule: Partial<LookupRule>, kind: LookupPlan['kind'] = 'string') {
+function values(
+  rule: Partial<LookupRule>,
+  kind: LookupPlan['kind'] = 'string',
+  mayRemember = () => true,
+) {
   const personal = rule.personal !== false;
   const plan = { column: 'phone', name, kind, personal, rule: { unique: true as const, ...rule } };
-  return new LookupValues(plan, 'users', keys, () => true);
+  return new LookupValues(plan, 'users', keys, mayRemember);
 }
 
 describe('a personal value', () => {
@@ -26,6 +30,18 @@ describe('a personal value', () => {
       const hash = createHmac('sha256', key).update(`${name}\0+49`).digest();
       expect(stored[index]).toEqual(Buffer.concat([keyIdOf(key), hash]));
     }
+  });
+
+  it('is not kept in memory once the topology no longer lets this process hold it', () => {
+    let mayRemember = true;
+    const phones = values({}, 'string', () => mayRemember);
+    const kept = phones.of('+49');
+    expect(phones.of('+49')).toBe(kept);
+    mayRemember = false;
+    expect(phones.of('+49 2')).not.toBe(kept);
+    mayRemember = true;
+    expect(phones.of('+49')).toEqual(kept);
+    expect(phones.of('+49')).not.toBe(kept);
   });
 
   it('is one value in all the ways of writing that normalize makes one', () => {
