@@ -18,8 +18,14 @@ export function addCall(
       series.ended.value++;
       series.attempts.value += event.attempts;
       series.retries.value += event.retries;
-      reporter.addDuration(series, durationMs, exemplarOf?.());
       for (const queue of queues) series.queued[queue].value += event.queuedMs[queue] / 1_000;
+      let exemplar: ReturnType<NonNullable<typeof exemplarOf>>;
+      try {
+        exemplar = exemplarOf?.();
+      } finally {
+        // What it throws is warned of; the call was there all the same.
+        reporter.addDuration(series, durationMs, exemplar);
+      }
       break;
     }
     case 'statement': {

@@ -109,6 +109,10 @@ export const counters = {
     help: 'Relocations of processes that died',
     labels: ['shard', 'result'],
   },
+  scrape_faults_total: {
+    help: 'Scrapes at which a data layer could not be read',
+    labels: [],
+  },
   relocation_faults_total: {
     help: 'Sweeps of what dead movers had left behind that failed',
     labels: [],

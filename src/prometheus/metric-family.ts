@@ -141,7 +141,8 @@ export class DurationFamily extends MetricFamily<Distribution> {
     while (seconds > (this.#bounds[bucket] ?? Number.POSITIVE_INFINITY)) bucket++;
     series.counts[bucket] = (series.counts[bucket] ?? 0) + times;
     series.sum += seconds * times;
-    if (exemplarLabels === undefined) return;
+    // A function of the caller's may give null as well.
+    if (!exemplarLabels) return;
     series.exemplars[bucket] = {
       labelSet: exemplarLabels,
       value: seconds,

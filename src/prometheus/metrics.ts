@@ -96,7 +96,7 @@ export class Metrics {
   removeSource(dataLayer: string): void {
     const read = this.#sources.get(dataLayer);
     this.#sources.delete(dataLayer);
-    read?.();
+    if (read !== undefined) this.#read(dataLayer, read);
     for (const name of Object.keys(gauges)) this.#values.get(name)?.forget(dataLayer);
   }
 
@@ -135,7 +135,16 @@ export class Metrics {
     queueMicrotask(() => {
       this.#isFresh = false;
     });
-    for (const read of this.#sources.values()) read();
+    for (const [dataLayer, read] of this.#sources) this.#read(dataLayer, read);
+  }
+
+  /** One that can't be read takes nothing from the others. */
+  #read(dataLayer: string, read: () => void): void {
+    try {
+      read();
+    } catch {
+      this.values('scrape_faults_total').add({ data_layer: dataLayer });
+    }
   }
 }
 

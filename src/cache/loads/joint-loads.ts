@@ -53,6 +53,7 @@ export class JointLoads<V> {
     }
     this.#config.report('miss', missing.size);
     const fail = (failed: readonly string[], error: unknown) => {
+      flight.fail();
       for (const key of failed) {
         if (!flight.isFenced(key)) this.#failures?.add(key, error);
         parts.get(key)?.fail(error);
@@ -71,10 +72,13 @@ export class JointLoads<V> {
       fill: (key: string, fill: Fill<V>) => this.#fill(key, fill, flight, parts.get(key)),
       fail,
     };
-    const loaded = this.#loads
-      .load(missing, request)
-      .catch((error: unknown) => fail([...missing.keys()], error));
-    if (flight.deadline.meter !== undefined) void loaded.then(() => flight.end());
+    this.#loads.load(missing, request).then(
+      () => flight.end(),
+      (error: unknown) => {
+        fail([...missing.keys()], error);
+        flight.end();
+      },
+    );
     return parts;
   }
 

@@ -5,8 +5,9 @@ import { Deadline } from '../../resilience/time/deadline.ts';
 class FlightDeadline extends Deadline {
   #neededBy = Number.POSITIVE_INFINITY;
 
-  constructor(meter: CallMeter | undefined) {
-    super(Number.POSITIVE_INFINITY, undefined, 'default', meter);
+  constructor() {
+    // Also where the caller who starts it is not charged: one who joins may be.
+    super(Number.POSITIVE_INFINITY, undefined, 'default', new CallMeter('load'));
   }
 
   override get neededBy(): number {
@@ -27,11 +28,11 @@ export class SingleFlight {
   readonly deadline: FlightDeadline;
   #fenced: Set<string> | undefined;
   #callers = 0;
+  #hasFailed = false;
 
   /** @param starter whoever waits for it first. */
   constructor(starter?: Deadline) {
-    const isMetered = starter?.meter !== undefined;
-    this.deadline = new FlightDeadline(isMetered ? new CallMeter('load') : undefined);
+    this.deadline = new FlightDeadline();
     if (starter !== undefined) this.deadline.isNeededBy(starter);
   }
 
@@ -45,9 +46,14 @@ export class SingleFlight {
     return this.#fenced?.has(key) ?? false;
   }
 
+  /** The load of one of its keys failed. */
+  fail(): void {
+    this.#hasFailed = true;
+  }
+
   /** The load is over. */
   end(): void {
-    this.deadline.meter?.end(this.deadline.reason !== undefined);
+    this.deadline.meter?.end(this.#hasFailed || this.deadline.reason !== undefined);
   }
 
   /** Waits for `work` as one more caller, until the caller's own deadline passes. */

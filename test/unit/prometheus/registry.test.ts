@@ -1,7 +1,7 @@
 import { createCache } from 'meridian/cache';
 import { prometheusObserver } from 'meridian/prometheus';
 import { createGuard } from 'meridian/resilience';
-import { Counter, Registry } from 'prom-client';
+import { Counter, type OpenMetricsContentType, Registry } from 'prom-client';
 import { expect, it } from 'vitest';
 
 it('names that are taken are refused, and nothing is registered', () => {
@@ -64,4 +64,52 @@ it('names with quotes, ANSI codes and line ends are escaped', async () => {
   expect(lines.filter((line) => line.startsWith('meridian_endpoint_faults_total{'))).toEqual([
     'meridian_endpoint_faults_total{endpoint="a\\"b\\\\c\\n\u001b[31m<script>"} 1',
   ]);
+});
+
+const ended = {
+  type: 'call',
+  operation: 'get',
+  table: 'users',
+  shards: [],
+  durationMs: 3,
+  queuedMs: { guard: 1_000, pool: 0, load: 0 },
+  attempts: 1,
+  retries: 0,
+  outcome: 'done',
+  code: undefined,
+} as const;
+
+it.each<[string, () => undefined]>([
+  ['throws', () => expect.unreachable()],
+  ['gives null', () => JSON.parse('null')],
+])('an exemplar that %s leaves the metrics of its call whole', async (_, exemplar) => {
+  const registry = new Registry<OpenMetricsContentType>();
+  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+  const observer = prometheusObserver(registry, { exemplar });
+  try {
+    observer(ended);
+  } catch {
+    // The data layer that tells it warns of this.
+  }
+  const scrape = await registry.metrics();
+  for (const line of [
+    'meridian_calls_total{operation="get",table="users",outcome="done"} 1',
+    'meridian_call_duration_seconds_count{operation="get",table="users"} 1',
+    'meridian_call_queued_seconds_total{table="users",queue="guard"} 1',
+  ])
+    expect(scrape).toContain(line);
+});
+
+it('a data layer that can not be read takes nothing from the others at a scrape', async () => {
+  const registry = new Registry();
+  const state = { ready: true, epoch: 7, running: {}, redis: {}, endpoints: [] };
+  const memoryReads = () => [];
+  const attach = (name: string, read: () => typeof state) =>
+    prometheusObserver(registry, { name }).attach?.({ state: read, memoryReads });
+  const detach = attach('broken', () => expect.unreachable());
+  attach('well', () => state);
+  const scrape = await registry.metrics();
+  expect(scrape).toContain('meridian_topology_epoch{data_layer="well"} 7');
+  expect(scrape).toContain('meridian_scrape_faults_total{data_layer="broken"} 1');
+  expect(detach).not.toThrow();
 });
