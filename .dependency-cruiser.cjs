@@ -30,6 +30,7 @@ const imports = {
   relocation: ['rows'],
   verification: ['rows'],
   placement: ['execution'],
+  reconfiguration: ['verification'],
 };
 
 /** A room and all that lie below it. */
@@ -108,7 +109,7 @@ module.exports = {
       from: {
         path: '^src/',
         pathNot:
-          '^src/(data-layer[./]|execution/(call-gate|upkeep)|table/open-tables|rows/table-runtime|verification/shared-redis)',
+          '^src/(data-layer[./]|execution/(call-gate|upkeep)|table/open-tables|rows/table-runtime|verification/shared-redis|reconfiguration/)',
       },
       to: { path: '^src/topology/topology-store\\.ts$' },
     },

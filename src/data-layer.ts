@@ -1,5 +1,6 @@
 import type { DataLayerOptions } from './data-layer/data-layer-options.ts';
 import type { DataLayer } from './data-layer/data-layer-types.ts';
+import { followTopology } from './data-layer/follow-topology.ts';
 import { membersOf } from './data-layer/members.ts';
 import { openFeatures } from './data-layer/open-features.ts';
 import { openRedis } from './data-layer/open-redis.ts';
@@ -55,9 +56,11 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     });
     parts.add(upkeep).start();
     servers.gate.watch();
+    const follower = parts.add(followTopology(setup, servers));
+    follower.start();
     const { handles } = features;
     const tables = Object.fromEntries(handles.map(([label, make]) => [label, make(noSession)]));
-    const members = membersOf(setup, servers, redis, features, calls, parts);
+    const members = membersOf(setup, servers, redis, features, follower, calls, parts);
     const session = sessionsOf(handles);
     return Object.freeze({ ...tables, tables: Object.freeze(tables), session, ...members });
   } catch (error) {

@@ -131,5 +131,7 @@ export type {
   TransactionTable,
 } from './table/transactions/transaction-types.ts';
 export type { TlsOptions } from './tls/tls-options.ts';
-export { fileTopology, type TopologySource } from './topology/topology-source.ts';
+export { fileTopology } from './topology/sources/file-topology.ts';
+export { iterableTopology } from './topology/sources/iterable-topology.ts';
+export type { TopologySource } from './topology/sources/topology-source.ts';
 export type { EndpointHealth, Health, ShardHealth, ShardState } from './verification/health.ts';

@@ -9,8 +9,8 @@ import { placementChart } from '../placement/placement-chart.ts';
 import type { PlacementReport } from '../placement/placement-report.ts';
 import { Deadline } from '../resilience/time/deadline.ts';
 import { createTopology } from '../topology/create-topology.ts';
+import { fileTopology } from '../topology/sources/file-topology.ts';
 import type { Topology } from '../topology/topology.ts';
-import { fileTopology } from '../topology/topology-source.ts';
 import { placementTable } from './placement-table.ts';
 import { Refusal } from './refusal.ts';
 

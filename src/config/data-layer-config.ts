@@ -133,6 +133,8 @@ const settings = strictObject({
   timeoutMs: milliseconds.default(5_000),
   startupTimeoutMs: milliseconds.default(30_000),
   startup: z.enum(['strict', 'lazy']).default('strict'),
+  keepLastGood: z.string().min(1).optional(),
+  drainMs: milliseconds.default(30_000),
   signal: z.custom((value) => value instanceof AbortSignal, 'must be an AbortSignal').optional(),
   pool: strictObject({
     connections: count.max(1_000).default(10),

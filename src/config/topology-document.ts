@@ -9,6 +9,11 @@ export interface TopologyDocument {
   /** Grows with every change; starts at 1. */
   epoch: number;
   /**
+   * Grows with every change of servers' addresses and of replicas within an epoch, as one that watches servers
+   * makes it. Nothing else may change with it. Default 0.
+   */
+  revision?: number;
+  /**
    * `nearest`: rows of a country that no region of their keyspace lists go to the region nearest to
    * the middle of the country, if their place has no location. `refuse`: they don't; they go to the
    * default region or are refused. Default `refuse`.
@@ -88,6 +93,7 @@ export type ParsedKeyspace = z.output<typeof keyspace>;
 /** The entries of a document that are well formed, each by itself. */
 export interface ParsedTopology {
   readonly epoch: number;
+  readonly revision: number;
   readonly unlistedCountries: 'refuse' | 'nearest';
   readonly regions: ReadonlyMap<string, ParsedRegion>;
   readonly shards: ReadonlyMap<string, ParsedShard>;
@@ -163,6 +169,7 @@ const keyspace = strictObject({
 
 const document = strictObject({
   epoch: z.int().min(1),
+  revision: z.int().min(0).default(0),
   unlistedCountries: z.enum(['refuse', 'nearest']).default('refuse'),
   regions: z.record(z.string(), z.unknown()),
   shards: z.record(z.string(), z.unknown()),
@@ -194,6 +201,7 @@ export function parseTopologyDocument(
   };
   return {
     epoch: outer.epoch,
+    revision: outer.revision,
     unlistedCountries: outer.unlistedCountries,
     regions: entries('regions', region),
     shards: entries('shards', shard),

@@ -1,12 +1,9 @@
 import { type ConsulTopologyOptions, readConsulTopologyOptions } from '../config/consul-options.ts';
 import { ConfigError } from '../errors/config-error.ts';
-import type { TopologySource } from '../topology/topology-source.ts';
+import { maxDocumentBytes, type TopologySource } from '../topology/sources/topology-source.ts';
 import { ConsulAgent } from './agent.ts';
 import { type QueryConfig, readings, readOnce } from './blocking-query.ts';
 import { pause, pauseMs } from './pauses.ts';
-
-/** The greatest answer, in bytes. A document of 10,000 shards takes about 2 MB. */
-const maxAnswerBytes = 8 * 1024 * 1024;
 
 /**
  * Reads the topology from a key of Consul, and again whenever it changes, by blocking queries. A key that is
@@ -16,7 +13,7 @@ const maxAnswerBytes = 8 * 1024 * 1024;
  */
 export function consulTopology(options: ConsulTopologyOptions): TopologySource {
   const config = readConsulTopologyOptions(options);
-  const agent = new ConsulAgent(config, maxAnswerBytes);
+  const agent = new ConsulAgent(config, maxDocumentBytes);
   const { key, stale, waitMs, timeoutMs } = config;
   const name = `consul:${key}`;
   const path = `/v1/kv/${key.split('/').map(encodeURIComponent).join('/')}`;

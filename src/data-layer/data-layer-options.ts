@@ -14,10 +14,13 @@ import type { Logger } from '../observability/pino-observer.ts';
 import type { ReservedName } from '../rows/schema/reserved-names.ts';
 import type { Tables } from '../rows/schema/row-types.ts';
 import type { IpLocator } from '../sharding/places/locate-place.ts';
-import type { TopologySource } from '../topology/topology-source.ts';
+import type { TopologySource } from '../topology/sources/topology-source.ts';
 
 export interface DataLayerOptions<T extends Tables> {
-  /** A JSON file's path, a document, or a source such as `fileTopology('topology.json')`. */
+  /**
+   * A JSON file's path, a document, or a source such as `fileTopology('topology.json')`. What a source tells of
+   * changes is followed while the data layer runs: `topology()` says how far.
+   */
   topology: string | TopologyDocument | TopologySource;
   /**
    * The region this process runs in, and its Redis if there is one for all. Must be given where rows
@@ -62,6 +65,16 @@ export interface DataLayerOptions<T extends Tables> {
    * are up and were verified, and those that turn out wrong are refused. Default `strict`.
    */
   startup?: 'strict' | 'lazy';
+  /**
+   * A file in which the document in force is kept, as its source gave it and readable by this user only, for a start
+   * while the source can't be had. Default: none is kept.
+   */
+  keepLastGood?: string;
+  /**
+   * Milliseconds for which calls that began on the topology before may go on, on servers to which the new one leads
+   * no more; then they are cut off. Default 30,000.
+   */
+  drainMs?: number;
   /** Ends the startup when it fires: nothing stays open. Afterwards `close()` ends the data layer. */
   signal?: AbortSignal;
   /**

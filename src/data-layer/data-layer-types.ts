@@ -2,6 +2,7 @@ import type { SweptOutcomes } from '../commit/outcome-sweeper.ts';
 import type { DirectoryHandle } from '../directory/directory-handle.ts';
 import type { CallOptions, Drained } from '../execution/call-gate.ts';
 import type { PlacementReport } from '../placement/placement-report.ts';
+import type { TopologyStatus } from '../reconfiguration/topology-status.ts';
 import type { SweptMoves } from '../relocation/move-sweeper.ts';
 import type { Guard, GuardOptions } from '../resilience/create-guard.ts';
 import type { Tables } from '../rows/schema/row-types.ts';
@@ -42,9 +43,22 @@ export interface AdminMembers {
   readonly directory: DirectoryHandle;
 }
 
+/** What came later than the names of a data layer's own members were given away. */
+export interface AdminHandle extends AdminMembers {
+  /**
+   * Asks the topology's source now, and puts its document in force if it is a newer one.
+   *
+   * @throws {ConfigError} when it is refused: what was in force stays so; what the source throws; {@link UnavailableError}
+   * or {@link TimeoutError} when a server does not answer that the document needs, and then it is tried again.
+   */
+  reload(options?: CallOptions): Promise<TopologyStatus>;
+}
+
 export interface DataLayerMembers extends AdminMembers {
   /** The members of a data layer that operators use. What comes anew is found here only. */
-  readonly admin: AdminMembers;
+  readonly admin: AdminHandle;
+  /** Which topology is in force, since when and from where, and why the newest one is not. No I/O. */
+  topology(): TopologyStatus;
   /**
    * A guard round a dependency of yours: bulkhead, breaker, timeout, retry and fallback. The same
    * name gives the same guard, with the options of its first call.

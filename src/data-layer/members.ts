@@ -1,6 +1,7 @@
 import { directoryHandle } from '../directory/directory-handle.ts';
-import type { CallGate } from '../execution/call-gate.ts';
+import type { CallGate, CallOptions } from '../execution/call-gate.ts';
 import { readPlacement } from '../placement/placement.ts';
+import type { TopologyFollower } from '../reconfiguration/topology-follower.ts';
 import { createGuard, type Guard } from '../resilience/create-guard.ts';
 import { areServed, shardsHealth } from '../verification/health.ts';
 import { closeOnce } from './close-once.ts';
@@ -9,7 +10,7 @@ import type { Features } from './open-features.ts';
 import type { OpenRedis } from './open-redis.ts';
 import type { Servers } from './open-servers.ts';
 import type { Parts } from './parts.ts';
-import type { Setup } from './read-options.ts';
+import type { Setup } from './setup.ts';
 
 /** What a data layer offers beside its tables. */
 export function membersOf(
@@ -17,6 +18,7 @@ export function membersOf(
   { topology, executor, endpoints, gate }: Servers,
   { regions }: OpenRedis,
   { directory, moves, outcomes }: Features,
+  follower: TopologyFollower,
   calls: CallGate,
   parts: Parts,
 ): DataLayerMembers {
@@ -47,9 +49,12 @@ export function membersOf(
       ),
     directory: directoryHandle(directory, calls),
   };
+  const reload = (options?: CallOptions) =>
+    calls.run('reload', undefined, options, (call) => follower.reload(call));
   return {
     ...admin,
-    admin: Object.freeze(admin),
+    admin: Object.freeze({ ...admin, reload }),
+    topology: () => follower.status(),
     guard(name, limits) {
       const guard = guards.get(name) ?? createGuard(name, { ...limits, observer: observe });
       guards.set(name, guard);

@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import { commitRecordTable } from '../commit/commit-record-table.ts';
 import { OutcomeSweeper } from '../commit/outcome-sweeper.ts';
 import { type OpenDirectory, openDirectory } from '../directory/open-lookups.ts';
@@ -16,7 +15,7 @@ import { tableAccess } from '../table/table-access.ts';
 import type { OpenRedis } from './open-redis.ts';
 import type { Servers } from './open-servers.ts';
 import type { Parts } from './parts.ts';
-import type { Setup } from './read-options.ts';
+import type { Setup } from './setup.ts';
 
 /** What a running data layer offers, over servers that were verified. */
 export interface Features {
@@ -36,12 +35,10 @@ export function openFeatures(
   upkeep: Upkeep,
   parts: Parts,
 ): Features {
-  const { config, plans, references, locateIp, observe } = setup;
+  const { config, plans, references, who, locateIp, observe } = setup;
   const { topology, executor, inspection } = servers;
   const { current } = topology;
   const directory = openDirectory(config.directory, plans, { executor, upkeep, observe });
-  const { region, service = `${hostname()}:${process.pid}` } = config;
-  const who = { service, processRegion: region };
   const forwarding = new Forwarding(executor, commitRecordTable);
   const shared: SharedParts = {
     topology,
@@ -80,7 +77,12 @@ export function openFeatures(
     return [plan.label, make] as const;
   });
   const referenceTables = references.map((plan) => {
-    const runtime = openReference(plan, inspection.shapeOf(plan, current), region, shared);
+    const runtime = openReference(
+      plan,
+      inspection.shapeOf(plan, current),
+      who.processRegion,
+      shared,
+    );
     registry.addReference(plan.label, runtime);
     const make: MakeHandle = (seen) => referenceAccess({ ...runtime, seen });
     return [plan.label, make] as const;

@@ -5,7 +5,7 @@ import type { Deadline } from '../resilience/time/deadline.ts';
 import { SharedRedis } from '../verification/shared-redis.ts';
 import type { Servers } from './open-servers.ts';
 import type { Parts } from './parts.ts';
-import type { Setup } from './read-options.ts';
+import type { Setup } from './setup.ts';
 
 export interface OpenRedis {
   readonly regions: RedisRegions;

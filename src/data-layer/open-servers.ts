@@ -7,6 +7,7 @@ import type { Upkeep } from '../execution/upkeep.ts';
 import { fencedTables } from '../relocation/fenced-tables.ts';
 import { keepFence } from '../relocation/standing-fence.ts';
 import { within } from '../resilience/time/within.ts';
+import { endpointsOf } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import { EndpointGate } from '../verification/endpoint-gate.ts';
 import {
@@ -16,7 +17,7 @@ import {
 } from '../verification/shard-inspection.ts';
 import { type Sharing, sharedRedisName } from '../verification/table-facts.ts';
 import type { Parts } from './parts.ts';
-import type { Setup } from './read-options.ts';
+import type { Setup } from './setup.ts';
 import { systemTableNeeds } from './system-table-needs.ts';
 
 /** The database servers, and what keeps traffic away from those that are not what is meant. */
@@ -27,6 +28,8 @@ export interface Servers {
   readonly gate: EndpointGate;
   /** Asks no endpoint but those that were verified. */
   readonly executor: Executor;
+  /** Asks whichever, to verify it. */
+  readonly unverified: Executor;
 }
 
 /** Builds what asks the servers. Does no I/O. */
@@ -63,16 +66,13 @@ export function openServers(
     observe,
   });
   const gate = new EndpointGate(
-    [...topology.current.shards.values()].flatMap(({ primary, replicas }) => [
-      primary,
-      ...replicas,
-    ]),
+    endpointsOf(topology.current.shards.values()),
     (endpoint, call) => inspection.inspectLate(endpoint, call),
     upkeep,
     observe,
   );
   const executor = new Executor(endpoints, retry, observe, gate);
-  return { topology, endpoints, inspection, gate, executor };
+  return { topology, endpoints, inspection, gate, executor, unverified };
 }
 
 /** Waits for the servers that must be up, inspects them, and lets traffic to those that fit. */

@@ -1,6 +1,5 @@
-import { type GivenRedis, isPerRegion } from '../cache/redis/redis-regions.ts';
+import { hostname } from 'node:os';
 import { type DataLayerConfig, parseDataLayerOptions } from '../config/data-layer-config.ts';
-import { didYouMean } from '../config/did-you-mean.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import type { Observer } from '../observability/events.ts';
 import { type FanOut, fanOut } from '../observability/fan-out.ts';
@@ -15,30 +14,11 @@ import {
   type ReferencePlan,
   type TablePlan,
 } from '../rows/schema/table-plan.ts';
-import type { IpLocator } from '../sharding/places/locate-place.ts';
 import { Certificates } from '../tls/certificates.ts';
-import { createTopology } from '../topology/create-topology.ts';
-import type { Topology } from '../topology/topology.ts';
-import { fileTopology, staticTopology, type TopologySource } from '../topology/topology-source.ts';
+import { checkRegions } from './check-topology.ts';
 import type { DataLayerOptions } from './data-layer-options.ts';
-
-/** What the options come to. */
-export interface Setup {
-  readonly config: DataLayerConfig;
-  readonly topology: Topology;
-  readonly plans: readonly TablePlan[];
-  readonly references: readonly ReferencePlan[];
-  readonly redis: GivenRedis;
-  readonly certificates: ServerCertificates;
-  readonly locateIp: IpLocator | undefined;
-  readonly observe: FanOut;
-}
-
-/** What connections by TLS go by. */
-export interface ServerCertificates {
-  readonly mysql: Certificates;
-  readonly redis: Certificates;
-}
+import { createFirst, loadDocument, sourceOf } from './load-topology.ts';
+import type { ServerCertificates, Setup } from './setup.ts';
 
 /** Everything that can be checked without opening a connection, all problems in one error. */
 export async function readOptions(options: DataLayerOptions<Tables>): Promise<Setup> {
@@ -46,8 +26,9 @@ export async function readOptions(options: DataLayerOptions<Tables>): Promise<Se
   const config = parseDataLayerOptions(options, problems);
   const events: Observer[] = [];
   const certificates = readCertificates(config, (event) => events[0]?.(event), problems);
-  const topology =
-    options?.topology === undefined ? undefined : await loadTopology(options.topology, problems);
+  const source = options?.topology === undefined ? undefined : sourceOf(options.topology);
+  const first = source && (await loadDocument(source, options.signal, config, problems));
+  const topology = first && createFirst(first.document, problems);
   const names: readonly string[] = [...reservedNames, ...reservedInTransactions];
   const references: ReferencePlan[] = [];
   const tables = typeof options?.tables === 'object' ? (options.tables ?? {}) : {};
@@ -64,19 +45,19 @@ export async function readOptions(options: DataLayerOptions<Tables>): Promise<Se
     }
     return planTable(label, table, { topology, directory: config?.directory }, problems) ?? [];
   });
-  checkDirectory(config?.directory?.keyspace, topology, problems);
   reportRepeats(plans, references, problems);
-  if (topology !== undefined && config !== undefined) {
-    checkProcessRegion(config.region, topology, plans, problems);
-    checkRedisRegions(options.redis, config.region, topology, problems);
-  }
-  if (problems.length > 0 || !config || !topology || !certificates) {
+  const { redis, locateIp } = options ?? {};
+  if (config !== undefined) checkRegions({ config, plans, redis }, topology, problems);
+  if (problems.length > 0 || !config || !certificates || !first) {
     throw new ConfigError('The data layer can not start', problems);
   }
-  const { redis, locateIp } = options;
+  if (topology === undefined || source === undefined) throw new TypeError('problems say why');
+  const { region: processRegion, service = `${hostname()}:${process.pid}` } = config;
+  const who = { service, processRegion };
   const observe = observerOf(options);
   events.push(observe);
-  return { config, topology, plans, references, redis, certificates, locateIp, observe };
+  const given = { redis, certificates, who, locateIp, observe };
+  return { config, topology, source, first, plans, references, ...given };
 }
 
 function readCertificates(
@@ -108,23 +89,6 @@ function observerOf({ logger, observers = [] }: DataLayerOptions<Tables>): FanOu
   );
 }
 
-function checkDirectory(
-  name: string | undefined,
-  topology: Topology | undefined,
-  problems: Problem[],
-): void {
-  if (name === undefined || topology === undefined) return;
-  const keyspace = topology.keyspaces.get(name);
-  if (keyspace?.strategy === 'hash') return;
-  problems.push({
-    path: 'directory.keyspace',
-    message:
-      keyspace === undefined
-        ? `there is no keyspace '${name}'${didYouMean(name, topology.keyspaces.keys())}`
-        : `'${name}' is geographic; the directory needs a hash keyspace`,
-  });
-}
-
 /** Two handles of one table would each keep a cache, and not hear of the other's writes. */
 function reportRepeats(
   plans: readonly TablePlan[],
@@ -153,82 +117,7 @@ function reportRepeats(
   }
 }
 
-function checkProcessRegion(
-  region: string | undefined,
-  topology: Topology,
-  plans: readonly TablePlan[],
-  problems: Problem[],
-): void {
-  if (region !== undefined) {
-    if (topology.regions.has(region)) return;
-    const known = didYouMean(region, topology.regions.keys());
-    problems.push({ path: 'region', message: `the topology has no region '${region}'${known}` });
-    return;
-  }
-  for (const { label, table } of plans) {
-    const shards = topology.keyspaces.get(table.keyspace)?.shards ?? [];
-    const strict = shards.find((shard) => shard.region.residency === 'strict')?.region;
-    if (table.cache === undefined || strict === undefined) continue;
-    problems.push({
-      path: 'region',
-      message:
-        `is missing: tables.${label} is cached, and rows of region '${strict.name}' may be kept only where ` +
-        'it says. Name the region in which this process runs',
-    });
-    return;
-  }
-}
-
-function checkRedisRegions(
-  redis: GivenRedis,
-  region: string | undefined,
-  topology: Topology,
-  problems: Problem[],
-): void {
-  if (!isPerRegion(redis)) return;
-  for (const name of Object.keys(redis)) {
-    if (topology.regions.has(name)) continue;
-    const known = didYouMean(name, topology.regions.keys());
-    problems.push({
-      path: `redis.${name}`,
-      message: `the topology has no region '${name}'${known}`,
-    });
-  }
-  if (region === undefined) {
-    problems.push({
-      path: 'region',
-      message: 'is missing: with a Redis for each region, say in which one this process runs',
-    });
-  } else if (!Object.hasOwn(redis, region)) {
-    problems.push({ path: 'redis', message: `has none for '${region}', where this process runs` });
-  }
-}
-
 function isReference(table: Table | ReferenceTable): table is ReferenceTable {
   // What is no table at all is reported by planTable.
   return typeof table === 'object' && table !== null && 'reference' in table;
-}
-
-async function loadTopology(
-  given: DataLayerOptions<Tables>['topology'],
-  problems: Problem[],
-): Promise<Topology | undefined> {
-  const own: Problem[] = [];
-  const source = sourceOf(given);
-  let topology: Topology | undefined;
-  try {
-    topology = createTopology(await source.load(), own);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    own.push(...error.problems);
-  }
-  // One by one: as arguments of one call, many thousands would overflow the stack.
-  for (const problem of own) problems.push(problem);
-  return topology;
-}
-
-function sourceOf(given: DataLayerOptions<Tables>['topology']): TopologySource {
-  if (typeof given === 'string') return fileTopology(given);
-  const isSource = typeof given === 'object' && given !== null && 'load' in given;
-  return isSource ? given : staticTopology(given);
 }

@@ -4,7 +4,7 @@ import type { Endpoint } from '../topology/topology.ts';
 import { areServed } from '../verification/health.ts';
 import type { OpenRedis } from './open-redis.ts';
 import type { Servers } from './open-servers.ts';
-import type { Setup } from './read-options.ts';
+import type { Setup } from './setup.ts';
 
 /** How a data layer is just now, for gauges. No I/O. */
 export function stateOf(

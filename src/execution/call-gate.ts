@@ -57,6 +57,7 @@ const kinds: Readonly<Record<CallOperation, CallKind>> = {
   all: 'read',
   put: 'write',
   placement: 'read',
+  reload: 'upkeep',
   'directory.sweep': 'upkeep',
   'idempotency.sweep': 'upkeep',
   'relocations.sweep': 'upkeep',

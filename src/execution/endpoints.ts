@@ -26,6 +26,11 @@ export interface GuardedEndpoint {
   readonly repeatable: Set<Session>;
 }
 
+interface Retired {
+  readonly guarded: GuardedEndpoint;
+  readonly cut: NodeJS.Timeout;
+}
+
 /**
  * The pools of all endpoints; each is made when first asked for. An endpoint of another snapshot has the
  * same pool as long as its address is the same.
@@ -33,8 +38,10 @@ export interface GuardedEndpoint {
 export class Endpoints {
   readonly #config: EndpointsConfig;
   readonly #observe: Observer;
+  /** By key, as the retired ones are. */
   readonly #open = new Map<string, GuardedEndpoint>();
-  readonly #retired = new Set<GuardedEndpoint>();
+  readonly #retired = new Map<string, Retired>();
+  readonly #closing = new Set<Promise<void>>();
   /** Calls that run on an older snapshot go on with what they had, retired or not. */
   readonly #known = new WeakMap<Endpoint, GuardedEndpoint>();
 
@@ -47,29 +54,34 @@ export class Endpoints {
     const known = this.#known.get(endpoint);
     if (known !== undefined) return known;
     const key = endpointKey(endpoint);
-    const guarded = this.#open.get(key) ?? this.#make(endpoint);
+    const guarded = this.#open.get(key) ?? this.#reinstate(key) ?? this.#make(endpoint);
     this.#open.set(key, guarded);
     this.#known.set(endpoint, guarded);
     return guarded;
   }
 
   /**
-   * Retires the pools whose address none of these endpoints has any more. What runs there runs on to its
-   * end, which this waits for; nothing new is begun.
+   * Retires the pools whose address none of these endpoints has any more: calls on older snapshots go on
+   * there, and no connection is kept for others.
+   *
+   * @param drainMs after which what still runs there is cut off.
+   * @param gone told of each endpoint whose pool is closed, unless its address was named again before.
    */
-  async retireBut(named: Iterable<Endpoint>): Promise<void> {
+  retireBut(named: Iterable<Endpoint>, drainMs: number, gone: (endpoint: Endpoint) => void): void {
     const kept = new Set([...named].map(endpointKey));
-    const leaving = [...this.#open].filter(([key]) => !kept.has(key));
-    await Promise.all(
-      leaving.map(async ([key, guarded]) => {
-        this.#open.delete(key);
-        this.#retired.add(guarded);
-        await guarded.pool.retire();
-        if (!this.#retired.delete(guarded)) return;
-        guarded.guard.close();
-        await guarded.pool.close();
-      }),
-    );
+    for (const [key, guarded] of this.#open) {
+      if (kept.has(key)) continue;
+      this.#open.delete(key);
+      guarded.pool.retire();
+      const cut = setTimeout(() => {
+        this.#retired.delete(key);
+        gone(guarded.endpoint);
+        const closing = closeOf(guarded).finally(() => this.#closing.delete(closing));
+        this.#closing.add(closing);
+      }, drainMs);
+      cut.unref();
+      this.#retired.set(key, { guarded, cut });
+    }
   }
 
   /** Holds every further connection of an endpoint against what its database was found to be. */
@@ -79,14 +91,24 @@ export class Endpoints {
   }
 
   async close(): Promise<void> {
-    const all = [...this.#open.values(), ...this.#retired];
+    const all = [...this.#open.values()];
+    for (const { guarded, cut } of this.#retired.values()) {
+      clearTimeout(cut);
+      all.push(guarded);
+    }
     this.#retired.clear();
-    await Promise.all(
-      all.map(({ pool, guard }) => {
-        guard.close();
-        return pool.close();
-      }),
-    );
+    await Promise.all([...this.#closing, ...all.map(closeOf)]);
+  }
+
+  /** Its address was left of late, and is named again. */
+  #reinstate(key: string): GuardedEndpoint | undefined {
+    const retired = this.#retired.get(key);
+    if (retired === undefined) return undefined;
+    const { guarded, cut } = retired;
+    clearTimeout(cut);
+    this.#retired.delete(key);
+    guarded.pool.reinstate();
+    return guarded;
   }
 
   #make(endpoint: Endpoint): GuardedEndpoint {
@@ -141,4 +163,9 @@ export class Endpoints {
       this.#observe,
     );
   }
+}
+
+function closeOf({ guard, pool }: GuardedEndpoint): Promise<void> {
+  guard.close();
+  return pool.close();
 }

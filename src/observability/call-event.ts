@@ -33,6 +33,7 @@ export type CallOperation =
   | 'all'
   | 'put'
   | 'placement'
+  | 'reload'
   | 'directory.sweep'
   | 'idempotency.sweep'
   | 'relocations.sweep';

@@ -91,6 +91,35 @@ export type MeridianEvent =
   | { readonly type: 'endpoint-fault'; readonly endpoint: string; readonly message: string }
   /** An endpoint that was down when the data layer started is what the topology means: it is used now. */
   | { readonly type: 'endpoint-verified'; readonly endpoint: string }
+  | {
+      /** Calls begin on another topology from here on. */
+      readonly type: 'topology';
+      readonly source: string;
+      readonly epoch: number;
+      readonly revision: number;
+      /** The epoch that was in force. */
+      readonly before: number;
+      /** Names of endpoints that are new or have another address, and of those that are left. */
+      readonly added: readonly string[];
+      readonly removed: readonly string[];
+      /** From the document to its being in force: the time that the servers took. */
+      readonly durationMs: number;
+    }
+  | {
+      /** A document is not in force. Where servers did not answer, it is tried again. */
+      readonly type: 'topology-refused';
+      readonly source: string;
+      readonly epoch: number | undefined;
+      readonly message: string;
+      readonly isRetried: boolean;
+    }
+  | {
+      /** The source of the topology can't be read, can be read again, or its document could not be kept. */
+      readonly type: 'topology-source';
+      readonly source: string;
+      readonly state: 'up' | 'down' | 'unkept';
+      readonly message: string;
+    }
   | { readonly type: 'identity-recorded'; readonly shard: string; readonly keyspace: string }
   /** A UNIQUE index keeps values apart on each shard, but two shards may hold the same one. */
   | { readonly type: 'unique-per-shard'; readonly table: string; readonly index: string }

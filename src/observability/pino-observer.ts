@@ -41,6 +41,9 @@ const levels: Record<
 > = {
   started: 'info',
   closed: 'info',
+  topology: 'info',
+  'topology-refused': 'warn',
+  'topology-source': 'warn',
   'identity-recorded': 'info',
   'unique-per-shard': 'warn',
   'definitions-unseen': 'warn',
@@ -108,6 +111,7 @@ function isLogged(
 function isGoodNews(event: MeridianEvent): boolean {
   return (
     (event.type === 'cache-link' && event.state === 'up') ||
+    (event.type === 'topology-source' && event.state === 'up') ||
     (event.type === 'breaker' && event.state === 'closed')
   );
 }

@@ -84,8 +84,8 @@ export function createTopology(document: unknown, problems: Problem[]): Topology
       keyspaces.set(name, { ...base, strategy: 'geo', regions: geoRegions, regionByCode });
     }
   }
-  const { epoch, unlistedCountries } = parsed;
-  return { epoch, unlistedCountries, regions, shards, keyspaces };
+  const { epoch, revision, unlistedCountries } = parsed;
+  return { epoch, revision, unlistedCountries, regions, shards, keyspaces };
 }
 
 /** The regions where a keyspace has shards, in a stable order. */

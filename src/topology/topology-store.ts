@@ -11,4 +11,9 @@ export class TopologyStore {
   get current(): Topology {
     return this.#current;
   }
+
+  /** From now on calls begin on this one; those under way keep theirs. */
+  replace(next: Topology): void {
+    this.#current = next;
+  }
 }

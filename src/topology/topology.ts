@@ -27,6 +27,11 @@ export function endpointKey({ name, address }: Endpoint): string {
   return JSON.stringify([name, host, port, user, password, database, tls]);
 }
 
+/** All endpoints of shards, the primary of each before its replicas. */
+export function endpointsOf(shards: Iterable<Shard>): Endpoint[] {
+  return [...shards].flatMap(({ primary, replicas }) => [primary, ...replicas]);
+}
+
 /** One logical database in one region: a primary and its replicas. */
 export interface Shard {
   readonly name: string;
@@ -75,6 +80,8 @@ export type Keyspace = HashKeyspace | GeoKeyspace;
 export interface Topology {
   /** Grows with every change. */
   readonly epoch: number;
+  /** Grows with every change of servers within an epoch. */
+  readonly revision: number;
   /** Where rows of a country go that no region of their keyspace lists. */
   readonly unlistedCountries: 'refuse' | 'nearest';
   readonly regions: ReadonlyMap<string, TopologyRegion>;

@@ -58,8 +58,10 @@ export class EndpointGate implements Admission {
   readonly #check: (endpoint: Endpoint, call: Call) => Promise<void>;
   readonly #upkeep: Upkeep;
   readonly #observe: Observer;
-  /** By name. One that has another address by now is another one. */
-  readonly #verified = new Map<string, Endpoint>();
+  /** By key, as those that are barred: one that has another address by now is another one. */
+  readonly #verified = new Set<string>();
+  /** Endpoints whose keys are among them, of whatever snapshot. */
+  #known = new WeakSet<Endpoint>();
   readonly #barred = new Map<string, Barred>();
   readonly #lastFaults = new Map<string, EndpointFault>();
   readonly #lockedOutUntil = new Map<string, number>();
@@ -74,11 +76,7 @@ export class EndpointGate implements Admission {
     this.#check = check;
     this.#upkeep = upkeep;
     this.#observe = observe;
-    for (const endpoint of endpoints) {
-      const why = new Error('it has not been asked yet');
-      const barred = { look: undefined, lookedAt: Number.NEGATIVE_INFINITY };
-      this.#barred.set(endpoint.name, { endpoint, state: 'unverified', why, ...barred });
-    }
+    for (const endpoint of endpoints) this.#bar(endpoint);
   }
 
   /** These endpoints were found to be what is meant. */
@@ -89,6 +87,31 @@ export class EndpointGate implements Admission {
   /** From now on the others are looked at until they answer. */
   watch(): void {
     for (const barred of this.#barred.values()) this.#lookLater(barred);
+  }
+
+  /**
+   * Another snapshot comes into force: of its endpoints those take traffic that are named as verified, the others
+   * once they answer and fit. Calls on the one before find its endpoints as they were.
+   */
+  adopt(endpoints: readonly Endpoint[], verified: readonly Endpoint[]): void {
+    const open = new Set(verified.map(endpointKey));
+    this.#barred.clear();
+    this.#known = new WeakSet();
+    for (const endpoint of endpoints) {
+      const key = endpointKey(endpoint);
+      if (open.has(key)) {
+        this.#verified.add(key);
+        continue;
+      }
+      this.#verified.delete(key);
+      this.#lookLater(this.#bar(endpoint));
+    }
+  }
+
+  /** No snapshot that is in use names it any more: it would have to be verified anew. */
+  forget(endpoint: Endpoint): void {
+    this.#verified.delete(endpointKey(endpoint));
+    this.#known = new WeakSet();
   }
 
   stateOf(endpoint: Endpoint): EndpointState {
@@ -118,19 +141,37 @@ export class EndpointGate implements Admission {
   }
 
   #isVerified(endpoint: Endpoint): boolean {
-    const verified = this.#verified.get(endpoint.name);
-    if (verified === endpoint) return true;
-    return verified !== undefined && endpointKey(verified) === endpointKey(endpoint);
+    if (this.#known.has(endpoint)) return true;
+    const isVerified = this.#verified.has(endpointKey(endpoint));
+    if (isVerified) this.#known.add(endpoint);
+    return isVerified;
   }
 
   #barredAs(endpoint: Endpoint): Barred | undefined {
-    const barred = this.#barred.get(endpoint.name);
-    return barred && endpointKey(barred.endpoint) === endpointKey(endpoint) ? barred : undefined;
+    return this.#barred.get(endpointKey(endpoint));
+  }
+
+  #bar(endpoint: Endpoint): Barred {
+    const barred: Barred = {
+      endpoint,
+      state: 'unverified',
+      why: new Error('it has not been asked yet'),
+      look: undefined,
+      lookedAt: Number.NEGATIVE_INFINITY,
+    };
+    this.#barred.set(endpointKey(endpoint), barred);
+    return barred;
   }
 
   #verify(endpoint: Endpoint): void {
-    this.#verified.set(endpoint.name, endpoint);
-    this.#barred.delete(endpoint.name);
+    const key = endpointKey(endpoint);
+    this.#verified.add(key);
+    this.#barred.delete(key);
+  }
+
+  /** Whether it is the one that is barred now: another snapshot has others. */
+  #isCurrent(barred: Barred): boolean {
+    return this.#barredAs(barred.endpoint) === barred;
   }
 
   async #await(endpoint: Endpoint, deadline: Deadline): Promise<void> {
@@ -173,7 +214,7 @@ export class EndpointGate implements Admission {
   }
 
   #lookLater(barred: Barred): void {
-    if (barred.state === 'refused' || !this.#barred.has(barred.endpoint.name)) return;
+    if (barred.state === 'refused' || !this.#isCurrent(barred)) return;
     const { lookedAt } = barred;
     this.#upkeep.later(lookAgainMs, () => {
       // A caller may have wanted a look meanwhile, after which comes the next one.
@@ -181,12 +222,15 @@ export class EndpointGate implements Admission {
     });
   }
 
-  #passed({ endpoint }: Barred): void {
+  #passed(barred: Barred): void {
+    if (!this.#isCurrent(barred)) return;
+    const { endpoint } = barred;
     this.#verify(endpoint);
     this.#observe({ type: 'endpoint-verified', endpoint: endpoint.name });
   }
 
   #failed(barred: Barred, why: unknown): void {
+    if (!this.#isCurrent(barred)) return;
     const isNews = messageOf(why) !== messageOf(barred.why);
     barred.why = why;
     if (why instanceof ConfigError) barred.state = 'refused';

@@ -6,12 +6,7 @@ import { onPrimary } from '../execution/on-primary.ts';
 import { heardByAllMs } from '../forwarding/protocol-times.ts';
 import { type IdentityRow, isReadOnly } from '../identity/identity-table.ts';
 import type { KnownSystem } from '../identity/shard-identity.ts';
-import { readDatabaseRules } from '../mysql/schema/table-rules.ts';
-import {
-  readMaxPacketBytes,
-  readTableShapes,
-  type TableShape,
-} from '../mysql/schema/table-shape.ts';
+import type { TableShape } from '../mysql/schema/table-shape.ts';
 import type { Observer } from '../observability/events.ts';
 import type { ReferencePlan, RowPlan, TablePlan } from '../rows/schema/table-plan.ts';
 import { perSnapshot } from '../topology/per-snapshot.ts';
@@ -20,6 +15,7 @@ import { awaitPrimaries } from './await-primaries.ts';
 import { checkAllRules, uniquenessProblem } from './check-rules.ts';
 import { checkAllColumns, type SpreadPlan, spreadPlans } from './check-tables.ts';
 import { checkFirstUse } from './first-use.ts';
+import { type FoundDatabase, readDatabases } from './read-databases.ts';
 import { ShardRules } from './shard-rules.ts';
 import { lackOfAny, lackOfSome } from './start-needs.ts';
 import { ensureSystemTables, type SystemTableNeed } from './system-tables.ts';
@@ -125,9 +121,10 @@ export class ShardInspection {
       );
       await ensureSystemTables({ executor, deadline: call, systemTables }, own, problems);
     }
-    const shapes = await this.#readShapes(shards, call);
+    const databases = await readDatabases(executor, this.#holding(shards, topology), call);
+    const shapes = new Map([...databases].map(([name, found]) => [name, found.shapes]));
     this.#checkColumns(topology, shapes, problems);
-    this.#checkRules(topology, shapes, problems);
+    this.#checkRules(topology, databases, shapes, problems);
     if (problems.length === 0) await this.#keepFences(shards, shapes, call, problems);
     if (problems.length === 0) await checkFacts(this.#recording(shards, call), problems);
     if (problems.length === 0 && sharesRedis(this.#spread(topology), this.#parts.sharing)) {
@@ -137,8 +134,12 @@ export class ShardInspection {
     if (problems.length > 0 || system === undefined || first === undefined) {
       throw new ConfigError('The databases do not fit', problems);
     }
+    for (const [name, found] of databases) {
+      this.#shapes.set(name, found.shapes);
+      this.rules.set(name, found.rules);
+      this.#maxPacketBytes = Math.min(this.#maxPacketBytes, found.maxPacketBytes);
+    }
     this.rules.tellUnseen(shapes.keys(), this.#parts.observe);
-    for (const [shard, found] of shapes) this.#shapes.set(shard, found);
     this.#known ??= { system, shard: first.name };
     return { shards, endpoints, remapped };
   }
@@ -189,6 +190,13 @@ export class ShardInspection {
     return this.inspect(up, call);
   }
 
+  /** Holds what this service says of shared data against what is on record, and records nothing. */
+  async checkFacts(shards: readonly Shard[], call: Call): Promise<void> {
+    const problems: Problem[] = [];
+    await checkFacts(this.#recording(shards, call), problems);
+    if (problems.length > 0) throw new ConfigError('The databases do not fit', problems);
+  }
+
   /** Inspects one endpoint that was not to be had before. Throws what `inspect` throws. */
   async inspectLate(endpoint: Endpoint, call: Call): Promise<void> {
     const { executor } = this.#parts;
@@ -217,26 +225,12 @@ export class ShardInspection {
     this.#parts.expect(endpoint, { system: this.system, keyspace, shard: name, slots });
   }
 
-  async #readShapes(shards: readonly Shard[], call: Call): Promise<Map<string, Shapes>> {
+  /** Those that hold tables of this service. */
+  #holding(shards: readonly Shard[], topology: Topology): readonly Shard[] {
     const holding = new Set(
-      this.#spread(call.topology).flatMap((plan) => plan.shards.map(({ name }) => name)),
+      this.#spread(topology).flatMap((plan) => plan.shards.map(({ name }) => name)),
     );
-    const read = shards
-      .filter(({ name }) => holding.has(name))
-      .map(async ({ name, primary }) => {
-        const shapes = await this.#parts.executor.run([primary], {
-          access: 'read',
-          deadline: call,
-          run: async (session) => {
-            const bytes = await readMaxPacketBytes(session, call);
-            this.#maxPacketBytes = Math.min(this.#maxPacketBytes, bytes);
-            this.rules.set(name, await readDatabaseRules(session, call));
-            return readTableShapes(session, call);
-          },
-        });
-        return [name, shapes] as const;
-      });
-    return new Map(await Promise.all(read));
+    return shards.filter(({ name }) => holding.has(name));
   }
 
   /** What it takes to hold what this service says of shared data against what others said. */
@@ -261,9 +255,16 @@ export class ShardInspection {
     await Promise.all(kept);
   }
 
-  #checkRules(topology: Topology, shapes: ReadonlyMap<string, Shapes>, problems: Problem[]): void {
+  #checkRules(
+    topology: Topology,
+    databases: ReadonlyMap<string, FoundDatabase>,
+    shapes: ReadonlyMap<string, Shapes>,
+    problems: Problem[],
+  ): void {
     const { uniqueAcrossShards, observe } = this.#parts;
-    for (const local of checkAllRules(this.#spread(topology), this.rules, shapes, problems)) {
+    // Those of servers that turn out wrong must not take the place of what holds.
+    const rules = new ShardRules([...databases].map(([name, found]) => [name, found.rules]));
+    for (const local of checkAllRules(this.#spread(topology), rules, shapes, problems)) {
       if (uniqueAcrossShards === 'refuse') problems.push(uniquenessProblem(local));
       else {
         const { plan, index } = local;

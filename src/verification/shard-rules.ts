@@ -5,8 +5,12 @@ import { HiddenEffects } from '../rows/raw/hidden-effects.ts';
 
 /** What the servers of shards do by themselves, as far as they have been asked. */
 export class ShardRules {
-  readonly byShard = new Map<string, DatabaseRules>();
+  readonly byShard: Map<string, DatabaseRules>;
   readonly #effects = new Map<string, HiddenEffects>();
+
+  constructor(byShard: Iterable<readonly [string, DatabaseRules]> = []) {
+    this.byShard = new Map(byShard);
+  }
 
   set(shard: string, rules: DatabaseRules): void {
     this.byShard.set(shard, rules);

@@ -62,6 +62,7 @@ export class EndpointPool implements ConnectionOwner {
   readonly #unverified = new WeakSet<ServerConnection>();
   #fullServer: DriverFault | undefined;
   #afterPause: NodeJS.Timeout | undefined;
+  #isRetired = false;
   #closed = false;
 
   constructor(address: ServerAddress, config: EndpointPoolConfig) {
@@ -133,7 +134,9 @@ export class EndpointPool implements ConnectionOwner {
   }
 
   takeBack(connection: ServerConnection, usable: boolean): void {
-    if (this.#closed || !usable || this.#unverified.has(connection) || !connection.isAlive) {
+    const isKept = usable && connection.isAlive && !this.#unverified.has(connection);
+    // A retired pool keeps none but for those who wait.
+    if (this.#closed || !isKept || (this.#isRetired && this.#waiting.size === 0)) {
       this.#drop(connection);
       return;
     }
@@ -152,13 +155,17 @@ export class EndpointPool implements ConnectionOwner {
   }
 
   /**
-   * Gives out no connection any more. Idle ones are closed at once, others when they are given back;
-   * resolves when none is left.
+   * Keeps no connection any more: idle ones are closed at once, others when they are given back. Who still
+   * asks, a call on an older snapshot, is served.
    */
-  async retire(): Promise<void> {
-    this.#shut();
+  retire(): void {
+    this.#isRetired = true;
     for (const connection of this.#idle.splice(0)) this.#drop(connection);
-    await Promise.all([...this.#all].map(({ closed }) => closed));
+  }
+
+  /** Its address is named again: it keeps its connections as ever. */
+  reinstate(): void {
+    this.#isRetired = false;
   }
 
   /** Closes every connection, with whatever still runs on it. */

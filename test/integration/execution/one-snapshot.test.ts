@@ -144,6 +144,7 @@ const cases: Record<CallOperation, () => Promise<() => Promise<unknown>>> = {
   all: async () => () => data.currencies.all(),
   put: async () => () => data.currencies.put({ code: 'EUR', name: 'x' }),
   placement: async () => () => data.admin.placement(),
+  reload: async () => () => data.admin.reload(),
   'directory.sweep': async () => () => data.admin.directory.sweep(),
   'idempotency.sweep': async () => () => data.admin.idempotency.sweep(),
   'relocations.sweep': async () => () => data.admin.relocations.sweep(),

@@ -240,21 +240,25 @@ it('after a restart under many callers, connections come back a few at a time', 
   await pool.close();
 });
 
-it('a pool that is retired lets what runs end, and begins nothing', async () => {
+it('a pool that is retired keeps no connection, and serves who still asks', async () => {
   const pool = sessions.pool(direct(), 3, 1_000);
   const [busy, idle] = [await sessions.acquire(pool), await sessions.acquire(pool)];
   idle.release();
-  let isOver = false;
-  const retired = pool.retire().then(() => {
-    isOver = true;
-  });
-  const refused = await failureOf(sessions.acquire(pool));
-  expect(refused).toMatchObject({ message: 'The pool is closed.', phase: 'queued' });
+  pool.retire();
+  expect(pool.snapshot()).toMatchObject({ connections: 1, idle: 0 });
   const deadline = new Deadline(5_000);
   const { rows } = await busy.run({ sql: "SELECT 'seven' AS word", params: [] }, deadline);
-  deadline.end();
   expect(rows).toEqual([{ word: 'seven' }]);
-  expect(isOver).toBe(false);
   busy.release();
-  await retired;
+  expect(pool.snapshot()).toMatchObject({ connections: 0, idle: 0 });
+  const late = await sessions.acquire(pool);
+  expect((await late.run({ sql: "SELECT 'eight' AS word", params: [] }, deadline)).rows).toEqual([
+    { word: 'eight' },
+  ]);
+  deadline.end();
+  late.release();
+  expect(pool.snapshot()).toMatchObject({ connections: 0 });
+  pool.reinstate();
+  (await sessions.acquire(pool)).release();
+  expect(pool.snapshot()).toMatchObject({ connections: 1, idle: 1 });
 });

@@ -33,18 +33,30 @@ describe('the pools of endpoints', () => {
     expect(other.pool.label).toBe('127.0.0.1:2/eu-1');
   });
 
-  it('are retired once nobody names the address, and the others stay', async () => {
+  it('are retired once nobody names the address: calls that know them go on until they are cut, and the others stay', async () => {
     const old = endpointAt('eu-1/primary', 1);
     const kept = endpointAt('eu-1/replica-1', 3);
     const retired = endpoints.of(old);
     const stays = endpoints.of(kept);
-    await endpoints.retireBut([endpointAt('eu-1/primary', 2), endpointAt('eu-1/replica-1', 3)]);
+    const gone = new Promise((resolve) =>
+      endpoints.retireBut([endpointAt('eu-1/primary', 2), kept], 1, resolve),
+    );
+    // A call on the older snapshot has no other pool.
+    expect(endpoints.of(old)).toBe(retired);
+    expect(endpoints.of(kept)).toBe(stays);
+    expect(await gone).toBe(old);
     const deadline = new Deadline(1_000);
     await expect(retired.pool.acquire(deadline)).rejects.toThrow('The pool is closed.');
     deadline.end();
-    expect(endpoints.of(kept)).toBe(stays);
-    // A call on the older snapshot opens no connection there again.
     expect(endpoints.of(old)).toBe(retired);
     expect(endpoints.of(endpointAt('eu-1/primary', 1))).not.toBe(retired);
+  });
+
+  it('are the same once more where the address is named again before they are cut', () => {
+    const pool = endpoints.of(endpointAt('eu-1/primary', 1));
+    const gone: unknown[] = [];
+    endpoints.retireBut([], 60_000, (endpoint) => gone.push(endpoint));
+    expect(endpoints.of(endpointAt('eu-1/primary', 1))).toBe(pool);
+    expect(gone).toEqual([]);
   });
 });
