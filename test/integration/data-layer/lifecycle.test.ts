@@ -97,6 +97,7 @@ it('its tables are one object as well, and so is what operators use', async () =
   expect(data.tables.users).toBe(data.users);
   expect(Object.isFrozen(data.tables) && Object.isFrozen(data.admin)).toBe(true);
   const { directory, idempotency, placement, relocations } = data;
-  expect(data.admin).toEqual({ directory, idempotency, placement, relocations });
+  const { reload } = data.admin;
+  expect(data.admin).toEqual({ directory, idempotency, placement, relocations, reload });
   expect((await data.admin.placement()).complete).toBe(true);
 });

@@ -2,10 +2,11 @@ import { mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileTopology, iterableTopology, type TopologyDocument } from 'meridian';
+import { createSlotMap, formatSlotRanges } from 'meridian/sharding';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { accountOn, type Opened, TestCluster } from '../../support/cluster.ts';
 import { eventually } from '../../support/eventually.ts';
-import type { tables } from '../../support/tables.ts';
+import { ddl, type tables } from '../../support/tables.ts';
 
 /** Documents that a test gives, one after the other. */
 class Documents implements AsyncIterable<unknown> {
@@ -124,6 +125,54 @@ describe('a document with a larger epoch', () => {
     await data.transactions.insert({ account_id, cents: 1n });
     expect(proxy.connections).toBeGreaterThan(0);
     expect(events.some(({ type }) => type === 'topology-refused')).toBe(true);
+  });
+
+  it('adds a shard, which owns no slots yet', async () => {
+    const name = `joined_${process.pid}`;
+    const url = new URL(cluster.url('tx-2'));
+    url.pathname = name;
+    await cluster.sql('tx-2', `CREATE DATABASE ${name}`);
+    await cluster.sql('tx-2', `GRANT ALL ON ${name}.* TO '${url.username}'@'%'`);
+    for (const create of ddl.ledger) {
+      await cluster.sql('tx-2', create.replace('TABLE ', `TABLE ${name}.`));
+    }
+    try {
+      const slots = formatSlotRanges(
+        createSlotMap(
+          ['tx-1', 'tx-2'].map((shard) => ({ name: shard, weight: 1 })),
+          16_384,
+        ),
+      );
+      const withSlots = (
+        one: TopologyDocument,
+        ledger: { shards: string[]; slots: Record<string, string> },
+      ) => ({
+        ...one,
+        keyspaces: { ...one.keyspaces, ledger: { code: 2, strategy: 'hash' as const, ...ledger } },
+      });
+      const begun = await open(withSlots(next(), { shards: ['tx-1', 'tx-2'], slots }));
+      const document = withSlots(next(), {
+        shards: ['tx-1', 'tx-2', 'tx-3'],
+        slots: { ...slots, 'tx-3': '' },
+      });
+      await follow(begun, {
+        ...document,
+        shards: { ...document.shards, 'tx-3': { region: 'eu', primary: url.href } },
+      });
+      const { data, events } = begun;
+      expect(events).toContainEqual(
+        expect.objectContaining({ added: ['tx-3/primary'], removed: [] }),
+      );
+      expect(data.health().shards['tx-3']).toMatchObject({ state: 'up' });
+      await data.transactions.insert({ account_id: 'a', cents: 1n });
+      const each = await data.transactions.everywhere.each(
+        'SELECT COUNT(*) AS n FROM transactions',
+      );
+      expect(each.map(({ shard }) => shard).sort()).toEqual(['tx-1', 'tx-2', 'tx-3']);
+    } finally {
+      await closeAll();
+      await cluster.sql('tx-2', `DROP DATABASE ${name}`);
+    }
   });
 
   it('is refused where the address is that of another shard, and what was in force goes on', async () => {
