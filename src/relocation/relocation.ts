@@ -3,7 +3,7 @@ import { deleteMarks, idempotencyTable } from '../commit/idempotency-table.ts';
 import { runTransaction } from '../commit/transaction.ts';
 import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { RolledBackError, UnknownOutcomeError } from '../errors/database-error.ts';
-import { type Ended, isMeridianError } from '../errors/meridian-error.ts';
+import { isMeridianError } from '../errors/meridian-error.ts';
 import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { Upkeep } from '../execution/upkeep.ts';
@@ -32,10 +32,9 @@ import {
 import { assertWholeOn, copiedGroup, type Group, ownerParam } from './moving-group.ts';
 import { busy, refusalOf, unknownOwner } from './relocation-refusals.ts';
 import { type CopiedTable, deleteOwned, forwardRows, isBinaryId, setColumns } from './row-copy.ts';
+import { type Withdraw, withdrawal } from './withdrawal.ts';
 
 const attempts = 3;
-/** Milliseconds after which a shard that could not be asked is asked again. */
-const withdrawAgainMs = 100;
 
 /** Which owner goes where. */
 export interface RelocationOrder {
@@ -82,8 +81,7 @@ interface Flight {
 export class Relocation {
   readonly #executor: Executor;
   readonly #resolution: MoveResolution;
-  readonly #upkeep: Upkeep;
-  readonly #onFailure: (error: unknown) => void;
+  readonly #withdraw: Withdraw;
 
   /** @param onFailure is told what became of work that nobody waits for. */
   constructor(
@@ -94,8 +92,7 @@ export class Relocation {
   ) {
     this.#executor = executor;
     this.#resolution = resolution;
-    this.#upkeep = upkeep;
-    this.#onFailure = onFailure;
+    this.#withdraw = withdrawal(resolution, upkeep, onFailure);
   }
 
   /**
@@ -183,36 +180,9 @@ export class Relocation {
       );
     } catch (error) {
       if (!isMeridianError(error) || error.outcome !== 'unknown') throw error;
-      await this.#withdraw(flight, error.ended, deadline);
+      await this.#withdraw(order, move, error.ended, deadline);
       throw refusalOf(error, order);
     }
-  }
-
-  /**
-   * Takes back an announcement that may be on record, or still waits for a lock and would be later: until
-   * its mover is taken for dead, nobody could move the owner. Nothing else depends on it, so it goes on without
-   * its caller when the caller's time is over; what fails is left to the sweeper.
-   */
-  async #withdraw(
-    { order, move }: Flight,
-    ended: Promise<Ended> | undefined,
-    deadline: Deadline,
-  ): Promise<void> {
-    const resolved = (patience: Deadline) =>
-      this.#resolution.resolve(move, order.from, order.group, patience).catch((error: unknown) => {
-        if (!isMeridianError(error) || !error.retryable) throw error;
-        return undefined;
-      });
-    const withdrawal = this.#upkeep.run(
-      moverLifeMs,
-      async (patience) => {
-        if (ended !== undefined) await patience.race(ended);
-        while ((await resolved(patience)) === undefined) await patience.pause(withdrawAgainMs);
-      },
-      this.#onFailure,
-    );
-    const left = new Promise<void>((resolve) => deadline.onCancel(() => resolve()));
-    await Promise.race([withdrawal, left]);
   }
 
   /** Step 2, for at most `pauseMs`: then the server lets go of everything. */
