@@ -60,6 +60,7 @@ export { RoutingError } from './errors/routing-error.ts';
 export { RowError, RowUnreadableError } from './errors/row-error.ts';
 export { MergeError, PartialWriteError, type ShardResult } from './errors/scatter-error.ts';
 export type { CallOptions } from './execution/call-gate.ts';
+export type { CredentialsOf } from './execution/endpoints.ts';
 export type { SqlValue } from './mysql/sql/sql.ts';
 export type { CallEvent, CallOperation } from './observability/call-event.ts';
 export type { DataLayerState, EndpointStateNow } from './observability/data-layer-state.ts';
@@ -73,6 +74,7 @@ export type {
   PlacementSkew,
   ShardPlacement,
 } from './placement/placement-report.ts';
+export type { RefusedTopology, TopologyStatus } from './reconfiguration/topology-status.ts';
 export type {
   AllOptions,
   ReferenceHandle,

@@ -133,6 +133,12 @@ const settings = strictObject({
   timeoutMs: milliseconds.default(5_000),
   startupTimeoutMs: milliseconds.default(30_000),
   startup: z.enum(['strict', 'lazy']).default('strict'),
+  credentials: z
+    .custom(
+      (value) => typeof value === 'function',
+      'must be a function of an endpoint that gives { user, password }',
+    )
+    .optional(),
   keepLastGood: z.string().min(1).optional(),
   drainMs: milliseconds.default(30_000),
   signal: z.custom((value) => value instanceof AbortSignal, 'must be an AbortSignal').optional(),

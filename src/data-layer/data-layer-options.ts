@@ -9,6 +9,7 @@ import type {
 import type { DirectoryOptions } from '../config/directory-options.ts';
 import type { ServerTlsOptions } from '../config/tls-settings.ts';
 import type { TopologyDocument } from '../config/topology-document.ts';
+import type { CredentialsOf } from '../execution/endpoints.ts';
 import type { Observer } from '../observability/events.ts';
 import type { Logger } from '../observability/pino-observer.ts';
 import type { ReservedName } from '../rows/schema/reserved-names.ts';
@@ -65,6 +66,12 @@ export interface DataLayerOptions<T extends Tables> {
    * are up and were verified, and those that turn out wrong are refused. Default `strict`.
    */
   startup?: 'strict' | 'lazy';
+  /**
+   * Gives user and password in place of those of the URLs, each time a connection is opened, and once more when a server has
+   * refused them: a password that rotates fails no call while both are valid. It may take `pool.connectTimeoutMs`, with all
+   * else of an opening. Default: those of the URLs.
+   */
+  credentials?: CredentialsOf;
   /**
    * A file in which the document in force is kept, as its source gave it and readable by this user only, for a start
    * while the source can't be had. Default: none is kept.

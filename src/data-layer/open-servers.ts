@@ -39,10 +39,13 @@ export function openServers(
   upkeep: Upkeep,
   parts: Parts,
 ): Servers {
-  const { config, plans, references, certificates, observe } = setup;
+  const { config, plans, references, certificates, credentials, observe } = setup;
   const { pool, breaker, debugErrors, retry, systemTables, uniqueAcrossShards } = config;
   const endpoints = parts.add(
-    new Endpoints({ ...pool, breaker, debugErrors, certificates: certificates.mysql }, observe),
+    new Endpoints(
+      { ...pool, breaker, debugErrors, certificates: certificates.mysql, credentials },
+      observe,
+    ),
   );
   const unverified = new Executor(endpoints, retry, observe);
   const keepFences: KeepFences = (shard, shapes, call, problems) =>

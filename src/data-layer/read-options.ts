@@ -46,7 +46,7 @@ export async function readOptions(options: DataLayerOptions<Tables>): Promise<Se
     return planTable(label, table, { topology, directory: config?.directory }, problems) ?? [];
   });
   reportRepeats(plans, references, problems);
-  const { redis, locateIp } = options ?? {};
+  const { redis, locateIp, credentials } = options ?? {};
   if (config !== undefined) checkRegions({ config, plans, redis }, topology, problems);
   if (problems.length > 0 || !config || !certificates || !first) {
     throw new ConfigError('The data layer can not start', problems);
@@ -56,7 +56,7 @@ export async function readOptions(options: DataLayerOptions<Tables>): Promise<Se
   const who = { service, processRegion };
   const observe = observerOf(options);
   events.push(observe);
-  const given = { redis, certificates, who, locateIp, observe };
+  const given = { redis, certificates, credentials, who, locateIp, observe };
   return { config, topology, source, first, plans, references, ...given };
 }
 

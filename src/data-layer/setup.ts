@@ -1,5 +1,6 @@
 import type { GivenRedis } from '../cache/redis/redis-regions.ts';
 import type { DataLayerConfig } from '../config/data-layer-config.ts';
+import type { CredentialsOf } from '../execution/endpoints.ts';
 import type { FanOut } from '../observability/fan-out.ts';
 import type { FirstTopology } from '../reconfiguration/topology-follower.ts';
 import type { Who } from '../rows/audited.ts';
@@ -19,6 +20,7 @@ export interface Setup {
   readonly references: readonly ReferencePlan[];
   readonly redis: GivenRedis;
   readonly certificates: ServerCertificates;
+  readonly credentials: CredentialsOf | undefined;
   readonly who: Who;
   readonly locateIp: IpLocator | undefined;
   readonly observe: FanOut;

@@ -1,5 +1,6 @@
 import type { DataLayerConfig } from '../config/data-layer-config.ts';
 import { type IdentityRow, verifyIdentity } from '../identity/identity-table.ts';
+import type { Credentials } from '../mysql/server/connection-options.ts';
 import { EndpointPool } from '../mysql/server/endpoint-pool.ts';
 import { ping } from '../mysql/server/ping.ts';
 import type { Session } from '../mysql/server/session.ts';
@@ -9,12 +10,24 @@ import { Guard } from '../resilience/guard.ts';
 import type { Certificates } from '../tls/certificates.ts';
 import { type Endpoint, endpointKey } from '../topology/topology.ts';
 
+/** Who connections to a server are opened as: it is asked at each opening. */
+export type CredentialsOf = (endpoint: {
+  /** `eu-1/primary`. */
+  readonly name: string;
+  readonly shard: string;
+  readonly role: 'primary' | 'replica';
+  readonly region: string;
+  readonly host: string;
+  readonly port: number;
+}) => Credentials | Promise<Credentials>;
+
 /** The options `pool` and `breaker` of the data layer. */
 export type EndpointsConfig = DataLayerConfig['pool'] & {
   readonly breaker: DataLayerConfig['breaker'];
   readonly debugErrors?: boolean | undefined;
   /** Where the address says TLS. */
   readonly certificates?: Certificates | undefined;
+  readonly credentials?: CredentialsOf | undefined;
 };
 
 /** One endpoint's pool and the guard round it. */
@@ -119,8 +132,12 @@ export class Endpoints {
     return { endpoint, pool: this.#poolOf(endpoint), guard, repeatable };
   }
 
-  #poolOf({ name, shard, address }: Endpoint): EndpointPool {
+  #poolOf({ name, shard, role, region, address }: Endpoint): EndpointPool {
     const { connections, connectTimeoutMs, debugErrors, certificates } = this.#config;
+    const { credentials: ask } = this.#config;
+    const { host, port } = address;
+    const who = { name, shard, role, region, host, port };
+    const credentials = ask && (async () => ask(who));
     const observe = this.#observe;
     const of = { shard, endpoint: name };
     const onStatement = (sql: string, durationMs: number, isDone: boolean) =>
@@ -134,7 +151,7 @@ export class Endpoints {
     const onAcquired = (durationMs: number, isDone: boolean) =>
       observe({ type: 'acquire', ...of, durationMs, outcome: isDone ? 'done' : 'failed' });
     return new EndpointPool(
-      { ...address, certificates },
+      { ...address, certificates, credentials },
       {
         connections,
         connectTimeoutMs,

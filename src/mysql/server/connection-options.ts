@@ -6,6 +6,14 @@ import { type Certificates, systemCertificates } from '../../tls/certificates.ts
 export interface ServerAddress extends EndpointAddress {
   /** Default: those of Node's own authorities. */
   readonly certificates?: Certificates | undefined;
+  /** Asked at each opening; undefined: those of the address. */
+  readonly credentials?: (() => Promise<Credentials>) | undefined;
+}
+
+/** Who a connection is opened as. */
+export interface Credentials {
+  readonly user: string;
+  readonly password: string;
 }
 
 /**

@@ -10,6 +10,7 @@ import { OpeningGate } from './opening-gate.ts';
 import { OrphanedThreads } from './orphaned-threads.ts';
 import { ServerConnection } from './server-connection.ts';
 import { type ConnectionOwner, Session } from './session.ts';
+import { settledWithin } from './settled-within.ts';
 import type { OnStatement } from './statement-watch.ts';
 
 export interface EndpointPoolConfig {
@@ -39,6 +40,9 @@ interface Waiter {
 }
 
 const goodbyeMs = 500;
+
+/** ER_ACCESS_DENIED_ERROR. */
+const refusedLogin = 1045;
 
 /**
  * The connections to one server. Opens them when needed, a few at a time, and keeps them. While the
@@ -212,7 +216,8 @@ export class EndpointPool implements ConnectionOwner {
     }, this.#gate.pauseMs);
   }
 
-  async #open(): Promise<void> {
+  /** @param isAgain after a login that was refused: a password that was changed just now is asked for anew. */
+  async #open(isAgain = false): Promise<void> {
     const { connectTimeoutMs, debugErrors } = this.#config;
     this.#gate.begin();
     const connection = new ServerConnection(this.#address, {
@@ -225,8 +230,13 @@ export class EndpointPool implements ConnectionOwner {
       await connection.ready;
     } catch (error) {
       this.#all.delete(connection);
-      this.#couldNotOpen(driverFault(error, 'connecting'));
-      return;
+      const fault = driverFault(error, 'connecting');
+      if (fault.errno !== refusedLogin || isAgain || this.#address.credentials === undefined) {
+        this.#couldNotOpen(fault);
+        return;
+      }
+      this.#gate.failed(false);
+      return this.#open(true);
     }
     this.#gate.succeeded();
     if (this.#closed) {
@@ -280,15 +290,6 @@ export class EndpointPool implements ConnectionOwner {
     connection.destroy();
     if (this.#all.delete(connection) && !this.#closed) this.#serve();
   }
-}
-
-async function settledWithin(ms: number, work: Promise<unknown>): Promise<void> {
-  let patience: NodeJS.Timeout | undefined;
-  const impatient = new Promise<void>((resolve) => {
-    patience = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, impatient]);
-  clearTimeout(patience);
 }
 
 function closedFault(): DriverFault {

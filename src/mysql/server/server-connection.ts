@@ -1,9 +1,10 @@
 import { connect, type Socket } from 'node:net';
 import mysql, { type Connection } from 'mysql2';
+import { endpointLabel } from '../../config/endpoint-url.ts';
 import { DriverFault, type Phase } from '../../errors/driver-fault.ts';
 import { readResult } from '../sql/read-result.ts';
 import type { Ask, RawRow } from '../sql/sql.ts';
-import { connectionOptions, type ServerAddress } from './connection-options.ts';
+import { type Credentials, connectionOptions, type ServerAddress } from './connection-options.ts';
 import { driverFault } from './driver-error.ts';
 import { assertServerName, namedAs } from './server-name.ts';
 import { type ServerThread, serverThread } from './server-thread.ts';
@@ -46,7 +47,7 @@ const unknownFacts: ConnectionFacts = {
  * own half of one: a peer that no longer answers would hold it, and the process, for minutes.
  */
 export class ServerConnection {
-  readonly driver: Connection;
+  #driver: Connection | undefined;
   /** Resolves when it can be used; rejects with a DriverFault of the phase `connecting`. */
   readonly ready: Promise<void>;
   /** Resolves when it is closed, by whichever side: with the reason, if that was not this one. */
@@ -76,17 +77,14 @@ export class ServerConnection {
     socket.once('end', () => {
       this.#alive = false;
     });
-    this.driver = mysql.createConnection({
-      ...connectionOptions(address),
-      stream: () => socket,
-    });
-    this.driver.on('error', (error) => {
-      this.#alive = false;
-      this.#lastError ??= error;
-      // A protocol out of step ends no socket by itself.
-      socket.destroy();
-    });
-    this.ready = this.#open(timeoutMs, verify);
+    if (address.credentials === undefined) this.#login(address);
+    this.ready = this.#open(address, timeoutMs, verify);
+  }
+
+  /** The connection of the driver, once it is known who is to log in. */
+  get driver(): Connection {
+    if (this.#driver === undefined) throw new TypeError('the connection is not ready');
+    return this.#driver;
   }
 
   /** False as soon as it is known to be dead; nothing was sent on it then. */
@@ -123,7 +121,8 @@ export class ServerConnection {
     this.#dismissed = true;
     this.#alive = false;
     // It tells errors to `closed`.
-    this.driver.end(() => undefined);
+    if (this.#driver === undefined) this.#socket.destroy();
+    else this.#driver.end(() => undefined);
   }
 
   /** Runs a statement of the text protocol that belongs to no session. Rejects with a DriverFault. */
@@ -136,13 +135,47 @@ export class ServerConnection {
     });
   }
 
-  async #open(timeoutMs: number, verify: OpeningOptions['verify']): Promise<void> {
+  #login(address: ServerAddress): void {
+    const socket = this.#socket;
+    this.#driver = mysql.createConnection({ ...connectionOptions(address), stream: () => socket });
+    this.#driver.on('error', (error) => {
+      this.#alive = false;
+      this.#lastError ??= error;
+      // A protocol out of step ends no socket by itself.
+      socket.destroy();
+    });
+  }
+
+  /** The server waits with its greeting meanwhile. Ends with the socket, and with the time for all. */
+  async #loginAs(address: ServerAddress, credentials: () => Promise<Credentials>): Promise<void> {
+    this.#socket.on('error', (error) => {
+      this.#lastError ??= error;
+    });
+    const lost = this.closed.then((fault) => {
+      throw fault ?? new DriverFault('The connection was given up.', { phase: 'connecting' });
+    });
+    const asked = credentials().catch((error: unknown) => {
+      // Its message may tell a secret.
+      const name = error instanceof Error ? error.name : typeof error;
+      const message = `The option credentials gave none for ${endpointLabel(address)}: it threw ${name}.`;
+      throw new DriverFault(message, { phase: 'connecting' });
+    });
+    const { user, password } = await Promise.race([asked, lost]);
+    this.#login({ ...address, user, password });
+  }
+
+  async #open(
+    address: ServerAddress,
+    timeoutMs: number,
+    verify: OpeningOptions['verify'],
+  ): Promise<void> {
     const timer = setTimeout(() => {
       this.#socket.destroy(
         Object.assign(new Error(`no connection within ${timeoutMs} ms`), { code: 'ETIMEDOUT' }),
       );
     }, timeoutMs);
     try {
+      if (address.credentials !== undefined) await this.#loginAs(address, address.credentials);
       await this.ask(sessionSetup);
       if (this.#isEncrypted) assertServerName(this.#host, Reflect.get(this.driver, 'stream'));
       const [row] = await this.ask(sessionQuery);
