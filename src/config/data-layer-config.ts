@@ -7,7 +7,10 @@ import { parseInto, strictObject } from './strict-object.ts';
 import { tlsSettings } from './tls-settings.ts';
 
 export interface PoolOptions {
-  /** Connections to each endpoint, and so statements running on it at once. Default 10. */
+  /**
+   * Connections to each endpoint, and so statements running on it at once. Where owners may move, a
+   * primary has one more once calls that hold all of them ask whether an owner has left. Default 10.
+   */
   connections?: number;
   /**
    * Statements that may wait for a connection of one endpoint; a tenth of the places is for critical

@@ -41,6 +41,8 @@ export interface Work<T> {
   readonly hasBegun?: (() => boolean) | undefined;
   /** Whether the shard was asked before on behalf of the same call: that earns no retries. */
   readonly isRepeat?: boolean | undefined;
+  /** See {@link Executor.ask}. */
+  readonly isNested?: boolean;
   /** Must settle when the deadline passes; what a session runs under it does. */
   run(session: Session): Promise<T>;
 }
@@ -92,6 +94,20 @@ export class Executor {
     return this.#replicas.read(endpoints, deadline, (some, limit, asked) =>
       this.#runOne(some, statement, access, limit, asked),
     );
+  }
+
+  /**
+   * Asks a primary on behalf of a call that may hold connections to it, all of them with others of its kind: the
+   * question waits for none that such a call holds. It must take no locks.
+   */
+  ask(primary: Endpoint, statement: Statement, deadline: Deadline): Promise<StatementResult> {
+    return this.run([primary], {
+      access: 'read',
+      isNested: true,
+      deadline,
+      statement: statement.sql,
+      run: (session) => session.run(statement, deadline),
+    });
   }
 
   /** Runs a write that finds, the second time, that it is done already: it is sent again after a lost reply. */
@@ -156,7 +172,7 @@ export class Executor {
   }
 
   async #attempt<T>(endpoint: Endpoint, work: Work<T>): Promise<T> {
-    const { access, deadline, openTimeoutMs, statement, isWell, run } = work;
+    const { access, deadline, openTimeoutMs, statement, isWell, isNested, run } = work;
     const { guard, pool, repeatable } = this.#endpoints.of(endpoint);
     const isAbandoned = isRepeatable(work) && isWell === undefined;
     const { meter } = deadline;
@@ -174,7 +190,7 @@ export class Executor {
         async () => {
           wait?.goTo('pool');
           if (isCompared) askedAt = performance.now();
-          session = await pool.acquire(opening);
+          session = await pool.acquire(opening, isNested);
           wait?.end();
           // What runs from here on has the whole time.
           if (opening !== deadline) opening.end();
@@ -189,7 +205,7 @@ export class Executor {
         },
         opening,
         // How long a transaction takes is up to the caller's function.
-        { isWell, timed: access !== 'transaction' && isWell === undefined },
+        { isWell, timed: access !== 'transaction' && isWell === undefined, isNested },
       );
     };
     try {

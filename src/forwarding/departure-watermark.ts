@@ -105,13 +105,7 @@ export class DepartureWatermark {
     const deadline = new Deadline(readTimeoutMs);
     const askedAt = performance.now();
     try {
-      const endpoints = [this.shard.primary];
-      const { rows } = await this.#executor.runStatement(
-        endpoints,
-        this.#statement,
-        'read',
-        deadline,
-      );
+      const { rows } = await this.#executor.ask(this.shard.primary, this.#statement, deadline);
       this.#known = understand(rows, askedAt);
     } finally {
       deadline.end();

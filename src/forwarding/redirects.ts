@@ -45,9 +45,8 @@ export class Redirects {
 
   /** Where a row has gone, by the redirect at a place. */
   async read(row: Forwardable, route: Route, deadline: Deadline): Promise<Route | undefined> {
-    const endpoints = [route.shard.primary];
     const statement = readForward(row.table, row.owners, uuidToBytes(row.id));
-    const { rows } = await this.#executor.runStatement(endpoints, statement, 'read', deadline);
+    const { rows } = await this.#executor.ask(route.shard.primary, statement, deadline);
     if (rows[0] === undefined) return undefined;
     const next = routeForwarded(route.topology, route.keyspace, Number(rows[0].locator));
     this.#remember(row, next);
@@ -89,12 +88,7 @@ export class Redirects {
       owners,
       asked.map(({ row }) => uuidToBytes(row.id)),
     );
-    const { rows } = await this.#executor.runStatement(
-      [shard.primary],
-      statement,
-      'read',
-      deadline,
-    );
+    const { rows } = await this.#executor.ask(shard.primary, statement, deadline);
     const locators = new Map(
       rows.map(({ id, locator }) => [uuidFromBytes(bytesOf(id)), Number(locator)]),
     );

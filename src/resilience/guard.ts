@@ -45,6 +45,8 @@ export interface Admission {
   readonly isWell?: Promise<unknown> | undefined;
   /** Whether its duration says how fast the endpoint is. Default `true`; no with `isWell`. */
   readonly timed?: boolean | undefined;
+  /** Whether it belongs to a call that may have a place here: it waits for none, nor is one shed. Default `false`. */
+  readonly isNested?: boolean | undefined;
 }
 
 /** How a guard is just now. */
@@ -147,15 +149,15 @@ export class Guard {
   async admit<T>(
     work: () => Promise<T>,
     deadline: Deadline,
-    { isWell, timed = isWell === undefined }: Admission = plain,
+    { isWell, timed = isWell === undefined, isNested = false }: Admission = plain,
   ): Promise<T> {
     if (deadline.reason !== undefined) throw deadline.reason;
     const { priority } = deadline;
     this.#breaker.check();
     // A call that may become the probe is not for chance to refuse.
-    if (this.state === 'closed') this.#throttle?.check(priority, this.#now);
+    if (!isNested && this.state === 'closed') this.#throttle?.check(priority, this.#now);
     this.#limit.advance();
-    const turn = this.#bulkhead.enter(priority, deadline);
+    const turn = isNested ? this.#bulkhead.enterAtOnce() : this.#bulkhead.enter(priority, deadline);
     if (turn !== undefined) await turn;
     let serviceMs: number | undefined;
     if (!timed) this.#limit.last(1);

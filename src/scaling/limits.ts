@@ -4,7 +4,7 @@ import { instancesByLaw, mostInstancesOf, type ScalabilityLaw } from './scalabil
 
 /** How many instances the connections of each shard allow. */
 export interface ConnectionBudget {
-  /** Connections that one instance opens to each shard: `pool.connections` of its data layer. */
+  /** Connections that one instance opens to each shard: `pool.connections` of its data layer; one more where owners may move. */
   readonly poolPerInstance: number;
   /** By shard. */
   readonly shards: Readonly<

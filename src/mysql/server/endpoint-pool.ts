@@ -14,7 +14,7 @@ import { settledWithin } from './settled-within.ts';
 import type { OnStatement } from './statement-watch.ts';
 
 export interface EndpointPoolConfig {
-  /** Connections at most; also how many statements may run at once. */
+  /** Connections at most, and one more for nested questions that find none free. */
   readonly connections: number;
   readonly connectTimeoutMs: number;
   readonly debugErrors?: boolean | undefined;
@@ -66,6 +66,8 @@ export class EndpointPool implements ConnectionOwner {
   readonly #unverified = new WeakSet<ServerConnection>();
   #fullServer: DriverFault | undefined;
   #afterPause: NodeJS.Timeout | undefined;
+  /** Raised by the first nested question that finds none free. Others hold no more than `connections` at once. */
+  #limit: number;
   #isRetired = false;
   #closed = false;
 
@@ -73,15 +75,18 @@ export class EndpointPool implements ConnectionOwner {
     this.label = endpointLabel(address);
     this.#address = address;
     this.#config = config;
+    this.#limit = config.connections;
     this.#orphans = new OrphanedThreads(address, config.connectTimeoutMs, config.onFault);
   }
 
   /**
-   * Takes a connection out of the pool, opening one if there is room. Rejects with a DriverFault
-   * when none can be opened, or with the cancellation's reason.
+   * Takes a connection out of the pool, opening one if there is room; `isNested`: for who may hold one.
+   * Rejects with a DriverFault when none can be opened, or with the cancellation's reason.
    */
-  acquire(cancellation: Cancellation): Promise<Session> {
-    const { onAcquired } = this.#config;
+  acquire(cancellation: Cancellation, isNested = false): Promise<Session> {
+    const { onAcquired, connections } = this.#config;
+    const isStarved = isNested && this.#idle.length === 0 && this.#all.size >= connections;
+    if (isStarved) this.#limit = connections + 1;
     if (onAcquired === undefined) return this.#acquire(cancellation);
     const startedAt = performance.now();
     const told = (isDone: boolean) => onAcquired(performance.now() - startedAt, isDone);
@@ -123,8 +128,7 @@ export class EndpointPool implements ConnectionOwner {
   }
 
   snapshot(): PoolSnapshot {
-    const { connections: maxConnections } = this.#config;
-    return { connections: this.#all.size, idle: this.#idle.length, maxConnections };
+    return { connections: this.#all.size, idle: this.#idle.length, maxConnections: this.#limit };
   }
 
   /**
@@ -200,7 +204,7 @@ export class EndpointPool implements ConnectionOwner {
     }
     while (
       this.#waiting.size > this.#gate.opening &&
-      this.#all.size < this.#config.connections &&
+      this.#all.size < this.#limit &&
       this.#gate.isOpen
     ) {
       void this.#open();
