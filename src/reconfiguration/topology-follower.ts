@@ -50,6 +50,7 @@ export class TopologyFollower {
   /** Settles when the offers before have been dealt with. */
   #last: Promise<void> = Promise.resolve();
   #newest: Offer | undefined;
+  /** A copy: whose object it is may change it. */
   #document: unknown;
   #from: TopologyStatus['from'];
   #since = new Date().toISOString();
@@ -60,7 +61,7 @@ export class TopologyFollower {
 
   constructor(parts: FollowerParts) {
     this.#parts = parts;
-    this.#document = parts.first.document;
+    this.#document = structuredClone(parts.first.document);
     this.#from = parts.first.from;
   }
 
@@ -156,7 +157,7 @@ export class TopologyFollower {
       if (!signal.aborted) this.#refuse(offer, topology, error);
       throw error;
     }
-    this.#document = offer.document;
+    this.#document = structuredClone(offer.document);
     this.#from = 'source';
     this.#since = new Date().toISOString();
     this.#refused = null;

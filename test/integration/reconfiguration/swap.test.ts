@@ -307,6 +307,13 @@ describe('a file', () => {
   });
 });
 
+it('an object that was changed since is another document', async () => {
+  const document = next();
+  const { data } = await start({ topology: { name: 'an object', load: async () => document } });
+  document.epoch = ++epoch;
+  expect(await data.admin.reload()).toMatchObject({ epoch });
+});
+
 describe('keepLastGood', () => {
   it('keeps the document in force, for this user only and without the secrets of the environment, for a start without the source', async () => {
     const keepLastGood = join(folder, 'last-good.json');
