@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
-import { isLoopback } from '../tls/loopback.ts';
+import { isThisMachine } from '../tls/this-machine.ts';
 import type { TlsOptions } from '../tls/tls-options.ts';
 import { parseInto, strictObject } from './strict-object.ts';
 import { tlsSettings } from './tls-settings.ts';
@@ -153,7 +153,7 @@ function readConsulUrl(text: string): URL | { readonly message: string } {
   const isOff = parameters.length === 1 && parsed.searchParams.get('tls') === 'off';
   if (parameters.length > 0 && !isOff) return wrong("has a parameter; only 'tls=off' is known");
   if (isOff && parsed.protocol === 'https:') return wrong('is https:// and says tls=off');
-  if (parsed.protocol === 'http:' && !isOff && !isLoopback(parsed.hostname)) {
+  if (parsed.protocol === 'http:' && !isOff && !isThisMachine(parsed.hostname)) {
     return wrong('leads to another machine in plain text; write https://, or ?tls=off behind it');
   }
   parsed.search = '';

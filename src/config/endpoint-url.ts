@@ -1,4 +1,4 @@
-import { isLoopback } from '../tls/loopback.ts';
+import { isThisMachine } from '../tls/this-machine.ts';
 
 /** Where one database server listens and how to log in. */
 export interface EndpointAddress {
@@ -41,7 +41,7 @@ export function readEndpointUrl(text: string): EndpointAddress | string {
     return 'must end in the name of one database: mysql://user:password@host:3306/database';
   }
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  const [tls = isLoopback(host) ? 'off' : undefined, ...more] = url.searchParams.getAll('tls');
+  const [tls = isThisMachine(host) ? 'off' : undefined, ...more] = url.searchParams.getAll('tls');
   if (more.length > 0) return 'names tls twice; write it once';
   if (tls !== undefined && tls !== 'off' && tls !== 'verify')
     return "has an unknown tls mode; use 'off' or 'verify'";

@@ -1,5 +1,5 @@
 import type { Problem } from '../errors/config-error.ts';
-import { isLoopback } from '../tls/loopback.ts';
+import { isThisMachine } from '../tls/this-machine.ts';
 
 /** Whether something is an ioredis client, as far as can be seen: it has what is needed to connect. */
 export function isIoredis(value: unknown): boolean {
@@ -39,7 +39,7 @@ function whatIsWrongWith(text: string): string | undefined {
     return 'has an unknown tls mode; write rediss:// for TLS, or ?tls=off';
   if (url.protocol === 'rediss:')
     return said.length > 0 ? 'is rediss:// and says tls=off' : undefined;
-  if (said.length > 0 || isLoopback(url.hostname)) return undefined;
+  if (said.length > 0 || isThisMachine(url.hostname)) return undefined;
   return 'leads to another machine in plain text; write rediss://, or ?tls=off where nobody can listen between';
 }
 

@@ -67,8 +67,8 @@ export class Endpoints {
     const known = this.#known.get(endpoint);
     if (known !== undefined) return known;
     const key = endpointKey(endpoint);
-    const guarded = this.#open.get(key) ?? this.#reinstate(key) ?? this.#make(endpoint);
-    this.#open.set(key, guarded);
+    const guarded = this.#open.get(key) ?? this.#retired.get(key)?.guarded ?? this.#make(endpoint);
+    if (!this.#retired.has(key)) this.#open.set(key, guarded);
     this.#known.set(endpoint, guarded);
     return guarded;
   }
@@ -82,6 +82,7 @@ export class Endpoints {
    */
   retireBut(named: Iterable<Endpoint>, drainMs: number, gone: (endpoint: Endpoint) => void): void {
     const kept = new Set([...named].map(endpointKey));
+    for (const key of kept) this.#reinstate(key);
     for (const [key, guarded] of this.#open) {
       if (kept.has(key)) continue;
       this.#open.delete(key);
@@ -114,14 +115,14 @@ export class Endpoints {
   }
 
   /** Its address was left of late, and is named again. */
-  #reinstate(key: string): GuardedEndpoint | undefined {
+  #reinstate(key: string): void {
     const retired = this.#retired.get(key);
-    if (retired === undefined) return undefined;
+    if (retired === undefined) return;
     const { guarded, cut } = retired;
     clearTimeout(cut);
     this.#retired.delete(key);
     guarded.pool.reinstate();
-    return guarded;
+    this.#open.set(key, guarded);
   }
 
   #make(endpoint: Endpoint): GuardedEndpoint {

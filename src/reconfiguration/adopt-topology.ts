@@ -81,7 +81,7 @@ async function verify(
   try {
     const change = changeOf(store.current, next);
     const inspected = await inspectChange({ inspection, executor, observe }, change, call);
-    await inspection.record(inspected, call);
+    await inspection.record(inspected, call, change.joined.size > 0);
     // A primary whose facts could not be read has to be looked at before it is asked again.
     const told = new Set(inspected.shards.map(({ name }) => name));
     const stay = endpointsOf(change.kept).filter(

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -6,19 +7,19 @@ import { dirname } from 'node:path';
  * where the environment has them.
  */
 export async function keepLastGood(path: string, document: unknown): Promise<void> {
-  const draft = `${path}.${process.pid}.draft`;
+  const draft = `${path}.${randomUUID()}.draft`;
   const file = await open(draft, 'w', 0o600);
   try {
     await file.chmod(0o600);
     await file.writeFile(`${JSON.stringify(document, undefined, 2)}\n`);
     await file.sync();
+    await rename(draft, path);
   } catch (error) {
     await rm(draft, { force: true });
     throw error;
   } finally {
     await file.close();
   }
-  await rename(draft, path);
   // Until its folder is on disk, the name may lead to the document before.
   const folder = await open(dirname(path), 'r');
   try {

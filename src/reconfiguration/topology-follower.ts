@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
@@ -11,6 +12,7 @@ import type { Topology } from '../topology/topology.ts';
 import type { TopologyStore } from '../topology/topology-store.ts';
 import { keepLastGood } from './last-good.ts';
 import type { RefusedTopology, TopologyStatus } from './topology-status.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /** Between two tries of what failed because a server was not to be had. */
 const backoff = { baseMs: 250, maxMs: 30_000 };
@@ -57,6 +59,7 @@ export class TopologyFollower {
   #refused: RefusedTopology | null = null;
   #fault: TopologyStatus['fault'] = null;
   #watching: Promise<void> = Promise.resolve();
+  #kept: Promise<void> = Promise.resolve();
   #nextRetry = createBackoff(backoff);
 
   constructor(parts: FollowerParts) {
@@ -103,6 +106,7 @@ export class TopologyFollower {
     this.#closing.abort(new Error('The data layer is closing.'));
     await this.#watching;
     await this.#last.catch(() => undefined);
+    await this.#kept;
   }
 
   async #watch(): Promise<void> {
@@ -111,11 +115,13 @@ export class TopologyFollower {
     let nextPause = createBackoff(sourceBackoff);
     while (source.watch !== undefined && !signal.aborted) {
       try {
-        for await (const document of source.watch(signal)) {
+        for await (const document of untilAborted(source.watch(signal), signal)) {
           this.#sourceAnswers();
           nextPause = createBackoff(sourceBackoff);
           // Documents that come meanwhile are not waited for: what became of this one is in the status.
           this.#offer(document).catch(() => undefined);
+          // A source that never waits would let nobody else have a turn.
+          await setImmediate();
         }
         return;
       } catch (error) {
@@ -129,7 +135,8 @@ export class TopologyFollower {
   /** Deals with a document after those before it. Rejects with why it is not in force. */
   #offer(document: unknown): Promise<void> {
     this.#nextRetry = createBackoff(backoff);
-    return this.#put({ document, at: new Date().toISOString() });
+    // Whose object it is may change it meanwhile.
+    return this.#put({ document: structuredClone(document), at: new Date().toISOString() });
   }
 
   #put(offer: Offer): Promise<void> {
@@ -145,19 +152,21 @@ export class TopologyFollower {
     // A newer one came: this one would be in force for a moment only.
     if (this.#newest !== offer) return;
     if (isDeepStrictEqual(offer.document, this.#document)) {
+      this.#from = 'source';
       this.#refused = null;
       return;
     }
     const problems: Problem[] = [];
-    const topology = createTopology(offer.document, problems);
+    let topology: Topology | undefined;
     try {
+      topology = createTopology(offer.document, problems);
       if (topology === undefined) throw new ConfigError('Bad topology', problems);
       await this.#parts.adopt(topology, signal);
     } catch (error) {
       if (!signal.aborted) this.#refuse(offer, topology, error);
       throw error;
     }
-    this.#document = structuredClone(offer.document);
+    this.#document = offer.document;
     this.#from = 'source';
     this.#since = new Date().toISOString();
     this.#refused = null;
@@ -196,9 +205,16 @@ export class TopologyFollower {
     await this.#put(offer).catch(() => undefined);
   }
 
-  async #keep(document: unknown): Promise<void> {
-    const { lastGood, observe, source } = this.#parts;
-    if (lastGood === undefined) return;
+  /** After the one before it. */
+  #keep(document: unknown): Promise<void> {
+    const { lastGood } = this.#parts;
+    if (lastGood !== undefined)
+      this.#kept = this.#kept.then(() => this.#keepIn(lastGood, document));
+    return this.#kept;
+  }
+
+  async #keepIn(lastGood: string, document: unknown): Promise<void> {
+    const { observe, source } = this.#parts;
     try {
       await keepLastGood(lastGood, document);
     } catch (error) {

@@ -9,6 +9,9 @@ export interface TopologyChange {
   readonly kept: readonly Shard[];
   /** Replicas of kept shards that are new, or have another address. */
   readonly replicas: readonly Endpoint[];
+  /** Keyspaces that have a shard more, and those that have one less. */
+  readonly joined: ReadonlySet<string>;
+  readonly left: ReadonlySet<string>;
 }
 
 export function changeOf(before: Topology, after: Topology): TopologyChange {
@@ -25,7 +28,14 @@ export function changeOf(before: Topology, after: Topology): TopologyChange {
     const known = new Set(was.replicas.map(endpointKey));
     replicas.push(...shard.replicas.filter((replica) => !known.has(endpointKey(replica))));
   }
-  return { changed, kept, replicas };
+  const [joined, left] = [newIn(before, after), newIn(after, before)];
+  return { changed, kept, replicas, joined, left };
+}
+
+/** The keyspaces of shards that the one has and the other lacks. */
+function newIn({ shards: others }: Topology, { shards }: Topology): ReadonlySet<string> {
+  const lacking = [...shards.values()].filter(({ name }) => !others.has(name));
+  return new Set(lacking.map(({ keyspace }) => keyspace));
 }
 
 function isSameShard(was: Shard, is: Shard): boolean {
@@ -77,6 +87,15 @@ export function checkSuccession(before: Topology, after: Topology, problems: Pro
       });
     if (was.code !== code) changed('code', was.code, code);
     if (was.strategy !== strategy) changed('strategy', was.strategy, strategy);
+  }
+  for (const [name, { region, keyspace }] of after.shards) {
+    const was = before.shards.get(name)?.region;
+    if (was === undefined || was.code === region.code) continue;
+    if (after.keyspaces.get(keyspace)?.strategy !== 'geo') continue;
+    problems.push({
+      path: `shards.${name}.region`,
+      message: `has code ${region.code}, and had ${was.code}: ids of its rows carry the latter. Give the shard its region, and the region its code, back`,
+    });
   }
 }
 

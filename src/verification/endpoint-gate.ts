@@ -37,8 +37,8 @@ const faults = new Set<ErrorCode>([
   'MERIDIAN_OVERLOAD',
 ]);
 
-/** Why one is refused that the gate was not built with: nothing knows what it must be. */
-const unknown = new Error('it is none of those that are to be verified');
+/** Why one is refused that is not to be verified: nothing knows what it must be. */
+const unknown = new Error('no topology that is in use leads there, or not any more');
 
 /** An endpoint that takes no traffic yet, or never will. */
 interface Barred {
@@ -99,6 +99,11 @@ export class EndpointGate implements Admission {
     this.#known = new WeakSet();
     for (const endpoint of endpoints) {
       const key = endpointKey(endpoint);
+      if (!this.#verified.has(key)) {
+        // What failed was at another address.
+        this.#lastFaults.delete(endpoint.name);
+        this.#lockedOutUntil.delete(endpoint.name);
+      }
       if (open.has(key)) {
         this.#verified.add(key);
         continue;

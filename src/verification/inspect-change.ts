@@ -4,7 +4,6 @@ import { isMeridianError } from '../errors/meridian-error.ts';
 import type { Call } from '../execution/call.ts';
 import type { Executor } from '../execution/executor.ts';
 import { onPrimary } from '../execution/on-primary.ts';
-import { readFacts } from '../identity/facts-table.ts';
 import { isReadOnly } from '../identity/identity-table.ts';
 import { remapProblem } from '../identity/shard-identity.ts';
 import type { Observer } from '../observability/events.ts';
@@ -15,6 +14,8 @@ import type { InspectedShards, ShardInspection } from './shard-inspection.ts';
 
 /** How long a server may take that the change does not need: who is slower is inspected later. */
 const patienceMs = 1_000;
+
+const isThere = { sql: 'SELECT 1 AS isThere', params: [] };
 
 interface ChangeParts {
   readonly inspection: ShardInspection;
@@ -33,16 +34,24 @@ interface ChangeParts {
  */
 export async function inspectChange(
   parts: ChangeParts,
-  { changed, kept, replicas }: TopologyChange,
+  { changed, kept, replicas, left }: TopologyChange,
   call: Call,
 ): Promise<InspectedShards> {
   const { inspection } = parts;
   await Promise.all(changed.map((shard) => assertWritable(parts, shard, call)));
   const answering = await thoseAnswering(parts, kept, call);
+  const silent = kept.find((shard) => left.has(shard.keyspace) && !answering.includes(shard));
+  if (silent !== undefined) {
+    // It may have on record that the shard which is left out is a member.
+    throw new UnavailableError(
+      `A topology that leaves out a shard of keyspace '${silent.keyspace}' needs the others, and ${silent.primary.name} does not answer.`,
+      { context: { shard: silent.name, endpoint: silent.primary.name } },
+    );
+  }
   await inspection.checkFacts(answering, call);
   const inspected =
     changed.length === 0
-      ? { shards: [], endpoints: [], remapped: [] }
+      ? { shards: [], endpoints: [], remapped: [], databases: new Map() }
       : await inspection.inspect(changed, call);
   const [moved] = inspected.remapped;
   if (moved !== undefined) {
@@ -59,6 +68,7 @@ export async function inspectChange(
     shards: [...inspected.shards, ...answering],
     endpoints: [...inspected.endpoints, ...endpoints.flat()],
     remapped: [],
+    databases: inspected.databases,
   };
 }
 
@@ -77,8 +87,9 @@ async function thoseAnswering(
 ): Promise<readonly Shard[]> {
   const { executor } = parts;
   const asked = shards.map(async (shard) => {
+    // One that is busy with our own calls answers as well: it is no reason to bar it.
     const answered = await ifAnswering(parts, shard.primary, call, (deadline) =>
-      onPrimary({ executor, deadline }, shard, readFacts),
+      executor.ask(shard.primary, isThere, deadline),
     );
     return answered.map(() => shard);
   });

@@ -58,6 +58,8 @@ export interface InspectedShards {
   readonly endpoints: readonly Endpoint[];
   readonly shards: readonly Shard[];
   readonly remapped: Verified['remapped'];
+  /** What their databases are like. */
+  readonly databases: ReadonlyMap<string, FoundDatabase>;
 }
 
 /** Asks shards who they are and what their tables look like: at startup, and those that come later. */
@@ -134,32 +136,30 @@ export class ShardInspection {
     if (problems.length > 0 || system === undefined || first === undefined) {
       throw new ConfigError('The databases do not fit', problems);
     }
-    for (const [name, found] of databases) {
-      this.#shapes.set(name, found.shapes);
-      this.rules.set(name, found.rules);
-      this.#maxPacketBytes = Math.min(this.#maxPacketBytes, found.maxPacketBytes);
-    }
-    this.rules.tellUnseen(shapes.keys(), this.#parts.observe);
     this.#known ??= { system, shard: first.name };
-    return { shards, endpoints, remapped };
+    return { shards, endpoints, remapped, databases };
   }
 
   /**
    * Records what this service says of shared data, once nothing is left that could refuse it.
    *
+   * @param joins whether a shard is added to a keyspace, whoever records it first.
    * @throws {ConfigError} when another process was first with something else, or the user may not.
    */
-  async record(inspected: InspectedShards, call: Call): Promise<void> {
-    const { shards, endpoints, remapped } = inspected;
+  async record(inspected: InspectedShards, call: Call, joins = false): Promise<void> {
+    const { shards, endpoints, remapped, databases } = inspected;
     const problems: Problem[] = [];
     const recording = this.#recording(shards, call);
     await recordSlots(recording, remapped, problems);
     const hasJoined = problems.length === 0 && (await recordFacts(recording, problems));
     // Before this service puts a row there which others would leave out.
-    if (hasJoined) await call.pause(heardByAllMs);
+    if (hasJoined || joins) await call.pause(heardByAllMs);
+    const found = [...databases].map(([name, { shapes }]) => [name, shapes] as const);
+    const shapes = new Map([...this.#shapes, ...found]);
     // An owner may have left before the mover could read which tables there are.
-    if (problems.length === 0) await this.#keepFences(shards, this.#shapes, call, problems);
+    if (problems.length === 0) await this.#keepFences(shards, shapes, call, problems);
     if (problems.length > 0) throw new ConfigError('The databases do not fit', problems);
+    this.#take(databases);
     for (const endpoint of endpoints) this.#expect(endpoint, call.topology);
     this.#isRecorded = true;
   }
@@ -216,6 +216,15 @@ export class ShardInspection {
       // Its replicas are inspected one by one.
       await this.record(await this.inspect([{ ...shard, replicas: [] }], call), call);
     }
+  }
+
+  #take(databases: ReadonlyMap<string, FoundDatabase>): void {
+    for (const [name, found] of databases) {
+      this.#shapes.set(name, found.shapes);
+      this.rules.set(name, found.rules);
+      this.#maxPacketBytes = Math.min(this.#maxPacketBytes, found.maxPacketBytes);
+    }
+    this.rules.tellUnseen(databases.keys(), this.#parts.observe);
   }
 
   #expect(endpoint: Endpoint, { shards }: Topology): void {

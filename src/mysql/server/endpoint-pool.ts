@@ -235,10 +235,8 @@ export class EndpointPool implements ConnectionOwner {
     } catch (error) {
       this.#all.delete(connection);
       const fault = driverFault(error, 'connecting');
-      if (fault.errno !== refusedLogin || isAgain || this.#address.credentials === undefined) {
-        this.#couldNotOpen(fault);
-        return;
-      }
+      const mayLogIn = fault.errno === refusedLogin && this.#address.credentials !== undefined;
+      if (!mayLogIn || isAgain) return this.#couldNotOpen(fault);
       this.#gate.failed(false);
       return this.#open(true);
     }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { isLoopback } from '../../tls/loopback.ts';
+import { isThisMachine } from '../../tls/this-machine.ts';
 import type { MysqlFlavor } from '../runners/binaries.ts';
 
 /** The users of a cluster's MySQL servers; made anew for each cluster. */
@@ -37,7 +37,7 @@ export function mysqlUrls(
   port: number,
 ): { readonly url: string; readonly adminUrl: string } {
   const url = ({ user, password }: Account) =>
-    `mysql://${user}:${password}@${host}:${port}/${database}${isLoopback(host) ? '' : '?tls=off'}`;
+    `mysql://${user}:${password}@${host}:${port}/${database}${isThisMachine(host) ? '' : '?tls=off'}`;
   return { url: url(app), adminUrl: url(admin) };
 }
 

@@ -9,11 +9,17 @@ import type { TopologySource } from './topology-source.ts';
  */
 export function iterableTopology(name: string, documents: AsyncIterable<unknown>): TopologySource {
   const iterator = documents[Symbol.asyncIterator]();
+  /** The newest, once there is one: whoever asks again takes none from those who watch. */
+  let newest: { readonly document: unknown } | undefined;
   return {
     name,
     async load(signal) {
+      if (newest !== undefined) return newest.document;
       const first = await untilAborted(iterator.next(), signal);
-      if (first.done !== true) return first.value;
+      if (first.done !== true) {
+        newest = { document: first.value };
+        return first.value;
+      }
       throw new ConfigError('Bad topology', [{ path: name, message: 'ended without a document' }]);
     },
     async *watch(signal) {
@@ -21,6 +27,7 @@ export function iterableTopology(name: string, documents: AsyncIterable<unknown>
         for (;;) {
           const next = await untilAborted(iterator.next(), signal);
           if (next.done === true) return;
+          newest = { document: next.value };
           yield next.value;
         }
       } catch (error) {
