@@ -1,3 +1,4 @@
+import { createServer } from 'node:net';
 import type { ContainerRuntimeClient, ImageName } from 'testcontainers';
 import { TestingError } from '../testing-error.ts';
 import type { MysqlFlavor } from './binaries.ts';
@@ -39,10 +40,23 @@ export async function connectEngine(): Promise<ContainerEngine> {
   const published = client.info.containerRuntime.host;
   return {
     client,
-    host: published === 'localhost' ? '127.0.0.1' : published,
+    host: (await isOwnAddress(published)) ? '127.0.0.1' : published,
     address: addressOf(client.container.dockerode.modem),
     imageName: (image) => ImageName.fromString(image),
   };
+}
+
+/**
+ * Whether a host is this machine, which has its published ports on loopback too. The gateway of the engine's own
+ * network is: its interface may be down, and then only binding to it tells.
+ */
+function isOwnAddress(host: string): Promise<boolean> {
+  if (host === 'localhost') return Promise.resolve(true);
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(0, host, () => server.close(() => resolve(true)));
+  });
 }
 
 /** Whether containers can be had here. */
