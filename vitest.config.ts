@@ -61,7 +61,7 @@ export default defineConfig({
           // A file ends what it began; loading the modules anew for each would cost more than its tests.
           isolate: false,
           include: ['test/{integration,chaos,contract}/**/*.test.ts'],
-          setupFiles: ['test/support/unowned-failures.ts'],
+          setupFiles: ['test/support/judges/unowned-failures.ts'],
           globalSetup: ['test/support/servers/global-setup.ts'],
           exclude: inContainers ? processesOnly : [],
           testTimeout: 30_000,

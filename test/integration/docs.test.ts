@@ -5,8 +5,8 @@ import { promisify } from 'node:util';
 import { type LocalCluster, startLocalCluster } from 'meridian/testing';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { codeBlocks } from '../support/code-blocks.ts';
-import { PageProcess } from '../support/pages/page-process.ts';
+import { codeBlocks } from '../support/docs/code-blocks.ts';
+import { PageProcess } from '../support/docs/page-process.ts';
 import { bundlePrograms } from '../support/programs.ts';
 
 const run = promisify(execFile);
@@ -67,7 +67,7 @@ beforeAll(async () => {
   for (const { file, text } of [...scripts, ...code]) {
     if (file !== undefined) writeFileSync(`${folder}/${file}`, text);
   }
-  const runner = fileURLToPath(new URL('../support/pages/page-runner.ts', import.meta.url));
+  const runner = fileURLToPath(new URL('../support/docs/page-runner.ts', import.meta.url));
   const [program = '', ...rest] = await bundlePrograms([
     runner,
     ...scripts.map(({ file }) => `${folder}/${file}`),

@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { cachesOn, soon } from '../../support/caches-on.ts';
 import { eventually } from '../../support/eventually.ts';
-import { forEachSharedRedis } from '../../support/redis-kinds.ts';
+import { cachesOn, soon } from '../../support/redis/caches-on.ts';
+import { forEachSharedRedis } from '../../support/redis/redis-kinds.ts';
 
 /** What a cache promises where several processes share a Redis. */
 forEachSharedRedis((ground) => {

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, it, vi } from 'vitest';
-import { cachesOn, soon } from '../../support/caches-on.ts';
-import { forEachRedisKind } from '../../support/redis-kinds.ts';
+import { cachesOn, soon } from '../../support/redis/caches-on.ts';
+import { forEachRedisKind } from '../../support/redis/redis-kinds.ts';
 
 /** What a cache promises wherever it stands. */
 forEachRedisKind((ground) => {

@@ -7,7 +7,7 @@ import { leaseKey, markKey, valueKey } from '../../../src/cache/redis/redis-keys
 import { RedisRegions } from '../../../src/cache/redis/redis-regions.ts';
 import { Deadline } from '../../../src/resilience/time/deadline.ts';
 import { eventually } from '../../support/eventually.ts';
-import { cacheConfig } from '../../support/read-through.ts';
+import { cacheConfig } from '../../support/redis/read-through.ts';
 
 /** A mark says that a key was changed of late: then no copy that lags may be asked. */
 

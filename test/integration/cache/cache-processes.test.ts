@@ -2,8 +2,8 @@ import { Redis } from 'ioredis';
 import { type LocalCluster, startLocalCluster } from 'meridian/testing';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { leaseKey, valueKey } from '../../../src/cache/redis/redis-keys.ts';
-import { CacheChild } from '../../support/cache-children.ts';
 import { eventually } from '../../support/eventually.ts';
+import { CacheChild } from '../../support/redis/cache-children.ts';
 
 /** What real processes do together over one Redis. */
 

@@ -1,6 +1,11 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { failureOf, TestCluster } from '../../support/cluster.ts';
-import { cachedMembers, createMembers, directoryKey, nobody } from '../../support/members.ts';
+import {
+  cachedMembers,
+  createMembers,
+  directoryKey,
+  nobody,
+} from '../../support/tables/members.ts';
 
 let cluster: TestCluster;
 

@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, it, vi } from 'vitest';
-import { cachesOn, soon } from '../../support/caches-on.ts';
-import { forEachSharedRedis } from '../../support/redis-kinds.ts';
+import { cachesOn, soon } from '../../support/redis/caches-on.ts';
+import { forEachSharedRedis } from '../../support/redis/redis-kinds.ts';
 
 const request = new AsyncLocalStorage<string>();
 const users = ['ada', 'grace', 'edsger'];

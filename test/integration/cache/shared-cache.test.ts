@@ -9,7 +9,7 @@ import { valueKey } from '../../../src/cache/redis/redis-keys.ts';
 import { RedisRegions } from '../../../src/cache/redis/redis-regions.ts';
 import { Deadline } from '../../../src/resilience/time/deadline.ts';
 import { eventually } from '../../support/eventually.ts';
-import { cacheConfig } from '../../support/read-through.ts';
+import { cacheConfig } from '../../support/redis/read-through.ts';
 
 let cluster: LocalCluster;
 let redis: Redis;

@@ -7,8 +7,8 @@ import {
 } from 'meridian/testing';
 import mysql from 'mysql2/promise';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type AddressSwitch, addressOf } from '../../support/address-switch.ts';
 import { failureOf } from '../../support/cluster.ts';
+import { type AddressSwitch, addressOf } from '../../support/servers/address-switch.ts';
 import { ddl, tables as standard } from '../../support/tables.ts';
 
 const tables = { transactions: standard.transactions };

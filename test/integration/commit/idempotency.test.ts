@@ -14,7 +14,7 @@ import {
   shardNames,
   TestCluster,
 } from '../../support/cluster.ts';
-import { createGroupTables, group } from '../../support/groups.ts';
+import { createGroupTables, group } from '../../support/tables/groups.ts';
 import { tables as standard } from '../../support/tables.ts';
 
 const members = defineTable({

@@ -3,7 +3,7 @@ import type { Connection } from 'mysql2/promise';
 import mysql from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { accountOn, failureOf, TestCluster } from '../../support/cluster.ts';
-import { createMembers, directoryKey, members, nobody } from '../../support/members.ts';
+import { createMembers, directoryKey, members, nobody } from '../../support/tables/members.ts';
 import type { tables } from '../../support/tables.ts';
 
 let cluster: TestCluster;

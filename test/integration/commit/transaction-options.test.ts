@@ -1,7 +1,7 @@
 import { ClosedError, type DataLayer, RolledBackError } from 'meridian';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { accountOn, failureOf, TestCluster } from '../../support/cluster.ts';
-import { isMariadb } from '../../support/server-flavor.ts';
+import { isMariadb } from '../../support/servers/server-flavor.ts';
 import type { tables } from '../../support/tables.ts';
 
 let cluster: TestCluster;

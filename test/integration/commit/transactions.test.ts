@@ -7,7 +7,7 @@ import {
 } from 'meridian';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { accountOn, failureOf, TestCluster } from '../../support/cluster.ts';
-import { isMariadb } from '../../support/server-flavor.ts';
+import { isMariadb } from '../../support/servers/server-flavor.ts';
 import type { tables } from '../../support/tables.ts';
 
 /** MariaDB shows the old content of innodb_trx to who asks again within 100 ms. */

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Opened } from '../../support/cluster.ts';
 import { eventually } from '../../support/eventually.ts';
+import { type RegionName, TwoRegions } from '../../support/servers/two-regions.ts';
 import type { tables } from '../../support/tables.ts';
-import { type RegionName, TwoRegions } from '../../support/two-regions.ts';
 
 let regions: TwoRegions;
 let eu: Opened<typeof tables>;

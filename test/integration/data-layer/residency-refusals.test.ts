@@ -10,8 +10,8 @@ import {
 import { newId } from 'meridian/sharding';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { failureOf, type Opened } from '../../support/cluster.ts';
+import { TwoRegions } from '../../support/servers/two-regions.ts';
 import { tables } from '../../support/tables.ts';
-import { TwoRegions } from '../../support/two-regions.ts';
 
 let regions: TwoRegions;
 let eu: Opened<typeof tables>;

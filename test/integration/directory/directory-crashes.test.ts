@@ -12,7 +12,7 @@ import {
   directoryKey,
   members,
   nobody,
-} from '../../support/members.ts';
+} from '../../support/tables/members.ts';
 
 const livesAtOnce = 3;
 /** Of each kind of write, one in so many is also cut off by the death of a process. */

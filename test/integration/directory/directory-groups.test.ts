@@ -5,8 +5,8 @@ import {
   isMeridianError,
 } from 'meridian';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { cards, createCards } from '../../support/cards.ts';
 import { failureOf, TestCluster } from '../../support/cluster.ts';
+import { cards, createCards } from '../../support/tables/cards.ts';
 import {
   cachedMembers,
   clearMembers,
@@ -15,7 +15,7 @@ import {
   directoryKey,
   marks,
   nobody,
-} from '../../support/members.ts';
+} from '../../support/tables/members.ts';
 
 const tables = { members: cachedMembers, cards };
 const directory: DirectoryOptions = { keyspace: 'ledger', keys: [directoryKey], sweepMs: false };

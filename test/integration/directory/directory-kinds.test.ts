@@ -2,7 +2,7 @@ import { defineTable } from 'meridian';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { failureOf, TestCluster } from '../../support/cluster.ts';
-import { directoryKey } from '../../support/members.ts';
+import { directoryKey } from '../../support/tables/members.ts';
 
 const things = defineTable({
   name: 'things',

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TestCluster } from '../../support/cluster.ts';
 import { runChild } from '../../support/crash/child.ts';
 import type { DeadlyMove } from '../../support/crash/deadly-move.ts';
-import { createGroupTables, group } from '../../support/groups.ts';
-import { createMembers, directoryKey, members } from '../../support/members.ts';
+import { createGroupTables, group } from '../../support/tables/groups.ts';
+import { createMembers, directoryKey, members } from '../../support/tables/members.ts';
 
 let cluster: TestCluster;
 

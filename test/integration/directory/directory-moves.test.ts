@@ -1,7 +1,7 @@
 import { type DataLayer, type DirectoryOptions, DuplicateKeyError, RoutingError } from 'meridian';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { cards, createCards } from '../../support/cards.ts';
 import { failureOf, TestCluster } from '../../support/cluster.ts';
+import { cards, createCards } from '../../support/tables/cards.ts';
 import {
   cachedMembers,
   clearMembers,
@@ -10,7 +10,7 @@ import {
   directoryKey,
   marks,
   nobody,
-} from '../../support/members.ts';
+} from '../../support/tables/members.ts';
 
 const moving = { members: cachedMembers, cards };
 

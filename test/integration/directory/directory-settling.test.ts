@@ -12,7 +12,7 @@ import {
   directoryKey,
   members,
   nobody,
-} from '../../support/members.ts';
+} from '../../support/tables/members.ts';
 
 let cluster: TestCluster;
 /** Waits for rivals. */

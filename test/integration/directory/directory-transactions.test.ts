@@ -9,7 +9,7 @@ import {
   directoryKey,
   marks,
   nobody,
-} from '../../support/members.ts';
+} from '../../support/tables/members.ts';
 
 let cluster: TestCluster;
 let data: DataLayer<{ members: typeof cachedMembers }>;

@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { failureOf, TestCluster } from '../../support/cluster.ts';
 import { eventually } from '../../support/eventually.ts';
+import { redisContents } from '../../support/redis/redis-contents.ts';
 import {
   cachedMembers,
   clearMembers,
@@ -12,8 +13,7 @@ import {
   members,
   nobody,
   plainMembers,
-} from '../../support/members.ts';
-import { redisContents } from '../../support/redis-contents.ts';
+} from '../../support/tables/members.ts';
 
 let cluster: TestCluster;
 

@@ -8,7 +8,7 @@ import {
   members,
   nobody,
   plainMembers,
-} from '../../support/members.ts';
+} from '../../support/tables/members.ts';
 
 /** A normalize as a library's parser is: it throws, and quotes the value. */
 function parsed(phone: string): string {

@@ -10,7 +10,7 @@ import {
   marks,
   members,
   nobody,
-} from '../../support/members.ts';
+} from '../../support/tables/members.ts';
 
 let cluster: TestCluster;
 let data: DataLayer<{ members: typeof members }>;

@@ -1,8 +1,8 @@
 import { defineTable, ResidencyError } from 'meridian';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { failureOf } from '../../support/cluster.ts';
-import { createMembers, directoryKey, members, nobody } from '../../support/members.ts';
-import { type RegionName, TwoRegions } from '../../support/two-regions.ts';
+import { type RegionName, TwoRegions } from '../../support/servers/two-regions.ts';
+import { createMembers, directoryKey, members, nobody } from '../../support/tables/members.ts';
 
 let regions: TwoRegions;
 

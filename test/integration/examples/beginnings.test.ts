@@ -8,7 +8,7 @@ import { type LocalCluster, startLocalCluster } from 'meridian/testing';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { codeBlocks } from '../../support/code-blocks.ts';
+import { codeBlocks } from '../../support/docs/code-blocks.ts';
 import { eventually } from '../../support/eventually.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));

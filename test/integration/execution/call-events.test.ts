@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { accountOn, failureOf, type OwnCluster, TestCluster } from '../../support/cluster.ts';
 import { eventually } from '../../support/eventually.ts';
-import { createMembers, directoryKey, members, nobody } from '../../support/members.ts';
+import { createMembers, directoryKey, members, nobody } from '../../support/tables/members.ts';
 import { tables } from '../../support/tables.ts';
 
 const currencies = defineTable({

@@ -6,8 +6,8 @@ import type { EndpointPool } from '../../../src/mysql/server/endpoint-pool.ts';
 import type { Session } from '../../../src/mysql/server/session.ts';
 import { failureOf } from '../../support/cluster.ts';
 import { eventually } from '../../support/eventually.ts';
-import { numbers } from '../../support/numbers.ts';
-import { ServerSessions } from '../../support/server-sessions.ts';
+import { ServerSessions } from '../../support/servers/server-sessions.ts';
+import { numbers } from '../../support/tables/numbers.ts';
 
 let cluster: LocalCluster<'one'>;
 let root: Connection;

@@ -5,7 +5,7 @@ import { Executor } from '../../../src/execution/executor.ts';
 import type { Endpoint, Topology } from '../../../src/topology/topology.ts';
 import { TopologyStore } from '../../../src/topology/topology-store.ts';
 import { accountOn, type Opened, TestCluster } from '../../support/cluster.ts';
-import { createMembers, directoryKey, members, nobody } from '../../support/members.ts';
+import { createMembers, directoryKey, members, nobody } from '../../support/tables/members.ts';
 import { tables } from '../../support/tables.ts';
 import { topologyOf } from '../../support/topologies.ts';
 

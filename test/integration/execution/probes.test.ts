@@ -2,7 +2,7 @@ import type { ChaosProxy } from 'meridian/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { accountOn, failureOf, type Opened, TestCluster } from '../../support/cluster.ts';
 import { eventually } from '../../support/eventually.ts';
-import { numbers } from '../../support/numbers.ts';
+import { numbers } from '../../support/tables/numbers.ts';
 import type { tables } from '../../support/tables.ts';
 
 let cluster: TestCluster;

@@ -5,7 +5,7 @@ import { type LocalCluster, startLocalCluster } from 'meridian/testing';
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { failureOf } from '../../support/cluster.ts';
-import { ServerSessions } from '../../support/server-sessions.ts';
+import { ServerSessions } from '../../support/servers/server-sessions.ts';
 
 let cluster: LocalCluster<'one'>;
 let root: Connection;

@@ -7,10 +7,10 @@ import { promisify } from 'node:util';
 import { createDataLayer, defineTable, type ServerTlsOptions } from 'meridian';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createAuthority } from '../../support/authority.ts';
-import { codeBlocks } from '../../support/code-blocks.ts';
+import { codeBlocks } from '../../support/docs/code-blocks.ts';
 import { eventually } from '../../support/eventually.ts';
-import { startTlsServers, type TlsServers } from '../../support/tls-servers.ts';
+import { createAuthority } from '../../support/tls/authority.ts';
+import { startTlsServers, type TlsServers } from '../../support/tls/tls-servers.ts';
 
 const hosts = ['localhost', '127.0.0.1'];
 const old = createAuthority('The old authority');

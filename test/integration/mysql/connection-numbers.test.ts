@@ -2,7 +2,7 @@ import { isMeridianError } from 'meridian';
 import mysql, { type Connection } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { failureOf, TestCluster } from '../../support/cluster.ts';
-import { type NumberingProxy, startNumberingProxy } from '../../support/numbering-proxy.ts';
+import { type NumberingProxy, startNumberingProxy } from '../../support/servers/numbering-proxy.ts';
 
 let cluster: TestCluster;
 let proxy: NumberingProxy;

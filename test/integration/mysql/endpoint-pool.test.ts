@@ -11,7 +11,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { Deadline } from '../../../src/resilience/time/deadline.ts';
 import { failureOf } from '../../support/cluster.ts';
 import { eventually } from '../../support/eventually.ts';
-import { ServerSessions } from '../../support/server-sessions.ts';
+import { ServerSessions } from '../../support/servers/server-sessions.ts';
 
 let cluster: LocalCluster<'one'>;
 let proxy: ChaosProxy;

@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type LocalCluster, startLocalCluster } from 'meridian/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type MysqlTlsProxy, startMysqlTlsProxy } from '../../support/mysql-tls-proxy.ts';
 import { programFile } from '../../support/programs.ts';
-import { serverCertificates } from '../../support/server-certificates.ts';
-import { ServerSessions } from '../../support/server-sessions.ts';
+import { ServerSessions } from '../../support/servers/server-sessions.ts';
+import { type MysqlTlsProxy, startMysqlTlsProxy } from '../../support/tls/mysql-tls-proxy.ts';
+import { serverCertificates } from '../../support/tls/server-certificates.ts';
 
 type Name = keyof typeof serverCertificates;
 
@@ -50,7 +50,7 @@ async function connecting(certificate: Name, host: string): Promise<string> {
   url.host = `${host}:${proxyOf(certificate).port}`;
   url.search = '?tls=verify';
   const bundle = await programFile(
-    fileURLToPath(new URL('../../support/endpoint-client.ts', import.meta.url)),
+    fileURLToPath(new URL('../../support/tls/endpoint-client.ts', import.meta.url)),
   );
   const env = {
     ...process.env,

@@ -2,8 +2,8 @@ import { type LocalCluster, startLocalCluster } from 'meridian/testing';
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EndpointPool } from '../../../src/mysql/server/endpoint-pool.ts';
-import { isMariadb } from '../../support/server-flavor.ts';
-import { ServerSessions } from '../../support/server-sessions.ts';
+import { isMariadb } from '../../support/servers/server-flavor.ts';
+import { ServerSessions } from '../../support/servers/server-sessions.ts';
 
 const isolationLevel = isMariadb ? 'tx_isolation' : 'transaction_isolation';
 

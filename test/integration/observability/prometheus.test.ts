@@ -3,7 +3,7 @@ import { prometheusObserver } from 'meridian/prometheus';
 import { type OpenMetricsContentType, Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { accountOn, failureOf, TestCluster } from '../../support/cluster.ts';
-import { promtool } from '../../support/promtool.ts';
+import { promtool } from '../../support/judges/promtool.ts';
 
 let cluster: TestCluster;
 beforeAll(async () => {

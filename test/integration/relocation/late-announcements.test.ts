@@ -4,7 +4,7 @@ import type { ChaosProxy } from 'meridian/testing';
 import mysql, { type Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { failureOf, type Opened, TestCluster } from '../../support/cluster.ts';
-import { createGroupTables, group } from '../../support/groups.ts';
+import { createGroupTables, group } from '../../support/tables/groups.ts';
 
 let cluster: TestCluster;
 let proxy: ChaosProxy;

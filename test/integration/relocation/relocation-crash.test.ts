@@ -7,7 +7,7 @@ import { runSevered } from '../../support/crash/errand.ts';
 import { Life } from '../../support/crash/life.ts';
 import { patient, relocatePatiently } from '../../support/crash/patience.ts';
 import { eventually } from '../../support/eventually.ts';
-import { createGroupTables, group } from '../../support/groups.ts';
+import { createGroupTables, group } from '../../support/tables/groups.ts';
 
 let cluster: TestCluster;
 let data: Opened<typeof group>['data'];

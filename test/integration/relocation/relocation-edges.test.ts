@@ -2,8 +2,8 @@ import { decodeId, newId } from 'meridian/sharding';
 import mysql from 'mysql2/promise';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { failureOf, type Opened, TestCluster } from '../../support/cluster.ts';
-import { createGroupTables, group } from '../../support/groups.ts';
-import { isMariadb } from '../../support/server-flavor.ts';
+import { isMariadb } from '../../support/servers/server-flavor.ts';
+import { createGroupTables, group } from '../../support/tables/groups.ts';
 
 let cluster: TestCluster;
 let data: Opened<typeof group>['data'];

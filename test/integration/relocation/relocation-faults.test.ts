@@ -2,7 +2,7 @@ import { isMeridianError } from 'meridian';
 import type { ChaosProxy } from 'meridian/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { failureOf, type Opened, TestCluster } from '../../support/cluster.ts';
-import { createGroupTables, group } from '../../support/groups.ts';
+import { createGroupTables, group } from '../../support/tables/groups.ts';
 
 let cluster: TestCluster;
 let proxies: Record<'source' | 'target', ChaosProxy>;

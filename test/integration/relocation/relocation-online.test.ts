@@ -3,7 +3,7 @@ import { decodeId, newId } from 'meridian/sharding';
 import mysql from 'mysql2/promise';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Opened, TestCluster } from '../../support/cluster.ts';
-import { createGroupTables, group } from '../../support/groups.ts';
+import { createGroupTables, group } from '../../support/tables/groups.ts';
 
 let cluster: TestCluster;
 let layers: Opened<typeof group>['data'][];

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { failureOf } from '../../support/cluster.ts';
-import { TwoRegions } from '../../support/two-regions.ts';
+import { TwoRegions } from '../../support/servers/two-regions.ts';
 
 let regions: TwoRegions;
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Opened, TestCluster } from '../../support/cluster.ts';
 import { runChild } from '../../support/crash/child.ts';
 import type { CrashPoint } from '../../support/crash/crash-point.ts';
-import { createGroupTables, group } from '../../support/groups.ts';
+import { createGroupTables, group } from '../../support/tables/groups.ts';
 
 let cluster: TestCluster;
 let data: Opened<typeof group>['data'];

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { deferred } from '../../../src/execution/deferred.ts';
 import { type Opened, TestCluster } from '../../support/cluster.ts';
-import { createGroupTables, group } from '../../support/groups.ts';
+import { createGroupTables, group } from '../../support/tables/groups.ts';
 
 let cluster: TestCluster;
 let data: Opened<typeof group>['data'];

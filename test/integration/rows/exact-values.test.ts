@@ -2,7 +2,7 @@ import { defineTable, type RowError } from 'meridian';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { failureOf, shardNames, TestCluster } from '../../support/cluster.ts';
-import { isMariadb, underMode } from '../../support/server-flavor.ts';
+import { isMariadb, underMode } from '../../support/servers/server-flavor.ts';
 
 enum Level {
   Low = 1,

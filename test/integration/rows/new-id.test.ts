@@ -1,7 +1,7 @@
 import { type DataLayer, ResidencyError, RoutingError, RowError } from 'meridian';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { failureOf, TestCluster } from '../../support/cluster.ts';
-import { createGroupTables, group } from '../../support/groups.ts';
+import { createGroupTables, group } from '../../support/tables/groups.ts';
 import { tables } from '../../support/tables.ts';
 
 const offered = { ...group, transactions: tables.transactions };

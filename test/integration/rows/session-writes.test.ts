@@ -2,7 +2,7 @@ import { type DataLayer, type Session, UnknownOutcomeError } from 'meridian';
 import type { ChaosProxy } from 'meridian/testing';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { accountOn, failureOf, TestCluster } from '../../support/cluster.ts';
-import { gtidPattern, isMariadb } from '../../support/server-flavor.ts';
+import { gtidPattern, isMariadb } from '../../support/servers/server-flavor.ts';
 import type { tables } from '../../support/tables.ts';
 
 let cluster: TestCluster;

@@ -4,10 +4,15 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { z } from 'zod';
 import { accountOn, shardNames, TestCluster } from '../../support/cluster.ts';
 import { eventually } from '../../support/eventually.ts';
-import { createGroupTables, group } from '../../support/groups.ts';
-import { cachedMembers, createMembers, directoryKey, nobody } from '../../support/members.ts';
-import { redisContents } from '../../support/redis-contents.ts';
-import { gtidPattern } from '../../support/server-flavor.ts';
+import { redisContents } from '../../support/redis/redis-contents.ts';
+import { gtidPattern } from '../../support/servers/server-flavor.ts';
+import { createGroupTables, group } from '../../support/tables/groups.ts';
+import {
+  cachedMembers,
+  createMembers,
+  directoryKey,
+  nobody,
+} from '../../support/tables/members.ts';
 import { tables } from '../../support/tables.ts';
 
 const countries = defineTable({

@@ -2,7 +2,7 @@ import { type DataLayer, type MeridianEvent, TimeoutError, UnavailableError } fr
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { accountOn, failureOf, type OwnCluster, TestCluster } from '../../support/cluster.ts';
 import { eventually } from '../../support/eventually.ts';
-import { numbers } from '../../support/numbers.ts';
+import { numbers } from '../../support/tables/numbers.ts';
 import type { tables } from '../../support/tables.ts';
 
 const rowCount = 200_000;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { failureOf, TestCluster } from '../../support/cluster.ts';
 import { fuzzTimeoutMs, patience, rounds, seed } from '../../support/fuzzing.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
-import { isMariadb, underMode } from '../../support/server-flavor.ts';
+import { isMariadb, underMode } from '../../support/servers/server-flavor.ts';
 import type { tables } from '../../support/tables.ts';
 
 /**

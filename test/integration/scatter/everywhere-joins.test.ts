@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { failureOf, TestCluster } from '../../support/cluster.ts';
 import { fuzzTimeoutMs, patience, rounds, seed } from '../../support/fuzzing.ts';
-import { RandomReads } from '../../support/random-reads.ts';
+import { RandomReads } from '../../support/judges/random-reads.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
-import { isMariadb } from '../../support/server-flavor.ts';
+import { isMariadb } from '../../support/servers/server-flavor.ts';
 
 /**
  * Joins, subqueries, views and reference tables in `everywhere`, beside one server that holds all rows. The

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { failureOf, TestCluster } from '../../support/cluster.ts';
 import { eventually } from '../../support/eventually.ts';
-import { numbers } from '../../support/numbers.ts';
+import { numbers } from '../../support/tables/numbers.ts';
 import type { tables } from '../../support/tables.ts';
 
 let cluster: TestCluster;

@@ -2,7 +2,7 @@ import { type DataLayer, MergeError } from 'meridian';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { accountOn, failureOf, TestCluster } from '../../support/cluster.ts';
-import { isMariadb } from '../../support/server-flavor.ts';
+import { isMariadb } from '../../support/servers/server-flavor.ts';
 import type { tables } from '../../support/tables.ts';
 
 /** What shards say of their own rows is no answer about all of them. */

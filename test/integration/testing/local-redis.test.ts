@@ -14,7 +14,11 @@ import {
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
 import { isAlive } from '../../support/processes.ts';
-import { type IoredisMajor, ioredisMajors, openIoredis } from '../../support/redis-clients.ts';
+import {
+  type IoredisMajor,
+  ioredisMajors,
+  openIoredis,
+} from '../../support/redis/redis-clients.ts';
 
 const cleanups: (() => unknown)[] = [];
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { forEachRedisKind } from '../../support/redis-kinds.ts';
+import { forEachRedisKind } from '../../support/redis/redis-kinds.ts';
 
 forEachRedisKind(({ kind, major, open, servers }) => {
   it('what a script wrote is read by another client', async () => {

@@ -2,7 +2,7 @@ import { ConfigError, defineTable, type Table } from 'meridian';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { failureOf, TestCluster } from '../../support/cluster.ts';
-import { isMariadb } from '../../support/server-flavor.ts';
+import { isMariadb } from '../../support/servers/server-flavor.ts';
 
 let cluster: TestCluster;
 

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { ConfigError, type TopologyDocument } from 'meridian';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { addressOf } from '../../support/address-switch.ts';
 import { accountOn, failureOf, shardNames, TestCluster } from '../../support/cluster.ts';
 import { eventually } from '../../support/eventually.ts';
+import { addressOf } from '../../support/servers/address-switch.ts';
 import { tables } from '../../support/tables.ts';
 
 let cluster: TestCluster;

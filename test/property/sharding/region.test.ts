@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type LatLon, nearestRegion, type Region } from '../../../src/sharding/places/region.ts';
-import { kilometres } from '../../support/great-circle.ts';
+import { kilometres } from '../../support/judges/great-circle.ts';
 
 const latitudes = fc.oneof(
   fc.double({ min: -90, max: 90, noNaN: true }),

@@ -1,5 +1,5 @@
 import { createDataLayer, type DataLayer } from 'meridian';
-import { members } from '../members.ts';
+import { members } from '../tables/members.ts';
 import type { CrashPoint } from './crash-point.ts';
 import type { Errand } from './errand.ts';
 

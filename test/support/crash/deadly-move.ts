@@ -1,5 +1,5 @@
 import { createDataLayer, type DataLayer } from 'meridian';
-import { group } from '../groups.ts';
+import { group } from '../tables/groups.ts';
 import type { CrashPoint } from './crash-point.ts';
 import type { Errand } from './errand.ts';
 import { patient, relocatePatiently } from './patience.ts';

@@ -1,7 +1,7 @@
 import { UnavailableError } from 'meridian';
 import { expect, it, vi } from 'vitest';
 import { ReadThrough } from '../../../src/cache/read-through.ts';
-import { cacheConfig } from '../../support/read-through.ts';
+import { cacheConfig } from '../../support/redis/read-through.ts';
 
 const open = (ttlMs: number) =>
   new ReadThrough<string>(

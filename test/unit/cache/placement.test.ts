@@ -1,6 +1,6 @@
 import { expect, it, vi } from 'vitest';
 import { ReadThrough } from '../../../src/cache/read-through.ts';
-import { cacheConfig } from '../../support/read-through.ts';
+import { cacheConfig } from '../../support/redis/read-through.ts';
 
 it('what moved is a miss, and a change elsewhere flushes nothing', async () => {
   let topology = { home: new Map([['moved', 'eu-1']]) };

@@ -1,7 +1,7 @@
 import type { MeridianEvent } from 'meridian';
 import { beforeEach, expect, it, vi } from 'vitest';
 import { ReadThrough } from '../../../src/cache/read-through.ts';
-import { cacheConfig } from '../../support/read-through.ts';
+import { cacheConfig } from '../../support/redis/read-through.ts';
 
 interface User {
   readonly name: string;

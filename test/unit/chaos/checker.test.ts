@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { accountOf } from '../../chaos/model/account.ts';
 import { check } from '../../chaos/model/checker.ts';
 import type { Acknowledgement, Contract, Read, Write } from '../../chaos/model/history.ts';
-import { growsInProportion } from '../../support/growth.ts';
+import { growsInProportion } from '../../support/judges/growth.ts';
 
 const contract: Contract = new Map([
   ['direct', { doneMs: 0, pendingMs: 5_000 }],

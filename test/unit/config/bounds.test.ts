@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { readEndpointUrl } from '../../../src/config/endpoint-url.ts';
 import { substituteEnvironment } from '../../../src/config/environment.ts';
 import { isGtidSet, mergeGtids } from '../../../src/rows/sessions/gtid-set.ts';
-import { growsInProportion } from '../../support/growth.ts';
+import { growsInProportion } from '../../support/judges/growth.ts';
 
 const shard = (text: string) => ({ region: 'eu', primary: `mysql://app:pw@${text}/d?tls=off` });
 

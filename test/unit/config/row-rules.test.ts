@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
-import { RefusedOptions } from '../../support/refusal.ts';
+import { RefusedOptions } from '../../support/judges/refusal.ts';
 
 let refused: RefusedOptions;
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { RefusedOptions } from '../../support/refusal.ts';
+import { RefusedOptions } from '../../support/judges/refusal.ts';
 
 let refused: RefusedOptions;
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
 import { consulTopology } from 'meridian/consul';
 import { afterEach, expect, it } from 'vitest';
-import { createAuthority } from '../../support/authority.ts';
+import { createAuthority } from '../../support/tls/authority.ts';
 
 const authority = createAuthority();
 const { certificate: ca } = authority;

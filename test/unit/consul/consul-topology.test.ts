@@ -8,7 +8,7 @@ import {
   holds,
   isSilent,
   startConsulSpeaker,
-} from '../../support/consul-speaker.ts';
+} from '../../support/servers/consul-speaker.ts';
 
 let consul: ConsulSpeaker;
 const watching = new AbortController();

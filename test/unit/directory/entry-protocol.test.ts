@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import * as protocol from '../../../src/directory/entry-protocol.ts';
-import { explore, type Happening } from '../../support/explore.ts';
+import { explore, type Happening } from '../../support/judges/explore.ts';
 
 type Name = 'a' | 'b';
 type Row = 1 | 2;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { tokensOf } from '../../../src/mysql/sql/sql-tokens.ts';
-import { growsInProportion } from '../../support/growth.ts';
+import { growsInProportion } from '../../support/judges/growth.ts';
 
 const shown = (sql: string) => tokensOf(sql).map(({ kind, text }) => `${kind}:${text}`);
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { finishingMs, moverLifeMs } from '../../../src/forwarding/protocol-times.ts';
 import * as protocol from '../../../src/relocation/move-protocol.ts';
-import { explore, type Happening } from '../../support/explore.ts';
+import { explore, type Happening } from '../../support/judges/explore.ts';
 
 type Name = 'a' | 'b';
 

@@ -4,7 +4,7 @@ import { HiddenEffects } from '../../../src/rows/raw/hidden-effects.ts';
 import { assertSpread } from '../../../src/scatter/judge/assert-spread.ts';
 import type { KnownTables } from '../../../src/scatter/judge/known-tables.ts';
 import type { PlacedTable } from '../../../src/scatter/judge/placed-table.ts';
-import { growsInProportion } from '../../support/growth.ts';
+import { growsInProportion } from '../../support/judges/growth.ts';
 
 const exact = (name: string, form = 'integer') =>
   ({ name, form, isExact: true, collation: undefined }) as const;

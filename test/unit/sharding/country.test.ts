@@ -7,7 +7,7 @@ import {
   isCountry,
 } from '../../../src/sharding/places/country.ts';
 import { isOnEarth, type LatLon, nearestRegion } from '../../../src/sharding/places/region.ts';
-import { kilometres } from '../../support/great-circle.ts';
+import { kilometres } from '../../support/judges/great-circle.ts';
 
 const middle = (code: string): LatLon => {
   const found = countryCentroid(code);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { explore } from '../../support/explore.ts';
+import { explore } from '../../support/judges/explore.ts';
 
 const fine = () => undefined;
 

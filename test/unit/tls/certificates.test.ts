@@ -6,7 +6,7 @@ import { readEndpointUrl } from '../../../src/config/endpoint-url.ts';
 import { checkRedis, redisUrl } from '../../../src/config/given-redis.ts';
 import type { Problem } from '../../../src/errors/config-error.ts';
 import { Certificates } from '../../../src/tls/certificates.ts';
-import { createAuthority } from '../../support/authority.ts';
+import { createAuthority } from '../../support/tls/authority.ts';
 
 const authority = createAuthority();
 const [first, second] = [authority.issue('one'), authority.issue('two')];

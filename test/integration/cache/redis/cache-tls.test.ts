@@ -4,7 +4,7 @@ import type { MeridianEvent } from 'meridian';
 import { createCache } from 'meridian/cache';
 import { type LocalRedis, startLocalRedis } from 'meridian/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { certificate, startTlsProxy, type TlsProxy } from '../../../support/tls-proxy.ts';
+import { certificate, startTlsProxy, type TlsProxy } from '../../../support/tls/tls-proxy.ts';
 
 interface TlsOptions {
   host: string;

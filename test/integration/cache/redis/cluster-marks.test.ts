@@ -5,7 +5,7 @@ import { ReadThrough } from '../../../../src/cache/read-through.ts';
 import { RedisRegions } from '../../../../src/cache/redis/redis-regions.ts';
 import { Deadline } from '../../../../src/resilience/time/deadline.ts';
 import { eventually } from '../../../support/eventually.ts';
-import { cacheConfig } from '../../../support/read-through.ts';
+import { cacheConfig } from '../../../support/redis/read-through.ts';
 
 /** Marks of changes in a Redis Cluster: each server may lose those that lie on it. */
 

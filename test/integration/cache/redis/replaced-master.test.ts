@@ -12,7 +12,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../../../support/eventually.ts';
 import { programFile } from '../../../support/programs.ts';
 
-const program = fileURLToPath(new URL('../../../support/cache-reader.ts', import.meta.url));
+const program = fileURLToPath(new URL('../../../support/redis/cache-reader.ts', import.meta.url));
 
 let redis: SentinelRedis;
 let folder: string;

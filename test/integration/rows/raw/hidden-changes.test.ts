@@ -1,7 +1,7 @@
 import { type DataLayer, RoutingError } from 'meridian';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { accountOn, failureOf, TestCluster } from '../../../support/cluster.ts';
-import { isMariadb } from '../../../support/server-flavor.ts';
+import { isMariadb } from '../../../support/servers/server-flavor.ts';
 import type { tables } from '../../../support/tables.ts';
 
 /** What a read runs without a word of it: stored functions, and views that call them. */

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { assertRead, assertWrite } from '../../../../src/rows/raw/raw-statement.ts';
 import { fuzzTimeoutMs, rounds, seed } from '../../../support/fuzzing.ts';
 import { SeededRandom } from '../../../support/seeded-random.ts';
-import { isMariadb } from '../../../support/server-flavor.ts';
+import { isMariadb } from '../../../support/servers/server-flavor.ts';
 
 /**
  * Texts that try to hide something from the lexical check. What it lets pass is run, and the server

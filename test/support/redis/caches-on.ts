@@ -1,8 +1,8 @@
 import type { MeridianEvent } from 'meridian';
 import { type Cache, type CacheOptions, createCache } from 'meridian/cache';
 import { afterEach, expect } from 'vitest';
-import { valueKey } from '../../src/cache/redis/redis-keys.ts';
-import { eventually } from './eventually.ts';
+import { valueKey } from '../../../src/cache/redis/redis-keys.ts';
+import { eventually } from '../eventually.ts';
 import type { RedisGround } from './redis-kinds.ts';
 
 /** Asks again every few milliseconds, until it is so. */

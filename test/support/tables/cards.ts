@@ -1,6 +1,6 @@
 import { defineTable } from 'meridian';
 import { z } from 'zod';
-import type { TestCluster } from './cluster.ts';
+import type { TestCluster } from '../cluster.ts';
 import { cachedMembers } from './members.ts';
 
 /** Belong to members, wherever these live, and are found by their number. */

@@ -1,5 +1,5 @@
-import { Deadline } from '../../src/resilience/time/deadline.ts';
-import { ServerSessions } from './server-sessions.ts';
+import { Deadline } from '../../../src/resilience/time/deadline.ts';
+import { ServerSessions } from '../servers/server-sessions.ts';
 
 /** What a process of its own, with authorities of its own, makes of each of the addresses that it is given. */
 const sessions = new ServerSessions();

@@ -1,4 +1,4 @@
-import type { CacheConfig } from '../../src/cache/read-through.ts';
+import type { CacheConfig } from '../../../src/cache/read-through.ts';
 
 /** A cache's settings where a test has no wish. */
 export const cacheConfig = {

@@ -1,6 +1,6 @@
 import { defineTable } from 'meridian';
 import { z } from 'zod';
-import type { TestCluster } from './cluster.ts';
+import type { TestCluster } from '../cluster.ts';
 
 const schema = z.object({
   id: z.uuid(),

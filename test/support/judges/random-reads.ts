@@ -1,4 +1,4 @@
-import type { SeededRandom } from './seeded-random.ts';
+import type { SeededRandom } from '../seeded-random.ts';
 
 /** One source of a FROM: what it is called there, and columns that it surely has. */
 interface Source {

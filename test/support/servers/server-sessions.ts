@@ -1,9 +1,9 @@
 import { type Connection, createConnection } from 'mysql2/promise';
-import { readEndpointUrl } from '../../src/config/endpoint-url.ts';
-import { EndpointPool } from '../../src/mysql/server/endpoint-pool.ts';
-import type { Session } from '../../src/mysql/server/session.ts';
-import type { SqlValue } from '../../src/mysql/sql/sql.ts';
-import { Deadline } from '../../src/resilience/time/deadline.ts';
+import { readEndpointUrl } from '../../../src/config/endpoint-url.ts';
+import { EndpointPool } from '../../../src/mysql/server/endpoint-pool.ts';
+import type { Session } from '../../../src/mysql/server/session.ts';
+import type { SqlValue } from '../../../src/mysql/sql/sql.ts';
+import { Deadline } from '../../../src/resilience/time/deadline.ts';
 
 /** Pools and sessions below the data layer, for tests of what servers answer to them. */
 export class ServerSessions {

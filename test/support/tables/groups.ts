@@ -1,7 +1,7 @@
 import { defineTable } from 'meridian';
 import { z } from 'zod';
-import type { TestCluster } from './cluster.ts';
-import { tables } from './tables.ts';
+import type { TestCluster } from '../cluster.ts';
+import { tables } from '../tables.ts';
 
 const { users } = tables;
 

@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
 import type { DataLayerOptions, TopologyDocument } from 'meridian';
 import { type LocalCluster, startLocalCluster } from 'meridian/testing';
-import { type Opened, TestCluster } from './cluster.ts';
-import type { tables } from './tables.ts';
+import { type Opened, TestCluster } from '../cluster.ts';
+import type { tables } from '../tables.ts';
 
 export type RegionName = 'eu' | 'us';
 

@@ -1,5 +1,5 @@
-import { findMysql, type MysqlFlavor } from '../../src/testing/runners/binaries.ts';
-import { connectEngine, flavorOf } from '../../src/testing/runners/container-engine.ts';
+import { findMysql, type MysqlFlavor } from '../../../src/testing/runners/binaries.ts';
+import { connectEngine, flavorOf } from '../../../src/testing/runners/container-engine.ts';
 
 /** Which server the clusters of this run have: what only one of the two knows is told to it alone. */
 export const serverFlavor: MysqlFlavor = await flavorOfThisRun();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { type LocalCluster, startLocalCluster } from 'meridian/testing';
 import { createConnection } from 'mysql2/promise';
-import { findMysql } from '../../src/testing/runners/binaries.ts';
+import { findMysql } from '../../../src/testing/runners/binaries.ts';
 import type { Certified } from './authority.ts';
 
 /** A database and a Redis of the test's own that speak TLS with the certificate that it gives them. */

@@ -1,10 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-
+import { eventually } from '../eventually.ts';
+import { programFile } from '../programs.ts';
 import type { ChildOptions, Said, Told } from './cache-child.ts';
-import { eventually } from './eventually.ts';
-import { programFile } from './programs.ts';
 
 const program = fileURLToPath(new URL('./cache-child.ts', import.meta.url));
 
