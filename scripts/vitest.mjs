@@ -35,9 +35,9 @@ function read(file) {
 
 function failuresOf({ name, status, message, assertionResults }) {
   const file = relative(root, name);
-  // A file that cannot even be loaded has no tests that could fail.
-  const isBroken = status === 'failed' && assertionResults.length === 0;
   const failed = assertionResults.filter((test) => test.status === 'failed');
+  // A file that cannot be loaded, or whose hook fails, has no test that could.
+  const isBroken = status === 'failed' && failed.length === 0;
   return [
     ...(isBroken ? [`${file}: ${firstLine(message)}`] : []),
     ...failed.map(

@@ -15,6 +15,14 @@ export interface LocalClusterOptions<Name extends string = string> {
    */
   readonly mysql?: ServerLocation;
   /**
+   * Arguments of each MariaDB or MySQL server, after those that a cluster gives by itself, so that they
+   * count: what your servers are set to. Default none.
+   *
+   * @example
+   * startLocalCluster({ shards: ['a'], mysqlArguments: ['--sql-mode=ANSI_QUOTES'] });
+   */
+  readonly mysqlArguments?: readonly string[];
+  /**
    * Whether to start a Redis, and which Redis or Valkey program. Default: `true`, what
    * `MERIDIAN_TEST_REDIS` names, else the one that is found on this machine.
    */
@@ -52,6 +60,8 @@ const mostMs = 2 ** 31 - 1;
 const isName = (value: unknown) =>
   typeof value === 'string' && value !== '' && value !== '__proto__';
 
+const isArgument = (value: unknown) => typeof value === 'string' && value.startsWith('--');
+
 const image: Rule = {
   text: 'the name of an image',
   holds: (value) => typeof value === 'string' && value !== '',
@@ -69,6 +79,10 @@ const rules: { readonly [Option in keyof Required<LocalClusterOptions>]: Rule } 
       Number.isInteger(value) && Number(value) >= 0 && Number(value) <= mostReplicas,
   },
   mysql: { text: location, holds: isLocation },
+  mysqlArguments: {
+    text: "a list of arguments such as '--sql-mode=ANSI_QUOTES'",
+    holds: (value) => Array.isArray(value) && value.every(isArgument),
+  },
   redis: {
     text: `true, false or ${location}`,
     holds: (value) => typeof value === 'boolean' || isLocation(value),

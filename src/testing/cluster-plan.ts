@@ -10,6 +10,7 @@ export interface ClusterPlan {
   readonly replicas: number;
   readonly redis: boolean;
   readonly mysqlAt: ServerLocation | undefined;
+  readonly mysqlArguments: readonly string[];
   readonly redisAt: ServerLocation | undefined;
   readonly database: string;
   readonly startTimeoutMs: number;

@@ -64,7 +64,7 @@ async function startShards(plan: ClusterPlan, host: ContainerHost): Promise<Loca
           name: identity.name,
           alias,
           image,
-          args: roleArguments(flavor, roleOf(identity)),
+          args: [...roleArguments(flavor, roleOf(identity)), ...plan.mysqlArguments],
           environment: {
             MYSQL_RANDOM_ROOT_PASSWORD: 'yes',
             MYSQL_INITDB_SKIP_TZINFO: 'yes',

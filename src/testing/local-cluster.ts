@@ -73,6 +73,7 @@ function planOf(options: LocalClusterOptions): ClusterPlan {
     replicas: options.replicas ?? 0,
     redis: options.redis !== false,
     mysqlAt: options.mysql,
+    mysqlArguments: options.mysqlArguments ?? [],
     redisAt: typeof options.redis === 'object' ? options.redis : undefined,
     database: options.database ?? 'app',
     startTimeoutMs: options.startTimeoutMs ?? 30_000,

@@ -45,6 +45,7 @@ async function startShards(plan: ClusterPlan, host: ProcessHost): Promise<LocalS
     binary,
     template: await dataDirectoryTemplate(binary, host.supervisor),
     accounts: newAccounts(plan.database),
+    arguments: plan.mysqlArguments,
   };
   return startShardServers(
     plan,

@@ -14,6 +14,8 @@ export interface MysqlHome extends ProcessHost {
   readonly binary: MysqlBinary;
   readonly template: string;
   readonly accounts: MysqlAccounts;
+  /** Arguments after those of a cluster. */
+  readonly arguments: readonly string[];
 }
 
 /** Starts one MariaDB or MySQL process on data of its own, ready with its users and database. */
@@ -44,6 +46,7 @@ export async function startMysqlProcess(
       // Later starts find it all in the data, and must not undo what a test has changed.
       argumentsFor: (port) => [
         ...processArguments(binary, roleOf(identity), place, port),
+        ...home.arguments,
         ...(isSetUp ? [] : [`--init-file=${setup}`]),
       ],
     },

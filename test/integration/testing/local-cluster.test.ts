@@ -467,6 +467,15 @@ describe('nothing is left', () => {
 });
 
 describe('options', () => {
+  it("arguments of one's own come after the cluster's, which they override", async () => {
+    const mysqlArguments = ['--sql-mode=ANSI_QUOTES', '--max-connections=77'];
+    await using cluster = await startLocalCluster({ shards: ['a'], redis: false, mysqlArguments });
+    const asked = await mysql.createConnection(cluster.shards.a.primary.url);
+    const [rows] = await asked.query('SELECT @@GLOBAL.sql_mode AS mode, @@max_connections AS most');
+    await asked.end();
+    expect(rows).toEqual([{ mode: 'ANSI_QUOTES', most: 77 }]);
+  });
+
   it.each([
     [{ shards: ['a', 'a'] }, /'shards' must be a list .* without repeats/],
     [{ shards: [''] }, /'shards' must be a list of names/],
@@ -477,6 +486,7 @@ describe('options', () => {
     [{ shards: [], shard: ['a'] }, /no option 'shard'; did you mean 'shards'\?/],
     [{ shards: [], redis: 'x' }, /'redis' must be true, false or/],
     [{ shards: [], mysql: null }, /'mysql' must be \{ file \}/],
+    [{ shards: [], mysqlArguments: ['sql-mode=ANSI'] }, /'mysqlArguments' must be a list of arg/],
     [{ shards: [], onProgress: 5 }, /'onProgress' must be a function/],
     [{ shards: [], replicas: 1e300 }, /'replicas' must be an integer from 0 to 20/],
   ])('%j is refused', async (options, message) => {

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,29 +35,21 @@ export async function startTlsServers(
   await place(folder, certified);
   const program = await findMysql();
   if (program === undefined) throw new TypeError('there is no MySQL or MariaDB on this machine');
-  const { flavor, file, root } = program;
-  const files = {
-    ssl_cert: 'server.pem',
-    ssl_key: 'server-key.pem',
-    ssl_ca: 'client-authorities.pem',
-  };
-  const wrapper = path('database.sh');
-  const args = Object.entries(files).map(([name, of]) => `--${name.replace('_', '-')}=${path(of)}`);
-  await writeFile(wrapper, `#!/bin/sh\nexec '${file}' "$@" ${args.join(' ')}\n`);
-  await chmod(wrapper, 0o755);
-  // That of another root knows its folders by arguments which a wrapper would hide; MySQL is told later.
+  const { flavor } = program;
   const cluster = await startLocalCluster({
     shards: ['one'],
-    ...(root === undefined && { mysql: { file: wrapper } }),
+    // The files are on this machine.
+    provider: 'process',
+    mysqlArguments: [
+      `--ssl-cert=${path('server.pem')}`,
+      `--ssl-key=${path('server-key.pem')}`,
+      `--ssl-ca=${path('client-authorities.pem')}`,
+    ],
   });
   const { primary } = cluster.shards.one;
   const tlsPort = await freePort();
   const run = (sql: string) => asAdministrator(primary.adminUrl, sql);
   const reload = flavor === 'mariadb' ? 'FLUSH SSL' : 'ALTER INSTANCE RELOAD TLS';
-  if (root !== undefined) {
-    for (const [name, of] of Object.entries(files)) await run(`SET GLOBAL ${name} = '${path(of)}'`);
-    await run(reload);
-  }
   const redisFiles = ['tls-cert-file', path('server.pem'), 'tls-key-file', path('server-key.pem')];
   const authority = ['tls-ca-cert-file', path('client-authorities.pem'), 'tls-auth-clients', 'no'];
   await configure(cluster, [...redisFiles, ...authority]);
