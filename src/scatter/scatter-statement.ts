@@ -37,6 +37,7 @@ const ofOneShard = [
   ['EXCEPT'],
   ['OVER'],
   ['ROWS', 'EXAMINED'],
+  ['PROCEDURE'],
 ];
 const sorting = [['ORDER', 'BY'], ['LIMIT'], ['FETCH', 'FIRST'], ['FETCH', 'NEXT']];
 

@@ -107,6 +107,9 @@ export class QueryJudge {
       return given && { name: given.name, table: undefined };
     }
     if (name === 'dual' && database === undefined) return undefined;
+    if (database !== undefined && !this.#isOwn(database)) {
+      return { name: `${database}.${name}`, table: undefined };
+    }
     const view = this.#known.effects.definitionsOf(name);
     if (view !== undefined) return this.#view(name, view);
     if (this.#known.references.has(name)) {
@@ -115,6 +118,12 @@ export class QueryJudge {
     }
     const table = this.#known.placed.get(name);
     return { name: table?.name ?? name, table };
+  }
+
+  /** Whether a database is that of each shard that reads the text; a view is read on the shard that it is of. */
+  #isOwn(database: string): boolean {
+    const { databases } = this.#known;
+    return databases.has(database) && (databases.size === 1 || this.#open.size > 0);
   }
 
   /** A view is read as its definitions would be in its place. */

@@ -45,6 +45,7 @@ describe('without a merge', () => {
       ? [
           'SELECT cents FROM transactions WHERE ROWNUM() <= 1',
           'SELECT cents FROM transactions LIMIT ROWS EXAMINED 1',
+          'SELECT cents FROM transactions PROCEDURE ANALYSE()',
         ]
       : []),
     'SELECT GROUP_CONCAT(cents) FROM transactions',

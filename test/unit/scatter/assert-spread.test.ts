@@ -30,6 +30,7 @@ const placed = [
 const known: KnownTables = {
   placed: new Map(placed.map((one) => [one.name, one])),
   references: new Set(['currencies', 'countries']),
+  databases: new Set(['app']),
   effects: new HiddenEffects([
     {
       views: new Map([
@@ -231,6 +232,22 @@ describe('what a text does not show', () => {
   ])('%s is refused', (sql, message) => {
     expect(check(sql)).toThrow(message);
     expect(check(sql)).toThrow(/each\(\)/);
+  });
+});
+
+describe('tables of another database are not those of the same name', () => {
+  it.each([
+    'SELECT * FROM items i JOIN other.notes n ON n.owner = i.owner',
+    'SELECT * FROM items i JOIN other.currencies c ON c.code = i.v',
+    'SELECT * FROM items i JOIN other.money m ON m.code = i.v',
+    'SELECT * FROM items i WHERE i.owner IN (SELECT owner FROM other.notes)',
+  ])('%s', (sql) => expect(check(sql)).toThrow(/'other\.\w+' is read beside 'items'.+each\(\)/));
+
+  it('nor where the shards have databases of different names, but for what a view of theirs names', () => {
+    const apart = { ...known, databases: new Set(['app', 'app_2']) };
+    const join = 'SELECT * FROM app.items i JOIN app.notes n ON n.owner = i.owner';
+    expect(() => assertSpread(join, apart)).toThrow(/'app.notes' is read beside 'app.items'/);
+    expect(() => assertSpread('SELECT * FROM joined', apart)).not.toThrow();
   });
 });
 
