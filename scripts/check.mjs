@@ -2,6 +2,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { examples } from './examples.mjs';
 import { buildScript, capture, main, tool } from './run.mjs';
 import { tidy } from './tidy.mjs';
 
@@ -13,6 +14,7 @@ const checks = [
     () => capture(tool('depcruise'), ['src', '--config', '.dependency-cruiser.cjs']),
   ],
   ['tidy', async () => tidy()],
+  ['examples of docstrings', async () => examples()],
   ['unused code', () => capture(tool('knip'), [])],
   ['build', () => capture(process.execPath, [buildScript])],
   ['public surface', () => capture(process.execPath, ['scripts/api-report.mjs', '--check'])],

@@ -25,6 +25,15 @@ import { TopologyStore } from './topology/topology-store.ts';
  *
  * @throws {ConfigError} with every problem that was found; {@link UnavailableError} naming every shard
  * that did not answer in time; {@link AbortedError} when the `signal` fired.
+ *
+ * @example
+ * const data = await createDataLayer({
+ *   topology: 'topology.json', region: 'eu', tables: { users },
+ *   redis: process.env.REDIS_URL ?? false, systemTables: 'create',
+ * });
+ * const ada = await data.users.insert({ country: 'DE', name: 'Ada' });
+ * await data.users.get(ada.id);
+ * await data.close();
  */
 export async function createDataLayer<T extends Tables>(
   options: DataLayerOptions<T>,

@@ -7,7 +7,12 @@ import type { Observer } from '../observability/events.ts';
 import type { TlsOptions } from '../tls/tls-options.ts';
 import type { RedisClient } from './redis/links/redis-client.ts';
 
-/** How long values are served. All times are milliseconds. */
+/**
+ * How long values are served. All times are milliseconds.
+ *
+ * @example
+ * const freshness: FreshnessOptions = { ttlMs: 60_000, staleMs: 30_000, negativeTtlMs: 5_000 };
+ */
 export interface FreshnessOptions {
   /** A value is served without asking its source. */
   ttlMs: number;
@@ -24,6 +29,14 @@ export interface FreshnessOptions {
   jitter?: number;
 }
 
+/**
+ * Where a cache keeps its values, how long, and how much of them.
+ *
+ * @example
+ * const prices = createCache<number>({
+ *   redis: 'redis://cache.example', namespace: 'prices:v1', ttlMs: 5_000, staleIfErrorMs: 60_000,
+ * });
+ */
 export interface CacheOptions<V> extends FreshnessOptions {
   /**
    * A `redis://` or `rediss://` URL (`redis://` to another machine needs `?tls=off`), or `false`: memory only.

@@ -1,6 +1,10 @@
 import type { MeridianEvent, Observer } from '../observability/events.ts';
 
-/** What the caches did, counted in keys where not said otherwise. */
+/**
+ * What the caches did, counted in keys where not said otherwise.
+ *
+ * @see {@link cacheStats}
+ */
 export interface CacheReport {
   /** By table, or by namespace. */
   readonly tables: Readonly<Record<string, TableReport>>;
@@ -43,6 +47,11 @@ export interface ShadowReport {
   readonly staleness: readonly { readonly upToMs: number; readonly count: number }[];
 }
 
+/**
+ * Counts what caches do.
+ *
+ * @see {@link cacheStats}
+ */
 export interface CacheStats {
   /** An observer to give to `createCache` or `createDataLayer`. */
   readonly observe: Observer;
@@ -51,7 +60,14 @@ export interface CacheStats {
 
 const agesMs = [10, 100, 1_000, 10_000, 60_000, 600_000, Number.POSITIVE_INFINITY];
 
-/** Adds up the events of caches. */
+/**
+ * Adds up the events of caches.
+ *
+ * @example
+ * const stats = cacheStats();
+ * await createDataLayer({ ...options, observers: [stats.observe] });
+ * const { gaps, faults } = stats.report();
+ */
 export function cacheStats(): CacheStats {
   const tables = new Map<string, TableCount>();
   let gaps = 0;

@@ -23,6 +23,12 @@ import { ReadThrough } from './read-through.ts';
 import { digitsOf } from './redis/entry-text.ts';
 import { RedisRegions } from './redis/redis-regions.ts';
 
+/**
+ * How long a read may take, and how old its value may be.
+ *
+ * @example
+ * await prices.get('EUR', fetchPrice, { maxAgeMs: 1_000, timeoutMs: 200 });
+ */
 export interface CacheGetOptions {
   signal?: AbortSignal;
   /** Milliseconds this caller waits. Default: as long as the load takes. */
@@ -35,13 +41,24 @@ export interface CacheGetOptions {
   negativeTtlMs?: number;
 }
 
-/** What a loader is told. */
+/**
+ * What a loader is told.
+ *
+ * @see {@link Cache}
+ */
 export interface LoaderCall {
   /** Fires when nobody waits for the value any more, or the load's time is over. */
   readonly signal: AbortSignal;
 }
 
-/** A read-through cache in front of any source. */
+/**
+ * A read-through cache in front of any source.
+ *
+ * @example
+ * const price = await prices.get('EUR', ({ signal }) => fetchPrice({ signal }));
+ * await prices.invalidate('EUR');
+ * await prices.close();
+ */
 export interface Cache<V> {
   /**
    * The value of a key: from memory, from Redis, or loaded by one process for all that ask meanwhile.
@@ -95,6 +112,10 @@ export interface Cache<V> {
  * What it promises is one table in `docs/guides/cache.md`.
  *
  * @throws {ConfigError} naming every option that is out of range.
+ *
+ * @example
+ * const prices = createCache<number>({ redis: 'redis://cache.example', namespace: 'prices:v1', ttlMs: 5_000 });
+ * const price = await prices.get('EUR', ({ signal }) => fetchPrice({ signal }));
  */
 export function createCache<V = unknown>(options: CacheOptions<V>): Cache<V> {
   checkCacheOptions(options);

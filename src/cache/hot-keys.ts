@@ -6,6 +6,12 @@ const samplesPerReview = 512;
 const hotShare = 0.01;
 const betaOfHot = 4;
 
+/**
+ * A key that is asked for often.
+ *
+ * @example
+ * const hottest: HotKey | undefined = prices.hotKeys()[0];
+ */
 export interface HotKey {
   readonly key: string;
   /** Its part of the sampled reads, 0 to 1. */

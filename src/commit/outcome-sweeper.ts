@@ -24,7 +24,11 @@ export interface OutcomeSweeperParts {
   readonly observe: Observer;
 }
 
-/** What a sweep of idempotency keys did. */
+/**
+ * What a sweep of idempotency keys did.
+ *
+ * @see {@link DataLayer}
+ */
 export interface SweptOutcomes {
   /** Keys that are not remembered any more. */
   readonly forgotten: number;

@@ -1,7 +1,11 @@
 import { z } from 'zod';
 import { strictObject } from './strict-object.ts';
 
-/** When a breaker opens on a share of the calls of the last while. */
+/**
+ * When a breaker opens on a share of the calls of the last while.
+ *
+ * @see {@link GuardOptions}
+ */
 export interface BreakerWindow {
   /** Milliseconds that are looked back. Default 10,000. */
   ms?: number | undefined;

@@ -5,7 +5,13 @@ import type { TlsOptions } from '../tls/tls-options.ts';
 import { parseInto, strictObject } from './strict-object.ts';
 import { tlsSettings } from './tls-settings.ts';
 
-/** Where Consul is, and how it is asked. */
+/**
+ * Where Consul is, and how it is asked.
+ *
+ * @example
+ * const consul: ConsulOptions = { url: 'https://consul.example:8501', token: () => readToken() };
+ * consulTopology({ ...consul, key: 'meridian/topology' });
+ */
 export interface ConsulOptions {
   /**
    * Where an agent listens, `http://` or `https://`. Plain HTTP to a host that is not loopback needs an
@@ -25,7 +31,12 @@ export interface ConsulOptions {
   timeoutMs?: number;
 }
 
-/** Which key of Consul's holds the topology, and how it is waited for. */
+/**
+ * Which key of Consul's holds the topology, and how it is waited for.
+ *
+ * @example
+ * const options: ConsulTopologyOptions = { key: 'meridian/topology', url: 'http://127.0.0.1:8500' };
+ */
 export interface ConsulTopologyOptions extends ConsulOptions {
   /** The key whose value is the document in JSON: `meridian/topology`. */
   key: string;
@@ -38,7 +49,13 @@ export interface ConsulTopologyOptions extends ConsulOptions {
   waitMs?: number;
 }
 
-/** A service as Consul is to know it. */
+/**
+ * A service as Consul is to know it.
+ *
+ * @example
+ * const options: ConsulServiceOptions = { name: 'checkout', port: 8080, isHealthy: () => data.health().ready };
+ * await registerService(options);
+ */
 export interface ConsulServiceOptions extends ConsulOptions {
   /** The service's name: `shop-api`. */
   name: string;

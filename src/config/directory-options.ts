@@ -45,6 +45,16 @@ export const directorySettings = strictObject({
 
 export type DirectoryConfig = z.output<typeof directorySettings>;
 
+/**
+ * Where unique values are kept, and under which keys those of persons.
+ *
+ * @example
+ * const directory: DirectoryOptions = {
+ *   keyspace: 'ledger',
+ *   keys: [process.env.DIRECTORY_KEY ?? ''],
+ * };
+ * await createDataLayer({ ...options, directory });
+ */
 export interface DirectoryOptions {
   /** The hash keyspace that holds the directory. All services of a system use the same. */
   readonly keyspace: string;

@@ -4,7 +4,16 @@ import { strictObject } from './strict-object.ts';
 
 const pem = z.string().min(1, 'is empty; give PEM text or the path of a PEM file');
 
-/** Certificates of the servers that a data layer uses. */
+/**
+ * Certificates of the servers that a data layer uses.
+ *
+ * @example
+ * const tls: ServerTlsOptions = {
+ *   mysql: { ca: '/etc/tls/mysql-ca.pem' },
+ *   redis: { ca: '/etc/tls/redis-ca.pem', minVersion: 'TLSv1.2' },
+ * };
+ * await createDataLayer({ ...options, tls });
+ */
 export interface ServerTlsOptions {
   /** Of the databases whose URL says `?tls=verify`. */
   mysql?: TlsOptions;

@@ -4,7 +4,23 @@ import { type EndpointAddress, readEndpointUrl } from './endpoint-url.ts';
 import { substituteEnvironment } from './environment.ts';
 import { parseInto, strictObject } from './strict-object.ts';
 
-/** A topology as users write it, in JSON or as an object. `docs/topology.md` explains each field. */
+/**
+ * A topology as users write it, in JSON or as an object. `docs/topology.md` explains each field.
+ *
+ * @example
+ * const topology: TopologyDocument = {
+ *   epoch: 1,
+ *   regions: { eu: { code: 1, location: [50.1, 8.7], countries: ['DE', 'FR'] } },
+ *   shards: {
+ *     'eu-1': { region: 'eu', primary: 'mysql://app:secret@eu-1.example/app' },
+ *     'eu-2': { region: 'eu', primary: 'mysql://app:secret@eu-2.example/app' },
+ *   },
+ *   keyspaces: {
+ *     people: { code: 1, strategy: 'geo', shards: ['eu-1'] },
+ *     ledger: { code: 2, strategy: 'hash', shards: ['eu-2'] },
+ *   },
+ * };
+ */
 export interface TopologyDocument {
   /** Grows with every change; starts at 1. */
   epoch: number;
@@ -24,6 +40,11 @@ export interface TopologyDocument {
   keyspaces: Record<string, KeyspaceDocument>;
 }
 
+/**
+ * An area that shards and processes are in.
+ *
+ * @see {@link TopologyDocument}
+ */
 export interface RegionDocument {
   /** 0–63, never reused: ids carry it. */
   code: number;
@@ -42,6 +63,11 @@ export interface RegionDocument {
   default?: boolean;
 }
 
+/**
+ * A database and its replicas.
+ *
+ * @see {@link TopologyDocument}
+ */
 export interface ShardDocument {
   region: string;
   /** `mysql://user:${PASSWORD}@host:3306/database`; `${NAME}` is read from the environment. */
@@ -52,7 +78,11 @@ export interface ShardDocument {
   weight?: number;
 }
 
-/** A read replica that may be in another region than its shard. */
+/**
+ * A read replica that may be in another region than its shard.
+ *
+ * @see {@link TopologyDocument}
+ */
 export interface ReplicaDocument {
   /** Same form as `primary`. */
   url: string;
@@ -60,6 +90,11 @@ export interface ReplicaDocument {
   region?: string;
 }
 
+/**
+ * Tables that are placed by one strategy over the same shards.
+ *
+ * @see {@link TopologyDocument}
+ */
 export interface KeyspaceDocument {
   /** 0–63, never reused: ids carry it. */
   code: number;

@@ -10,6 +10,9 @@ import { pause, pauseMs } from './pauses.ts';
  * gone is no empty topology: what was taken stays.
  *
  * @throws {ConfigError} when the options make no sense.
+ *
+ * @example
+ * await createDataLayer({ ...options, topology: consulTopology({ key: 'meridian/topology' }) });
  */
 export function consulTopology(options: ConsulTopologyOptions): TopologySource {
   const config = readConsulTopologyOptions(options);

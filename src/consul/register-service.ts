@@ -8,7 +8,11 @@ import { UnavailableError } from '../errors/database-error.ts';
 import { ConsulAgent } from './agent.ts';
 import { pause, pauseMs } from './pauses.ts';
 
-/** A service that Consul knows. */
+/**
+ * A service that Consul knows.
+ *
+ * @see {@link registerService}
+ */
 export interface ConsulService {
   /** Tells it from other instances. */
   readonly id: string;
@@ -26,6 +30,10 @@ const maxAnswerBytes = 64 * 1024;
  *
  * @throws {ConfigError} when the options make no sense; {@link UnavailableError} when the agent can't be
  * told the first time: nothing is registered then.
+ *
+ * @example
+ * const service = await registerService({ name: 'checkout', port: 8080, isHealthy: () => data.health().ready });
+ * await service.close();
  */
 export async function registerService(options: ConsulServiceOptions): Promise<ConsulService> {
   const registration = new Registration(readConsulServiceOptions(options));

@@ -17,6 +17,18 @@ import type { Tables } from '../rows/schema/row-types.ts';
 import type { IpLocator } from '../sharding/places/locate-place.ts';
 import type { TopologySource } from '../topology/sources/topology-source.ts';
 
+/**
+ * What a data layer is made of. Every option is checked before anything is opened.
+ *
+ * @example
+ * const options: DataLayerOptions<typeof tables> = {
+ *   topology: fileTopology('topology.json'),
+ *   region: 'eu',
+ *   tables,
+ *   redis: process.env.REDIS_URL ?? false,
+ *   timeoutMs: 2_000,
+ * };
+ */
 export interface DataLayerOptions<T extends Tables> {
   /**
    * A JSON file's path, a document, or a source such as `fileTopology('topology.json')`. What a source tells of

@@ -10,6 +10,12 @@ import type { Session } from '../table/sessions.ts';
 import type { HandleOf } from '../table/table-types.ts';
 import type { Health } from '../verification/health.ts';
 
+/**
+ * How closely placement is counted.
+ *
+ * @example
+ * const report = await data.admin.placement({ exact: true, timeoutMs: 60_000 });
+ */
 export interface PlacementOptions extends CallOptions {
   /**
    * Counts the rows with COUNT(*), one full scan a table: give it the time. Default: the servers'
@@ -83,7 +89,16 @@ type TableHandles<T extends Tables> = {
   readonly [Name in keyof T]: HandleOf<T[Name], T>;
 };
 
-/** A running data layer: one handle for each table. */
+/**
+ * A running data layer: one handle for each table.
+ *
+ * @example
+ * const data: DataLayer<typeof tables> = await createDataLayer(options);
+ * await data.users.get(id);
+ * await data.session().users.update(id, { name: 'Ada L.' });
+ * await data.admin.relocations.sweep();
+ * await data.close();
+ */
 export type DataLayer<T extends Tables> = TableHandles<T> & {
   /** The same handles and nothing else: no member that comes later can be in a table's way here. */
   readonly tables: TableHandles<T>;
@@ -97,12 +112,22 @@ export type DataLayer<T extends Tables> = TableHandles<T> & {
   session(token?: string): Session<T>;
 } & DataLayerMembers;
 
+/**
+ * How long closing may take.
+ *
+ * @example
+ * const { cut } = await data.close({ timeoutMs: 5_000 });
+ */
 export interface CloseOptions {
   /** Milliseconds that what is under way may take to end by itself: over 0, below 2^31. */
   readonly timeoutMs?: number;
 }
 
-/** What closing came to. */
+/**
+ * What closing came to.
+ *
+ * @see {@link CloseOptions}
+ */
 export interface CloseReport extends Drained {
   readonly durationMs: number;
 }

@@ -3,6 +3,12 @@ import type { CallGate } from '../execution/call-gate.ts';
 import type { OpenDirectory } from './open-lookups.ts';
 import type { SweepResult } from './sweeper.ts';
 
+/**
+ * When a sweep has to be over.
+ *
+ * @example
+ * await data.admin.directory.sweep({ timeoutMs: 10_000, signal });
+ */
 export interface SweepOptions {
   /** Ends the sweep; what is resolved by then stays. */
   readonly signal?: AbortSignal;
@@ -10,7 +16,12 @@ export interface SweepOptions {
   readonly timeoutMs?: number;
 }
 
-/** The directory of unique values, as a whole. */
+/**
+ * The directory of unique values, as a whole.
+ *
+ * @example
+ * const { pending } = await data.admin.directory.sweep({ timeoutMs: 10_000 });
+ */
 export interface DirectoryHandle {
   /**
    * Resolves every write that has been under way for longer than `directory.reservationMs`, of any

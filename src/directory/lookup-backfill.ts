@@ -16,7 +16,11 @@ import { cacheKeyOf } from './lookup-values.ts';
 import type { Reservation } from './reservation.ts';
 import type { TableLookup } from './table-lookups.ts';
 
-/** How far a backfill has come. */
+/**
+ * How far a backfill has come.
+ *
+ * @see {@link BackfillOptions}
+ */
 export interface BackfillProgress {
   /** Rows read so far; twice those that had to be read again because owners were relocated meanwhile. */
   readonly scanned: number;
@@ -24,6 +28,15 @@ export interface BackfillProgress {
   readonly entered: number;
 }
 
+/**
+ * Which rows a backfill reads, and who is told of it.
+ *
+ * @example
+ * await data.users.backfill('email', {
+ *   regions: ['eu'],
+ *   onProgress: ({ scanned, entered }) => log.info({ scanned, entered }, 'backfill'),
+ * });
+ */
 export interface BackfillOptions {
   /** Ends the backfill; what is entered by then stays. */
   readonly signal?: AbortSignal;
@@ -36,6 +49,12 @@ export interface BackfillOptions {
   readonly onProgress?: (progress: BackfillProgress) => void;
 }
 
+/**
+ * What a backfill came to.
+ *
+ * @example
+ * const { duplicates, invalid }: BackfillResult<string> = await data.users.backfill('email');
+ */
 export interface BackfillResult<RowKey = unknown> extends BackfillProgress {
   /** Rows whose value another row holds, by primary key. They can't be found by it. */
   readonly duplicates: readonly RowKey[];

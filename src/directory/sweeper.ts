@@ -17,7 +17,11 @@ const patienceMs = 2_000;
 const recordsKeptDays = 7;
 const timedSweepMs = 60_000;
 
-/** What a sweep of the directory found, counted in entries. */
+/**
+ * What a sweep of the directory found, counted in entries.
+ *
+ * @see {@link DirectoryHandle}
+ */
 export interface SweepResult {
   /** Belonged to writes that had been applied, and now say so. */
   readonly applied: number;

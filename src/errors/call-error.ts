@@ -14,6 +14,12 @@ interface CallErrorOptions {
  *
  * Code `MERIDIAN_TIMEOUT`; retryable while the outcome is `not-applied`, and of a guard's work that you
  * called `idempotent`.
+ *
+ * @example
+ * await data.users.update(id, { name: 'Ada' }, { timeoutMs: 500 }).catch(async (error) => {
+ *   if (!(error instanceof TimeoutError) || error.outcome !== 'unknown') throw error;
+ *   await error.ended; // now a read shows whether it was applied
+ * });
  */
 export class TimeoutError extends MeridianError {
   constructor(message: string, options: CallErrorOptions = {}) {
@@ -30,6 +36,13 @@ export class TimeoutError extends MeridianError {
  * sent, and for work that a guard of yours had begun, the outcome is `unknown`.
  *
  * Code `MERIDIAN_ABORTED`; not retryable.
+ *
+ * @example
+ * try {
+ *   await data.users.get(id, { signal });
+ * } catch (error) {
+ *   if (!(error instanceof AbortedError)) throw error; // else nobody waits for it any more
+ * }
  */
 export class AbortedError extends MeridianError {
   constructor(message: string, options: CallErrorOptions = {}) {
@@ -42,6 +55,12 @@ export class AbortedError extends MeridianError {
  *
  * Code `MERIDIAN_OVERLOAD`; retryable after a pause; nothing was applied, but where a policy of yours
  * refused the repetition of work that had begun: then the outcome is `unknown`.
+ *
+ * @example
+ * await data.users.get(id).catch((error) => {
+ *   if (error instanceof OverloadError) response.writeHead(503, { 'retry-after': '1' }).end();
+ *   else throw error;
+ * });
  */
 export class OverloadError extends MeridianError {
   constructor(message: string, options: CallErrorOptions = {}) {
@@ -55,6 +74,12 @@ export class OverloadError extends MeridianError {
  *
  * Code `MERIDIAN_CIRCUIT_OPEN`; retryable after a pause; nothing was applied, but where a policy of yours
  * refused the repetition of work that had begun: then the outcome is `unknown`.
+ *
+ * @example
+ * const price = await data.guard('prices').run(fetchPrice).catch((error) => {
+ *   if (error instanceof CircuitOpenError) return lastPrice;
+ *   throw error;
+ * });
  */
 export class CircuitOpenError extends MeridianError {
   /**
@@ -79,6 +104,13 @@ export class CircuitOpenError extends MeridianError {
  * The data layer is closing or closed, or a transaction handle was used after its end.
  *
  * Code `MERIDIAN_CLOSED`; not retryable; nothing was applied.
+ *
+ * @example
+ * process.on('SIGTERM', () => data.close());
+ * await data.users.get(id).catch((error) => {
+ *   if (error instanceof ClosedError) return null; // this process is about to end
+ *   throw error;
+ * });
  */
 export class ClosedError extends MeridianError {
   constructor(message: string, options: CallErrorOptions = {}) {

@@ -1,6 +1,10 @@
 import { MeridianError } from './meridian-error.ts';
 
-/** One thing that is wrong with the options, the topology or the database's shape. */
+/**
+ * One thing that is wrong with the options, the topology or the database's shape.
+ *
+ * @see {@link ConfigError}
+ */
 export interface Problem {
   /** Where: `shards.eu-1.primary`, `tables.users.columns.id`. */
   readonly path: string;
@@ -43,6 +47,12 @@ function clipped(text: string, longest: number): string {
  * traffic, with every problem found at once.
  *
  * Code `MERIDIAN_CONFIG`; not retryable; nothing was applied.
+ *
+ * @example
+ * await createDataLayer(options).catch((error) => {
+ *   if (error instanceof ConfigError) for (const { path, message } of error.problems) log.warn({ path }, message);
+ *   throw error;
+ * });
  */
 export class ConfigError extends MeridianError {
   readonly problems: readonly Problem[];

@@ -13,6 +13,12 @@ interface DatabaseErrorOptions {
  * a broken constraint. Repeating it cannot help.
  *
  * Code `MERIDIAN_STATEMENT`; not retryable; nothing was applied.
+ *
+ * @example
+ * await data.users.at(id).query('SELECT nmae FROM users').catch((error) => {
+ *   if (error instanceof StatementError) log.warn(error.context, error.message); // a mistake in the text
+ *   throw error;
+ * });
  */
 export class StatementError extends MeridianError {
   constructor(message: string, options: DatabaseErrorOptions = {}) {
@@ -24,6 +30,12 @@ export class StatementError extends MeridianError {
  * A unique key of the table already holds this value. Names the key, never the value.
  *
  * Code `MERIDIAN_DUPLICATE_KEY`; not retryable; nothing was applied.
+ *
+ * @example
+ * await data.users.insert({ country: 'DE', name: 'Ada' }).catch((error) => {
+ *   if (error instanceof DuplicateKeyError) response.writeHead(409).end();
+ *   else throw error;
+ * });
  */
 export class DuplicateKeyError extends MeridianError {
   constructor(message: string, options: DatabaseErrorOptions = {}) {
@@ -35,6 +47,12 @@ export class DuplicateKeyError extends MeridianError {
  * An endpoint cannot be reached, or left before it answered a read. Nothing was applied.
  *
  * Code `MERIDIAN_UNAVAILABLE`; retryable.
+ *
+ * @example
+ * await data.users.get(id).catch((error) => {
+ *   if (error instanceof UnavailableError) response.writeHead(503).end(); // its shard is down
+ *   else throw error;
+ * });
  */
 export class UnavailableError extends MeridianError {
   constructor(message: string, options: DatabaseErrorOptions = {}) {
@@ -50,6 +68,10 @@ export class UnverifiedError extends UnavailableError {}
  * transaction may be run again, never a part of it.
  *
  * Code `MERIDIAN_ROLLED_BACK`; retryable; nothing was applied.
+ *
+ * @example
+ * const transfer = () => data.payments.at(account).transaction(pay);
+ * await transfer().catch((error) => (error instanceof RolledBackError ? transfer() : Promise.reject(error)));
  */
 export class RolledBackError extends MeridianError {
   constructor(message: string, options: DatabaseErrorOptions = {}) {
@@ -64,6 +86,13 @@ export class RolledBackError extends MeridianError {
  * made for its row; one under an `idempotencyKey` has none, and is repeated under its key.
  *
  * Code `MERIDIAN_UNKNOWN_OUTCOME`; not retryable; outcome `unknown`.
+ *
+ * @example
+ * await data.users.update(id, { name: 'Ada' }).catch(async (error) => {
+ *   if (!(error instanceof UnknownOutcomeError)) throw error;
+ *   await error.ended;
+ *   return data.users.get(id, { consistency: 'primary' }); // what became of it
+ * });
  */
 export class UnknownOutcomeError extends MeridianError {
   constructor(message: string, options: DatabaseErrorOptions = {}) {

@@ -4,6 +4,8 @@
  * - `connecting`, `queued`: no byte of it was sent.
  * - `sent`: it was sent and may have been carried out.
  * - `committing`: it was the COMMIT of a transaction.
+ *
+ * @see {@link classifyError}
  */
 export type Phase = 'connecting' | 'queued' | 'sent' | 'committing';
 

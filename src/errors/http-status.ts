@@ -1,6 +1,10 @@
 import { isMeridianError, type MeridianError } from './meridian-error.ts';
 
-/** How an error is answered over HTTP. */
+/**
+ * How an error is answered over HTTP.
+ *
+ * @see {@link httpStatusOf}
+ */
 export interface HttpStatus {
   /** The status code: 400, 403, 404, 409, 422, 429, 500, 503 or 504. */
   readonly status: number;
@@ -50,7 +54,8 @@ const mayBeRetried = new Set([429, 503]);
  * @example
  * const http = httpStatusOf(error);
  * if (http === undefined) throw error;
- * response.writeHead(http.status, http.retryAfter === undefined ? {} : { 'retry-after': http.retryAfter });
+ * if (http.retryAfter !== undefined) response.setHeader('retry-after', http.retryAfter);
+ * response.writeHead(http.status).end();
  */
 export function httpStatusOf(error: unknown): HttpStatus | undefined {
   if (!isMeridianError(error)) return undefined;

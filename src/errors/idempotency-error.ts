@@ -5,6 +5,8 @@ import { type ErrorContext, MeridianError } from './meridian-error.ts';
  *
  * - `other-payload`: it was used before, for something else.
  * - `row-gone`: the row that it stored was deleted since.
+ *
+ * @see {@link IdempotencyConflictError}
  */
 export type IdempotencyConflict = 'other-payload' | 'row-gone';
 
@@ -12,6 +14,12 @@ export type IdempotencyConflict = 'other-payload' | 'row-gone';
  * An idempotency key was applied before and can't be answered with what it did then.
  *
  * Code `MERIDIAN_IDEMPOTENCY_CONFLICT`; `reason` says why; not retryable; this call applied nothing.
+ *
+ * @example
+ * await data.users.insert({ country: 'DE', name: 'Ada' }, { idempotencyKey }).catch((error) => {
+ *   if (error instanceof IdempotencyConflictError && error.reason === 'other-payload') response.writeHead(422).end();
+ *   else throw error;
+ * });
  */
 export class IdempotencyConflictError extends MeridianError {
   readonly reason: IdempotencyConflict;

@@ -5,6 +5,12 @@ import { type ErrorContext, MeridianError } from './meridian-error.ts';
  * Nothing of it was kept.
  *
  * Code `MERIDIAN_LOADER`; not retryable; nothing was applied.
+ *
+ * @example
+ * await prices.getMany(['a', 'b'], async () => [1.1]).catch((error) => {
+ *   if (error instanceof LoaderError) log.warn(error.context, error.message); // a fault of the loader's
+ *   throw error;
+ * });
  */
 export class LoaderError extends MeridianError {
   constructor(message: string, options: { readonly context?: ErrorContext } = {}) {

@@ -4,6 +4,9 @@
  * - `applied`: the change is committed, although the call failed.
  * - `not-applied`: nothing was changed, so the same call may be made again.
  * - `unknown`: the reply was lost after the statement was sent; only the database knows.
+ *
+ * @example
+ * const outcome: Outcome = isMeridianError(error) ? error.outcome : 'unknown';
  */
 export type Outcome = 'applied' | 'not-applied' | 'unknown';
 
@@ -25,7 +28,12 @@ export interface MeridianErrorOptions {
   readonly ended?: Promise<Ended> | undefined;
 }
 
-/** A stable error code; `docs/errors.md` lists each one with its cause and cure. */
+/**
+ * A stable error code; `docs/errors.md` lists each one with its cause and cure.
+ *
+ * @example
+ * const quiet: ErrorCode[] = ['MERIDIAN_ABORTED', 'MERIDIAN_CLOSED'];
+ */
 export type ErrorCode = `MERIDIAN_${Uppercase<string>}`;
 
 /** Lets `ended` of an error resolve later: what must be done before its caller reads the row back. */
@@ -39,6 +47,9 @@ const brand = Symbol.for('meridian.error');
  *
  * `instanceof` works within one copy of the package; across copies (ESM and CommonJS, two
  * versions) use {@link isMeridianError}.
+ *
+ * @example
+ * if (error instanceof MeridianError) log.warn({ code: error.code, outcome: error.outcome }, error.message);
  */
 export class MeridianError extends Error {
   readonly [brand] = true;
@@ -94,7 +105,12 @@ function nameOf(code: ErrorCode): string {
   return `${name}Error`;
 }
 
-/** Whether a value is a Meridian error, whichever copy of the package threw it. */
+/**
+ * Whether a value is a Meridian error, whichever copy of the package threw it.
+ *
+ * @example
+ * if (isMeridianError(error) && error.retryable) scheduleAgain();
+ */
 export function isMeridianError(value: unknown): value is MeridianError {
   return typeof value === 'object' && value !== null && brand in value;
 }

@@ -8,6 +8,8 @@ import { type ErrorContext, MeridianError } from './meridian-error.ts';
  * - `busy`: the owner is being moved by somebody else, or its rows were held too long. Retryable.
  * - `unfit`: the tables of the two shards, or an index that is missing, do not allow it.
  * - `unverified`: what arrived was not what left. Retryable.
+ *
+ * @see {@link RelocationError}
  */
 export type RelocationRefusal = 'same-region' | 'unknown-owner' | 'busy' | 'unfit' | 'unverified';
 
@@ -16,6 +18,12 @@ export type RelocationRefusal = 'same-region' | 'unknown-owner' | 'busy' | 'unfi
  *
  * Code `MERIDIAN_RELOCATION`; `reason` says why; retryable when the reason is `busy` or
  * `unverified`; nothing was applied.
+ *
+ * @example
+ * await data.users.relocate(id, { country: 'US' }).catch((error) => {
+ *   if (error instanceof RelocationError && error.reason === 'same-region') return; // nothing to do
+ *   throw error;
+ * });
  */
 export class RelocationError extends MeridianError {
   readonly reason: RelocationRefusal;

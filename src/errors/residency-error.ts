@@ -1,6 +1,10 @@
 import { type ErrorContext, MeridianError } from './meridian-error.ts';
 
-/** What a refusal is about: names of regions, and nothing of the row. */
+/**
+ * What a refusal is about: names of regions, and nothing of the row.
+ *
+ * @see {@link ResidencyError}
+ */
 export interface ResidencyFacts {
   /** The strict regions whose rows it concerns. */
   readonly strictRegions: readonly string[];
@@ -13,6 +17,12 @@ export interface ResidencyFacts {
  * elsewhere. Every refusal is also an audit event, `type: 'residency'`.
  *
  * Code `MERIDIAN_RESIDENCY`; not retryable; nothing was applied.
+ *
+ * @example
+ * await data.users.everywhere.query('SELECT name FROM users').catch((error) => {
+ *   if (error instanceof ResidencyError) log.warn({ regions: error.strictRegions }, 'ask in their own region');
+ *   throw error;
+ * });
  */
 export class ResidencyError extends MeridianError implements ResidencyFacts {
   readonly strictRegions: readonly string[];

@@ -5,6 +5,12 @@ import { type ErrorContext, MeridianError } from './meridian-error.ts';
  * sent at all.
  *
  * Code `MERIDIAN_ROUTING`; not retryable; nothing was applied.
+ *
+ * @example
+ * await data.users.insert({ country: 'ZZ', name: 'Ada' }).catch((error) => {
+ *   if (error instanceof RoutingError) response.writeHead(422).end(error.message);
+ *   else throw error;
+ * });
  */
 export class RoutingError extends MeridianError {
   constructor(message: string, context?: ErrorContext) {

@@ -6,6 +6,12 @@ import { MeridianError } from './meridian-error.ts';
  * values. Nothing was sent.
  *
  * Code `MERIDIAN_ROW_INVALID`; not retryable; nothing was applied.
+ *
+ * @example
+ * await data.users.insert({ country: 'Germany', name: 'Ada' }).catch((error) => {
+ *   if (error instanceof RowError) return error.problems; // [{ path: 'country', … }]
+ *   throw error;
+ * });
  */
 export class RowError extends MeridianError {
   readonly problems: readonly Problem[];
@@ -24,6 +30,10 @@ export class RowError extends MeridianError {
  * other rows of the same read are not affected.
  *
  * Code `MERIDIAN_ROW_UNREADABLE`; not retryable.
+ *
+ * @example
+ * const rows = await Promise.allSettled(ids.map((id) => data.users.get(id)));
+ * const broken = rows.filter((row) => row.status === 'rejected' && row.reason instanceof RowUnreadableError);
  */
 export class RowUnreadableError extends MeridianError {
   constructor(

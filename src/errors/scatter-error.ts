@@ -1,6 +1,10 @@
 import { type Ended, MeridianError, type Outcome } from './meridian-error.ts';
 
-/** What happened on one shard of a call that spans several. */
+/**
+ * What happened on one shard of a call that spans several.
+ *
+ * @see {@link PartialWriteError}
+ */
 export interface ShardResult {
   readonly shard: string;
   readonly outcome: Outcome;
@@ -16,6 +20,12 @@ export interface ShardResult {
  *
  * Code `MERIDIAN_PARTIAL_WRITE`; retryable for reference tables only, unless a shard refused
  * for good; outcome `applied` or `unknown`.
+ *
+ * @example
+ * await data.users.insertMany(newUsers).catch((error) => {
+ *   if (error instanceof PartialWriteError) return error.results.filter(({ outcome }) => outcome === 'not-applied');
+ *   throw error;
+ * });
  */
 export class PartialWriteError extends MeridianError {
   readonly results: readonly ShardResult[];
@@ -56,6 +66,12 @@ function endedOf(results: readonly ShardResult[]): Promise<Ended> | undefined {
  * The rows of several shards cannot be merged into one right order, or are more than was allowed.
  *
  * Code `MERIDIAN_MERGE`; not retryable.
+ *
+ * @example
+ * await data.users.everywhere.query('SELECT COUNT(*) AS n FROM users').catch((error) => {
+ *   if (error instanceof MergeError) return data.users.everywhere.each('SELECT COUNT(*) AS n FROM users');
+ *   throw error;
+ * });
  */
 export class MergeError extends MeridianError {
   constructor(message: string) {

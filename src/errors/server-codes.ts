@@ -8,6 +8,8 @@
  * - `permanent`: the server understood it and refused it.
  * - `overload`: the server, or a limit before it, has no room.
  * - `topology`: this server may not do it (read-only, demoted), another one may.
+ *
+ * @see {@link classifyError}
  */
 export type FailureKind =
   | 'not-sent'
@@ -24,6 +26,8 @@ export type FailureKind =
  * - `keep`: it is as it was.
  * - `roll-back`: as good as new after a ROLLBACK; a COMMIT would keep the half of the work.
  * - `close`: it is dead, or its state or its server is not to be trusted.
+ *
+ * @see {@link classifyError}
  */
 export type ConnectionAfter = 'keep' | 'roll-back' | 'close';
 
@@ -34,6 +38,8 @@ export type ConnectionAfter = 'keep' | 'roll-back' | 'close';
  * - `elsewhere`: at once, but only on another endpoint; this one needs time.
  * - `re-prepared`: the statement alone, once, prepared anew on the same connection.
  * - `never`: by itself not.
+ *
+ * @see {@link classifyError}
  */
 export type Repeat = 'after-pause' | 'elsewhere' | 're-prepared' | 'never';
 

@@ -9,6 +9,12 @@ import type { TopologyStore } from '../topology/topology-store.ts';
 import { Call } from './call.ts';
 import { memoryHit, ObservedCall } from './observed-call.ts';
 
+/**
+ * Who may end a call, when it ends at the latest, and how much it matters.
+ *
+ * @example
+ * await data.users.get(id, { timeoutMs: 200, signal, priority: 'critical' });
+ */
 export interface CallOptions {
   /** Ends the call when it fires. */
   signal?: AbortSignal;

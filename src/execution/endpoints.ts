@@ -10,7 +10,13 @@ import { Guard } from '../resilience/guard.ts';
 import type { Certificates } from '../tls/certificates.ts';
 import { type Endpoint, endpointKey } from '../topology/topology.ts';
 
-/** Who connections to a server are opened as: it is asked at each opening. */
+/**
+ * Who connections to a server are opened as: it is asked at each opening.
+ *
+ * @example
+ * const credentials: CredentialsOf = async ({ shard }) => ({ user: 'app', password: await secretOf(shard) });
+ * await createDataLayer({ ...options, credentials });
+ */
 export type CredentialsOf = (endpoint: {
   /** `eu-1/primary`. */
   readonly name: string;

@@ -9,6 +9,8 @@ export type QueuedMs = Readonly<Record<CallQueue, number>>;
 /**
  * A public call, as its caller writes it: `at.query` is `at(key).query(…)`, `by.get` is `by(column, value).get()`,
  * `all` and `put` are those of reference tables.
+ *
+ * @see {@link CallEvent}
  */
 export type CallOperation =
   | 'get'
@@ -38,7 +40,14 @@ export type CallOperation =
   | 'idempotency.sweep'
   | 'relocations.sweep';
 
-/** A public call has ended: the one event that each has, whatever came of it. */
+/**
+ * A public call has ended: the one event that each has, whatever came of it.
+ *
+ * @example
+ * const slow: Observer = (event) => {
+ *   if (event.type === 'call' && event.durationMs > 500) log.warn(event, 'slow call');
+ * };
+ */
 export interface CallEvent {
   readonly type: 'call';
   readonly operation: CallOperation;

@@ -1,4 +1,8 @@
-/** How an endpoint is just now, for gauges. */
+/**
+ * How an endpoint is just now, for gauges.
+ *
+ * @see {@link StateSource}
+ */
 export interface EndpointStateNow {
   readonly name: string;
   readonly shard: string;
@@ -19,7 +23,11 @@ export interface EndpointStateNow {
   readonly maxConnections: number;
 }
 
-/** How a data layer is just now: numbers for gauges, read when they are scraped. No I/O. */
+/**
+ * How a data layer is just now: numbers for gauges, read when they are scraped. No I/O.
+ *
+ * @see {@link StateSource}
+ */
 export interface DataLayerState {
   readonly ready: boolean;
   readonly epoch: number;

@@ -8,6 +8,11 @@ import type { CallBegun, Trace } from './trace.ts';
 /**
  * What happened inside, for logs, metrics and tests. Events hold names and numbers only, never
  * parameters, keys, credentials or rows, and nothing inside reads them back.
+ *
+ * @example
+ * const observer: Observer = (event: MeridianEvent) => {
+ *   if (event.type === 'breaker') log.warn(event, `${event.guard} is ${event.state}`);
+ * };
  */
 export type MeridianEvent =
   | CacheEvent
@@ -172,6 +177,12 @@ export type ResidencyAction = 'insert' | 'update' | 'relocate' | 'scatter' | 're
 /**
  * Is told of every event, synchronously; it must be quick. One that throws fails nothing: its first error
  * is a process warning.
+ *
+ * @example
+ * const observer: Observer = (event) => {
+ *   if (event.type === 'residency') log.warn(event, 'refused by the law of a region');
+ * };
+ * await createDataLayer({ ...options, observers: [observer] });
  */
 export interface Observer {
   (event: MeridianEvent): void;
@@ -193,7 +204,17 @@ export interface Observer {
   readonly trace?: ((call: CallBegun) => Trace | undefined) | undefined;
 }
 
-/** What an observer may read of the data layer that it watches, at any time. Does no I/O. */
+/**
+ * What an observer may read of the data layer that it watches, at any time. Does no I/O.
+ *
+ * @example
+ * const withGauges: Observer = Object.assign(() => {}, {
+ *   attach(source: StateSource) {
+ *     const timer = setInterval(() => log.info(source.state().running, 'running calls'), 10_000);
+ *     return () => clearInterval(timer);
+ *   },
+ * });
+ */
 export interface StateSource {
   state(): DataLayerState;
   /** Reads that memory has answered since the start, by the event that each of them would be. */

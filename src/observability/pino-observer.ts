@@ -1,7 +1,13 @@
 import { type DestinationStream, pino } from 'pino';
 import type { MeridianEvent, Observer } from './events.ts';
 
-/** What is needed of a logger; pino's has this shape. */
+/**
+ * What is needed of a logger; pino's has this shape.
+ *
+ * @example
+ * const logger: Logger = console; // or pino()
+ * await createDataLayer({ ...options, logger });
+ */
 export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;

@@ -5,6 +5,13 @@ import type { Observer } from '../observability/events.ts';
 import type { CallBegun } from '../observability/trace.ts';
 import { SpanTrace } from './span-trace.ts';
 
+/**
+ * Whose spans calls become.
+ *
+ * @example
+ * import { trace } from '@opentelemetry/api';
+ * openTelemetryObserver({ tracer: trace.getTracer('checkout') });
+ */
 export interface OpenTelemetryOptions {
   /** What makes the spans. Default: that of the global provider, by the name `meridian`. */
   readonly tracer?: Tracer;
@@ -16,6 +23,9 @@ export interface OpenTelemetryOptions {
  * time that a span takes.
  *
  * @throws {ConfigError} when an option is not known.
+ *
+ * @example
+ * await createDataLayer({ ...options, observers: [openTelemetryObserver()] });
  */
 export function openTelemetryObserver(options: OpenTelemetryOptions = {}): Observer {
   const unknown = Object.keys(options).find((name) => name !== 'tracer');

@@ -1,7 +1,13 @@
 import type { ErrorCode } from '../errors/meridian-error.ts';
 import type { Keyspace, Shard, Topology } from '../topology/topology.ts';
 
-/** How slots, rows and bytes are spread over the shards. Plain data, fit for JSON. */
+/**
+ * How slots, rows and bytes are spread over the shards. Plain data, fit for JSON.
+ *
+ * @example
+ * const report: PlacementReport = await data.admin.placement();
+ * const uneven = report.keyspaces.filter(({ skew }) => (skew.rows ?? 1) > 1.2);
+ */
 export interface PlacementReport {
   /** The topology that it was made from. */
   readonly epoch: number;
@@ -12,6 +18,11 @@ export interface PlacementReport {
   readonly keyspaces: readonly KeyspacePlacement[];
 }
 
+/**
+ * The shards of a keyspace, and how evenly it lies on them.
+ *
+ * @see {@link PlacementReport}
+ */
 export interface KeyspacePlacement {
   readonly name: string;
   readonly strategy: 'geo' | 'hash';
@@ -20,6 +31,11 @@ export interface KeyspacePlacement {
   readonly skew: PlacementSkew;
 }
 
+/**
+ * What a shard has of a keyspace.
+ *
+ * @see {@link PlacementReport}
+ */
 export interface ShardPlacement {
   readonly shard: string;
   readonly region: string;
@@ -38,6 +54,8 @@ export interface ShardPlacement {
  * share of slots is the same for all shards; one of rows and bytes follows from the shard's slots,
  * so that a shard that was given more on purpose may hold more. In a geo keyspace shards are
  * compared within their region only, since where people live is no skew.
+ *
+ * @see {@link PlacementReport}
  */
 export interface PlacementSkew {
   readonly slots: number;

@@ -3,7 +3,13 @@ import type { CallQueue } from '../observability/call-event.ts';
 import { counters, gauges, histograms, type LabelsOf } from './definitions.ts';
 import { type Distribution, DurationFamily, type Value, ValueFamily } from './metric-family.ts';
 
-/** What is asked of a registry; prom-client's has this shape. */
+/**
+ * What is asked of a registry; prom-client's has this shape.
+ *
+ * @example
+ * import { Registry } from 'prom-client';
+ * const registry: MetricRegistry = new Registry();
+ */
 export interface MetricRegistry {
   registerMetric(metric: { get(): Promise<object>; reset(): void }): void;
   getSingleMetric(name: string): unknown;

@@ -15,6 +15,11 @@ import { readGauges } from './read-gauges.ts';
  *
  * @throws {ConfigError} when this is no registry, or it holds other metrics by the same names. A second data
  * layer of the same name does not start while the first one runs.
+ *
+ * @example
+ * import { register } from 'prom-client';
+ * await createDataLayer({ ...options, observers: [prometheusObserver(register)] });
+ * response.end(await register.metrics());
  */
 export function prometheusObserver(
   registry: MetricRegistry,

@@ -1,3 +1,10 @@
+/**
+ * What tells the metrics of several data layers apart, and examples that are kept with them.
+ *
+ * @example
+ * import { register } from 'prom-client';
+ * prometheusObserver(register, { name: 'checkout', exemplar: () => ({ trace_id: traceId() }) });
+ */
 export interface PrometheusOptions {
   /**
    * Tells the data layers of a process apart: the value of the label `data_layer` of all metrics. Must be given

@@ -1,6 +1,12 @@
 import type { Problem } from '../errors/config-error.ts';
 
-/** Which topology a data layer runs on, and why not on another. Plain JSON: no addresses, no credentials. */
+/**
+ * Which topology a data layer runs on, and why not on another. Plain JSON: no addresses, no credentials.
+ *
+ * @example
+ * const { epoch, refused }: TopologyStatus = data.topology();
+ * if (refused !== null) log.warn({ epoch, refused: refused.epoch }, refused.message);
+ */
 export interface TopologyStatus {
   readonly epoch: number;
   /** Of the document: it grows with changes of servers within an epoch. */
@@ -19,6 +25,11 @@ export interface TopologyStatus {
   readonly fault: { readonly message: string; readonly since: string } | null;
 }
 
+/**
+ * A document that was not put in force, and why.
+ *
+ * @see {@link TopologyStatus}
+ */
 export interface RefusedTopology {
   /** Undefined where the document has none. */
   readonly epoch: number | undefined;

@@ -6,7 +6,12 @@ import type { ReadOptions } from '../rows/reads/read-path.ts';
 import type { ReferenceTable } from '../rows/schema/reference-table.ts';
 import type { Flat } from '../rows/schema/row-schema.ts';
 
-/** What a write of a reference table did; every shard has taken it. */
+/**
+ * What a write of a reference table did; every shard has taken it.
+ *
+ * @example
+ * const { results }: ReferenceWriteResult = await data.currencies.delete('DEM');
+ */
 export interface ReferenceWriteResult {
   /** One a shard. `rows`: 1 where a row was put or deleted, 0 where there was none to delete. */
   readonly results: readonly ShardResult[];
@@ -17,6 +22,12 @@ export interface ReferenceWriteResult {
   readonly invalidation: 'done' | 'pending';
 }
 
+/**
+ * How many rows are read, and how many are taken.
+ *
+ * @example
+ * await data.currencies.all({ limit: 50 });
+ */
 export interface AllOptions extends ReadOptions {
   /** Rows at most, the first ones in the order of the key. Default: all. */
   readonly limit?: number;
@@ -27,7 +38,14 @@ export interface AllOptions extends ReadOptions {
 type ReferenceRow<T extends ReferenceTable> = Flat<Readonly<z.output<T['schema']>>>;
 type ReferenceKey<T extends ReferenceTable> = ReferenceRow<T>[T['primaryKey']];
 
-/** A reference table of a running data layer: read from the nearest shard, written to all. */
+/**
+ * A reference table of a running data layer: read from the nearest shard, written to all.
+ *
+ * @example
+ * await data.currencies.put({ code: 'EUR', digits: 2 });
+ * const euro = await data.currencies.get('EUR');
+ * const all = await data.currencies.all();
+ */
 export interface ReferenceHandle<T extends ReferenceTable> {
   /**
    * The row with this primary key, or null: from the cache, else from the nearest shard that

@@ -7,7 +7,11 @@ import type { MoveResolution } from './move-resolution.ts';
 import { type RecordedMove, readUnfinishedMoves, recordedMove } from './moves-table.ts';
 import type { Group } from './moving-group.ts';
 
-/** What a sweep found and ended. */
+/**
+ * What a sweep found and ended.
+ *
+ * @see {@link DataLayer}
+ */
 export interface SweptMoves {
   /** Owners whose move had cut over; what was left to do was done. */
   readonly finished: number;

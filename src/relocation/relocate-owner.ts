@@ -22,6 +22,12 @@ import { unknownOwner } from './relocation-refusals.ts';
 
 const defaultPauseMs = 1_500;
 
+/**
+ * What changes with the move, and how long writers of the owner may wait for it.
+ *
+ * @example
+ * await data.users.relocate(id, { country: 'US' }, { set: { country: 'US' }, pauseMs: 500 });
+ */
 export interface RelocateOptions<Patch = Readonly<Record<string, unknown>>> extends CallOptions {
   /**
    * Columns of the owner's row that change with its place. Columns that `place()` hands on as they
@@ -35,7 +41,12 @@ export interface RelocateOptions<Patch = Readonly<Record<string, unknown>>> exte
   readonly pauseMs?: number;
 }
 
-/** What a relocation did. */
+/**
+ * What a relocation did.
+ *
+ * @example
+ * const { from, to, rows }: RelocationResult = await data.users.relocate(id, { country: 'US' });
+ */
 export interface RelocationResult {
   /** Regions. */
   readonly from: string;

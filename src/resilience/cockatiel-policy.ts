@@ -7,7 +7,14 @@ import {
 } from 'cockatiel';
 import { CircuitOpenError, OverloadError, TimeoutError } from '../errors/call-error.ts';
 
-/** A cockatiel policy; `Alt` is what it may answer with in place of the work's result. */
+/**
+ * A cockatiel policy; `Alt` is what it may answer with in place of the work's result.
+ *
+ * @example
+ * import { timeout, TimeoutStrategy } from 'cockatiel';
+ * const policy: CockatielPolicy = timeout(300, TimeoutStrategy.Aggressive);
+ * createGuard('prices', { policy });
+ */
 export type CockatielPolicy<Alt = never> = IPolicy<IDefaultPolicyContext, Alt>;
 
 /** How far a call of a policy came. */

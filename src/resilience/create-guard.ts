@@ -19,6 +19,12 @@ import { Deadline } from './time/deadline.ts';
 
 export type { GuardOptions } from './guard-options.ts';
 
+/**
+ * What one call through a guard may take, and what stands in for it.
+ *
+ * @example
+ * await data.guard('prices').run(fetchPrice, { timeoutMs: 200, idempotent: true, fallback: () => lastPrice });
+ */
 export interface GuardRunOptions<F> {
   /**
    * Answers in place of a call that failed or was refused; not asked when the caller itself aborted.
@@ -43,7 +49,12 @@ export interface GuardRunOptions<F> {
   priority?: Priority;
 }
 
-/** What a guard as a policy may be told of its calls; a policy's callers can't. */
+/**
+ * What a guard as a policy may be told of its calls; a policy's callers can't.
+ *
+ * @example
+ * createGuard('prices').asPolicy({ timeoutMs: 300, idempotent: true });
+ */
 export type GuardPolicyOptions = Pick<
   GuardRunOptions<never>,
   'timeoutMs' | 'idempotent' | 'retry' | 'priority'
@@ -52,6 +63,10 @@ export type GuardPolicyOptions = Pick<
 /**
  * Bulkhead, breaker, timeout and retry round a dependency of yours. `Alt` is what its `policy` may answer
  * with in place of the work's result.
+ *
+ * @example
+ * const prices: Guard = data.guard('prices', { timeoutMs: 300, retries: 1 });
+ * const price = await prices.run(({ signal }) => fetchPrice({ signal }), { fallback: () => lastPrice });
  */
 export interface Guard<Alt = never> {
   readonly name: string;
@@ -92,6 +107,10 @@ const backoff = { baseMs: 25, maxMs: 1_000 };
  * Makes a guard round one dependency.
  *
  * @throws {ConfigError} naming every option that is out of range.
+ *
+ * @example
+ * const prices = createGuard('prices', { timeoutMs: 300, retries: 1, failures: 5 });
+ * const price = await prices.run(({ signal }) => fetchPrice({ signal }), { fallback: () => lastPrice });
  */
 export function createGuard<Alt = never>(
   name: string,

@@ -4,6 +4,15 @@ import { ConfigError, type Problem } from '../errors/config-error.ts';
 import type { Observer } from '../observability/events.ts';
 import { type CockatielPolicy, isPolicy } from './cockatiel-policy.ts';
 
+/**
+ * How a guard limits, judges and repeats calls.
+ *
+ * @example
+ * const prices = createGuard('prices', {
+ *   concurrency: 20, queue: 50, timeoutMs: 300, retries: 1,
+ *   window: { ms: 10_000, failureShare: 0.5, slowMs: 250 },
+ * });
+ */
 export interface GuardOptions<Alt = never> {
   /** Calls that run at once. Default 32. */
   concurrency?: number;

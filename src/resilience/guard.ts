@@ -49,7 +49,12 @@ export interface Admission {
   readonly isNested?: boolean | undefined;
 }
 
-/** How a guard is just now. */
+/**
+ * How a guard is just now.
+ *
+ * @example
+ * const { running, limit }: GuardSnapshot = data.guard('prices').snapshot();
+ */
 export interface GuardSnapshot {
   readonly state: GuardState;
   /** Calls that run. */

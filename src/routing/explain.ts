@@ -11,7 +11,12 @@ export interface ExplainedEndpoint {
   readonly address: string;
 }
 
-/** Where a key lives and why. Holds no key, no row and no credentials. */
+/**
+ * Where a key lives and why. Holds no key, no row and no credentials.
+ *
+ * @example
+ * const { shard, because }: Explanation = data.users.explain(id);
+ */
 export interface Explanation {
   readonly table: string;
   readonly keyspace: string;

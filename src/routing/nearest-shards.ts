@@ -3,7 +3,12 @@ import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
 import { type Consistency, endpointOrder } from './endpoint-order.ts';
 import { type ExplainedEndpoint, explainEndpoint } from './explain.ts';
 
-/** Which shard answers the reads of a reference table, and why. Holds no key and no credentials. */
+/**
+ * Which shard answers the reads of a reference table, and why. Holds no key and no credentials.
+ *
+ * @example
+ * const { shard, because }: ReferenceExplanation = data.currencies.explain('EUR');
+ */
 export interface ReferenceExplanation {
   readonly table: string;
   /** The shard that is asked first. */

@@ -1,7 +1,11 @@
 import type { CapacityStep, MeasuredLimit } from './measure-capacity.ts';
 import { capacityOf, fitScalability, kneeOf, type MeasuredCapacity } from './scalability.ts';
 
-/** A measurement, and with how many instances it was made. */
+/**
+ * A measurement, and with how many instances it was made.
+ *
+ * @see {@link capacityReport}
+ */
 export interface MeasuredFleet extends MeasuredLimit {
   readonly instances: number;
 }
@@ -9,6 +13,10 @@ export interface MeasuredFleet extends MeasuredLimit {
 /**
  * What was measured as a page of Markdown: each rate that was tried, what so many instances carry, and, from three
  * numbers of instances on, the Universal Scalability Law that fits, with its knee. No I/O.
+ *
+ * @example
+ * const fleets = [{ instances: 1, ...(await measureCapacity(callService, { targetMs: 50 })) }];
+ * await writeFile('capacity.md', capacityReport(fleets));
  */
 export function capacityReport(fleets: readonly MeasuredFleet[]): string {
   const measured = measuredOf(fleets);
@@ -32,7 +40,13 @@ export function capacityReport(fleets: readonly MeasuredFleet[]): string {
   ].join('\n');
 }
 
-/** The same as a drawing: points for what was measured, a line for the law. No I/O. */
+/**
+ * The same as a drawing: points for what was measured, a line for the law. No I/O.
+ *
+ * @example
+ * const fleets = [{ instances: 1, ...(await measureCapacity(callService, { targetMs: 50 })) }];
+ * await writeFile('capacity.svg', capacityChart(fleets));
+ */
 export function capacityChart(fleets: readonly MeasuredFleet[]): string {
   const measured = measuredOf(fleets);
   const law = fitScalability(measured);

@@ -2,7 +2,13 @@ import { instancesForLatency, type LatencyTarget } from './queueing.ts';
 import { instancesAt } from './required-instances.ts';
 import { instancesByLaw, mostInstancesOf, type ScalabilityLaw } from './scalability.ts';
 
-/** How many instances the connections of each shard allow. */
+/**
+ * How many instances the connections of each shard allow.
+ *
+ * @example
+ * const budget: ConnectionBudget = { poolPerInstance: 10, shards: { 'eu-1': { maxConnections: 500, reserve: 20 } } };
+ * createScaler({ maxLoadPerInstance: 400, leadTimeMs: 600_000, budget });
+ */
 export interface ConnectionBudget {
   /** Connections that one instance opens to each shard: `pool.connections` of its data layer; one more where owners may move. */
   readonly poolPerInstance: number;
@@ -30,7 +36,11 @@ export interface Limits {
   readonly budget?: ConnectionBudget | undefined;
 }
 
-/** What keeps a number of instances down. */
+/**
+ * What keeps a number of instances down.
+ *
+ * @see {@link Recommendation}
+ */
 export interface Cap {
   readonly instances: number;
   /** As a person would say it. */

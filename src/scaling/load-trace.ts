@@ -1,12 +1,21 @@
 import { ConfigError } from '../errors/config-error.ts';
 
-/** A load over time, one value a step. */
+/**
+ * A load over time, one value a step.
+ *
+ * @see {@link loadTrace}
+ */
 export interface LoadTrace {
   readonly startMs: number;
   readonly stepMs: number;
   readonly loads: Float64Array;
 }
 
+/**
+ * A load at a time.
+ *
+ * @see {@link loadTrace}
+ */
 export interface LoadSample {
   readonly atMs: number;
   readonly load: number;
@@ -23,6 +32,10 @@ const endless = Number.POSITIVE_INFINITY;
  * @param stepMs Default 60,000.
  * @throws ConfigError for samples that are no load or no time, naming the first five; for fewer than two; and for
  * more than five million steps.
+ *
+ * @example
+ * const trace = loadTrace([{ atMs: 0, load: 100 }, { atMs: 120_000, load: 300 }]);
+ * trace.loads; // Float64Array [100, 200, 300]
  */
 export function loadTrace(samples: readonly LoadSample[], stepMs = 60_000): LoadTrace {
   if (!(stepMs >= 1 && Number.isFinite(stepMs))) {
@@ -90,6 +103,9 @@ function interpolate(
  * UTC where no zone is given) or in seconds or milliseconds since 1970. O(text).
  *
  * @throws ConfigError naming the lines that are neither.
+ *
+ * @example
+ * const trace = parseTrace('time,load\n2026-01-01T00:00:00Z,100\n2026-01-01T00:01:00Z,120\n');
  */
 export function parseTrace(csv: string, stepMs?: number): LoadTrace {
   const lines = csv.split(/\r?\n/);

@@ -1,5 +1,12 @@
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 
+/**
+ * When a service counts as loaded, and how its limit is looked for.
+ *
+ * @example
+ * const options: CapacityOptions = { targetMs: 50, share: 0.99, stepMs: 5_000, startPerSecond: 50 };
+ * const { maxLoad } = await measureCapacity(callService, options);
+ */
 export interface CapacityOptions {
   /** Milliseconds within which calls are to end, from when they were due. Above 0. */
   readonly targetMs: number;
@@ -20,7 +27,11 @@ export interface CapacityOptions {
   readonly onStep?: ((step: CapacityStep) => void) | undefined;
 }
 
-/** What came of one rate. */
+/**
+ * What came of one rate.
+ *
+ * @see {@link measureCapacity}
+ */
 export interface CapacityStep {
   readonly perSecond: number;
   readonly calls: number;
@@ -33,6 +44,11 @@ export interface CapacityStep {
   readonly good: boolean;
 }
 
+/**
+ * The load that a service carries, and the rates that were tried.
+ *
+ * @see {@link measureCapacity}
+ */
 export interface MeasuredLimit {
   /** The greatest rate, in calls a second, that kept the target: `maxLoadPerInstance` of one instance. 0: none did. */
   readonly maxLoad: number;
@@ -50,6 +66,9 @@ export interface MeasuredLimit {
  *
  * @param call makes one call; it is given a signal that ends when the measurement does.
  * @throws ConfigError with every option that is out of range; the signal's reason when it fires.
+ *
+ * @example
+ * const { maxLoad, broke } = await measureCapacity((signal) => callService(signal), { targetMs: 50 });
  */
 export async function measureCapacity(
   call: (signal: AbortSignal) => Promise<unknown>,

@@ -2,19 +2,35 @@ import { requiredInstances } from './required-instances.ts';
 import { Planner } from './scaler.ts';
 import { readScalerOptions, type ScalerOptions } from './scaler-options.ts';
 
-/** Something that says how many instances there should be, from what it has seen of a load: new for each trace. */
+/**
+ * Something that says how many instances there should be, from what it has seen of a load: new for each trace.
+ *
+ * @example
+ * const two: ScalingPolicy = { name: 'two', decide: () => 2 };
+ * scoreTrace(trace, two, { maxLoadPerInstance: 400, leadTimeMs: 600_000 });
+ */
 export interface ScalingPolicy {
   readonly name: string;
   /** Called once a step, with the load then and the instances that serve. Returns how many are wanted. */
   decide(load: number, atMs: number, serving: number): number;
 }
 
-/** So many at all times: with the peak that hindsight knows, what provisioning for peak costs. */
+/**
+ * So many at all times: with the peak that hindsight knows, what provisioning for peak costs.
+ *
+ * @example
+ * scoreTrace(trace, staticPolicy(12), { maxLoadPerInstance: 400, leadTimeMs: 600_000 });
+ */
 export function staticPolicy(instances: number): ScalingPolicy {
   return { name: `static ${instances}`, decide: () => instances };
 }
 
-/** `ceil(load × headroom / maxLoadPerInstance)`, at every step. */
+/**
+ * `ceil(load × headroom / maxLoadPerInstance)`, at every step.
+ *
+ * @example
+ * scoreTrace(trace, rulePolicy(400, 1.3), { maxLoadPerInstance: 400, leadTimeMs: 600_000 });
+ */
 export function rulePolicy(maxLoadPerInstance: number, headroom = 1.2): ScalingPolicy {
   return {
     name: `rule ${headroom}`,
@@ -31,6 +47,9 @@ export function rulePolicy(maxLoadPerInstance: number, headroom = 1.2): ScalingP
  * Source: kubernetes.io, "Horizontal Pod Autoscaling", algorithm details and default behaviour.
  *
  * @param target share of what an instance carries, 0 to 1. Default 0.7.
+ *
+ * @example
+ * scoreTrace(trace, hpaPolicy(400), { maxLoadPerInstance: 400, leadTimeMs: 600_000 });
  */
 export function hpaPolicy(maxLoadPerInstance: number, target = 0.7): ScalingPolicy {
   const wanted: { atMs: number; instances: number }[] = [];
@@ -66,7 +85,14 @@ function rawReplicas(load: number, serving: number, replicas: number, target: nu
   return counted <= 1 + tolerance ? replicas : Math.ceil(counted * replicas);
 }
 
-/** A {@link createScaler} of its own. @throws ConfigError */
+/**
+ * A {@link createScaler} of its own. @throws ConfigError
+ *
+ * @example
+ * scoreTrace(trace, scalerPolicy({ maxLoadPerInstance: 400, leadTimeMs: 600_000 }), {
+ *   maxLoadPerInstance: 400, leadTimeMs: 600_000,
+ * });
+ */
 export function scalerPolicy(options: ScalerOptions): ScalingPolicy {
   const planner = new Planner(readScalerOptions(options));
   return {

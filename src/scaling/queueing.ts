@@ -31,7 +31,13 @@ function normalShare(value: number): number {
   return 1 - (Math.exp((-value * value) / 2) / Math.sqrt(2 * Math.PI)) * sum;
 }
 
-/** What calls may wait for, and how an instance serves them. The load is in calls a second. */
+/**
+ * What calls may wait for, and how an instance serves them. The load is in calls a second.
+ *
+ * @example
+ * const latency: LatencyTarget = { targetMs: 50, serviceMs: 8, slotsPerInstance: 10 };
+ * createScaler({ maxLoadPerInstance: 400, leadTimeMs: 600_000, latency });
+ */
 export interface LatencyTarget {
   /** Milliseconds for waiting and service: a call may wait for `targetMs` less `serviceMs`. Above `serviceMs`. */
   readonly targetMs: number;

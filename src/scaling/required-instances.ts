@@ -1,5 +1,11 @@
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 
+/**
+ * What an instance carries, and how much more than the load there is to be.
+ *
+ * @example
+ * requiredInstances(1_000, { maxLoadPerInstance: 400, headroom: 1.5 }); // 4
+ */
 export interface RequiredInstancesOptions {
   /** What one instance carries, in the unit of the load. Above 0. */
   readonly maxLoadPerInstance: number;
@@ -18,7 +24,9 @@ const ROUNDING_NOISE = 1e-12;
  *
  * @param currentLoad in any unit (requests per second, connections, bytes), at least 0.
  * @throws ConfigError with every number that is out of range.
- * @example requiredInstances(10, { maxLoadPerInstance: 4 }) // 3
+ *
+ * @example
+ * requiredInstances(10, { maxLoadPerInstance: 4 }); // 3
  */
 export function requiredInstances(
   currentLoad: number,

@@ -5,6 +5,8 @@ import { instancesAt } from './required-instances.ts';
  * `capacity(n) = gamma · n / (1 + sigma · (n − 1) + kappa · n · (n − 1))`.
  *
  * Source: N. J. Gunther, "Guerrilla Capacity Planning", 2007, chapter 4.
+ *
+ * @see {@link fitScalability}
  */
 export interface ScalabilityLaw {
   /** What one instance carries alone, in the unit of the load. Above 0. */
@@ -15,12 +17,22 @@ export interface ScalabilityLaw {
   readonly kappa: number;
 }
 
-/** What so many instances carry together. O(1). */
+/**
+ * What so many instances carry together. O(1).
+ *
+ * @example
+ * capacityOf({ gamma: 400, sigma: 0.03, kappa: 0.0001 }, 10);
+ */
 export function capacityOf({ gamma, sigma, kappa }: ScalabilityLaw, instances: number): number {
   return (gamma * instances) / (1 + sigma * (instances - 1) + kappa * instances * (instances - 1));
 }
 
-/** The number of instances past which another one takes more than it brings. `Infinity` without crosstalk. */
+/**
+ * The number of instances past which another one takes more than it brings. `Infinity` without crosstalk.
+ *
+ * @example
+ * kneeOf({ gamma: 400, sigma: 0.03, kappa: 0.0001 }); // 98
+ */
 export function kneeOf(law: ScalabilityLaw): number {
   const { sigma, kappa } = law;
   if (kappa === 0) return Number.POSITIVE_INFINITY;
@@ -57,7 +69,11 @@ export function instancesByLaw(law: ScalabilityLaw, load: number): number {
   return high;
 }
 
-/** What a number of instances was measured to carry. */
+/**
+ * What a number of instances was measured to carry.
+ *
+ * @see {@link fitScalability}
+ */
 export interface MeasuredCapacity {
   readonly instances: number;
   readonly load: number;
@@ -68,6 +84,11 @@ export interface MeasuredCapacity {
  * be (negative contention or crosstalk) is noise, and counts as none. O(measurements).
  *
  * @returns undefined with fewer than three different numbers of instances: then nothing is known of crosstalk.
+ *
+ * @example
+ * fitScalability([
+ *   { instances: 1, load: 400 }, { instances: 2, load: 770 }, { instances: 4, load: 1_430 },
+ * ]);
  */
 export function fitScalability(measured: readonly MeasuredCapacity[]): ScalabilityLaw | undefined {
   const usable = measured.filter(({ instances, load }) => instances > 0 && load > 0);

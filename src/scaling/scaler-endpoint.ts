@@ -1,6 +1,12 @@
 import { ConfigError } from '../errors/config-error.ts';
 import type { Recommendation, Scaler } from './scaler.ts';
 
+/**
+ * How a scaler's endpoint names the service and its metric.
+ *
+ * @example
+ * const endpoint = scalerEndpoint(scaler, { service: 'checkout', metric: 'checkout_instances' });
+ */
 export interface ScalerEndpointOptions {
   /** Names the service in the gauge's label. Default `service`. */
   readonly service?: string | undefined;
@@ -8,19 +14,31 @@ export interface ScalerEndpointOptions {
   readonly metric?: string | undefined;
 }
 
-/** What is read of a request: one of Node's, or of a framework on it. */
+/**
+ * What is read of a request: one of Node's, or of a framework on it.
+ *
+ * @see {@link scalerEndpoint}
+ */
 export interface ScalingRequest {
   readonly url?: string | undefined;
   readonly method?: string | undefined;
 }
 
-/** What an answer is written to: one of Node's, or of a framework on it. */
+/**
+ * What an answer is written to: one of Node's, or of a framework on it.
+ *
+ * @see {@link scalerEndpoint}
+ */
 export interface ScalingResponse {
   writeHead(status: number, headers: Record<string, string>): unknown;
   end(body?: string): unknown;
 }
 
-/** Answers a request; false, and nothing is written, when its path is not one of the endpoint's. */
+/**
+ * Answers a request; false, and nothing is written, when its path is not one of the endpoint's.
+ *
+ * @see {@link scalerEndpoint}
+ */
 export type ScalerEndpoint = (request: ScalingRequest, response: ScalingResponse) => boolean;
 
 /**
@@ -36,6 +54,7 @@ export type ScalerEndpoint = (request: ScalingRequest, response: ScalingResponse
  *
  * @throws ConfigError for a metric's name that Prometheus would not take.
  * @example
+ * import { createServer } from 'node:http';
  * const endpoint = scalerEndpoint(scaler, { service: 'checkout' });
  * createServer((request, response) => {
  *   if (!endpoint(request, response)) response.writeHead(404).end();

@@ -4,6 +4,14 @@ import { type ConnectionBudget, capOf } from './limits.ts';
 import type { LatencyTarget } from './queueing.ts';
 import type { ScalabilityLaw } from './scalability.ts';
 
+/**
+ * What an instance carries, how long it takes to be there, and how cautious a scaler is.
+ *
+ * @example
+ * const options: ScalerOptions = {
+ *   maxLoadPerInstance: 400, leadTimeMs: 600_000, minInstances: 2, timeZone: 'Europe/Berlin',
+ * };
+ */
 export interface ScalerOptions {
   /** What one instance carries, in the unit of the load. Above 0. */
   readonly maxLoadPerInstance: number;

@@ -4,7 +4,13 @@ import { type Cap, capOf, floorOf, instancesFor } from './limits.ts';
 import { instancesAt } from './required-instances.ts';
 import { readScalerOptions, type ScalerConfig, type ScalerOptions } from './scaler-options.ts';
 
-/** How many instances there should be, with the numbers that it follows from. */
+/**
+ * How many instances there should be, with the numbers that it follows from.
+ *
+ * @example
+ * const { instances, because, cap }: Recommendation = scaler.recommend();
+ * log.info({ instances, cap: cap?.because }, because);
+ */
 export interface Recommendation {
   readonly instances: number;
   /** All of the below, in a sentence. */
@@ -38,6 +44,14 @@ export interface Recommendation {
   readonly skill: number;
 }
 
+/**
+ * Learns from a load and recommends instances for it.
+ *
+ * @example
+ * const scaler: Scaler = createScaler({ maxLoadPerInstance: 400, leadTimeMs: 600_000 });
+ * scaler.observe(1_200);
+ * scaler.recommend().instances;
+ */
 export interface Scaler {
   /**
    * Takes a sample of the whole load, of all instances together. Of several in one step the greatest counts;

@@ -2,6 +2,14 @@ import { ConfigError, type Problem } from '../errors/config-error.ts';
 import type { LoadTrace } from './load-trace.ts';
 import type { ScalingPolicy } from './policies.ts';
 
+/**
+ * What instances carry, how long they take to be there, and how much of a trace is only learned from.
+ *
+ * @example
+ * const score = scoreTrace(trace, rulePolicy(400), {
+ *   maxLoadPerInstance: 400, leadTimeMs: 600_000, warmUpSteps: 7 * 1_440,
+ * });
+ */
 export interface ScoreOptions {
   /** What one instance carries, in the unit of the trace. */
   readonly maxLoadPerInstance: number;
@@ -11,7 +19,11 @@ export interface ScoreOptions {
   readonly warmUpSteps?: number | undefined;
 }
 
-/** What a policy would have done to a trace. */
+/**
+ * What a policy would have done to a trace.
+ *
+ * @see {@link scoreTrace}
+ */
 export interface TraceScore {
   readonly policy: string;
   /** Hours of instances, those included that were starting. */
@@ -36,6 +48,10 @@ export interface TraceScore {
  *
  * @throws ConfigError when an option is out of range, the warm-up leaves nothing to score, or the policy says what is no
  * number of instances.
+ *
+ * @example
+ * const score = scoreTrace(trace, rulePolicy(400), { maxLoadPerInstance: 400, leadTimeMs: 600_000 });
+ * score.overloadedShare;
  */
 export function scoreTrace(
   trace: LoadTrace,

@@ -7,6 +7,12 @@ const margin = { left: 64, right: 16, top: 44, bottom: 32 };
 /** Columns that a trace is drawn in: more would not be seen. */
 const columns = width - margin.left - margin.right;
 
+/**
+ * Which part of a trace is drawn, and what an instance carries.
+ *
+ * @example
+ * traceChart(trace, score, { maxLoadPerInstance: 400, from: 0, steps: 1_440 });
+ */
 export interface TraceChartOptions {
   readonly maxLoadPerInstance: number;
   /** The scored step that is drawn first, and how many. Default: all. */
@@ -18,6 +24,9 @@ export interface TraceChartOptions {
  * Draws the load of the scored steps, what the serving instances carry, and where the load was more, as an SVG
  * document without fonts, scripts or other files. Each column shows the greatest load and the least capacity of its
  * steps. O(steps).
+ *
+ * @example
+ * await writeFile('day.svg', traceChart(trace, score, { maxLoadPerInstance: 400, steps: 1_440 }));
  */
 export function traceChart(
   trace: LoadTrace,

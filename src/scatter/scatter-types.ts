@@ -4,6 +4,15 @@ import type { RowSchema } from '../rows/schema/define-table.ts';
 import type { QueryResult } from '../rows/schema/row-types.ts';
 import type { Merge } from './scatter.ts';
 
+/**
+ * Which shards are asked, and how their rows become one list.
+ *
+ * @example
+ * await data.users.everywhere.query('SELECT name FROM users ORDER BY name LIMIT 10', [], {
+ *   regions: ['eu'],
+ *   merge: { orderBy: [['name', 'asc']], limit: 10 },
+ * });
+ */
 export interface ScatterOptions<Schema extends RowSchema | undefined = undefined>
   extends QueryOptions<Schema> {
   /** Asks only the shards of these regions. Default: all. */
@@ -14,7 +23,13 @@ export interface ScatterOptions<Schema extends RowSchema | undefined = undefined
   readonly maxRows?: number;
 }
 
-/** Reads over all shards of a keyspace. */
+/**
+ * Reads over all shards of a keyspace.
+ *
+ * @example
+ * const perShard = await data.users.everywhere.each('SELECT COUNT(*) AS n FROM users');
+ * for await (const user of data.users.everywhere.stream('SELECT name FROM users')) await send(user);
+ */
 export interface EverywhereHandle {
   /**
    * One statement on every shard, whose rows are one result. ORDER BY and LIMIT must be those of `merge`.

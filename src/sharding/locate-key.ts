@@ -9,6 +9,9 @@ import { HASH_SLOTS, slotOf } from './slots/hash-strategy.ts';
  * @param keyspaceCode 0–63.
  * @returns 0–16383.
  * @throws RoutingError when the key cannot be one, as `canonicalKey` says.
+ *
+ * @example
+ * hashSlotFor('ada', 2) === slotOf('ada'); // true: it is no id
  */
 export function hashSlotFor(key: ShardKey, keyspaceCode: number): number {
   const locator = idLocator(key, keyspaceCode);

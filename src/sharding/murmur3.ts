@@ -24,6 +24,9 @@ const scratch = new Uint8Array(1024);
  * @param seed uint32, default 0.
  * @returns uint32.
  * @throws RoutingError when the key is not a {@link ShardKey} or cannot be told apart from others.
+ *
+ * @example
+ * murmur3('hello'); // 613153351
  */
 export function murmur3(key: ShardKey, seed = 0): number {
   const plain = typeof key === 'string' ? key : canonicalKey(key);

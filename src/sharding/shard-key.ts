@@ -2,7 +2,13 @@ import { RoutingError } from '../errors/routing-error.ts';
 import { isBytes } from './ids/is-bytes.ts';
 import { isUuid } from './ids/uuid.ts';
 
-/** A value that decides which shard a row lives on. */
+/**
+ * A value that decides which shard a row lives on.
+ *
+ * @example
+ * const key: ShardKey = 'ada';
+ * slotOf(key);
+ */
 export type ShardKey = string | number | bigint | Uint8Array;
 
 export function isShardKey(value: unknown): value is ShardKey {
@@ -20,6 +26,9 @@ export function isShardKey(value: unknown): value is ShardKey {
  *
  * @throws RoutingError for `NaN`, fractions, integers beyond 2^53, text with half a surrogate pair
  *   and every other type. The message never holds the key.
+ *
+ * @example
+ * canonicalKey(42n) === canonicalKey('42'); // true: one key
  */
 export function canonicalKey(key: ShardKey): string | Uint8Array {
   switch (typeof key) {

@@ -6,6 +6,11 @@ import type { HandleOf } from './table-types.ts';
 /**
  * The tables of a data layer, as one reader sees them: what the session wrote, or the sessions before
  * it whose token it was given, its reads see.
+ *
+ * @example
+ * const session: Session<typeof tables> = data.session(request.headers.get('x-token') ?? undefined);
+ * await session.users.update(id, { name: 'Ada L.' });
+ * const token = session.token; // for the next process
  */
 export type Session<T extends Tables> = {
   readonly [Name in keyof T]: HandleOf<T[Name], T>;

@@ -26,6 +26,12 @@ import type { Place } from '../sharding/places/place.ts';
 import type { TransactionOptions } from './transactions/transaction-options.ts';
 import type { Transaction } from './transactions/transaction-types.ts';
 
+/**
+ * What a raw change touches beside the statement's rows.
+ *
+ * @example
+ * await data.users.at(id).execute("UPDATE users SET name = 'Ada' WHERE id = ?", [uuidToBytes(id)], { touches: { users: [id] } });
+ */
 export interface ExecuteOptions<All extends Tables> extends CallOptions {
   /** Must be given where a table of the keyspace has a cache. */
   readonly touches?: Touches<All>;
@@ -37,7 +43,14 @@ export interface ExecuteOptions<All extends Tables> extends CallOptions {
   readonly scope?: ChangeScope;
 }
 
-/** The rows of one key, and statements on the one shard where it lives. */
+/**
+ * The rows of one key, and statements on the one shard where it lives.
+ *
+ * @example
+ * const ada = data.payments.at(account);
+ * const [sum] = await ada.query('SELECT SUM(cents) AS sum FROM payments WHERE account = ?', [account]);
+ * await ada.transaction(async (trx) => trx.payments.insert({ account, cents: 4_200n }));
+ */
 export interface ShardHandle<T extends Table, All extends Tables> {
   /** The row with this primary key, if it belongs to the key; else null. Cached like `get`. */
   get(key: Key<T>, options?: ReadOptions): Promise<Row<T> | null>;
@@ -98,16 +111,31 @@ export type HandleOf<T extends Table | ReferenceTable, All extends Tables> = T e
     : T extends ReferenceTable
       ? ReferenceHandle<T>
       : never;
-/** A table of a group's members: they move with their owner, not by themselves. */
+/**
+ * A table of a group's members: they move with their owner, not by themselves.
+ *
+ * @example
+ * const home = await data.addresses.insert({ user_id: id, city: 'Turin' });
+ * await data.addresses.update(home.id, { city: 'London' });
+ */
 export type MemberHandle<T extends Table, All extends Tables> = Omit<
   TableHandle<T, All>,
   'relocate'
 >;
 
-/** The names of a table's lookups. */
+/**
+ * The names of a table's lookups.
+ *
+ * @see {@link LookupHandle}
+ */
 export type LookupOf<T extends Table> = keyof T['lookups'] & keyof Row<T> & string;
 
-/** One unique value, and the row that holds it. */
+/**
+ * One unique value, and the row that holds it.
+ *
+ * @example
+ * const ada = await data.users.by('email', 'ada@example.org').get();
+ */
 export interface LookupHandle<T extends Table> {
   /**
    * The row that holds the value, or null. With both in memory it costs two memory reads.
@@ -119,7 +147,15 @@ export interface LookupHandle<T extends Table> {
   explain(): Explanation;
 }
 
-/** A table of a running data layer. */
+/**
+ * A table of a running data layer.
+ *
+ * @example
+ * const ada = await data.users.insert({ country: 'DE', name: 'Ada' });
+ * await data.users.update(ada.id, { name: 'Ada L.' });
+ * const [again] = await data.users.getMany([ada.id]);
+ * await data.users.delete(ada.id);
+ */
 export interface TableHandle<T extends Table, All extends Tables> {
   /**
    * The row with this primary key, or null. Reads of one tick travel together.

@@ -3,7 +3,12 @@ import type { ClusterProvider } from './cluster-plan.ts';
 import type { ServerLocation } from './mysql/server-location.ts';
 import { TestingError } from './testing-error.ts';
 
-/** What to start. */
+/**
+ * What to start.
+ *
+ * @example
+ * const options: LocalClusterOptions<'eu-1'> = { shards: ['eu-1'], replicas: 1, redis: true };
+ */
 export interface LocalClusterOptions<Name extends string = string> {
   /** One MariaDB or MySQL server each. May be empty when only Redis is wanted. */
   readonly shards: readonly Name[];

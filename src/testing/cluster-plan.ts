@@ -1,7 +1,13 @@
 import type { ServerLocation } from './mysql/server-location.ts';
 import type { LocalShard, RedisServer } from './runners/server.ts';
 
-/** How the servers of a cluster are run. */
+/**
+ * How the servers of a cluster are run.
+ *
+ * @example
+ * const provider: ClusterProvider = process.env.CI ? 'container' : 'process';
+ * await startLocalCluster({ shards: ['eu-1'], provider });
+ */
 export type ClusterProvider = 'process' | 'container';
 
 /** What to start: the options of a cluster with their defaults, checked. */

@@ -9,7 +9,14 @@ import type { LocalShard, RedisServer } from './runners/server.ts';
 
 type WantedRedis = true | ServerLocation;
 
-/** Real servers on loopback ports that end with this process. */
+/**
+ * Real servers on loopback ports that end with this process.
+ *
+ * @example
+ * const cluster: LocalCluster<'eu-1'> = await startLocalCluster({ shards: ['eu-1'] });
+ * await cluster.shards['eu-1'].primary.kill();
+ * await cluster.stop();
+ */
 export interface LocalCluster<
   Name extends string = string,
   Redis extends RedisServer | undefined = RedisServer,
@@ -31,6 +38,11 @@ export interface LocalCluster<
  *
  * @throws TestingError when an option is wrong, the servers are not installed, or one of them does
  * not answer in time; then nothing is left running.
+ *
+ * @example
+ * await using cluster = await startLocalCluster({ shards: ['eu-1', 'us-1'] });
+ * const { url } = cluster.shards['eu-1'].primary;
+ * const redis = cluster.redis.url;
  */
 export function startLocalCluster<const Name extends string>(
   options: LocalClusterOptions<Name> & { readonly redis?: WantedRedis; readonly proxies: true },

@@ -5,6 +5,12 @@ import { type ErrorContext, MeridianError } from '../errors/meridian-error.ts';
  * operation on a server that is in the wrong state.
  *
  * Code `MERIDIAN_TESTING`; not retryable. Thrown only by `meridian/testing`, never by the product.
+ *
+ * @example
+ * await startLocalCluster({ shards: ['eu-1'] }).catch((error) => {
+ *   if (error instanceof TestingError) log.warn(error.context, error.message); // no server installed, say
+ *   throw error;
+ * });
  */
 export class TestingError extends MeridianError {
   constructor(message: string, options?: { context?: ErrorContext; cause?: unknown }) {

@@ -1,4 +1,10 @@
-/** How servers that speak TLS are believed, and how this process shows who it is. */
+/**
+ * How servers that speak TLS are believed, and how this process shows who it is.
+ *
+ * @example
+ * const mysql: TlsOptions = { ca: '/etc/tls/ca.pem', cert: '/etc/tls/app.pem', key: '/etc/tls/app-key.pem' };
+ * await createDataLayer({ ...options, tls: { mysql } });
+ */
 export interface TlsOptions {
   /**
    * The authorities whose certificates are believed, and no others: PEM text, or the path of a PEM file.

@@ -3,7 +3,13 @@ import type { GuardState } from '../resilience/breaker/breaker.ts';
 import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
 import type { EndpointFault, EndpointGate, EndpointState } from './endpoint-gate.ts';
 
-/** What a data layer knows of itself and its servers. Plain JSON: no addresses, no credentials. */
+/**
+ * What a data layer knows of itself and its servers. Plain JSON: no addresses, no credentials.
+ *
+ * @example
+ * const health: Health = data.health();
+ * response.writeHead(health.ready ? 200 : 503).end(JSON.stringify(health));
+ */
 export interface Health {
   /**
    * Whether calls are of use here: it is not closing, and of each keyspace that has tables it has
@@ -22,9 +28,16 @@ export interface Health {
  * `up`: its primary is used. `down`: the breaker of its primary is open, or it has not let this process in
  * within the last ten seconds: its password was changed, say. `unverified`: it has been down
  * since the data layer started. `refused`: its primary is not what the topology means.
+ *
+ * @see {@link Health}
  */
 export type ShardState = 'up' | 'down' | 'unverified' | 'refused';
 
+/**
+ * What is known of a shard and its servers.
+ *
+ * @see {@link Health}
+ */
 export interface ShardHealth {
   readonly keyspace: string;
   readonly region: string;
@@ -33,6 +46,11 @@ export interface ShardHealth {
   readonly endpoints: readonly EndpointHealth[];
 }
 
+/**
+ * What is known of a server.
+ *
+ * @see {@link Health}
+ */
 export interface EndpointHealth {
   readonly name: string;
   readonly role: 'primary' | 'replica';

@@ -1,4 +1,10 @@
-/** A value that can be bound to a `?`. JSON is bound as text; `undefined` and arrays are refused. */
+/**
+ * A value that can be bound to a `?`. JSON is bound as text; `undefined` and arrays are refused.
+ *
+ * @example
+ * const params: SqlValue[] = ['Ada', 42n, new Date(), null];
+ * await data.users.at(id).query('SELECT ?, ?, ?, ?', params);
+ */
 export type SqlValue = string | number | bigint | boolean | Date | Uint8Array | null;
 
 /** One statement and what its `?` stand for. */

@@ -1,6 +1,10 @@
 /**
  * How much a call matters where there is not room for all: `sheddable` calls are refused first,
  * `critical` ones go first and last.
+ *
+ * @example
+ * const priority: Priority = isPayment ? 'critical' : 'sheddable';
+ * await data.users.get(id, { priority });
  */
 export type Priority = 'critical' | 'default' | 'sheddable';
 

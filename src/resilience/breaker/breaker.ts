@@ -4,6 +4,12 @@ import { withTimeLimit } from '../time/time-limit.ts';
 import type { BreakerRule } from './breaker-rules.ts';
 import type { Verdict } from './verdict.ts';
 
+/**
+ * `closed` lets calls through, `open` refuses them, `half-open` tries whether it may close.
+ *
+ * @example
+ * const state: GuardState = data.guard('prices').state;
+ */
 export type GuardState = 'closed' | 'open' | 'half-open';
 
 /** Finds out beside all calls whether the endpoint is back; rejects when it is not. */

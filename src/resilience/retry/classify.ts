@@ -11,7 +11,11 @@ import {
   unreadableCode,
 } from '../../errors/server-codes.ts';
 
-/** All that is decided about a failure. */
+/**
+ * All that is decided about a failure.
+ *
+ * @see {@link classifyError}
+ */
 export interface Classification {
   readonly kind: FailureKind;
   /** Whether running the same work again may succeed and can't apply it twice. */
@@ -36,6 +40,10 @@ export interface Classification {
  *
  * The one place where this is decided: retry scope, breaker, disposal of the connection and what
  * the caller is told all follow from it. O(1).
+ *
+ * @example
+ * const { kind, outcome, retryable } = classifyError({ errno: 1213 }, { phase: 'sent' });
+ * kind; // 'transaction-rolled-back'
  */
 export function classifyError(error: unknown, { phase }: { phase?: Phase } = {}): Classification {
   if (isMeridianError(error)) return classifyMeridianError(error);
@@ -43,7 +51,12 @@ export function classifyError(error: unknown, { phase }: { phase?: Phase } = {})
   return describe(at(phase ?? phaseOf(error), codeOf(error)));
 }
 
-/** Whether the failure says that the server, not the caller's statement, is unwell. */
+/**
+ * Whether the failure says that the server, not the caller's statement, is unwell.
+ *
+ * @example
+ * isServerFailure(classifyError({ code: 'ECONNRESET' })); // true
+ */
 export function isServerFailure({ serverFault }: Classification): boolean {
   return serverFault;
 }

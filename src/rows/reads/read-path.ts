@@ -38,6 +38,13 @@ export interface Currency {
   maxAgeMs?: number | undefined;
 }
 
+/**
+ * When a read has to be over, and how current its rows must be.
+ *
+ * @example
+ * await data.users.get(id, { consistency: 'primary', timeoutMs: 200 });
+ * await data.users.get(id, { maxAgeMs: 1_000 });
+ */
 export interface ReadOptions extends CallOptions, Currency {}
 
 const asEver: Currency = {};

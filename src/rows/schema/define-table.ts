@@ -14,6 +14,9 @@ export type { CachePolicy, ColumnOf, RowOf, RowSchema } from './row-schema.ts';
 /**
  * A column whose values are unique over all shards, so that `by(column, value)` finds the one row
  * that holds one. Null is no value: any number of rows may have none.
+ *
+ * @example
+ * const lookups = { email: { unique: true, normalize: (email: string) => email.toLowerCase() } satisfies LookupRule<string> };
  */
 export interface LookupRule<Value = unknown> {
   readonly unique: true;
@@ -35,6 +38,15 @@ export type Lookups<Schema extends RowSchema, Column extends ColumnOf<Schema>> =
   readonly [Name in Column]: LookupRule<NonNullable<RowOf<Schema>[Name]>>;
 };
 
+/**
+ * A table whose rows are spread over the shards of a keyspace.
+ *
+ * @example
+ * const payments = defineTable({
+ *   name: 'payments', keyspace: 'ledger', primaryKey: 'id', shardKey: 'account',
+ *   schema: z.object({ id: z.uuid(), account: z.uuid(), cents: z.bigint() }),
+ * });
+ */
 export interface TableDefinition<
   Name extends string,
   KeyspaceName extends string,
@@ -65,7 +77,15 @@ export interface TableDefinition<
   readonly lookups?: Lookups<Schema, Lookup>;
 }
 
-/** A table whose rows belong to the rows of another, and live where their owner lives. */
+/**
+ * A table whose rows belong to the rows of another, and live where their owner lives.
+ *
+ * @example
+ * const addresses = defineTable({
+ *   name: 'addresses', group: users, ownerKey: 'user_id', primaryKey: 'id',
+ *   schema: z.object({ id: z.uuid(), user_id: z.uuid(), city: z.string() }),
+ * });
+ */
 export interface MemberDefinition<
   Name extends string,
   Owner extends Table,
@@ -116,7 +136,11 @@ type Defined<
     : MemberTable<Owner, Name, Schema, PrimaryKey, ShardKey, Lookup>
   : Table<Name, KeyspaceName, Schema, PrimaryKey, ShardKey, Lookup>;
 
-/** A defined table; give it to `createDataLayer`. */
+/**
+ * A defined table; give it to `createDataLayer`.
+ *
+ * @see {@link TableDefinition}
+ */
 export interface Table<
   Name extends string = string,
   KeyspaceName extends string = string,
@@ -140,7 +164,11 @@ export interface Table<
   readonly lookups: { readonly [Name in Lookup]: LookupRule };
 }
 
-/** A table whose rows belong to those of another. */
+/**
+ * A table whose rows belong to those of another.
+ *
+ * @see {@link MemberDefinition}
+ */
 export type MemberTable<
   Owner extends Table = Table,
   Name extends string = string,

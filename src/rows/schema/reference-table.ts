@@ -2,7 +2,15 @@ import type { ColumnCodecName } from './column-codec.ts';
 import type { CachePolicy, ColumnOf, RowSchema } from './row-schema.ts';
 import { branded } from './table-brand.ts';
 
-/** A small table that every shard holds in full, so that any shard's statements can join it. */
+/**
+ * A small table that every shard holds in full, so that any shard's statements can join it.
+ *
+ * @example
+ * const currencies = defineTable({
+ *   name: 'currencies', reference: true, primaryKey: 'code',
+ *   schema: z.object({ code: z.string().length(3), digits: z.int() }),
+ * });
+ */
 export interface ReferenceDefinition<
   Name extends string,
   Schema extends RowSchema,
@@ -27,7 +35,11 @@ export interface ReferenceDefinition<
   readonly lookups?: undefined;
 }
 
-/** A defined reference table; give it to `createDataLayer`. */
+/**
+ * A defined reference table; give it to `createDataLayer`.
+ *
+ * @see {@link ReferenceDefinition}
+ */
 export interface ReferenceTable<
   Name extends string = string,
   Schema extends RowSchema = RowSchema,

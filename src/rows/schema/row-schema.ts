@@ -14,6 +14,9 @@ export type ColumnOf<Schema extends RowSchema> = keyof z.output<Schema> & string
  * How rows of a table are cached. Default: not at all.
  *
  * While the database can't answer, a row past its time stands in as `staleIfErrorMs` allows.
+ *
+ * @example
+ * const cache: CachePolicy = { ttlMs: 60_000, staleMs: 30_000, staleIfErrorMs: 600_000 };
  */
 export interface CachePolicy<Column extends string = string> extends Readonly<FreshnessOptions> {
   /**

@@ -7,7 +7,12 @@ import {
 import type { Deadline } from '../../resilience/time/deadline.ts';
 import { type SeenWrites, tokenOfWrite, type WritePlace } from '../sessions/seen-writes.ts';
 
-/** What a write did. */
+/**
+ * What a write did.
+ *
+ * @example
+ * const { affected, token }: WriteResult = await data.users.update(id, { name: 'Ada L.' });
+ */
 export interface WriteResult {
   /** Rows that matched. 0: there is no row with this key. */
   readonly affected: number;

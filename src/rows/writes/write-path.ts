@@ -28,6 +28,12 @@ import type { PlannedChange, PlannedRow } from './planned-write.ts';
 import { type ChangeAttempt, noReservations, type Reservations } from './row-index.ts';
 import { planDelete, planInsert, planUpdate } from './write-plan.ts';
 
+/**
+ * The key under which an insert is applied once, however often it is called.
+ *
+ * @example
+ * await data.users.insert({ country: 'DE', name: 'Ada' }, { idempotencyKey });
+ */
 export interface InsertOptions extends CallOptions {
   /**
    * Stores the row once, however often the call is made with this key: 1 to 255 characters, drawn by

@@ -12,6 +12,8 @@ import { hasUuidShape, hexByteAt, isUuid } from './uuid.ts';
  *       9–10   locator, big-endian: in SQL, CONV(HEX(SUBSTR(id, 10, 2)), 16, 10)
  *       11–15  random
  * ```
+ *
+ * @see {@link decodeId}
  */
 export interface DecodedId {
   /** When it was made, in milliseconds since 1970, by the clock of the process that made it. */
@@ -31,6 +33,9 @@ const VARIANT = 0x80;
  * Every UUIDv7 has this form: whether an id is Meridian's own shows only by its keyspace code.
  *
  * @throws RoutingError when the text is not a UUIDv7.
+ *
+ * @example
+ * const { keyspaceCode, locator, timeMs } = decodeId(newId(2, 42));
  */
 export function decodeId(id: string): DecodedId {
   if (!isUuid(id) || !isVersion7(hexByteAt(id, 14)) || !isVariant10(hexByteAt(id, 19))) {

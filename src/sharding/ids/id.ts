@@ -2,7 +2,11 @@ import { randomFillSync } from 'node:crypto';
 import { assertWithin } from '../places/assert-within.ts';
 import { uuidFromBytes } from './uuid.ts';
 
-/** Makes an id that carries its keyspace code (0–63) and locator (0–65535). */
+/**
+ * Makes an id that carries its keyspace code (0–63) and locator (0–65535).
+ *
+ * @see {@link newId}
+ */
 export type IdSource = (keyspaceCode: number, locator: number) => string;
 
 export interface IdSourceOptions {
@@ -77,5 +81,8 @@ export function createIdSource(options: IdSourceOptions = {}): IdSource {
  * @param keyspaceCode 0–63, the keyspace's code in the topology.
  * @param locator 0–65535: the slot in a hash keyspace, `geoLocator(…)` in a geo keyspace.
  * @throws RoutingError when either is out of range.
+ *
+ * @example
+ * newId(2, hashSlotFor('ada', 2)); // an id of keyspace 2, in the slot of 'ada'
  */
 export const newId: IdSource = createIdSource();

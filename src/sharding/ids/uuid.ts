@@ -51,6 +51,9 @@ export function isUuid(text: unknown): boolean {
  *
  * @param text 8-4-4-4-12 form, any version, either letter case.
  * @throws RoutingError when the text is anything else; braces, `urn:uuid:` and bare digits included.
+ *
+ * @example
+ * await data.users.at(id).query('SELECT name FROM users WHERE id = ?', [uuidToBytes(id)]);
  */
 export function uuidToBytes(text: string): Buffer {
   const bytes = readUuid(text);
@@ -78,6 +81,9 @@ const scratch = Buffer.from('00000000-0000-0000-0000-000000000000');
  * The text of a UUID from its 16 bytes: 8-4-4-4-12 form, lower case.
  *
  * @throws RoutingError when there are not exactly 16 bytes.
+ *
+ * @example
+ * uuidFromBytes(new Uint8Array(16)); // '00000000-0000-0000-0000-000000000000'
  */
 export function uuidFromBytes(bytes: Uint8Array): string {
   if (!isBytes(bytes) || bytes.length !== 16) {

@@ -82,12 +82,21 @@ export const countryCodes: readonly string[] = [...centroids.keys()];
  * Where the middle of a country is, to about one degree.
  *
  * @returns undefined when {@link isCountry} says that it is none.
+ *
+ * @example
+ * countryCentroid('DE'); // [51, 9]
  */
 export function countryCentroid(code: string): LatLon | undefined {
   return centroids.get(code);
 }
 
-/** Whether a text is the ISO 3166-1 alpha-2 code of a country, or XK, in upper case. */
+/**
+ * Whether a text is the ISO 3166-1 alpha-2 code of a country, or XK, in upper case.
+ *
+ * @example
+ * isCountry('DE'); // true
+ * isCountry('EU'); // false
+ */
 export function isCountry(code: string): boolean {
   return centroids.has(code);
 }

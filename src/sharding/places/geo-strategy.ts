@@ -2,7 +2,12 @@ import { murmur3 } from '../murmur3.ts';
 import type { ShardKey } from '../shard-key.ts';
 import { assertWithin } from './assert-within.ts';
 
-/** Slots of each region of a geo keyspace. */
+/**
+ * Slots of each region of a geo keyspace.
+ *
+ * @example
+ * geoSlotOf('ada') < GEO_SLOTS; // true
+ */
 export const GEO_SLOTS = 1024;
 
 /** Region codes are 0–63: the upper 6 of a locator's 16 bits. */
@@ -15,6 +20,9 @@ const LOCATORS = REGION_CODES * GEO_SLOTS;
  *
  * @returns 0–1023.
  * @throws RoutingError when the key cannot be one, as `canonicalKey` says.
+ *
+ * @example
+ * const locator = geoLocator(1, geoSlotOf('ada'));
  */
 export function geoSlotOf(key: ShardKey): number {
   return murmur3(key) & (GEO_SLOTS - 1);
@@ -25,6 +33,9 @@ export function geoSlotOf(key: ShardKey): number {
  * the region in the lower 10. In a hash keyspace the slot itself is the locator.
  *
  * @throws RoutingError when the code is not 0–63 or the slot is not 0–1023.
+ *
+ * @example
+ * geoLocator(1, 5); // 1029
  */
 export function geoLocator(regionCode: number, slot: number): number {
   assertWithin('A region code', regionCode, REGION_CODES);
@@ -36,6 +47,9 @@ export function geoLocator(regionCode: number, slot: number): number {
  * The two parts of a {@link geoLocator}.
  *
  * @throws RoutingError when the locator is not 0–65535.
+ *
+ * @example
+ * splitGeoLocator(1029); // { regionCode: 1, slot: 5 }
  */
 export function splitGeoLocator(locator: number): { regionCode: number; slot: number } {
   assertWithin('A locator', locator, LOCATORS);

@@ -11,6 +11,10 @@ import { isOnEarth } from './region.ts';
  *
  * Synchronous, because readers of a database in memory are. Returns nothing for an address that it
  * does not know. `maxmindLocator` of `meridian/sharding` makes one.
+ *
+ * @example
+ * const locateIp: IpLocator = (ip) => (ip.startsWith('192.0.2.') ? { country: 'DE' } : undefined);
+ * await createDataLayer({ ...options, locateIp });
  */
 export type IpLocator = (ip: string) => IpLocation | undefined | null;
 

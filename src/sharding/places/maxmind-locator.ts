@@ -3,13 +3,21 @@ import type { IpLocator } from './locate-place.ts';
 import type { IpLocation } from './place.ts';
 import { isOnEarth } from './region.ts';
 
-/** What a City, Country or Enterprise database of MaxMind says about an address, as far as it matters. */
+/**
+ * What a City, Country or Enterprise database of MaxMind says about an address, as far as it matters.
+ *
+ * @see {@link maxmindLocator}
+ */
 export interface MaxmindResponse {
   readonly country?: { readonly iso_code?: string } | undefined;
   readonly location?: { readonly latitude?: number; readonly longitude?: number } | undefined;
 }
 
-/** What is used of a `Reader` of the package `maxmind`. */
+/**
+ * What is used of a `Reader` of the package `maxmind`.
+ *
+ * @see {@link maxmindLocator}
+ */
 export interface MaxmindReader {
   get(ip: string): MaxmindResponse | null;
 }
@@ -24,6 +32,7 @@ export interface MaxmindReader {
  * Nor has what is no country, such as `EU` in old databases; a location counts all the same.
  *
  * @example
+ * import maxmind, { type CityResponse } from 'maxmind';
  * const reader = await maxmind.open<CityResponse>('GeoLite2-City.mmdb', { watchForUpdates: true });
  * const data = await createDataLayer({ ...options, locateIp: maxmindLocator(reader) });
  */

@@ -17,6 +17,10 @@ import { assertOnEarth, type LatLon, nearestRegion, type Region } from './region
  * Beside a region with `residency: 'strict'` a place must yield a country, its own or its address's,
  * and rows of that region's countries are placed nowhere else. Every field that is given is checked,
  * also one that nothing depends on.
+ *
+ * @example
+ * const place: Place = { country: 'CH', ip: '192.0.2.1' };
+ * await data.users.relocate(id, place);
  */
 export interface Place {
   /** A region's name. */
@@ -32,7 +36,11 @@ export interface Place {
   readonly ip?: string | undefined;
 }
 
-/** What an address says about where its user is. */
+/**
+ * What an address says about where its user is.
+ *
+ * @see {@link IpLocator}
+ */
 export interface IpLocation {
   /** ISO 3166-1 alpha-2, in upper case. */
   readonly country?: string | undefined;

@@ -1,9 +1,17 @@
 import { RoutingError } from '../../errors/routing-error.ts';
 
-/** Degrees: latitude −90 to 90, north positive; longitude −180 to 180, east positive. */
+/**
+ * Degrees: latitude −90 to 90, north positive; longitude −180 to 180, east positive.
+ *
+ * @see {@link nearestRegion}
+ */
 export type LatLon = readonly [latitude: number, longitude: number];
 
-/** A geographic area that shards live in. */
+/**
+ * A geographic area that shards live in.
+ *
+ * @see {@link nearestRegion}
+ */
 export interface Region {
   readonly name: string;
   /** 0–63, never given to another region later. */
@@ -21,6 +29,11 @@ const ROUNDING_NOISE = 1e-15;
  *
  * @returns the very element that was passed.
  * @throws RoutingError when a coordinate is `NaN` or out of range, or there is no region.
+ *
+ * @example
+ * const eu = { name: 'eu', code: 1, location: [50.1, 8.7] } as const;
+ * const us = { name: 'us', code: 2, location: [39, -77.5] } as const;
+ * nearestRegion([48.9, 2.4], [eu, us]); // eu
  */
 export function nearestRegion<T extends Region>(location: LatLon, regions: readonly T[]): T {
   assertOnEarth(location, 'a location');

@@ -20,6 +20,10 @@ import { sortShards, type WeightedShard } from './weighted-shard.ts';
  * @param slots default 16384.
  * @throws ConfigError with every problem: no shards, more shards than slots, a name given twice, a
  *   weight that is not above 0.
+ *
+ * @example
+ * const map = createSlotMap([{ name: 'a' }, { name: 'b', weight: 3 }]);
+ * map.counts(); // { a: 4096, b: 12288 }
  */
 export function createSlotMap(shards: readonly WeightedShard[], slots = HASH_SLOTS): SlotMap {
   const sorted = sortShards(shards, slots);

@@ -2,14 +2,22 @@ import { apportion } from './apportion.ts';
 import { type SlotMap, slotMapOf } from './slot-map.ts';
 import { sortShards, type WeightedShard } from './weighted-shard.ts';
 
-/** One slot that changes hands. */
+/**
+ * One slot that changes hands.
+ *
+ * @see {@link rebalance}
+ */
 export interface SlotMove {
   readonly slot: number;
   readonly from: string;
   readonly to: string;
 }
 
-/** A new slot map and the moves that lead to it, by ascending slot. */
+/**
+ * A new slot map and the moves that lead to it, by ascending slot.
+ *
+ * @see {@link rebalance}
+ */
 export interface Rebalancing {
   readonly map: SlotMap;
   readonly moves: readonly SlotMove[];
@@ -25,6 +33,11 @@ export interface Rebalancing {
  *
  * @param shards all that are to own slots; a shard of `previous` that is not among them gives up all.
  * @throws ConfigError as `createSlotMap` does.
+ *
+ * @example
+ * const before = createSlotMap([{ name: 'a' }, { name: 'b' }]);
+ * const { map, moves } = rebalance(before, [{ name: 'a' }, { name: 'b' }, { name: 'c' }]);
+ * moves.length; // 5461: a third of the slots goes to c
  */
 export function rebalance(previous: SlotMap, shards: readonly WeightedShard[]): Rebalancing {
   const held = new Map(Object.entries(previous.counts()));

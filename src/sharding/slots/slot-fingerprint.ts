@@ -12,6 +12,9 @@ import { slotRangesOf } from './slot-ranges.ts';
  * writes them. O(slots).
  *
  * @throws ConfigError when the map has no such shard.
+ *
+ * @example
+ * slotFingerprint(createSlotMap([{ name: 'a' }, { name: 'b' }]), 'a');
  */
 export function slotFingerprint(map: SlotMap, shard: string): string {
   if (!map.shards.includes(shard)) {

@@ -1,7 +1,11 @@
 import type { Problem } from '../../errors/config-error.ts';
 import { RoutingError } from '../../errors/routing-error.ts';
 
-/** Which shard owns each slot of a keyspace. Immutable. */
+/**
+ * Which shard owns each slot of a keyspace. Immutable.
+ *
+ * @see {@link createSlotMap}
+ */
 export interface SlotMap {
   /** How many slots there are; they are numbered from 0. */
   readonly slots: number;

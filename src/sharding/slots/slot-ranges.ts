@@ -1,7 +1,11 @@
 import { ConfigError, type Problem } from '../../errors/config-error.ts';
 import { type SlotMap, slotCountProblems, slotMapOf } from './slot-map.ts';
 
-/** Per shard the slots it owns: `'0-8191'`, `'7'`, `'0-10,20,30-40'`, or `''` for none. */
+/**
+ * Per shard the slots it owns: `'0-8191'`, `'7'`, `'0-10,20,30-40'`, or `''` for none.
+ *
+ * @see {@link parseSlotRanges}
+ */
 export type SlotRanges = Readonly<Record<string, string>>;
 
 interface SlotRange {
@@ -51,6 +55,10 @@ export function readSlotRanges(
  * Like `readSlotRanges`, for a caller that has nothing to add to the problems.
  *
  * @throws ConfigError with every problem.
+ *
+ * @example
+ * const map = parseSlotRanges({ a: '0-8191', b: '8192-16383' }, HASH_SLOTS);
+ * map.shardOf(8192); // 'b'
  */
 export function parseSlotRanges(ranges: SlotRanges, slots: number): SlotMap {
   const result = readSlotRanges(ranges, slots);
@@ -58,7 +66,12 @@ export function parseSlotRanges(ranges: SlotRanges, slots: number): SlotMap {
   return result.map;
 }
 
-/** The text form of a map, in the fewest ranges: what `readSlotRanges` reads. O(slots × shards). */
+/**
+ * The text form of a map, in the fewest ranges: what `readSlotRanges` reads. O(slots × shards).
+ *
+ * @example
+ * formatSlotRanges(parseSlotRanges({ a: '0-8191', b: '8192-16383' }, 16_384)); // the same again
+ */
 export function formatSlotRanges(map: SlotMap): Record<string, string> {
   return Object.fromEntries(map.shards.map((shard) => [shard, slotRangesOf(map, shard)]));
 }

@@ -1,7 +1,11 @@
 import { ConfigError, type Problem } from '../../errors/config-error.ts';
 import { slotCountProblems } from './slot-map.ts';
 
-/** A shard that is to own slots. */
+/**
+ * A shard that is to own slots.
+ *
+ * @see {@link createSlotMap}
+ */
 export interface WeightedShard {
   readonly name: string;
   /** Its share of the slots, in proportion to the other weights. Default 1. */

@@ -3,6 +3,14 @@ import type { Isolation } from '../../commit/transaction.ts';
 import { ConfigError, type Problem } from '../../errors/config-error.ts';
 import type { CallOptions } from '../../execution/call-gate.ts';
 
+/**
+ * How a transaction is run, and the key under which it is applied once.
+ *
+ * @example
+ * await data.payments.at(account).transaction(pay, {
+ *   idempotencyKey, payload: { account, cents: 4_200 }, isolation: 'READ COMMITTED',
+ * });
+ */
 export interface TransactionOptions extends CallOptions {
   /** Default: the server's own, REPEATABLE READ unless it was changed. */
   readonly isolation?: Isolation;

@@ -11,6 +11,15 @@ import type {
   Touches,
 } from '../../rows/schema/row-types.ts';
 
+/**
+ * Whether rows that are read stay locked until the end of the transaction.
+ *
+ * @example
+ * await data.payments.at(account).transaction(async (trx) => {
+ *   const payment = await trx.payments.get(id, { forUpdate: true });
+ *   await trx.payments.update(id, { cents: (payment?.cents ?? 0n) + 100n });
+ * });
+ */
 export interface LockOptions {
   /**
    * Reads the newest version of the row, and keeps everybody else from changing it until the
@@ -22,7 +31,11 @@ export interface LockOptions {
   readonly forUpdate?: boolean;
 }
 
-/** A table inside a transaction. Its reads ask the database, never the cache. */
+/**
+ * A table inside a transaction. Its reads ask the database, never the cache.
+ *
+ * @see {@link Transaction}
+ */
 export interface TransactionTable<T extends Table> {
   /** @throws {RoutingError} when the row is of another slot than the transaction's. */
   get(key: Key<T>, options?: LockOptions): Promise<Row<T> | null>;
@@ -39,7 +52,15 @@ export interface TransactionTable<T extends Table> {
   delete(key: Key<T>): Promise<{ readonly affected: number }>;
 }
 
-/** What a transaction's body is given: raw statements, and the tables of its keyspace by name. */
+/**
+ * What a transaction's body is given: raw statements, and the tables of its keyspace by name.
+ *
+ * @example
+ * await data.payments.at(account).transaction(async (trx) => {
+ *   const { id } = await trx.payments.insert({ account, cents: 4_200n });
+ *   await trx.execute('UPDATE payments SET cents = cents - 200 WHERE id = ?', [id]);
+ * });
+ */
 export type Transaction<KeyspaceName extends string, All extends Tables> = {
   readonly [Name in keyof All as All[Name] extends Table<string, KeyspaceName>
     ? Name

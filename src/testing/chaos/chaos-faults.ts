@@ -1,12 +1,24 @@
 import { TestingError } from '../testing-error.ts';
 
-/** A fault of a proxy that is switched on. */
+/**
+ * A fault of a proxy that is switched on.
+ *
+ * @example
+ * const fault: Fault = proxy.latency(200, 50);
+ * fault.undo();
+ */
 export interface Fault {
   /** Switches this fault off; does nothing when it was switched off or replaced before. */
   undo(): void;
 }
 
-/** A fault that waits for its occasion and happens once. */
+/**
+ * A fault that waits for its occasion and happens once.
+ *
+ * @example
+ * const fault: AwaitedFault = proxy.dropNextCommitReply();
+ * await fault.happened;
+ */
 export interface AwaitedFault extends Fault {
   /**
    * Resolves with the statement whose reply was dropped. Rejects with a TestingError when that can
@@ -15,10 +27,22 @@ export interface AwaitedFault extends Fault {
   readonly happened: Promise<string>;
 }
 
-/** Seen from the proxy: what the client sends, or what the server replies. */
+/**
+ * Seen from the proxy: what the client sends, or what the server replies.
+ *
+ * @example
+ * const direction: Direction = 'toClient';
+ * proxy.cutAfter(1_000, direction);
+ */
 export type Direction = 'toServer' | 'toClient';
 
-/** Which statement's reply is to be dropped. Text is compared without surrounding spaces. */
+/**
+ * Which statement's reply is to be dropped. Text is compared without surrounding spaces.
+ *
+ * @example
+ * const pattern: StatementPattern = /^UPDATE users/;
+ * proxy.dropReplyTo(pattern);
+ */
 export type StatementPattern = RegExp | ((statement: string) => boolean);
 
 /** An armed {@link AwaitedFault}. */

@@ -9,6 +9,12 @@ import {
   type StatementPattern,
 } from './chaos-faults.ts';
 
+/**
+ * Before which server a proxy stands.
+ *
+ * @example
+ * await startChaosProxy({ target: '127.0.0.1:3306' });
+ */
 export interface ChaosProxyOptions {
   /** Where to pass connections on: `host:port`, or a URL such as a server's `url`. */
   readonly target: string;
@@ -17,6 +23,12 @@ export interface ChaosProxyOptions {
 /**
  * A TCP proxy on a loopback port that can be given the faults of a network. A fault acts at once
  * and on all connections, open and new; one of the same kind replaces the one before.
+ *
+ * @example
+ * const proxy: ChaosProxy = await startChaosProxy({ target: server.url });
+ * const url = proxy.urlFor(server.url);
+ * proxy.blackHole();
+ * proxy.heal();
  */
 export interface ChaosProxy {
   readonly host: string;
@@ -79,6 +91,11 @@ export interface ChaosProxy {
  * A server that does not accept shows as a connection that is accepted and then reset.
  *
  * @throws TestingError when the target names no host and port.
+ *
+ * @example
+ * await using proxy = await startChaosProxy({ target: server.url });
+ * const connectTo = proxy.urlFor(server.url);
+ * proxy.latency(200);
  */
 export async function startChaosProxy(options: ChaosProxyOptions): Promise<ChaosProxy> {
   const target = targetOf(options.target);

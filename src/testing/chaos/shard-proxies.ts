@@ -1,7 +1,14 @@
 import type { LocalShard } from '../runners/server.ts';
 import { type ChaosProxy, startChaosProxy } from './chaos-proxy.ts';
 
-/** A shard with a network between it and its clients that can be made to fail. */
+/**
+ * A shard with a network between it and its clients that can be made to fail.
+ *
+ * @example
+ * const cluster = await startLocalCluster({ shards: ['eu-1'], proxies: true });
+ * const shard: ProxiedShard = cluster.shards['eu-1'];
+ * shard.proxy.refuse();
+ */
 export interface ProxiedShard extends LocalShard {
   /** Before the primary. */
   readonly proxy: ChaosProxy;

@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { TestingError } from '../testing-error.ts';
 
-/** Which server program to run, where it shall not be the one that is found on this machine. */
+/**
+ * Which server program to run, where it shall not be the one that is found on this machine.
+ *
+ * @example
+ * const mysql: ServerLocation = { file: '/usr/sbin/mysqld' };
+ * await startLocalCluster({ shards: ['eu-1'], mysql });
+ */
 export type ServerLocation =
   /** The path of the server's executable. */
   | { readonly file: string; readonly root?: never }

@@ -30,6 +30,11 @@ import { sentinelMaster } from './sentinel-failovers.ts';
  *
  * @throws TestingError when an option is wrong, Redis is not installed, or a server does not answer
  * in time; then nothing is left running.
+ *
+ * @example
+ * const redis = await startLocalRedis({ kind: 'sentinel', replicas: 2 });
+ * await redis.failover();
+ * await redis.stop();
  */
 export function startLocalRedis(options: StandaloneRedisOptions): Promise<StandaloneRedis>;
 export function startLocalRedis(options: SentinelRedisOptions): Promise<SentinelRedis>;

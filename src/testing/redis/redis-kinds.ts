@@ -2,7 +2,11 @@ import type { ClusterProvider } from '../cluster-plan.ts';
 import type { ServerLocation } from '../mysql/server-location.ts';
 import type { RedisServer } from '../runners/server.ts';
 
-/** How Redis is set up: one server, servers watched by Sentinels, or a Redis Cluster. */
+/**
+ * How Redis is set up: one server, servers watched by Sentinels, or a Redis Cluster.
+ *
+ * @see {@link LocalRedisOptions}
+ */
 export type RedisKind = 'standalone' | 'sentinel' | 'cluster';
 
 interface AnyRedisOptions {
@@ -17,6 +21,12 @@ interface AnyRedisOptions {
   readonly onProgress?: (message: string) => void;
 }
 
+/**
+ * One Redis.
+ *
+ * @example
+ * const { url } = await startLocalRedis({ kind: 'standalone' });
+ */
 export interface StandaloneRedisOptions extends AnyRedisOptions {
   readonly kind: 'standalone';
   /** As for a local cluster. Default: the variable `MERIDIAN_TEST_PROVIDER`, else `auto`. */
@@ -25,6 +35,14 @@ export interface StandaloneRedisOptions extends AnyRedisOptions {
   readonly redisImage?: string;
 }
 
+/**
+ * A master with replicas and three Sentinels.
+ *
+ * @example
+ * import { Redis } from 'ioredis';
+ * const { sentinels, name } = await startLocalRedis({ kind: 'sentinel', replicas: 1 });
+ * const redis = new Redis({ sentinels, name });
+ */
 export interface SentinelRedisOptions extends AnyRedisOptions {
   readonly kind: 'sentinel';
   /** Replicas of the master. Default 1. */
@@ -33,6 +51,12 @@ export interface SentinelRedisOptions extends AnyRedisOptions {
   readonly provider?: 'process' | 'auto';
 }
 
+/**
+ * A Redis Cluster of three masters.
+ *
+ * @example
+ * const { nodes } = await startLocalRedis({ kind: 'cluster', replicas: 1 });
+ */
 export interface ClusterRedisOptions extends AnyRedisOptions {
   readonly kind: 'cluster';
   /** Replicas of each of the three masters. Default 0. */
@@ -41,9 +65,19 @@ export interface ClusterRedisOptions extends AnyRedisOptions {
   readonly provider?: 'process' | 'auto';
 }
 
+/**
+ * Which kind of Redis to start.
+ *
+ * @example
+ * const options: LocalRedisOptions = { kind: 'standalone' };
+ */
 export type LocalRedisOptions = StandaloneRedisOptions | SentinelRedisOptions | ClusterRedisOptions;
 
-/** Where a server listens: what ioredis takes for a Sentinel or a node of a cluster. */
+/**
+ * Where a server listens: what ioredis takes for a Sentinel or a node of a cluster.
+ *
+ * @see {@link SentinelRedisOptions}
+ */
 export interface RedisAddress {
   host: string;
   port: number;
@@ -57,7 +91,13 @@ interface AnyLocalRedis {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** What can be asked of servers that replace one another. */
+/**
+ * What can be asked of servers that replace one another.
+ *
+ * @example
+ * const { failover } = await startLocalRedis({ kind: 'cluster', replicas: 1 });
+ * const master = await failover('user:1');
+ */
 export interface RedisFailovers {
   /**
    * The master at this moment as the newest configuration names it, which may be a server that is
@@ -85,11 +125,21 @@ export interface RedisFailovers {
   replacementOf(old: RedisServer): Promise<RedisServer>;
 }
 
+/**
+ * One Redis that runs.
+ *
+ * @see {@link StandaloneRedisOptions}
+ */
 export interface StandaloneRedis extends AnyLocalRedis {
   readonly kind: 'standalone';
   readonly url: string;
 }
 
+/**
+ * A master with replicas, and the Sentinels that watch them.
+ *
+ * @see {@link SentinelRedisOptions}
+ */
 export interface SentinelRedis extends AnyLocalRedis, RedisFailovers {
   readonly kind: 'sentinel';
   /** `new Redis({ sentinels, name })` */
@@ -98,10 +148,20 @@ export interface SentinelRedis extends AnyLocalRedis, RedisFailovers {
   readonly name: 'meridian';
 }
 
+/**
+ * A Redis Cluster that runs.
+ *
+ * @see {@link ClusterRedisOptions}
+ */
 export interface ClusterRedis extends AnyLocalRedis, RedisFailovers {
   readonly kind: 'cluster';
   /** `new Cluster(nodes)` */
   readonly nodes: RedisAddress[];
 }
 
+/**
+ * A Redis that runs, of whichever kind.
+ *
+ * @see {@link startLocalRedis}
+ */
 export type LocalRedis = StandaloneRedis | SentinelRedis | ClusterRedis;

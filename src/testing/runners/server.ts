@@ -7,10 +7,19 @@
  * - `killed`: ended by `kill()`; `restart()` brings it back with its data.
  * - `stopped`: ended in good order by `stop()`.
  * - `crashed`: a server process ended by itself (seen with the process provider only).
+ *
+ * @see {@link LocalServer}
  */
 export type ServerState = 'starting' | 'running' | 'paused' | 'killed' | 'stopped' | 'crashed';
 
-/** One real server of a local cluster, and the faults it can be given. */
+/**
+ * One real server of a local cluster, and the faults it can be given.
+ *
+ * @example
+ * const server: LocalServer = cluster.shards['eu-1'].primary;
+ * await server.pause();
+ * await server.resume();
+ */
 export interface LocalServer {
   /** `eu-1`, `eu-1-replica-1`, `redis`. */
   readonly name: string;
@@ -57,16 +66,31 @@ export interface LocalServer {
   stop(): Promise<void>;
 }
 
-/** A MariaDB or MySQL server of a local cluster. */
+/**
+ * A MariaDB or MySQL server of a local cluster.
+ *
+ * @example
+ * const { adminUrl }: MysqlServer = cluster.shards['eu-1'].primary;
+ */
 export interface MysqlServer extends LocalServer {
   /** The cluster's database as a user with all privileges: for preparing and inspecting. */
   readonly adminUrl: string;
 }
 
-/** What a Redis server is at the moment. */
+/**
+ * What a Redis server is at the moment.
+ *
+ * @see {@link RedisServer}
+ */
 export type RedisRole = 'master' | 'replica' | 'sentinel';
 
-/** A Redis server, or a Sentinel that watches over Redis servers. */
+/**
+ * A Redis server, or a Sentinel that watches over Redis servers.
+ *
+ * @example
+ * const server: RedisServer = cluster.redis;
+ * await server.role(); // 'master'
+ */
 export interface RedisServer extends LocalServer {
   readonly kind: 'redis' | 'sentinel';
 
@@ -78,7 +102,11 @@ export interface RedisServer extends LocalServer {
   role(): Promise<RedisRole>;
 }
 
-/** The servers of one shard. */
+/**
+ * The servers of one shard.
+ *
+ * @see {@link LocalCluster}
+ */
 export interface LocalShard {
   readonly name: string;
   readonly primary: MysqlServer;

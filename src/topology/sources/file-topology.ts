@@ -14,6 +14,9 @@ const writingMs = 1_000;
  * at four times a second, since not every file system tells of its changes.
  *
  * @param path relative to the working directory, or absolute.
+ *
+ * @example
+ * await createDataLayer({ ...options, topology: fileTopology('/etc/meridian/topology.json') });
  */
 export function fileTopology(path: string): TopologySource {
   return {

@@ -6,6 +6,12 @@ import type { TopologySource } from './topology-source.ts';
  * object with `Symbol.asyncIterator`, such as an async generator, or a stream of documents. It is iterated once.
  *
  * @param name shown in errors, events and `data.topology()`.
+ *
+ * @example
+ * async function* documents() {
+ *   yield await fetchTopology();
+ * }
+ * await createDataLayer({ ...options, topology: iterableTopology('settings', documents()) });
  */
 export function iterableTopology(name: string, documents: AsyncIterable<unknown>): TopologySource {
   const iterator = documents[Symbol.asyncIterator]();

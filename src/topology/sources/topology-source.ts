@@ -1,4 +1,10 @@
-/** Where topology documents come from. */
+/**
+ * Where topology documents come from.
+ *
+ * @example
+ * const source: TopologySource = { name: 'settings', load: (signal) => fetchTopology(signal) };
+ * await createDataLayer({ ...options, topology: source });
+ */
 export interface TopologySource {
   /** Shown in errors, events and `data.topology()`: the file's path, say. Never a secret. */
   readonly name: string;

@@ -5,7 +5,11 @@ import { type Certificates, systemCertificates } from '../../../tls/certificates
 
 type ConnectionEvent = 'ready' | 'close';
 
-/** What the cache needs of a connection to one server: ioredis 5.3 or later, also through Sentinel. */
+/**
+ * What the cache needs of a connection to one server: ioredis 5.3 or later, also through Sentinel.
+ *
+ * @see {@link RedisClient}
+ */
 export interface RedisNode {
   readonly status: string;
   readonly stream?: { destroy(): unknown };
@@ -36,7 +40,11 @@ export interface RedisNode {
   disconnect(reconnect?: boolean): void;
 }
 
-/** What the cache needs of an ioredis `Cluster`. */
+/**
+ * What the cache needs of an ioredis `Cluster`.
+ *
+ * @see {@link RedisClient}
+ */
 export interface RedisCluster {
   readonly status: string;
   /** The servers of each slot as `host:port`, its master first. */
@@ -49,7 +57,13 @@ export interface RedisCluster {
   disconnect(): void;
 }
 
-/** An ioredis client: `Redis`, also with `sentinels`, or `Cluster`. */
+/**
+ * An ioredis client: `Redis`, also with `sentinels`, or `Cluster`.
+ *
+ * @example
+ * import { Redis } from 'ioredis';
+ * const redis: RedisClient = new Redis('redis://cache.example', { lazyConnect: true });
+ */
 export type RedisClient = RedisNode | RedisCluster;
 
 export function isCluster(client: RedisClient): client is RedisCluster {
