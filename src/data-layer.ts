@@ -42,7 +42,7 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
   const startedAt = performance.now();
   const setup = await readOptions(options);
   const { config, topology, observe } = setup;
-  const store = new TopologyStore(topology);
+  const store = new TopologyStore(topology, setup.source.name);
   const starting = new Call(topology, Number.POSITIVE_INFINITY, options.signal);
   const parts = new Parts();
   try {

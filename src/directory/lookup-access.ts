@@ -74,7 +74,7 @@ export class LookupAccess<Schema extends RowSchema> {
   explain(asked: LookupValue): Explanation {
     const { table, topology } = this.#runtime;
     const route = this.#lookup.directory.routeOf(this.#entryKey(asked), topology.current);
-    return explainRoute(`${table.name}.${this.#lookup.plan.column}`, route);
+    return explainRoute(`${table.name}.${this.#lookup.plan.column}`, route, this.#runtime);
   }
 
   #entryKey({ stored }: LookupValue) {

@@ -6,6 +6,7 @@ import { ping } from '../mysql/server/ping.ts';
 import type { Session } from '../mysql/server/session.ts';
 import { isWanted, type Observer } from '../observability/events.ts';
 import { operationOf } from '../observability/statement-events.ts';
+import type { GuardState } from '../resilience/breaker/breaker.ts';
 import { Guard } from '../resilience/guard.ts';
 import type { Certificates } from '../tls/certificates.ts';
 import { type Endpoint, endpointKey } from '../topology/topology.ts';
@@ -77,6 +78,11 @@ export class Endpoints {
     if (!this.#retired.has(key)) this.#open.set(key, guarded);
     this.#known.set(endpoint, guarded);
     return guarded;
+  }
+
+  /** The state of its breaker; undefined where it was not asked yet. */
+  breakerOf(endpoint: Endpoint): GuardState | undefined {
+    return this.#open.get(endpointKey(endpoint))?.guard.state;
   }
 
   /**

@@ -51,6 +51,8 @@ export interface Work<T> {
 export interface Admission {
   /** Undefined: it may be asked. Else settles once it may, or rejects with why it may not. */
   admit(endpoint: Endpoint, deadline: Deadline): Promise<void> | undefined;
+  /** Why it may not be asked at the moment; undefined where it may. */
+  whyNot(endpoint: Endpoint): string | undefined;
   /** Work on an endpoint failed, as the caller is told. */
   failed(endpoint: Endpoint, error: unknown): void;
 }
@@ -79,6 +81,16 @@ export class Executor {
     this.#retries = new Retries(retry, observe);
     this.#replicas = new ReplicaReads(this.#retries, hedge, observe);
     this.#admission = admission;
+  }
+
+  /** Why an endpoint is not asked at the moment; undefined where it is. No I/O. */
+  whyNot(endpoint: Endpoint): string | undefined {
+    const breaker = this.#endpoints.breakerOf(endpoint);
+    const isShut = breaker !== undefined && breaker !== 'closed';
+    return (
+      this.#admission?.whyNot(endpoint) ??
+      (isShut ? `its circuit breaker is ${breaker}: calls to it failed of late` : undefined)
+    );
   }
 
   /** Runs one statement, which stays prepared unless it says otherwise. */

@@ -26,7 +26,7 @@ export function referenceAccess(runtime: ReferenceRuntime) {
       codec.key(key);
       const { current } = topology;
       const shards = nearest.shards(current);
-      return explainNearest(table.name, shards, nearest.region, current.epoch);
+      return explainNearest(table.name, shards, nearest.region, current, runtime);
     },
   } satisfies ReferenceHandle<ReferenceTable>);
 }

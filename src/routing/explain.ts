@@ -9,6 +9,19 @@ export interface ExplainedEndpoint {
   readonly region: string;
   /** `host:port/database`. */
   readonly address: string;
+  /** Whether calls that want one of its role go there at the moment. */
+  readonly isAsked: boolean;
+  /** Why it is asked, or is not. */
+  readonly because: string;
+}
+
+/** Knows, for what an explanation says of servers and document, how things are at the moment. */
+export interface Explaining {
+  readonly topology: { readonly source: string };
+  readonly executor: {
+    /** Why the endpoint is not asked; undefined where it is. */
+    whyNot(endpoint: Endpoint): string | undefined;
+  };
 }
 
 /**
@@ -28,6 +41,7 @@ export interface Explanation {
   readonly reason: RouteReason;
   /** The reason in words. */
   readonly because: string;
+  /** Those of the shard, the ones too that are not asked. */
   readonly endpoints: readonly ExplainedEndpoint[];
   /**
    * The tables whose rows of one owner are always on this row's shard, this one among them: its group.
@@ -36,6 +50,9 @@ export interface Explanation {
   readonly keptWith: readonly string[];
   /** The topology that this follows from. */
   readonly epoch: number;
+  readonly revision: number;
+  /** Where it came from: `data.topology().source`. */
+  readonly source: string;
 }
 
 const words: Record<RouteReason, string> = {
@@ -49,9 +66,11 @@ const words: Record<RouteReason, string> = {
 export function explainRoute(
   table: string,
   route: Route,
+  { topology, executor }: Explaining,
   keptWith: readonly string[] = [table],
 ): Explanation {
   const { shard } = route;
+  const { region } = shard;
   return {
     table,
     keyspace: route.keyspace,
@@ -62,12 +81,29 @@ export function explainRoute(
     locator: route.locator,
     reason: route.reason,
     because: `${words[route.reason]}: slot ${route.slot} is on ${shard.name} in ${shard.region.name}`,
-    endpoints: [shard.primary, ...shard.replicas].map(explainEndpoint),
+    endpoints: [
+      ...[shard.primary, ...shard.replicas].map((one) =>
+        explainEndpoint(one, executor.whyNot(one)),
+      ),
+      ...shard.unlawfulReplicas.map((one) =>
+        explainEndpoint(one, `${one.region} may not hold rows of ${region.name}`),
+      ),
+    ],
     keptWith,
     epoch: route.topology.epoch,
+    revision: route.topology.revision,
+    source: topology.source,
   };
 }
 
-export function explainEndpoint({ name, role, region, address }: Endpoint): ExplainedEndpoint {
-  return { name, role, region, address: endpointLabel(address) };
+export function explainEndpoint(
+  { name, role, region, address }: Endpoint,
+  whyNot: string | undefined,
+): ExplainedEndpoint {
+  const use = role === 'primary' ? 'takes writes, and reads' : 'takes reads that may come late';
+  return {
+    ...{ name, role, region, address: endpointLabel(address) },
+    isAsked: whyNot === undefined,
+    because: whyNot ?? use,
+  };
 }

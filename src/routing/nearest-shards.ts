@@ -1,7 +1,7 @@
 import { regionsByDistance } from '../sharding/places/region.ts';
 import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
 import { type Consistency, endpointOrder } from './endpoint-order.ts';
-import { type ExplainedEndpoint, explainEndpoint } from './explain.ts';
+import { type ExplainedEndpoint, type Explaining, explainEndpoint } from './explain.ts';
 
 /**
  * Which shard answers the reads of a reference table, and why. Holds no key and no credentials.
@@ -21,6 +21,9 @@ export interface ReferenceExplanation {
   readonly endpoints: readonly ExplainedEndpoint[];
   /** The topology that this follows from. */
   readonly epoch: number;
+  readonly revision: number;
+  /** Where it came from: `data.topology().source`. */
+  readonly source: string;
 }
 
 /**
@@ -63,7 +66,8 @@ export function explainNearest(
   table: string,
   shards: readonly Shard[],
   region: string | undefined,
-  epoch: number,
+  { epoch, revision }: Topology,
+  { topology: { source }, executor }: Explaining,
 ): ReferenceExplanation {
   const [nearest] = shards;
   if (nearest === undefined) throw new TypeError('a topology has at least one shard');
@@ -78,8 +82,10 @@ export function explainNearest(
     region: nearest.region.name,
     reason: 'nearest',
     because: `reference table, nearest shard: every shard has all rows, and ${nearest.name} is read because ${why}`,
-    endpoints: nearestEndpoints(shards, 'primary', 0, region).map(explainEndpoint),
-    epoch,
+    endpoints: nearestEndpoints(shards, 'primary', 0, region).map((one) =>
+      explainEndpoint(one, executor.whyNot(one)),
+    ),
+    ...{ epoch, revision, source },
   };
 }
 

@@ -58,7 +58,7 @@ export function tableAccess(
   const explain = (key: ShardKey): Explanation => {
     const home = routeKey(topology.current, table.keyspace, key);
     const route = forwarding.start(forwardableKey(runtime, key), home);
-    return explainRoute(table.name, route, registry.keptWith(table));
+    return explainRoute(table.name, route, runtime, registry.keptWith(table));
   };
   return Object.freeze({
     get: (key: ShardKey, options?: ReadOptions) => reads.get(key, options),

@@ -2,10 +2,13 @@ import type { Topology } from './topology.ts';
 
 /** Holds the snapshot in force. A call takes it once and keeps it to its end. */
 export class TopologyStore {
+  /** The name of the source whose documents they are. */
+  readonly source: string;
   #current: Topology;
 
-  constructor(initial: Topology) {
+  constructor(initial: Topology, source: string) {
     this.#current = initial;
+    this.source = source;
   }
 
   get current(): Topology {

@@ -128,6 +128,12 @@ export class EndpointGate implements Admission {
     return this.#isVerified(endpoint) ? undefined : this.#await(endpoint, deadline);
   }
 
+  whyNot(endpoint: Endpoint): string | undefined {
+    if (this.#isVerified(endpoint)) return undefined;
+    const { why } = this.#barredAs(endpoint) ?? { why: unknown };
+    return `it takes no traffic until it was verified, and it was not so far: ${messageOf(why)}`;
+  }
+
   failed({ name }: Endpoint, error: unknown): void {
     if (!isMeridianError(error)) return;
     const isOut = isLockedOut(error.cause);

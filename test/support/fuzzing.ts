@@ -25,11 +25,22 @@ export async function* rounds(shortMs = 0): AsyncGenerator<number> {
   if (isLong) process.stdout.write(`${round} rounds in ${minutes} minutes, seed ${seed}\n`);
 }
 
+interface Patience {
+  readonly timeoutMs?: number;
+  readonly startupTimeoutMs?: number;
+  readonly pool?: { readonly connectTimeoutMs: number };
+  readonly breaker?: {
+    readonly failures: number;
+    readonly stallMs: number;
+    readonly probeTimeoutMs: number;
+  };
+}
+
 /**
  * Options of a data layer whose answers are compared: a long run shares its machine with others, and what
  * comes late says nothing of what is right.
  */
-export const patience = isLong
+export const patience: Patience = isLong
   ? {
       timeoutMs: 120_000,
       startupTimeoutMs: 120_000,
@@ -37,3 +48,6 @@ export const patience = isLong
       breaker: { failures: 1_000_000, stallMs: 60_000, probeTimeoutMs: 60_000 },
     }
   : {};
+
+/** Milliseconds in which what is on its way must have come. */
+export const soonMs = isLong ? 120_000 : 5_000;

@@ -19,6 +19,7 @@ export function oneShard(): TopologyStore {
       shards: { 'eu-1': { region: 'eu', primary: 'mysql://app@eu.example/people?tls=off' } },
       keyspaces: { people: { code: 1, strategy: 'geo', shards: ['eu-1'] } },
     }),
+    'a test',
   );
 }
 

@@ -2,7 +2,7 @@ import { type DataLayer, isMeridianError } from 'meridian';
 import mysql, { type Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { accountOn, TestCluster } from '../../support/cluster.ts';
-import { fuzzTimeoutMs, rounds, seed } from '../../support/fuzzing.ts';
+import { fuzzTimeoutMs, patience, rounds, seed } from '../../support/fuzzing.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 import type { tables } from '../../support/tables.ts';
 
@@ -38,7 +38,10 @@ let hot: string[];
 
 beforeAll(async () => {
   cluster = await TestCluster.start();
-  ({ data } = await cluster.open({ pool: { connections: atOnce + 2 } }));
+  ({ data } = await cluster.open({
+    ...patience,
+    pool: { ...patience.pool, connections: atOnce + 2 },
+  }));
   account = accountOn('tx-1', data.transactions);
 });
 

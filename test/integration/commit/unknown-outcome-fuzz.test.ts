@@ -3,7 +3,7 @@ import type { ChaosProxy } from 'meridian/testing';
 import mysql, { type Connection } from 'mysql2/promise';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TestCluster } from '../../support/cluster.ts';
-import { fuzzTimeoutMs, patience, rounds, seed } from '../../support/fuzzing.ts';
+import { fuzzTimeoutMs, patience, rounds, seed, soonMs } from '../../support/fuzzing.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 import type { tables } from '../../support/tables.ts';
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
   cluster = await TestCluster.start();
   const before = await cluster.proxy('eu-1');
   proxy = before.proxy;
-  const breaker = { failures: 1_000 };
+  const breaker = { ...patience.breaker, failures: 1_000 };
   const topology = cluster.topology({ 'eu-1': before.url });
   ({ data } = await cluster.open({ topology, pool: { connections: 6 }, breaker }));
   // Reads past the network's faults what other processes see.
@@ -77,7 +77,9 @@ async function write(random: SeededRandom, id: string, name: string) {
       isTold = true;
     });
     await expect
-      .poll(async () => isTold || (await cluster.running('eu-1', 'update%users%')) > 0)
+      .poll(async () => isTold || (await cluster.running('eu-1', 'update%users%')) > 0, {
+        timeout: soonMs,
+      })
       .toBe(true);
   }
   if (fault === 'reset') proxy.reset();
@@ -114,7 +116,9 @@ async function history(random: SeededRandom, round: number) {
     // Whatever was cached meanwhile is gone, here and elsewhere.
     for (const reader of [data, past]) {
       await expect
-        .poll(async () => (await reader.users.get(id))?.name, { timeout: 5_000 })
+        .poll(async () => (await reader.users.get(id).catch(() => undefined))?.name, {
+          timeout: soonMs,
+        })
         .toBe(known);
     }
     expect(await nameInDatabase(id)).toBe(known);

@@ -340,6 +340,41 @@ describe('a file', () => {
   });
 });
 
+it('explain tells document and source, and why a server is asked or not', async () => {
+  const { proxy, url } = await cluster.proxy('eu-1');
+  const refusal = proxy.refuse();
+  const replica = { url: 'mysql://app@127.0.0.1:9/never-asked', region: 'us' };
+  const { shards, regions, ...rest } = next();
+  const { 'eu-1': shard, ...others } = shards;
+  const { eu, ...elsewhere } = regions;
+  if (shard === undefined || eu === undefined) throw new TypeError('the cluster has both');
+  const document: TopologyDocument = {
+    ...rest,
+    regions: { ...elsewhere, eu: { ...eu, residency: 'strict' } },
+    shards: { ...others, 'eu-1': { ...shard, replicas: [url, replica] } },
+  };
+  const { data } = await open(document, { region: 'eu' });
+  const { id } = await data.users.insert({ country: 'DE', name: 'Ada' });
+  const told = () =>
+    data.users.explain(id).endpoints.map(({ isAsked, because }) => [isAsked, because]);
+  expect(data.users.explain(id)).toMatchObject({ epoch, revision: 0, source: 'the test' });
+  const unverified = expect.stringMatching(
+    /^it takes no traffic until it was verified, and it was not so far: 'eu-1/,
+  );
+  await eventually(() =>
+    expect(told()).toEqual([
+      [true, 'takes writes, and reads'],
+      [false, unverified],
+      [false, 'us may not hold rows of eu'],
+    ]),
+  );
+  refusal.undo();
+  await eventually(() => expect(told()[1]).toEqual([false, expect.stringContaining('replica')]));
+  documents.give(next());
+  await eventually(() => expect(data.topology().epoch).toBe(epoch));
+  expect(data.users.explain(id).endpoints).toMatchObject([{ name: 'eu-1/primary', isAsked: true }]);
+});
+
 it('an object that was changed since is another document', async () => {
   const document = next();
   const { data } = await start({ topology: { name: 'an object', load: async () => document } });

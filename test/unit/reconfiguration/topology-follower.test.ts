@@ -30,7 +30,7 @@ describe('a follower of a topology', () => {
   let adopt: (next: Topology) => Promise<void>;
 
   beforeEach(() => {
-    store = new TopologyStore(topologyOf(document(1)));
+    store = new TopologyStore(topologyOf(document(1)), 'the test');
     events = [];
     adopt = async (next) => store.replace(next);
   });

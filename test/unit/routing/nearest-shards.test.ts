@@ -80,8 +80,11 @@ it("a replica is asked before its shard's primary, and that before the next shar
 });
 
 it('the explanation says why, and tells no password', () => {
-  const explain = (region: string | undefined) =>
-    explainNearest('currencies', nearestShards(topology, region, 0), region, topology.epoch);
+  const explaining = { topology: { source: 'a test' }, executor: { whyNot: () => undefined } };
+  const explain = (region: string | undefined) => {
+    const shards = nearestShards(topology, region, 0);
+    return explainNearest('currencies', shards, region, topology, explaining);
+  };
   expect(explain('fiji')).toMatchObject({ shard: 'e-fiji', region: 'fiji', epoch: 3 });
   expect(explain('fiji').because).toContain("process's own region fiji");
   expect(explain(undefined).because).toContain('names no region');
