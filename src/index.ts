@@ -80,8 +80,8 @@ export type {
   ReferenceHandle,
   ReferenceWriteResult,
 } from './reference/reference-types.ts';
-export type { SweptMoves } from './relocation/move-sweeper.ts';
 export type { RelocateOptions, RelocationResult } from './relocation/relocate-owner.ts';
+export type { SweptRelocations } from './relocation/relocation-sweeper.ts';
 export type { Priority } from './resilience/admission/priority.ts';
 export type { GuardState } from './resilience/breaker/breaker.ts';
 export type { Guard, GuardOptions, GuardRunOptions } from './resilience/create-guard.ts';

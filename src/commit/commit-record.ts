@@ -25,7 +25,7 @@ export async function recordApplied(scope: TransactionScope, token: Uint8Array):
   } catch (error) {
     if (!(error instanceof DuplicateKeyError)) throw error;
     throw new RolledBackError(
-      'This work was so slow that it was taken for abandoned and settled. Nothing was applied; run the whole of it again.',
+      'This work was so slow that it was taken for abandoned. Nothing was applied; run the whole of it again.',
       { context: error.context },
     );
   }

@@ -88,7 +88,7 @@ export function storeResult(token: Uint8Array, result: string): Statement {
   };
 }
 
-/** Forgets up to `limit` tokens that were settled longer ago than that, by the server's clock. */
+/** Forgets up to `limit` tokens that were claimed longer ago than that, by the server's clock. */
 export function deleteOldOutcomes(olderThanMs: number, limit: number): Statement {
   return {
     sql:

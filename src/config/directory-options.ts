@@ -68,6 +68,6 @@ export interface DirectoryOptions {
    * directory's shard. Default 5,000.
    */
   readonly reservationMs?: number;
-  /** About every so many milliseconds this process settles abandoned writes; 0 or `false`: never. Default 60,000. */
+  /** About every so many milliseconds this process resolves abandoned writes; 0 or `false`: never. Default 60,000. */
   readonly sweepMs?: number | false;
 }

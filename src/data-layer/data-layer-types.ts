@@ -3,7 +3,7 @@ import type { DirectoryHandle } from '../directory/directory-handle.ts';
 import type { CallOptions, Drained } from '../execution/call-gate.ts';
 import type { PlacementReport } from '../placement/placement-report.ts';
 import type { TopologyStatus } from '../reconfiguration/topology-status.ts';
-import type { SweptMoves } from '../relocation/move-sweeper.ts';
+import type { SweptRelocations } from '../relocation/relocation-sweeper.ts';
 import type { Guard, GuardOptions } from '../resilience/create-guard.ts';
 import type { Tables } from '../rows/schema/row-types.ts';
 import type { Session } from '../table/sessions.ts';
@@ -39,7 +39,7 @@ export interface AdminMembers {
      * Ends relocations whose process died: forward when the owner had changed sides, else back.
      * Every process does so now and then by itself.
      */
-    sweep(options?: CallOptions): Promise<SweptMoves>;
+    sweep(options?: CallOptions): Promise<SweptRelocations>;
   };
   readonly idempotency: {
     /** Forgets keys that are older than `idempotency.keepMs`. Every process does so now and then by itself. */

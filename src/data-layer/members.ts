@@ -17,7 +17,7 @@ export function membersOf(
   { plans, observe }: Setup,
   { topology, executor, endpoints, gate }: Servers,
   { regions }: OpenRedis,
-  { directory, moves, outcomes }: Features,
+  { directory, relocations, outcomes }: Features,
   follower: TopologyFollower,
   calls: CallGate,
   parts: Parts,
@@ -38,7 +38,7 @@ export function membersOf(
     return { ...drained, durationMs };
   });
   const admin: AdminMembers = {
-    relocations: { sweep: (options) => moves.sweep(options) },
+    relocations: { sweep: (options) => relocations.sweep(options) },
     idempotency: {
       sweep: (options) =>
         calls.run('idempotency.sweep', undefined, options, (call) => outcomes.sweep(call)),

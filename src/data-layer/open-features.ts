@@ -6,7 +6,7 @@ import { LoadGates } from '../execution/load-gates.ts';
 import type { Upkeep } from '../execution/upkeep.ts';
 import { Forwarding } from '../forwarding/forwarding.ts';
 import { referenceAccess } from '../reference/reference-access.ts';
-import { Moves } from '../relocation/moves.ts';
+import { Relocations } from '../relocation/relocations.ts';
 import { reportUnlawfulReplicas } from '../rows/audited.ts';
 import { TableRegistry } from '../rows/table-registry.ts';
 import { openReference, openTable, type SharedParts } from '../table/open-tables.ts';
@@ -22,7 +22,7 @@ export interface Features {
   /** What makes the handle of each table, by label. */
   readonly handles: readonly (readonly [label: string, make: MakeHandle])[];
   readonly directory: OpenDirectory | undefined;
-  readonly moves: Moves;
+  readonly relocations: Relocations;
   readonly outcomes: OutcomeSweeper;
 }
 
@@ -61,7 +61,7 @@ export function openFeatures(
   );
   // What it does behind its callers' backs ends before the caches close.
   if (directory !== undefined) parts.add(directory.writes);
-  const moves = new Moves({ executor, upkeep, calls, registry, forwarding, observe });
+  const relocations = new Relocations({ executor, upkeep, calls, registry, forwarding, observe });
   const outcomes = new OutcomeSweeper({
     executor,
     upkeep,
@@ -73,7 +73,7 @@ export function openFeatures(
     const { runtime, lookups } = openTable(plan, inspection.shapeOf(plan, current), shared);
     registry.add(plan.label, runtime);
     const make: MakeHandle = (seen) =>
-      tableAccess({ runtime: { ...runtime, seen }, lookups }, registry, moves, observe);
+      tableAccess({ runtime: { ...runtime, seen }, lookups }, registry, relocations, observe);
     return [plan.label, make] as const;
   });
   const referenceTables = references.map((plan) => {
@@ -88,7 +88,7 @@ export function openFeatures(
     return [plan.label, make] as const;
   });
   reportUnlawfulReplicas(current, who, observe);
-  return { handles: [...tables, ...referenceTables], directory, moves, outcomes };
+  return { handles: [...tables, ...referenceTables], directory, relocations, outcomes };
 }
 
 function loadGatesOf({ config: { cache, pool }, observe }: Setup): LoadGates {

@@ -74,7 +74,7 @@ export class Sweeper {
     const total = { applied: sum('applied'), aborted: sum('aborted'), pending: sum('pending') };
     // Also that nothing is pending any more.
     if (total.applied + total.aborted + total.pending + this.#pending > 0) {
-      observe({ type: 'directory-settled', ...total });
+      observe({ type: 'directory-resolved', ...total });
     }
     this.#pending = total.pending;
     // A mark may go only when no entry is left that asks for it.

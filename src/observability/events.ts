@@ -77,8 +77,8 @@ export type MeridianEvent =
       readonly durationMs: number;
     }
   | {
-      /** What movers that died had left behind was settled. */
-      readonly type: 'moves-settled';
+      /** Relocations whose mover died were ended. */
+      readonly type: 'relocations-resolved';
       readonly shard: string;
       readonly finished: number;
       readonly reversed: number;
@@ -146,11 +146,11 @@ export type MeridianEvent =
       readonly message: string;
     }
   | {
-      /** Writes that were abandoned half-way and are now settled, counted in directory entries. */
-      readonly type: 'directory-settled';
+      /** Writes that were abandoned half-way and are resolved now, counted in directory entries. */
+      readonly type: 'directory-resolved';
       readonly applied: number;
       readonly aborted: number;
-      /** Could not be settled yet: their transaction is open, or their shard did not answer. */
+      /** Could not be resolved yet: their transaction is open, or their shard did not answer. */
       readonly pending: number;
     }
   /** The audit trail: what was refused because rows of strict regions may not be in `region`. */

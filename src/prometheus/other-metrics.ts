@@ -52,7 +52,7 @@ function addProtocolEvent(reporter: Reporter, event: MeridianEvent): void {
       reporter.observe('relocation_pause_duration_seconds', { table }, pausedMs);
       break;
     }
-    case 'moves-settled': {
+    case 'relocations-resolved': {
       const { shard, finished, reversed } = event;
       const name = 'relocations_resolved_total';
       reporter.add(name, { shard, result: 'finished' }, finished);
@@ -62,7 +62,7 @@ function addProtocolEvent(reporter: Reporter, event: MeridianEvent): void {
     case 'directory-fault':
       reporter.add('directory_faults_total', { operation: event.operation });
       break;
-    case 'directory-settled': {
+    case 'directory-resolved': {
       const { applied, aborted, pending } = event;
       reporter.add('directory_resolved_total', { result: 'applied' }, applied);
       reporter.add('directory_resolved_total', { result: 'aborted' }, aborted);

@@ -2,11 +2,11 @@ import { DuplicateKeyError } from '../errors/database-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
-import { onEarlier } from './move-protocol.ts';
-import type { MoveResolution } from './move-resolution.ts';
 import { announceMove, type Move, readMove, recordedMove } from './moves-table.ts';
 import type { Group } from './moving-group.ts';
+import { onEarlier } from './relocation-protocol.ts';
 import { busy } from './relocation-refusals.ts';
+import type { RelocationResolution } from './relocation-resolution.ts';
 
 /**
  * Puts a move on record at the shard that is left, in place of an earlier one whose mover died.
@@ -17,7 +17,7 @@ export async function announce(
   move: Move,
   { from, group }: { readonly from: Route; readonly group: Group },
   executor: Executor,
-  resolution: MoveResolution,
+  resolution: RelocationResolution,
   deadline: Deadline,
 ): Promise<void> {
   const { shard } = from;

@@ -2,8 +2,8 @@ import { idempotencyTable } from '../commit/idempotency-table.ts';
 import type { Table } from '../rows/schema/define-table.ts';
 import type { TableRegistry } from '../rows/table-registry.ts';
 import type { TableRuntime } from '../rows/table-runtime.ts';
-import type { MovedRow } from './move-resolution.ts';
 import type { Group } from './moving-group.ts';
+import type { MovedRow } from './relocation-resolution.ts';
 
 /** An operation that is repeated after its owner has moved must meet its own mark there. */
 const keysOfOwner = { table: idempotencyTable, primaryKey: 'token', ownerColumn: 'owner' };

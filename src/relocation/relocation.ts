@@ -18,8 +18,6 @@ import { assertPlainJson, copyRows, verifyRows } from './copy-rows.ts';
 import { installFence } from './fence.ts';
 import type { ForeignKey } from './foreign-keys.ts';
 import { assertNothingIsCut } from './group-references.ts';
-import { crossing, type MoveEnding, mayLeave } from './move-protocol.ts';
-import type { Finished, MoveResolution } from './move-resolution.ts';
 import {
   beginCrossing,
   cutoverMove,
@@ -30,7 +28,9 @@ import {
   recordArrival,
 } from './moves-table.ts';
 import { assertWholeOn, copiedGroup, type Group, ownerParam } from './moving-group.ts';
+import { crossing, mayLeave, type RelocationEnding } from './relocation-protocol.ts';
 import { busy, refusalOf, unknownOwner } from './relocation-refusals.ts';
+import type { Finished, RelocationResolution } from './relocation-resolution.ts';
 import { type CopiedTable, deleteOwned, forwardRows, isBinaryId, setColumns } from './row-copy.ts';
 import { type Withdraw, withdrawal } from './withdrawal.ts';
 
@@ -59,7 +59,8 @@ export interface Relocated {
   readonly invalidation: 'done' | 'pending';
 }
 
-interface Flight {
+/** An order, and what was found out for it before anything was sent. */
+interface Plan {
   readonly order: RelocationOrder;
   readonly move: Move;
   readonly tables: readonly CopiedTable[];
@@ -80,13 +81,13 @@ interface Flight {
  */
 export class Relocation {
   readonly #executor: Executor;
-  readonly #resolution: MoveResolution;
+  readonly #resolution: RelocationResolution;
   readonly #withdraw: Withdraw;
 
   /** @param onFailure is told what became of work that nobody waits for. */
   constructor(
     executor: Executor,
-    resolution: MoveResolution,
+    resolution: RelocationResolution,
     upkeep: Upkeep,
     onFailure: (error: unknown) => void,
   ) {
@@ -97,7 +98,7 @@ export class Relocation {
 
   /**
    * @throws {RelocationError}, with nothing changed; {@link UnknownOutcomeError} when a shard went
-   * away and it can't be told yet on which side the owner ended: it settles by itself.
+   * away and it can't be told yet on which side the owner ended: it is found out by itself.
    */
   async relocate(order: RelocationOrder, deadline: Deadline): Promise<Relocated> {
     for (let attempt = 1; ; attempt++) {
@@ -140,24 +141,24 @@ export class Relocation {
       fromLocator: from.locator,
       toLocator: to.locator,
     };
-    const flight: Flight = { order, move, tables, foreignKeys };
-    await this.#announce(flight, deadline);
+    const plan: Plan = { order, move, tables, foreignKeys };
+    await this.#announce(plan, deadline);
     let moved = { rows: 0, pausedMs: 0 };
     try {
       await deadline.pause(heardByAllMs);
       const clearing = deleteMarks(move.owner);
       await this.#executor.runRepeatable(to.shard.primary, clearing, deadline);
-      moved = await this.#copyAndCutOver(flight, deadline);
+      moved = await this.#copyAndCutOver(plan, deadline);
     } catch (error) {
-      const ending = await this.#resolve(flight, error, deadline);
+      const ending = await this.#resolve(plan, error, deadline);
       if (ending !== 'moved') throw refusalOf(error, order);
     }
-    return { ...moved, ...(await this.#finish(flight, deadline)) };
+    return { ...moved, ...(await this.#finish(plan, deadline)) };
   }
 
   /** The owner has moved whatever happens here; what can't be done now is left to the sweeper. */
   async #finish(
-    { order, move }: Flight,
+    { order, move }: Plan,
     deadline: Deadline,
   ): Promise<Partial<Finished> & Pick<Finished, 'invalidation'>> {
     const patience = deadline.part(moverLifeMs);
@@ -171,8 +172,8 @@ export class Relocation {
     }
   }
 
-  async #announce(flight: Flight, deadline: Deadline): Promise<void> {
-    const { order, move } = flight;
+  async #announce(plan: Plan, deadline: Deadline): Promise<void> {
+    const { order, move } = plan;
     const patience = Math.max(1, Math.min(order.pauseMs, deadline.remainingMs));
     try {
       await within(patience, deadline, (waiting) =>
@@ -186,8 +187,8 @@ export class Relocation {
   }
 
   /** Step 2, for at most `pauseMs`: then the server lets go of everything. */
-  async #copyAndCutOver(flight: Flight, deadline: Deadline) {
-    const { order } = flight;
+  async #copyAndCutOver(plan: Plan, deadline: Deadline) {
+    const { order } = plan;
     const pausedAt = performance.now();
     const config = { isolation: 'REPEATABLE READ' } as const;
     const longest = Math.max(1, Math.min(order.pauseMs, deadline.remainingMs));
@@ -198,7 +199,7 @@ export class Relocation {
         pause,
         async (source) => {
           const { primary } = order.to.shard;
-          const arrive = (target: TransactionScope) => this.#cross(flight, source, target, pause);
+          const arrive = (target: TransactionScope) => this.#cross(plan, source, target, pause);
           const arrived = await runTransaction(this.#executor, primary, pause, arrive, config);
           return arrived.value;
         },
@@ -210,19 +211,19 @@ export class Relocation {
 
   /** Up to the commit of the arrival. Returns how many rows were copied. */
   async #cross(
-    flight: Flight,
+    plan: Plan,
     source: TransactionScope,
     target: TransactionScope,
     pause: Deadline,
   ): Promise<number> {
-    const { order, move, tables } = flight;
+    const { order, move, tables } = plan;
     const { primary } = order.from.shard;
     let rows = 0;
     const perform: Record<(typeof crossing)[number], () => Promise<unknown>> = {
       'record-arrival': () => target.run(recordArrival(move)),
       'expect-arrival': () => target.run(expectArrival(move)),
       copy: async () => {
-        rows = await this.#copy(flight, source, target);
+        rows = await this.#copy(plan, source, target);
       },
       'begin-crossing': () =>
         this.#executor.runStatement([primary], beginCrossing(move), 'write', pause),
@@ -245,7 +246,7 @@ export class Relocation {
   }
 
   async #copy(
-    { order, move, tables, foreignKeys }: Flight,
+    { order, move, tables, foreignKeys }: Plan,
     source: TransactionScope,
     target: TransactionScope,
   ): Promise<number> {
@@ -267,10 +268,10 @@ export class Relocation {
 
   /** On which side the owner is, after a failure. Under a deadline of its own: the caller's may be over. */
   async #resolve(
-    { order, move }: Flight,
+    { order, move }: Plan,
     failure: unknown,
     deadline: Deadline,
-  ): Promise<MoveEnding> {
+  ): Promise<RelocationEnding> {
     const patience = deadline.part(moverLifeMs);
     try {
       return await this.#resolution.resolve(move, order.from, order.group, patience);
@@ -278,8 +279,8 @@ export class Relocation {
       if (!isMeridianError(error)) throw error;
       throw new UnknownOutcomeError(
         `The owner may have been moved to ${order.to.shard.region.name} or not: a shard went away meanwhile. ` +
-          'Reads and writes find it either way; it is settled as soon as both shards answer.',
-        { cause: failure, context: { table: move.table, settlementCode: error.code } },
+          'Reads and writes find it either way; it is found out as soon as both shards answer.',
+        { cause: failure, context: { table: move.table, resolutionCode: error.code } },
       );
     } finally {
       patience.end();

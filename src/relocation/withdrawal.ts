@@ -3,9 +3,9 @@ import type { Upkeep } from '../execution/upkeep.ts';
 import { moverLifeMs } from '../forwarding/protocol-times.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
-import type { MoveResolution } from './move-resolution.ts';
 import type { Move } from './moves-table.ts';
 import type { Group } from './moving-group.ts';
+import type { RelocationResolution } from './relocation-resolution.ts';
 
 /** Milliseconds after which a shard that could not be asked is asked again. */
 const againMs = 100;
@@ -24,7 +24,7 @@ export type Withdraw = (
  * its caller when the caller's time is over; what fails is left to the sweeper.
  */
 export function withdrawal(
-  resolution: MoveResolution,
+  resolution: RelocationResolution,
   upkeep: Upkeep,
   onFailure: (error: unknown) => void,
 ): Withdraw {

@@ -2,9 +2,9 @@ import { LookupAccess } from '../directory/lookup-access.ts';
 import { type BackfillOptions, backfill } from '../directory/lookup-backfill.ts';
 import type { CallOptions } from '../execution/call-gate.ts';
 import type { Observer } from '../observability/events.ts';
-import type { Moves } from '../relocation/moves.ts';
 import { movingGroup } from '../relocation/moving-tables.ts';
 import { type RelocateOptions, RelocateOwner } from '../relocation/relocate-owner.ts';
+import type { Relocations } from '../relocation/relocations.ts';
 import { type Explanation, explainRoute } from '../routing/explain.ts';
 import { routeKey } from '../routing/router.ts';
 import { forwardableKey } from '../rows/forwardable.ts';
@@ -39,7 +39,7 @@ type UntypedTable = Untyped<Omit<TableHandle<Table, Tables>, 'at' | 'everywhere'
 export function tableAccess(
   { runtime, lookups }: OpenTable<RowSchema>,
   registry: TableRegistry,
-  moves: Moves,
+  relocations: Relocations,
   observe: Observer,
 ) {
   const reads = new ReadPath(runtime);
@@ -48,7 +48,7 @@ export function tableAccess(
   const owners = new RelocateOwner(
     runtime,
     reads,
-    moves.relocation,
+    relocations.relocation,
     () => movingGroup(registry, table),
     observe,
   );

@@ -207,7 +207,7 @@ export interface TableHandle<T extends Table, All extends Tables> {
    * @param place where to; as `place()` of the table gives it.
    * @throws {RelocationError} when the owner is there already, is not known, or is being moved;
    * {@link ResidencyError}; {@link UnknownOutcomeError} when a shard went away in the last moment: it
-   * settles by itself, and reads and writes find the owner meanwhile.
+   * is found out by itself, and reads and writes find the owner meanwhile.
    */
   relocate(
     key: Key<T>,

@@ -7,15 +7,15 @@ import type { Forwarding } from '../forwarding/forwarding.ts';
 import type { Observer } from '../observability/events.ts';
 import type { TableRegistry } from '../rows/table-registry.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
-import { MoveResolution } from './move-resolution.ts';
-import { MoveSweeper, type SweptMoves } from './move-sweeper.ts';
 import { forgetMoved, movingGroups, movingKeyspaces } from './moving-tables.ts';
 import { Relocation } from './relocation.ts';
+import { RelocationResolution } from './relocation-resolution.ts';
+import { RelocationSweeper, type SweptRelocations } from './relocation-sweeper.ts';
 
 const sweepMs = 30_000;
 const sweepTimeoutMs = 20_000;
 
-interface MovesParts {
+interface RelocationsParts {
   readonly executor: Executor;
   readonly upkeep: Upkeep;
   readonly calls: CallGate;
@@ -25,15 +25,15 @@ interface MovesParts {
 }
 
 /** Owners on the way from one region to another: who moves them, and who ends what was interrupted. */
-export class Moves {
+export class Relocations {
   readonly relocation: Relocation;
-  readonly #parts: MovesParts;
-  readonly #resolution: MoveResolution;
+  readonly #parts: RelocationsParts;
+  readonly #resolution: RelocationResolution;
 
-  constructor(parts: MovesParts) {
+  constructor(parts: RelocationsParts) {
     const { executor, upkeep, registry, observe } = parts;
     this.#parts = parts;
-    this.#resolution = new MoveResolution(executor, (keyspace, rows) =>
+    this.#resolution = new RelocationResolution(executor, (keyspace, rows) =>
       forgetMoved(registry, keyspace, rows),
     );
     const onFailure = (error: unknown) => {
@@ -52,13 +52,13 @@ export class Moves {
   }
 
   /** Ends every move whose mover died, on all shards. */
-  sweep(options: CallOptions = {}): Promise<SweptMoves> {
+  sweep(options: CallOptions = {}): Promise<SweptRelocations> {
     return this.#parts.calls.run('relocations.sweep', undefined, options, (call) =>
       this.#sweep(call),
     );
   }
 
-  async #sweep(call: Call): Promise<SweptMoves> {
+  async #sweep(call: Call): Promise<SweptRelocations> {
     let finished = 0;
     let reversed = 0;
     const sweeps = this.#shardsIn(call.topology).map(async (shard) => {
@@ -72,15 +72,15 @@ export class Moves {
     return { finished, reversed };
   }
 
-  async #sweepShard(shard: Shard, slot: number | undefined, call: Call): Promise<SweptMoves> {
+  async #sweepShard(shard: Shard, slot: number | undefined, call: Call): Promise<SweptRelocations> {
     const { executor, registry, observe } = this.#parts;
-    const sweeper = new MoveSweeper(executor, this.#resolution, movingGroups(registry));
+    const sweeper = new RelocationSweeper(executor, this.#resolution, movingGroups(registry));
     const swept =
       slot === undefined
         ? await sweeper.sweep(shard, call)
         : await sweeper.sweepSlot(shard, slot, call);
     if (swept.finished + swept.reversed > 0) {
-      observe({ type: 'moves-settled', shard: shard.name, ...swept });
+      observe({ type: 'relocations-resolved', shard: shard.name, ...swept });
     }
     return swept;
   }

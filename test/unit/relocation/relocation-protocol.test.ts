@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { finishingMs, moverLifeMs } from '../../../src/forwarding/protocol-times.ts';
-import * as protocol from '../../../src/relocation/move-protocol.ts';
+import * as protocol from '../../../src/relocation/relocation-protocol.ts';
 import { explore, type Happening } from '../../support/judges/explore.ts';
 
 type Name = 'a' | 'b';
@@ -95,7 +95,7 @@ function end(
   world: World,
   ending: Ending,
   used: Protocol,
-): (readonly [string, World, Ending | protocol.MoveEnding])[] {
+): (readonly [string, World, Ending | protocol.RelocationEnding])[] {
   const { of, step: at } = ending;
   const { record } = world;
   const isOwn = record?.by === of;

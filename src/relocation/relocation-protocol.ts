@@ -28,7 +28,7 @@ export const reversal = ['remove-copies', 'tell-caches', 'remove-record'] as con
 export const completion = ['forget-departure', 'tell-caches', 'forget-arrival', 'notify'] as const;
 
 /** How a move ended. `gone`: somebody else has resolved it. */
-export type MoveEnding = 'moved' | 'reversed' | 'gone';
+export type RelocationEnding = 'moved' | 'reversed' | 'gone';
 
 type Recorded = Pick<RecordedMove, 'state' | 'crossing' | 'ageMs' | 'fromLocator'>;
 
@@ -56,7 +56,7 @@ export function afterReversing(affected: number): 'reverse' | 'ask' {
 export function endingOf(
   recorded: Pick<RecordedMove, 'state' | 'moveId'> | undefined,
   moveId: Uint8Array,
-): MoveEnding {
+): RelocationEnding {
   if (recorded === undefined || Buffer.compare(recorded.moveId, moveId) !== 0) return 'gone';
   return recorded.state === 'moved' ? 'moved' : 'reversed';
 }

@@ -11,13 +11,6 @@ import { routeForwarded } from '../routing/router.ts';
 import { uuidFromBytes } from '../sharding/ids/uuid.ts';
 import type { Shard } from '../topology/topology.ts';
 import {
-  afterReversing,
-  completion,
-  endingOf,
-  type MoveEnding,
-  reversal,
-} from './move-protocol.ts';
-import {
   cancelArrival,
   forgetArrival,
   forgetDeparture,
@@ -31,6 +24,13 @@ import {
   undoArrival,
 } from './moves-table.ts';
 import { copiedTables, type Group, ownerParam } from './moving-group.ts';
+import {
+  afterReversing,
+  completion,
+  endingOf,
+  type RelocationEnding,
+  reversal,
+} from './relocation-protocol.ts';
 import { type CopiedTable, deleteOwned, forgetForwards, ownedIds } from './row-copy.ts';
 
 const retries = 5;
@@ -55,7 +55,7 @@ export type ForgetRows = (
  * Ends moves, one's own or those of a mover that died: whatever was interrupted where, each step may
  * be repeated, and two who resolve the same move do not disturb each other.
  */
-export class MoveResolution {
+export class RelocationResolution {
   readonly #executor: Executor;
   readonly #forget: ForgetRows;
 
@@ -68,7 +68,7 @@ export class MoveResolution {
    * Reverses a move unless it has cut over. Waits for a cutover that is under way; begins again when the
    * database rolled it back.
    */
-  resolve(move: Move, from: Route, group: Group, deadline: Deadline): Promise<MoveEnding> {
+  resolve(move: Move, from: Route, group: Group, deadline: Deadline): Promise<RelocationEnding> {
     return this.#executor.rerun(from.shard.primary, retries, deadline, () =>
       this.#resolveOnce(move, from, group, deadline),
     );
