@@ -13,7 +13,7 @@ const commands = {
   test: { servers: true, promtool: true, program: ['scripts/test.mjs'] },
   'test:fast': { servers: true, promtool: true, program: ['scripts/test.mjs', '--fast'] },
   'test:node': { servers: true, promtool: true, program: ['scripts/node-versions.mjs'] },
-  'test:consul': { servers: false, program: ['scripts/test-consul.mjs'] },
+  'test:consul': { servers: true, program: ['scripts/test-consul.mjs'] },
   'test:chaos': { servers: true, program: ['scripts/test-chaos.mjs'] },
   bench: { servers: true, program: ['scripts/bench.mjs'] },
   check: { servers: false, program: ['scripts/check.mjs'] },

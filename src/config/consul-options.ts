@@ -41,12 +41,30 @@ export interface ConsulTopologyOptions extends ConsulOptions {
   /** The key whose value is the document in JSON: `meridian/topology`. */
   key: string;
   /**
+   * Takes the servers' addresses from the health-checked catalog: `{ service: 'mysql' }`. An instance of that service says
+   * `shard` in its metadata, its role by the tag `primary` or `replica`, and where a replica is in another region than its
+   * shard, `region` in its metadata. All else stays the document's: user, password, database, TLS. Default: the document's.
+   */
+  endpoints?: ConsulEndpointsOptions;
+  /**
    * Lets any server of Consul answer, also one that lags behind or has lost its leader. What is older than
    * what was taken is refused by its epoch. Default `true`.
    */
   stale?: boolean;
   /** Milliseconds that Consul holds a question until something changes, up to 300,000. Default 60,000. */
   waitMs?: number;
+}
+
+/**
+ * Which service of Consul's the database servers are.
+ *
+ * @example
+ * const endpoints: ConsulEndpointsOptions = { service: 'mysql' };
+ * const source = consulTopology({ key: 'meridian/topology', endpoints });
+ */
+export interface ConsulEndpointsOptions {
+  /** One for the servers of all shards, so that one question waits for all of them: `mysql`. */
+  service: string;
 }
 
 /**
@@ -113,6 +131,7 @@ const agent = {
 const topologySettings = strictObject({
   ...agent,
   key: named.regex(/^[^/]/, "begins with '/'; Consul's keys do not"),
+  endpoints: strictObject({ service: named }).optional(),
   stale: z.boolean().default(true),
   waitMs: milliseconds.min(1_000).max(300_000).default(60_000),
 });

@@ -5,6 +5,7 @@
  */
 
 export type {
+  ConsulEndpointsOptions,
   ConsulOptions,
   ConsulServiceOptions,
   ConsulTopologyOptions,

@@ -24,7 +24,7 @@ export async function loadFirst(
   } catch (error) {
     if (error instanceof AbortedError) throw error;
     const kept = lastGood === undefined ? undefined : await readKept(lastGood);
-    if (kept !== undefined) return { document: kept, from: 'last-good' };
+    if (kept !== undefined) return { document: beforeAnyRevision(kept), from: 'last-good' };
     if (isMeridianError(error)) throw error;
     throw new UnavailableError(
       `The topology can not be had from ${source.name}: ${error instanceof Error ? error.message : String(error)}`,
@@ -33,6 +33,13 @@ export async function loadFirst(
   } finally {
     stopListening();
   }
+}
+
+/** Revisions were counted by the process that kept it; a source that counts anew may begin with a smaller one. */
+function beforeAnyRevision(document: unknown): unknown {
+  if (typeof document !== 'object' || document === null || !('revision' in document))
+    return document;
+  return { ...document, revision: 0 };
 }
 
 async function readKept(path: string): Promise<unknown> {

@@ -15,7 +15,7 @@ export function checkDocument(document: ParsedTopology, problems: Problem[]): vo
 
 type Report = (path: string, message: string) => void;
 
-function checkRegions({ regions, shards, names }: ParsedTopology, report: Report): void {
+function checkRegions({ revision, regions, shards, names }: ParsedTopology, report: Report): void {
   reportRepeats(regions, 'regions', ({ code }) => code, 'code', report);
   const served = new Map<string, string>();
   const defaults: string[] = [];
@@ -28,7 +28,9 @@ function checkRegions({ regions, shards, names }: ParsedTopology, report: Report
   for (const [name, region] of regions) {
     if (region.default) defaults.push(name);
     // A shard that is itself malformed may be the one of this region: one mistake, one message.
-    if (!populated.has(name) && shards.size === names.shards.size) {
+    // Where servers are watched, the last replica of a region may be gone for a while.
+    const isWatched = revision > 0;
+    if (!populated.has(name) && !isWatched && shards.size === names.shards.size) {
       report(`regions.${name}`, 'has no shards and no replicas; add one or remove the region');
     }
     for (const [index, country] of region.countries.entries()) {

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { consulTopology, registerService } from 'meridian/consul';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
@@ -16,6 +17,18 @@ afterAll(() => consul?.stop());
 beforeEach(() => consul.put(path, '{"epoch":1}'));
 
 const source = () => consulTopology({ url: consul.url, key, waitMs: 2_000, timeoutMs: 1_000 });
+
+/** How many of Consul's waits for a change have ended. */
+const waits = {
+  ended: 0,
+  onAnswer: (message: unknown) => {
+    const { path: asked } = Reflect.get(Object(message), 'request') ?? {};
+    if (String(asked).includes('index=')) waits.ended++;
+  },
+};
+const answers = 'http.client.response.finish';
+beforeAll(() => subscribe(answers, waits.onAnswer));
+afterAll(() => unsubscribe(answers, waits.onAnswer));
 
 /** Watches as a data layer does: what fails is begun anew. */
 function follow(signal: AbortSignal) {
@@ -53,12 +66,11 @@ it('a change is seen in a moment, waits that end without one change nothing, and
   }
   expect(Math.max(...delays)).toBeLessThan(1_000);
   const count = seen.length;
+  const waitsEnded = waits.ended;
   await consul.remove(path);
   // Other keys move the index on, and a wait of two seconds ends meanwhile.
-  for (let i = 0; i < 30; i++) {
-    await consul.put(`/v1/kv/other/${i}`, 'x');
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  for (let i = 0; i < 30; i++) await consul.put(`/v1/kv/other/${i}`, 'x');
+  await eventually(() => expect(waits.ended).toBeGreaterThan(waitsEnded + 1));
   expect(seen).toHaveLength(count);
   await consul.put(path, '{"epoch":11}');
   await eventually(() => expect(seen.at(-1)).toEqual({ epoch: 11 }));

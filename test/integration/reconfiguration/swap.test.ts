@@ -409,4 +409,19 @@ describe('keepLastGood', () => {
       timeout: 20_000,
     });
   });
+
+  it('is older than any revision of its epoch: who counts anew may begin with a smaller one', async () => {
+    const keepLastGood = join(folder, 'last-good.json');
+    const kept = next();
+    await writeFile(keepLastGood, JSON.stringify({ ...kept, revision: 70 }));
+    const { url } = await cluster.proxy('eu-1');
+    const topology = iterableTopology('a source that fails at first', documents);
+    const load = () => Promise.reject(new Error('not yet'));
+    const { data } = await start({ topology: { ...topology, load }, keepLastGood });
+    expect(data.topology()).toMatchObject({ epoch, from: 'last-good' });
+    documents.give({ ...kept, shards: cluster.topology({ 'eu-1': url }).shards, revision: 1 });
+    await eventually(() =>
+      expect(data.topology()).toMatchObject({ epoch, revision: 1, from: 'source', refused: null }),
+    );
+  });
 });

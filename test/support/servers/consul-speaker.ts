@@ -54,3 +54,15 @@ export const breaksOff: Answer = (response) => {
   response.writeHead(200, { 'x-consul-index': 9, 'content-length': 1_000 });
   response.write('{"epoch":', () => response.destroy());
 };
+
+/** Questions of a document have the answers of the one, those of the catalog the answers of the other. */
+export function eachHas(kept: readonly Answer[], catalog: readonly Answer[]): Answer[] {
+  const asked = { kept: 0, catalog: 0 };
+  return [
+    (response, request) => {
+      const which = request.url?.startsWith('/v1/kv/') === true ? 'kept' : 'catalog';
+      const answers = which === 'kept' ? kept : catalog;
+      answers[Math.min(asked[which]++, answers.length - 1)]?.(response, request);
+    },
+  ];
+}
