@@ -79,7 +79,7 @@ export default defineConfig({
               test: {
                 name: 'consul',
                 include: ['test/consul/**/*.test.ts'],
-                setupFiles: ['test/support/unowned-failures.ts'],
+                setupFiles: ['test/support/judges/unowned-failures.ts'],
                 globalSetup: ['test/support/servers/global-setup.ts'],
                 testTimeout: 60_000,
                 hookTimeout: 60_000,

@@ -9,7 +9,7 @@ import {
   holds,
   isSilent,
   startConsulSpeaker,
-} from '../../support/consul-speaker.ts';
+} from '../../support/servers/consul-speaker.ts';
 
 const password = ['$', '{DB_PASSWORD}'].join('');
 const urlOf = (at: string, name = 'shop') => `mysql://app:${password}@${at}/${name}?tls=off`;
