@@ -9,7 +9,7 @@ import { tlsSettings } from './tls-settings.ts';
 export interface PoolOptions {
   /**
    * Connections to each endpoint, and so statements running on it at once. Where owners may move, a
-   * primary has one more once calls that hold all of them ask whether an owner has left. Default 10.
+   * primary has one more once calls that hold all of them ask whether an owner has left, or a move meets so many. Default 10.
    */
   connections?: number;
   /**

@@ -61,7 +61,15 @@ export function openFeatures(
   );
   // What it does behind its callers' backs ends before the caches close.
   if (directory !== undefined) parts.add(directory.writes);
-  const relocations = new Relocations({ executor, upkeep, calls, registry, forwarding, observe });
+  const relocations = new Relocations({
+    executor,
+    upkeep,
+    calls,
+    registry,
+    forwarding,
+    observe,
+    connections: config.pool.connections,
+  });
   const outcomes = new OutcomeSweeper({
     executor,
     upkeep,

@@ -41,7 +41,10 @@ export interface Work<T> {
   readonly hasBegun?: (() => boolean) | undefined;
   /** Whether the shard was asked before on behalf of the same call: that earns no retries. */
   readonly isRepeat?: boolean | undefined;
-  /** See {@link Executor.ask}. */
+  /**
+   * Whether it is one statement on behalf of a call that may hold connections to this endpoint, all of them with
+   * others of its kind: it waits for none that such a call holds. It must take no lock that those may keep from it.
+   */
   readonly isNested?: boolean;
   /** Must settle when the deadline passes; what a session runs under it does. */
   run(session: Session): Promise<T>;
@@ -108,10 +111,7 @@ export class Executor {
     );
   }
 
-  /**
-   * Asks a primary on behalf of a call that may hold connections to it, all of them with others of its kind: the
-   * question waits for none that such a call holds. It must take no locks.
-   */
+  /** Asks a primary on behalf of a call that may hold all connections to it: see {@link Work.isNested}. */
   ask(primary: Endpoint, statement: Statement, deadline: Deadline): Promise<StatementResult> {
     return this.run([primary], {
       access: 'read',

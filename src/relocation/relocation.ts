@@ -9,6 +9,7 @@ import type { Executor } from '../execution/executor.ts';
 import type { Upkeep } from '../execution/upkeep.ts';
 import { heardByAllMs, moverLifeMs } from '../forwarding/protocol-times.ts';
 import type { SqlValue } from '../mysql/sql/sql.ts';
+import type { Bulkhead } from '../resilience/admission/bulkhead.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import { within } from '../resilience/time/within.ts';
 import type { Route } from '../routing/route.ts';
@@ -83,16 +84,22 @@ export class Relocation {
   readonly #executor: Executor;
   readonly #resolution: RelocationResolution;
   readonly #withdraw: Withdraw;
+  readonly #crossings: Bulkhead;
 
-  /** @param onFailure is told what became of work that nobody waits for. */
+  /**
+   * @param crossings where each move takes a place for as long as it holds connections.
+   * @param onFailure is told what became of work that nobody waits for.
+   */
   constructor(
     executor: Executor,
     resolution: RelocationResolution,
     upkeep: Upkeep,
+    crossings: Bulkhead,
     onFailure: (error: unknown) => void,
   ) {
     this.#executor = executor;
     this.#resolution = resolution;
+    this.#crossings = crossings;
     this.#withdraw = withdrawal(resolution, upkeep, onFailure);
   }
 
@@ -116,15 +123,9 @@ export class Relocation {
 
   async #attempt(order: RelocationOrder, deadline: Deadline): Promise<Relocated> {
     const { group, from, to } = order;
-    const { tables, foreignKeys } = await copiedGroup(
-      group,
-      from.shard,
-      to.shard,
-      this.#executor,
-      deadline,
-    );
+    const copied = await copiedGroup(group, from.shard, to.shard, this.#executor, deadline);
     // Who repeats an operation writes its rows as well, and is refused there.
-    const fenced = tables.filter(({ table }) => table !== idempotencyTable);
+    const fenced = copied.tables.filter(({ table }) => table !== idempotencyTable);
     const named = fenced.map(({ table, ownerColumn }) => ({
       table,
       ownerTable: group[0].table,
@@ -141,7 +142,7 @@ export class Relocation {
       fromLocator: from.locator,
       toLocator: to.locator,
     };
-    const plan: Plan = { order, move, tables, foreignKeys };
+    const plan: Plan = { order, move, ...copied };
     await this.#announce(plan, deadline);
     let moved = { rows: 0, pausedMs: 0 };
     try {
@@ -188,25 +189,27 @@ export class Relocation {
 
   /** Step 2, for at most `pauseMs`: then the server lets go of everything. */
   async #copyAndCutOver(plan: Plan, deadline: Deadline) {
-    const { order } = plan;
-    const pausedAt = performance.now();
+    const longest = Math.max(1, Math.min(plan.order.pauseMs, deadline.remainingMs));
+    return within(longest, deadline, async (pause) => {
+      await this.#crossings.enter(deadline.priority, pause);
+      const pausedAt = performance.now();
+      try {
+        const rows = await this.#transact(plan, pause);
+        return { rows, pausedMs: performance.now() - pausedAt };
+      } finally {
+        this.#crossings.leave(undefined);
+      }
+    });
+  }
+
+  async #transact(plan: Plan, pause: Deadline): Promise<number> {
+    const { from, to } = plan.order;
     const config = { isolation: 'REPEATABLE READ' } as const;
-    const longest = Math.max(1, Math.min(order.pauseMs, deadline.remainingMs));
-    const { value: rows } = await within(longest, deadline, (pause) =>
-      runTransaction(
-        this.#executor,
-        order.from.shard.primary,
-        pause,
-        async (source) => {
-          const { primary } = order.to.shard;
-          const arrive = (target: TransactionScope) => this.#cross(plan, source, target, pause);
-          const arrived = await runTransaction(this.#executor, primary, pause, arrive, config);
-          return arrived.value;
-        },
-        config,
-      ),
-    );
-    return { rows, pausedMs: performance.now() - pausedAt };
+    const leave = async (source: TransactionScope) => {
+      const arrive = (target: TransactionScope) => this.#cross(plan, source, target, pause);
+      return (await runTransaction(this.#executor, to.shard.primary, pause, arrive, config)).value;
+    };
+    return (await runTransaction(this.#executor, from.shard.primary, pause, leave, config)).value;
   }
 
   /** Up to the commit of the arrival. Returns how many rows were copied. */
@@ -225,8 +228,14 @@ export class Relocation {
       copy: async () => {
         rows = await this.#copy(plan, source, target);
       },
+      // Writers who wait for the rows may hold all other connections.
       'begin-crossing': () =>
-        this.#executor.runStatement([primary], beginCrossing(move), 'write', pause),
+        this.#executor.run([primary], {
+          access: 'write',
+          isNested: true,
+          deadline: pause,
+          run: (session) => session.run(beginCrossing(move), pause),
+        }),
       'lock-crossing': async () => {
         const { affected } = await source.run(lockCrossing(move));
         if (!mayLeave(affected))

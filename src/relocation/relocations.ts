@@ -5,6 +5,7 @@ import type { Executor } from '../execution/executor.ts';
 import type { Upkeep } from '../execution/upkeep.ts';
 import type { Forwarding } from '../forwarding/forwarding.ts';
 import type { Observer } from '../observability/events.ts';
+import { Bulkhead } from '../resilience/admission/bulkhead.ts';
 import type { TableRegistry } from '../rows/table-registry.ts';
 import type { Shard, Topology } from '../topology/topology.ts';
 import { forgetMoved, movingGroups, movingKeyspaces } from './moving-tables.ts';
@@ -22,6 +23,8 @@ interface RelocationsParts {
   readonly registry: TableRegistry;
   readonly forwarding: Forwarding;
   readonly observe: Observer;
+  /** Of a pool. */
+  readonly connections: number;
 }
 
 /** Owners on the way from one region to another: who moves them, and who ends what was interrupted. */
@@ -31,7 +34,7 @@ export class Relocations {
   readonly #resolution: RelocationResolution;
 
   constructor(parts: RelocationsParts) {
-    const { executor, upkeep, registry, observe } = parts;
+    const { executor, upkeep, registry, observe, connections } = parts;
     this.#parts = parts;
     this.#resolution = new RelocationResolution(executor, (keyspace, rows) =>
       forgetMoved(registry, keyspace, rows),
@@ -40,7 +43,10 @@ export class Relocations {
       const message = isMeridianError(error) ? error.message : String(error);
       observe({ type: 'relocation-fault', message });
     };
-    this.relocation = new Relocation(executor, this.#resolution, upkeep, onFailure);
+    // A move holds a connection to each of two shards: moves that held all of them would wait for each other's.
+    const concurrency = Math.max(1, connections - 1);
+    const crossings = new Bulkhead('relocations', { concurrency, queue: Number.POSITIVE_INFINITY });
+    this.relocation = new Relocation(executor, this.#resolution, upkeep, crossings, onFailure);
     // Movers that died are looked for now and then.
     upkeep.add({
       everyMs: sweepMs,

@@ -72,3 +72,44 @@ it('who holds all connections hears that an owner has moved away', async () => {
   expect(await Promise.all([whileMoving(ada), whileMoving(bob)])).toEqual(['DE', 'US']);
   expect(runs).toBe(3);
 }, 30_000);
+
+it('an owner moves by a pool of one connection', async () => {
+  const { data: narrow } = await cluster.openWith(group, { pool: { connections: 1 } });
+  const { id } = await narrow.users.insert({ country: 'US', name: 'Fay' });
+  expect(await narrow.users.relocate(id, { country: 'DE' })).toMatchObject({ rows: 1, to: 'eu' });
+  expect(await narrow.users.get(id)).toMatchObject({ country: 'DE' });
+}, 30_000);
+
+it.each([1, 2])(
+  'as many owners as there are connections, %i, cross each other',
+  async (connections) => {
+    const { data: narrow } = await cluster.openWith(group, { pool: { connections } });
+    const countries = ['DE', 'US', 'DE', 'US', 'DE', 'US', 'DE', 'US'] as const;
+    const owners = await Promise.all(
+      countries.map((country) => narrow.users.insert({ country, name: 'Gus' })),
+    );
+    const there = (country: string) => (country === 'DE' ? 'US' : 'DE');
+    const moved = await Promise.all(
+      owners.map(({ id, country }) => narrow.users.relocate(id, { country: there(country) })),
+    );
+    expect(moved.map(({ to }) => to)).toEqual(countries.map((c) => (c === 'DE' ? 'us' : 'eu')));
+  },
+  30_000,
+);
+
+it('writers who wait for an owner that moves do not keep the mover from a connection', async () => {
+  const { id } = await data.users.insert({ country: 'US', name: 'Hal' });
+  let moving: Promise<unknown> | undefined;
+  let isOver = false;
+  const write = async (): Promise<void> => {
+    while (!isOver) await data.users.update(id, { name: 'Ida' });
+  };
+  const writers = [write(), write(), write(), write()];
+  try {
+    moving = data.users.relocate(id, { country: 'DE' });
+    expect(await moving).toMatchObject({ rows: 1, to: 'eu' });
+  } finally {
+    isOver = true;
+  }
+  await Promise.all(writers);
+}, 30_000);
