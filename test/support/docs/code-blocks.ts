@@ -5,6 +5,8 @@ export interface CodeBlock {
   /** `docs/guides/cache.md:42`. */
   readonly name: string;
   readonly page: string;
+  /** The heading of second level that it is under; empty before the first. */
+  readonly section: string;
   readonly language: string;
   /** The name of the file that it is, where its page gives it one: ```ts dev.ts. */
   readonly file: string | undefined;
@@ -24,6 +26,7 @@ export function codeBlocks(root: string): CodeBlock[] {
     return [...text.matchAll(fence)].map(({ index, 1: language = '', 2: file, 3: code = '' }) => ({
       name: `${page}:${text.slice(0, index).split('\n').length}`,
       page,
+      section: [...text.slice(0, index).matchAll(/^## (.*)$/gm)].at(-1)?.[1] ?? '',
       language,
       file,
       text: code,
