@@ -84,8 +84,9 @@ export type { RelocateOptions, RelocationResult } from './relocation/relocate-ow
 export type { SweptRelocations } from './relocation/relocation-sweeper.ts';
 export type { Priority } from './resilience/admission/priority.ts';
 export type { GuardState } from './resilience/breaker/breaker.ts';
-export type { Guard, GuardOptions, GuardRunOptions } from './resilience/create-guard.ts';
 export type { GuardSnapshot } from './resilience/guard.ts';
+export type { GuardOptions } from './resilience/guard-options.ts';
+export type { Guard, GuardRunOptions } from './resilience/guard-types.ts';
 export type { Explanation } from './routing/explain.ts';
 export type { ReferenceExplanation } from './routing/nearest-shards.ts';
 export type { ListOptions, QueryOptions, ReaderOptions } from './rows/reads/query-options.ts';

@@ -4,12 +4,8 @@ export type { ConnectionAfter, FailureKind, Repeat } from '../errors/server-code
 export type { Priority } from './admission/priority.ts';
 export type { GuardState } from './breaker/breaker.ts';
 export type { CockatielPolicy } from './cockatiel-policy.ts';
-export {
-  createGuard,
-  type Guard,
-  type GuardOptions,
-  type GuardPolicyOptions,
-  type GuardRunOptions,
-} from './create-guard.ts';
+export { createGuard } from './create-guard.ts';
 export type { GuardSnapshot } from './guard.ts';
+export type { GuardOptions } from './guard-options.ts';
+export type { Guard, GuardPolicyOptions, GuardRunOptions } from './guard-types.ts';
 export { type Classification, classifyError, isServerFailure } from './retry/classify.ts';

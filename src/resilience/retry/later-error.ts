@@ -1,3 +1,4 @@
+import { atOnce } from '../../errors/at-once.ts';
 /**
  * The error of code that was to deal with another error: it is thrown as it is, and gets the first one
  * as its `cause` where it has none of its own, so that neither is lost.
@@ -22,4 +23,17 @@ function leadsTo(error: unknown, target: Error): boolean {
     seen.add(at);
   }
   return false;
+}
+
+/** What a function of the caller's decides about an error. */
+export function decided(
+  decide: (error: unknown) => boolean,
+  error: unknown,
+  path: string,
+): boolean {
+  try {
+    return atOnce(decide(error), path) === true;
+  } catch (failure) {
+    throw laterError(failure, error);
+  }
 }
