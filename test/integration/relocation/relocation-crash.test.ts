@@ -33,6 +33,16 @@ const points = Array.from(
   }),
 ).filter((_, index) => index % every === (index >> 3) % every);
 
+/** The points at which an order of steps shows that is not the protocol's: no sample passes them by. */
+const decisive: readonly CrashPoint[] = [
+  // The arrival is committed, and the cutover is not.
+  { from: "SET state = 'moved'", statement: 2, moment: 'after' },
+  // The cutover is committed, and nothing else is done.
+  { from: "SET state = 'moved'", statement: 3, moment: 'after' },
+  // On record as one of which nothing is left to do.
+  { from: 'SET notified = 1', statement: 1, moment: 'after' },
+];
+
 const shards = ['eu-1', 'us-1'] as const;
 
 const relocate = (id: string, country: string) =>
@@ -164,16 +174,23 @@ async function dieAndRecover(
 }
 
 it('a mover that dies anywhere leaves its owner whole, in one place, and free to move', async () => {
-  const waiting = [...points.entries()];
+  const ways = (index: number) => (every === 1 ? [false, true] : [index % 2 === 1]);
+  const waiting = [
+    ...points.flatMap((point, index) =>
+      ways(index).map((returning) => ({
+        point,
+        returning,
+        isProcess: index % livesPerProcess === livesPerProcess / 2,
+      })),
+    ),
+    ...decisive.flatMap((point) =>
+      [false, true].map((returning) => ({ point, returning, isProcess: false })),
+    ),
+  ];
   const ends: string[] = [];
   const worker = async () => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      const [index, point] = next;
-      const ways = every === 1 ? [false, true] : [index % 2 === 1];
-      for (const returning of ways) {
-        const isProcess = index % livesPerProcess === livesPerProcess / 2;
-        ends.push(await dieAndRecover(point, returning, isProcess));
-      }
+      ends.push(await dieAndRecover(next.point, next.returning, next.isProcess));
     }
   };
   await Promise.all([worker(), worker(), worker()]);
