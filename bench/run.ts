@@ -14,6 +14,7 @@ const suites: Record<string, () => Promise<{ suite: Suite }>> = {
   resilience: () => import('./suites/resilience.ts'),
   guard: () => import('./suites/guard.ts'),
   capacity: () => import('./suites/capacity.ts'),
+  topology: () => import('./suites/topology.ts'),
   observability: () => import('./suites/observability.ts'),
 };
 /** Run by another suite as well. */

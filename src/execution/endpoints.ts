@@ -93,8 +93,7 @@ export class Endpoints {
    * @param gone told of each endpoint whose pool is closed, unless its address was named again before.
    */
   retireBut(named: Iterable<Endpoint>, drainMs: number, gone: (endpoint: Endpoint) => void): void {
-    const kept = new Set([...named].map(endpointKey));
-    for (const key of kept) this.#reinstate(key);
+    const kept = new Set(this.reinstate(named));
     for (const [key, guarded] of this.#open) {
       if (kept.has(key)) continue;
       this.#open.delete(key);
@@ -108,6 +107,17 @@ export class Endpoints {
       cut.unref();
       this.#retired.set(key, { guarded, cut });
     }
+  }
+
+  /**
+   * Takes pools back that were retired and whose address these endpoints name again.
+   *
+   * @returns the endpoints' keys.
+   */
+  reinstate(named: Iterable<Endpoint>): string[] {
+    const keys = [...named].map(endpointKey);
+    for (const key of keys) this.#reinstate(key);
+    return keys;
   }
 
   /** Holds every further connection of an endpoint against what its database was found to be. */

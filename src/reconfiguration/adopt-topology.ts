@@ -52,6 +52,8 @@ export async function adoptTopology(
     endpoints.retireBut(endpointsOf(store.current.shards.values()), drainMs, (gone) =>
       gate.forget(gone),
     );
+  // None is cut while it is asked whether it may stay.
+  endpoints.reinstate(endpointsOf(next.shards.values()));
   try {
     const verified = await verify(parts, next, signal);
     gate.adopt(endpointsOf(next.shards.values()), verified);

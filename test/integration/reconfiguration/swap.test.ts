@@ -128,6 +128,18 @@ describe('a document with a larger epoch', () => {
     expect(events.some(({ type }) => type === 'topology-refused')).toBe(true);
   });
 
+  it('takes an address that was left of late back, though asking its server takes longer than the drain', async () => {
+    const { proxy, url } = await cluster.proxy('eu-1');
+    const begun = await open(next({ 'eu-1': url }), { drainMs: 200 });
+    await follow(begun, next());
+    // A connection that is opened answers after several round trips.
+    proxy.latency(50);
+    await follow(begun, next({ 'eu-1': url }));
+    expect(begun.events.filter(({ type }) => type === 'topology-refused')).toEqual([]);
+    proxy.heal();
+    await begun.data.users.insert({ country: 'DE', name: 'Ada' });
+  });
+
   it('bars no shard whose connections are all in use', async () => {
     const begun = await open(next(), { pool: { connections: 2 } });
     const { id } = await begun.data.users.insert({ country: 'DE', name: 'Ada' });
