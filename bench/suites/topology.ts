@@ -115,6 +115,7 @@ async function follow(urls: Addresses) {
     /** Milliseconds from the document to the calls that begin on it. */
     swap(next: Addresses): Promise<number> {
       return new Promise((resolve, reject) => {
+        events.removeAllListeners();
         events.once('topology', ({ durationMs }: { durationMs: number }) => resolve(durationMs));
         events.once('topology-refused', ({ message }: { message: string }) =>
           reject(new Error(message)),
