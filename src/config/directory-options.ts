@@ -1,4 +1,4 @@
-import { createSecretKey } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
 import { strictObject } from './strict-object.ts';
 
@@ -7,7 +7,15 @@ const leastKeyBytes = 16;
 const mostKeys = 16;
 const keyRule = `must be text or bytes, at least ${leastKeyBytes} bytes long`;
 
-/** A key as an object that no log or inspection can print. */
+const keyIdBytes = 4;
+
+/** A key as an object that no log or inspection can print, and what names it in the entries made with it. */
+export interface DirectoryKey {
+  readonly key: KeyObject;
+  /** Tells nothing about the key. */
+  readonly id: Buffer;
+}
+
 const secretKey = z
   .custom<string | Uint8Array>(
     (key) =>
@@ -15,7 +23,11 @@ const secretKey = z
       Buffer.byteLength(key) >= leastKeyBytes,
     keyRule,
   )
-  .transform((key) => createSecretKey(typeof key === 'string' ? Buffer.from(key) : key));
+  .transform((given): DirectoryKey => {
+    const key = createSecretKey(typeof given === 'string' ? Buffer.from(given) : given);
+    const named = createHmac('sha256', key).update('meridian directory key').digest();
+    return { key, id: named.subarray(0, keyIdBytes) };
+  });
 
 const milliseconds = z
   .number()
@@ -36,7 +48,7 @@ export const directorySettings = strictObject({
     )
     .default([])
     .refine(
-      (keys) => keys.every((key, index) => !keys.slice(0, index).some((one) => one.equals(key))),
+      (keys) => keys.every(({ key }, at) => !keys.slice(0, at).some((one) => one.key.equals(key))),
       'holds the same key twice',
     ),
   reservationMs: milliseconds.default(5_000),

@@ -66,10 +66,10 @@ export function openFeatures(
     upkeep,
     calls,
     registry,
-    forwarding,
     observe,
     connections: config.pool.connections,
   });
+  forwarding.resolveWith((shard, slot, call) => relocations.sweepShard(shard, slot, call));
   const outcomes = new OutcomeSweeper({
     executor,
     upkeep,

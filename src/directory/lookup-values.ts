@@ -3,7 +3,6 @@ import { memoize } from '../cache/memo.ts';
 import { atOnce } from '../errors/at-once.ts';
 import { RoutingError } from '../errors/routing-error.ts';
 import { RowError } from '../errors/row-error.ts';
-import { keyIdOf } from '../identity/directory-keys.ts';
 import type { LookupPlan } from '../rows/schema/lookup-plan.ts';
 
 type Plain = string | number | bigint;
@@ -28,11 +27,17 @@ export function cacheKeyOf(stored: Uint8Array): string {
   return Buffer.from(stored.buffer, stored.byteOffset, stored.length).toString('base64url');
 }
 
+/** A key, and what names it in the entries made with it. */
+interface NamedKey {
+  readonly key: KeyObject;
+  readonly id: Buffer;
+}
+
 /** Normalizes the values of one lookup and gives them the form in which the directory holds them. */
 export class LookupValues {
   readonly #plan: LookupPlan;
   readonly #table: string;
-  readonly #keys: readonly { readonly id: Buffer; readonly key: KeyObject }[];
+  readonly #keys: readonly NamedKey[];
   /** An HMAC costs ten times what a read from memory does. */
   readonly #known: (value: unknown) => LookupValue;
 
@@ -40,12 +45,12 @@ export class LookupValues {
   constructor(
     plan: LookupPlan,
     table: string,
-    keys: readonly KeyObject[],
+    keys: readonly NamedKey[],
     mayRemember: () => boolean,
   ) {
     this.#plan = plan;
     this.#table = table;
-    this.#keys = plan.personal ? keys.map((key) => ({ id: keyIdOf(key), key })) : [];
+    this.#keys = plan.personal ? keys : [];
     const make = (value: unknown) => this.#make(this.#plain(value));
     let remember: typeof make | undefined;
     this.#known = (value) => {
@@ -120,7 +125,7 @@ export class LookupValues {
     }
   }
 
-  #hash(text: string, { id, key }: { readonly id: Buffer; readonly key: KeyObject }): Buffer {
+  #hash(text: string, { id, key }: NamedKey): Buffer {
     const hash = createHmac('sha256', key).update(`${this.#plan.name}\0`).update(text).digest();
     return Buffer.concat([id, hash]);
   }

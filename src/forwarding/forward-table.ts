@@ -104,14 +104,3 @@ export const writeForward = (
     ON DUPLICATE KEY UPDATE locator = VALUES(locator), move_id = VALUES(move_id)`,
   params: [table, id, locator, moveId],
 });
-
-/** The rows that left with a move. */
-export const readForwarded = (moveId: Uint8Array): Statement => ({
-  sql: `SELECT row_table AS tbl, row_id AS id FROM ${forwardTable} WHERE move_id = ?`,
-  params: [moveId],
-});
-
-export function bytesOf(value: unknown): Buffer {
-  if (Buffer.isBuffer(value)) return value;
-  throw new TypeError('a binary column came back as something else');
-}

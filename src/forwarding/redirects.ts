@@ -1,10 +1,11 @@
 import type { Executor } from '../execution/executor.ts';
 import { inChunks } from '../execution/in-chunks.ts';
+import { bytesOf } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import { routeForwarded } from '../routing/router.ts';
 import { uuidFromBytes, uuidToBytes } from '../sharding/ids/uuid.ts';
-import { bytesOf, readForward, readForwards, writeForward } from './forward-table.ts';
+import { readForward, readForwards, writeForward } from './forward-table.ts';
 
 const mostHints = 10_000;
 const redirectsPerQuestion = 256;

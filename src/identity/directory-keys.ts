@@ -1,14 +1,3 @@
-import { createHmac, type KeyObject } from 'node:crypto';
-
-const keyIdBytes = 4;
-
-/** What names a key in the entries made with it; tells nothing about the key. */
-export function keyIdOf(key: KeyObject): Buffer {
-  return createHmac('sha256', key)
-    .update('meridian directory key')
-    .digest()
-    .subarray(0, keyIdBytes);
-}
 /**
  * What a shard has on record of the keys of a lookup: the ids of those under which every value of its
  * rows is entered. The first is the one under which the last service to start asks.

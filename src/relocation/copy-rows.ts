@@ -1,9 +1,9 @@
 import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
-import { RelocationError } from '../errors/relocation-error.ts';
 import type { RawRow, SqlValue } from '../mysql/sql/sql.ts';
 import { ownerParam } from './moving-group.ts';
+import { unfit, unverified } from './relocation-refusals.ts';
 import {
   type CopiedTable,
   checksum,
@@ -53,11 +53,11 @@ async function insert(
     const fault = isMeridianError(error) ? error.cause : undefined;
     if (!(fault instanceof DriverFault && refusedValues.has(fault.errno))) throw error;
     const column = fault.column === undefined ? 'a column' : `column '${fault.column}'`;
-    throw new RelocationError(
-      'unfit',
-      `Nothing was moved: ${column} of '${table.table}' holds a value that the server would not store again (${fault.message}): ` +
+    throw unfit(
+      `: ${column} of '${table.table}' holds a value that the server would not store again (${fault.message}): ` +
         "the '' of an ENUM, a date that does not exist, what an older sql_mode let in. Give the rows of this owner a value that fits.",
-      { cause: error, context: { table: table.table, column: fault.column } },
+      { table: table.table, column: fault.column },
+      error,
     );
   }
 }
@@ -77,12 +77,11 @@ export async function assertPlainJson(
   const { rows } = await source.run(countTypedJson(table, columns, ownerParam(table, owner)));
   const odd = columns.find((_, place) => Number(rows[0]?.[`c${place}`]) > 0);
   if (odd === undefined) return;
-  throw new RelocationError(
-    'unfit',
-    `Nothing was moved: column '${odd.name}' of '${table.table}' holds JSON of a type that JSON text lacks (a date, a time, bytes ` +
+  throw unfit(
+    `: column '${odd.name}' of '${table.table}' holds JSON of a type that JSON text lacks (a date, a time, bytes ` +
       'or a DECIMAL that SQL put there), which would arrive as text or as another number. Make it text first, in the rows of this ' +
       `owner: ${odd.name} = CAST(CAST(${odd.name} AS CHAR) AS JSON).`,
-    { context: { table: table.table, column: odd.name } },
+    { table: table.table, column: odd.name },
   );
 }
 
@@ -100,12 +99,7 @@ export async function verifyRows(
   const statement = checksum(table, ownerParam(table, owner));
   const [left, arrived] = await Promise.all([source.run(statement), target.run(statement)]);
   if (JSON.stringify(left.rows) === JSON.stringify(arrived.rows)) return;
-  throw new RelocationError(
-    'unverified',
-    `Nothing was moved: the rows of '${table.table}' that arrived are not those that left. ` +
-      'Do the two servers store the same values differently (collation, sql_mode, a trigger)?',
-    { context: { table: table.table } },
-  );
+  throw unverified(table.table);
 }
 
 function parts(rows: readonly RawRow[], columns: number): RawRow[][] {

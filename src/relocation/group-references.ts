@@ -1,7 +1,7 @@
 import type { TransactionScope } from '../commit/transaction-scope.ts';
-import { RelocationError } from '../errors/relocation-error.ts';
 import { danglingReference, type ForeignKey, foreignReference } from './foreign-keys.ts';
 import { ownerParam } from './moving-group.ts';
+import { unfit } from './relocation-refusals.ts';
 import type { CopiedTable } from './row-copy.ts';
 
 /**
@@ -41,6 +41,6 @@ export async function assertNothingIsCut(
   }
 }
 
-function cut(what: string): RelocationError {
-  return new RelocationError('unfit', `Nothing was moved, because of a foreign key: ${what}.`);
+function cut(what: string): Error {
+  return unfit(`, because of a foreign key: ${what}.`);
 }

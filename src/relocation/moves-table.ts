@@ -1,6 +1,6 @@
 import { commitRecordTable, insertRecord } from '../commit/commit-record-table.ts';
-import { bytesOf, type MoveState, moveState, movesTable } from '../forwarding/forward-table.ts';
-import type { Statement } from '../mysql/sql/sql.ts';
+import { type MoveState, moveState, movesTable } from '../forwarding/forward-table.ts';
+import { bytesOf, type Statement } from '../mysql/sql/sql.ts';
 
 /** An owner on the way from one shard to another. Recorded on the shard it leaves. */
 export interface Move {

@@ -1,4 +1,3 @@
-import { RelocationError } from '../errors/relocation-error.ts';
 import type { Executor } from '../execution/executor.ts';
 import { type RecordedFacts, readFacts } from '../identity/facts-table.ts';
 import { recordedMembers } from '../identity/shared-facts.ts';
@@ -13,6 +12,7 @@ import type { Deadline } from '../resilience/time/deadline.ts';
 import { uuidFromBytes } from '../sharding/ids/uuid.ts';
 import type { Shard } from '../topology/topology.ts';
 import { type ForeignKey, readForeignKeys } from './foreign-keys.ts';
+import { unfit } from './relocation-refusals.ts';
 import { type CopiedTable, isBinaryId, storedColumns, uncopyableColumns } from './row-copy.ts';
 
 /** One table of a group by its names. */
@@ -62,7 +62,7 @@ export async function copiedGroup(
   const tables = matchTables(group, from, source, to, target);
   for (const { table } of group) {
     if (!source.versioned.has(table) && !target.versioned.has(table)) continue;
-    throw unfit(
+    throw unfitTable(
       table,
       'is system-versioned, and its history would stay behind; keep its rows where they are, or DROP SYSTEM VERSIONING',
     );
@@ -70,7 +70,7 @@ export async function copiedGroup(
   const names = new Set(group.map(({ table }) => table));
   for (const { table, parent } of source.foreignKeys) {
     if (names.has(table) || !names.has(parent)) continue;
-    throw unfit(
+    throw unfitTable(
       parent,
       `is referred to by '${table}', which is no table of this group, so its rows would be cut off. ` +
         'Make it a member of the group, or drop its foreign key',
@@ -115,7 +115,7 @@ function matchTables(
     const here = source.shapes.get(entry.table);
     const there = target.shapes.get(entry.table);
     if (here === undefined || there === undefined) {
-      throw unfit(entry.table, `is missing on ${here === undefined ? from.name : to.name}`);
+      throw unfitTable(entry.table, `is missing on ${here === undefined ? from.name : to.name}`);
     }
     const columns = storedColumns(here);
     const signature = (shape: TableShape) =>
@@ -124,21 +124,21 @@ function matchTables(
         .sort()
         .join(', ');
     if (signature(here) !== signature(there)) {
-      throw unfit(
+      throw unfitTable(
         entry.table,
         `has other columns on ${from.name} than on ${to.name}; make them the same`,
       );
     }
     const [odd] = uncopyableColumns(columns);
     if (odd !== undefined)
-      throw unfit(entry.table, `has column '${odd}' of a type that can't be copied`);
+      throw unfitTable(entry.table, `has column '${odd}' of a type that can't be copied`);
     const primaryKey = here.columns.get(entry.primaryKey);
     const ownerColumn = here.columns.get(entry.ownerColumn);
     if (primaryKey === undefined || ownerColumn === undefined) {
-      throw unfit(entry.table, 'lacks its key columns');
+      throw unfitTable(entry.table, 'lacks its key columns');
     }
     if (!source.leading.has(`${entry.table}.${entry.ownerColumn}`)) {
-      throw unfit(
+      throw unfitTable(
         entry.table,
         `has no index on '${entry.ownerColumn}', so the rows of all owners would be locked; ` +
           `run: ALTER TABLE ${entry.table} ADD INDEX (${entry.ownerColumn})`,
@@ -169,7 +169,7 @@ function assertWhole(group: Group, facts: RecordedFacts): void {
   const names = new Set(group.map(({ table }) => table));
   const unknown = recordedMembers(facts, owners).filter((table) => !names.has(table));
   if (unknown.length === 0) return;
-  throw unfit(
+  throw unfitTable(
     owners,
     `owns rows of ${unknown.map((table) => `'${table}'`).join(', ')} as well, which this service does not declare, so they would stay behind. ` +
       'Declare the whole group where owners are moved',
@@ -195,8 +195,6 @@ function readShape(shard: Shard, executor: Executor, deadline: Deadline): Promis
   });
 }
 
-function unfit(table: string, what: string): RelocationError {
-  return new RelocationError('unfit', `Nothing was moved: table '${table}' ${what}.`, {
-    context: { table },
-  });
+function unfitTable(table: string, what: string): Error {
+  return unfit(`: table '${table}' ${what}.`, { table });
 }

@@ -1,11 +1,11 @@
-import { isMeridianError } from '../errors/meridian-error.ts';
+import { type ErrorContext, isMeridianError } from '../errors/meridian-error.ts';
 import { RelocationError } from '../errors/relocation-error.ts';
 import type { Route } from '../routing/route.ts';
-import type { Group } from './moving-group.ts';
 
 /** A move that was not made. */
 interface Refused {
-  readonly group: Group;
+  /** The owners' table first. */
+  readonly group: readonly [{ readonly table: string }, ...unknown[]];
   readonly from: Route;
   readonly to: Route;
   readonly pauseMs: number;
@@ -15,6 +15,23 @@ export function unknownOwner(table: string): RelocationError {
   return new RelocationError(
     'unknown-owner',
     `There is no row of '${table}' with this id, so there is nothing to move.`,
+    { context: { table } },
+  );
+}
+
+/** What stands in the way does so until somebody changes it. */
+export function unfit(why: string, context?: ErrorContext, cause?: unknown): RelocationError {
+  return new RelocationError('unfit', `Nothing was moved${why}`, {
+    ...(context && { context }),
+    cause,
+  });
+}
+
+export function unverified(table: string): RelocationError {
+  return new RelocationError(
+    'unverified',
+    `Nothing was moved: the rows of '${table}' that arrived are not those that left. ` +
+      'Do the two servers store the same values differently (collation, sql_mode, a trigger)?',
     { context: { table } },
   );
 }

@@ -2,9 +2,8 @@ import { runTransaction } from '../commit/transaction.ts';
 import type { TransactionScope } from '../commit/transaction-scope.ts';
 import { allEnded } from '../execution/all-ended.ts';
 import type { Executor } from '../execution/executor.ts';
-import { bytesOf, readForwarded } from '../forwarding/forward-table.ts';
 import type { Forwardable } from '../forwarding/redirects.ts';
-import type { Statement, StatementResult } from '../mysql/sql/sql.ts';
+import { bytesOf, type Statement, type StatementResult } from '../mysql/sql/sql.ts';
 import type { Deadline } from '../resilience/time/deadline.ts';
 import type { Route } from '../routing/route.ts';
 import { routeForwarded } from '../routing/router.ts';
@@ -31,7 +30,13 @@ import {
   type RelocationEnding,
   reversal,
 } from './relocation-protocol.ts';
-import { type CopiedTable, deleteOwned, forgetForwards, ownedIds } from './row-copy.ts';
+import {
+  type CopiedTable,
+  deleteOwned,
+  forgetForwards,
+  ownedIds,
+  readForwarded,
+} from './row-copy.ts';
 
 const retries = 5;
 

@@ -3,7 +3,6 @@ import type { Call } from '../execution/call.ts';
 import type { CallGate, CallOptions } from '../execution/call-gate.ts';
 import type { Executor } from '../execution/executor.ts';
 import type { Upkeep } from '../execution/upkeep.ts';
-import type { Forwarding } from '../forwarding/forwarding.ts';
 import type { Observer } from '../observability/events.ts';
 import { Bulkhead } from '../resilience/admission/bulkhead.ts';
 import type { TableRegistry } from '../rows/table-registry.ts';
@@ -21,7 +20,6 @@ interface RelocationsParts {
   readonly upkeep: Upkeep;
   readonly calls: CallGate;
   readonly registry: TableRegistry;
-  readonly forwarding: Forwarding;
   readonly observe: Observer;
   /** Of a pool. */
   readonly connections: number;
@@ -54,7 +52,6 @@ export class Relocations {
       run: (call) => this.#sweep(call),
       onFailure,
     });
-    parts.forwarding.resolveWith((shard, slot, call) => this.#sweepShard(shard, slot, call));
   }
 
   /** Ends every move whose mover died, on all shards. */
@@ -68,7 +65,7 @@ export class Relocations {
     let finished = 0;
     let reversed = 0;
     const sweeps = this.#shardsIn(call.topology).map(async (shard) => {
-      const swept = await this.#sweepShard(shard, undefined, call);
+      const swept = await this.sweepShard(shard, undefined, call);
       finished += swept.finished;
       reversed += swept.reversed;
     });
@@ -78,7 +75,8 @@ export class Relocations {
     return { finished, reversed };
   }
 
-  async #sweepShard(shard: Shard, slot: number | undefined, call: Call): Promise<SweptRelocations> {
+  /** Ends what one shard has on record; with a slot, what somebody has met of it. */
+  async sweepShard(shard: Shard, slot: number | undefined, call: Call): Promise<SweptRelocations> {
     const { executor, registry, observe } = this.#parts;
     const sweeper = new RelocationSweeper(executor, this.#resolution, movingGroups(registry));
     const swept =

@@ -219,3 +219,9 @@ export function sqlValue(raw: unknown): SqlValue {
       throw new TypeError('the driver gave a value that can not be bound');
   }
 }
+
+/** The rows that left with a move. */
+export const readForwarded = (moveId: Uint8Array): Statement => ({
+  sql: `SELECT row_table AS tbl, row_id AS id FROM ${forwardTable} WHERE move_id = ?`,
+  params: [moveId],
+});

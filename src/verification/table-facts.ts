@@ -1,5 +1,5 @@
-import type { KeyObject } from 'node:crypto';
-import { keyIdOf, keysFactOf } from '../identity/directory-keys.ts';
+import type { DirectoryKey } from '../config/directory-options.ts';
+import { keysFactOf } from '../identity/directory-keys.ts';
 import { shardSetFact, shardSetOf } from '../identity/shard-set.ts';
 import {
   type Declared,
@@ -22,7 +22,7 @@ export interface Sharing {
   /** Where unique values are kept. */
   readonly directoryKeyspace: string | undefined;
   /** Under which personal values are hashed; the first is the one that is asked with. */
-  readonly directoryKeys: readonly KeyObject[];
+  readonly directoryKeys: readonly DirectoryKey[];
   /** Milliseconds for which idempotency keys are remembered. */
   readonly keepMs: number;
 }
@@ -152,7 +152,7 @@ export function sharedRedisName(
 }
 
 function lookupFacts({ label, table, lookups }: TablePlan, sharing: Sharing): SharedFact[] {
-  const ids = sharing.directoryKeys.map((key) => keyIdOf(key).toString('hex'));
+  const ids = sharing.directoryKeys.map(({ id }) => id.toString('hex'));
   return lookups.flatMap(({ column, personal }): SharedFact[] => {
     const path = `tables.${label}.lookups.${column}`;
     const kept: SharedFact = {

@@ -51,3 +51,9 @@ export interface StatementResult {
 export function quoteName(name: string): string {
   return `\`${name.replaceAll('`', '``')}\``;
 }
+
+/** What a binary column came back as. */
+export function bytesOf(value: unknown): Buffer {
+  if (Buffer.isBuffer(value)) return value;
+  throw new TypeError('a binary column came back as something else');
+}

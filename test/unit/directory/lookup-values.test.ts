@@ -1,13 +1,14 @@
-import { createHmac, createSecretKey } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { directorySettings } from '../../../src/config/directory-options.ts';
 import { LookupValues } from '../../../src/directory/lookup-values.ts';
-import { keyIdOf } from '../../../src/identity/directory-keys.ts';
 import type { LookupRule } from '../../../src/rows/schema/define-table.ts';
 import type { LookupPlan } from '../../../src/rows/schema/lookup-plan.ts';
 
-const keys = ['the first key of all', 'another key of ours'].map((text) =>
-  createSecretKey(Buffer.from(text)),
-);
+const { keys } = directorySettings.parse({
+  keyspace: 'people',
+  keys: ['the first key of all', 'another key of ours'],
+});
 const [first, second] = keys;
 const name = 'people/users.phone';
 
@@ -25,10 +26,10 @@ describe('a personal value', () => {
   it('is stored as its HMAC under each key, and named by the key', () => {
     const { stored } = values({}).of('+49');
     expect(stored).toHaveLength(2);
-    for (const [index, key] of [first, second].entries()) {
-      if (key === undefined) throw new Error('two keys were made');
-      const hash = createHmac('sha256', key).update(`${name}\0+49`).digest();
-      expect(stored[index]).toEqual(Buffer.concat([keyIdOf(key), hash]));
+    for (const [index, one] of [first, second].entries()) {
+      if (one === undefined) throw new Error('two keys were made');
+      const hash = createHmac('sha256', one.key).update(`${name}\0+49`).digest();
+      expect(stored[index]).toEqual(Buffer.concat([one.id, hash]));
     }
   });
 
