@@ -1,12 +1,13 @@
 /**
  * The shop, with four shards, a Redis and nine processes, and a visit to it that is checked.
  *
- * npm run example [-- --keep]
+ * npm run example [-- --swap] [-- --keep]
  */
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { type Answer, Client } from './local/client.ts';
 import { startShop } from './local/shop.ts';
+import { swapUnderCheckouts } from './swap.ts';
 
 const say = (line: string) => console.log(`  ${line}`);
 let failures = 0;
@@ -16,12 +17,16 @@ function check(what: string, isSo: boolean): void {
 }
 
 const begunAt = performance.now();
-const shop = await startShop({ onProgress: say });
+const isSwapping = process.argv.includes('--swap');
+// Who buys all the time is not slowed down.
+const env = isSwapping ? { REQUESTS_PER_MINUTE: '1000000' } : {};
+const shop = await startShop({ onProgress: say, env });
 const { data, cluster, gateways } = shop;
 try {
   await data.items.put({ code: 'tea', cents: 350 });
   await data.stock.insert({ item: 'tea', pieces: 100 });
   await visit();
+  if (isSwapping) await swapUnderCheckouts(shop, { say, check });
   if (process.argv.includes('--keep')) await keep();
 } finally {
   await shop.stop();

@@ -1,4 +1,5 @@
 import { createDataLayer } from 'meridian';
+import { addHealth } from '../platform/health.ts';
 import { createService, onlyFromGateway, serve } from '../platform/service.ts';
 import { readDataSettings } from '../platform/settings.ts';
 import { addRoutes } from './routes.ts';
@@ -17,5 +18,6 @@ const data = await createDataLayer({
   logger: app.log,
 });
 onlyFromGateway(app, GATEWAY_KEY);
+addHealth(app, data);
 addRoutes(app, data);
 await serve(app, PORT, () => data.close());

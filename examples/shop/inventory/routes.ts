@@ -50,12 +50,4 @@ export function addRoutes(app: Service, data: Data): void {
     );
     return reply.code(204).send();
   });
-
-  app.get(
-    '/health',
-    { config: { open: true }, schema: { querystring: z.object({}) } },
-    async () => ({
-      ready: data.health().ready,
-    }),
-  );
 }

@@ -29,6 +29,8 @@ export interface Shop {
   readonly edgeKey: string;
   readonly gatewayKey: string;
   readonly inventory: ServiceProcess;
+  /** The document that all services follow. */
+  readonly topologyFile: string;
   stop(): Promise<void>;
 }
 
@@ -96,6 +98,7 @@ export async function startShop({ onProgress, onLog, env }: ShopOptions = {}): P
       edgeKey,
       gatewayKey,
       inventory,
+      topologyFile: topology,
       stop,
     };
   } catch (error) {

@@ -1,5 +1,6 @@
 import { createDataLayer } from 'meridian';
 import { z } from 'zod';
+import { addHealth } from '../platform/health.ts';
 import { createService, onlyFromGateway, serve } from '../platform/service.ts';
 import { readDataSettings } from '../platform/settings.ts';
 import { inventoryOf } from './inventory.ts';
@@ -19,5 +20,6 @@ const data = await createDataLayer({
   logger: app.log,
 });
 onlyFromGateway(app, GATEWAY_KEY);
+addHealth(app, data);
 addRoutes(app, data, inventoryOf(data, settings.INVENTORY_URL, GATEWAY_KEY));
 await serve(app, PORT, () => data.close());

@@ -1,5 +1,6 @@
 import { createDataLayer } from 'meridian';
 import { z } from 'zod';
+import { addHealth } from '../platform/health.ts';
 import { createService, onlyFromGateway, serve } from '../platform/service.ts';
 import { readDataSettings } from '../platform/settings.ts';
 import { Signer, signingKeys } from '../platform/signing.ts';
@@ -23,5 +24,6 @@ const data = await createDataLayer({
   logger: app.log,
 });
 onlyFromGateway(app, GATEWAY_KEY);
+addHealth(app, data);
 await addRoutes(app, data, new Signer(SIGNING_KEYS), settings.REDIS_URL);
 await serve(app, PORT, () => data.close());
