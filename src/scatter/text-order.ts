@@ -12,7 +12,10 @@ export interface TextRule {
 /** MariaDB names them so; MySQL's information_schema has NO PAD for those of its version 9.0.0 alone. */
 const withoutPadding = /nopad|_0900_/;
 /** Weights of several levels one after the other, between which the padding would have to go. */
-const severalLevels = /_w2$|_as_c[is]$|_ai_cs$|_as_cs_|czech_cs$/;
+const severalLevels = /_w2$|_as_c[is]$|_as_cs_|czech_cs$/;
+/** What MariaDB compares by letter and case without accents, it does not sort by the weights that it tells. */
+const otherWeights = /_ai_cs$/;
+const blank = 0x20;
 /** A server may count what it appends to a weight among the bytes that it sorts by. */
 const reserve = 8;
 const none = Buffer.alloc(0);
@@ -38,13 +41,18 @@ export function readTextRule(told: unknown, column: string): TextRule {
         `select and order by CAST(${column} AS CHAR) AS … in the statement, and by that name in merge.orderBy.`,
     );
   }
-  if (!withoutPadding.test(collation) && severalLevels.test(collation)) {
+  if (otherWeights.test(collation) || (!withoutPadding.test(collation) && padsUnlikeSpace(rule))) {
     throw new MergeError(
-      `Text column '${column}' has collation ${collation}, which pads several levels and can't be reproduced here; ` +
+      `Text column '${column}' has collation ${collation}, whose order can't be reproduced here; ` +
         `order by a column such as '${column} COLLATE utf8mb4_bin AS …' in the statement and in merge.orderBy.`,
     );
   }
   return rule;
+}
+
+/** Whether a server pads weights with what is no weight of a space: levels apart, or by the bare character. */
+function padsUnlikeSpace({ collation, space }: TextRule): boolean {
+  return severalLevels.test(collation) || (space.length === 1 && space[0] !== blank);
 }
 
 /**

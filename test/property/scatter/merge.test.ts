@@ -187,9 +187,15 @@ describe('the order of values', () => {
   });
 
   it('A17: of text that weights do not tell is refused', () => {
-    for (const told of ['1 1024 latin1_swedish_ci 20', '0 1024 utf8mb4_thai_520_w2 0209']) {
+    for (const told of [
+      '1 1024 latin1_swedish_ci 20',
+      '0 1024 utf8mb4_thai_520_w2 0209',
+      '0 1024 utf8mb4_uca1400_icelandic_nopad_ai_cs 02090002',
+      '0 1024 latin7_general_ci 30',
+    ]) {
       expect(() => readTextRule(told, 'text'), told).toThrow(MergeError);
     }
+    expect(() => readTextRule('0 1024 latin7_general_nopad_ci 30', 'text')).not.toThrow();
     const short = readTextRule('0 64 utf8mb4_bin 000020', 'text');
     const compare = (a: string, b: string) =>
       compareWeights(weightOf(a), weightOf(b), short, 'text');
