@@ -202,6 +202,9 @@ const keyspace = strictObject({
     .optional(),
 });
 
+/** As many as a keyspace has slots. More would cost seconds before they could be refused. */
+const mostShards = 16_384;
+
 const document = strictObject({
   epoch: z.int().min(1),
   revision: z.int().min(0).default(0),
@@ -221,6 +224,14 @@ export function parseTopologyDocument(
 ): ParsedTopology | undefined {
   const outer = parseInto(document, value, '', problems);
   if (outer === undefined) return undefined;
+  const count = Object.keys(outer.shards).length;
+  if (count > mostShards) {
+    problems.push({
+      path: 'shards',
+      message: `are ${count}, and a document may have ${mostShards}`,
+    });
+    return undefined;
+  }
   const entries = <Schema extends z.ZodType>(
     section: 'regions' | 'shards' | 'keyspaces',
     schema: Schema,

@@ -108,7 +108,7 @@ function readHashSlots(
   parsed: ParsedTopology,
   problems: Problem[],
 ): SlotMap[] {
-  if (slots === undefined) return [createSlotMap(weighted(unique(shards), parsed), HASH_SLOTS)];
+  if (slots === undefined) return deriveSlots(name, unique(shards), HASH_SLOTS, parsed, problems);
   const path = `keyspaces.${name}.slots`;
   return readStoredSlots(slots, shards, HASH_SLOTS, path, problems);
 }
@@ -132,10 +132,25 @@ function readGeoSlots(
     const inRegion = unique(keyspace.shards).filter(
       (shard) => parsed.shards.get(shard)?.region === region,
     );
-    if (keyspace.slots === undefined) return [createSlotMap(weighted(inRegion, parsed), GEO_SLOTS)];
+    if (keyspace.slots === undefined) {
+      return deriveSlots(name, inRegion, GEO_SLOTS, parsed, problems);
+    }
     const path = `keyspaces.${name}.slots.${region}`;
     return readStoredSlots(keyspace.slots[region], inRegion, GEO_SLOTS, path, problems);
   });
+}
+
+function deriveSlots(
+  name: string,
+  shards: readonly string[],
+  count: number,
+  parsed: ParsedTopology,
+  problems: Problem[],
+): SlotMap[] {
+  if (shards.length <= count) return [createSlotMap(weighted(shards, parsed), count)];
+  const message = `are ${shards.length}, and there are ${count} slots to share`;
+  problems.push({ path: `keyspaces.${name}.shards`, message });
+  return [];
 }
 
 function readStoredSlots(

@@ -28,11 +28,11 @@ function visit(...args: string[]): Visit {
   return { process: child, output: () => output, ended };
 }
 
-it('the visit ends well', async () => {
-  const { ended, output } = visit();
+it('the visit ends well, and goes on while the topology changes', async () => {
+  const { ended, output } = visit('--swap');
   expect({ code: await ended, output: output() }).toMatchObject({ code: 0 });
   expect(output()).toMatch(/example: ok/);
-  expect(output().match(/✓/g)).toHaveLength(10);
+  expect(output().match(/✓/g)).toHaveLength(12);
 }, 120_000);
 
 it('with --keep the shop stays open until Ctrl-C, and then leaves nothing behind', async () => {

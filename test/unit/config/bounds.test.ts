@@ -119,3 +119,19 @@ it.each(['h/other?tls=off#', 'evil@h', 'h?x', 'h\\x'])(
     expect(substituteEnvironment('$' + '{URL}', { URL: 'mysql://a:b@c/d' }).unfit).toEqual([]);
   },
 );
+
+it('more shards than there are slots are refused by their number', async () => {
+  const shardsOf = (count: number) =>
+    Object.fromEntries(
+      Array.from({ length: count }, (_, index) => [`s-${index}`, shard(`h${index}`)]),
+    );
+  expect((await refusal({ shards: shardsOf(20_000) })).problems).toEqual([
+    { path: 'shards', message: 'are 20000, and a document may have 16384' },
+  ]);
+  const many = shardsOf(1_025);
+  const keyspaces = { people: { code: 1, strategy: 'geo', shards: Object.keys(many) } };
+  expect((await refusal({ shards: many, keyspaces })).problems).toContainEqual({
+    path: 'keyspaces.people.shards',
+    message: 'are 1025, and there are 1024 slots to share',
+  });
+});
