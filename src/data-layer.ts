@@ -1,5 +1,5 @@
 import type { DataLayerOptions } from './data-layer/data-layer-options.ts';
-import type { DataLayer } from './data-layer/data-layer-types.ts';
+import type { DataLayer, WithoutTables } from './data-layer/data-layer-types.ts';
 import { followTopology } from './data-layer/follow-topology.ts';
 import { membersOf } from './data-layer/members.ts';
 import { openFeatures } from './data-layer/open-features.ts';
@@ -38,7 +38,7 @@ import { TopologyStore } from './topology/topology-store.ts';
 export async function createDataLayer<T extends Tables>(
   options: DataLayerOptions<T>,
 ): Promise<DataLayer<T>>;
-export async function createDataLayer(options: DataLayerOptions<Tables>): Promise<object> {
+export async function createDataLayer(options: DataLayerOptions<Tables>): Promise<WithoutTables> {
   const startedAt = performance.now();
   const setup = await readOptions(options);
   const { config, topology, observe } = setup;
@@ -71,7 +71,8 @@ export async function createDataLayer(options: DataLayerOptions<Tables>): Promis
     const tables = Object.fromEntries(handles.map(([label, make]) => [label, make(noSession)]));
     const members = membersOf(setup, servers, redis, features, follower, calls, parts);
     const session = sessionsOf(handles);
-    return Object.freeze({ ...tables, tables: Object.freeze(tables), session, ...members });
+    const own: WithoutTables = { tables: Object.freeze(tables), session, ...members };
+    return Object.freeze({ ...tables, ...own });
   } catch (error) {
     // Why it did not start is what the caller must hear, whatever closing comes to.
     await Promise.allSettled([parts.close()]);

@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises';
+import { pause as quietPause } from '../topology/sources/pause.ts';
 
 const firstMs = 250;
 const longestMs = 30_000;
@@ -15,9 +15,6 @@ export function pauseMs(failures: number, random: () => number): number {
 
 /** Waits without keeping the process alive. Throws the signal's reason when that fires. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await setTimeout(ms, undefined, { signal, ref: false });
-  } catch {
-    signal.throwIfAborted();
-  }
+  await quietPause(ms, signal);
+  signal.throwIfAborted();
 }

@@ -113,6 +113,9 @@ export type DataLayer<T extends Tables> = TableHandles<T> & {
   session(token?: string): Session<T>;
 } & DataLayerMembers;
 
+/** What each data layer has, whatever its tables. */
+export type WithoutTables = DataLayer<Record<never, never>>;
+
 /**
  * How long closing may take.
  *

@@ -31,7 +31,7 @@ export type MakeHandle = (seen: SeenWrites) => object;
  */
 export function sessionsOf(
   tables: readonly (readonly [label: string, make: MakeHandle])[],
-): (token?: string) => object {
+): (token?: string) => Session<Record<never, never>> {
   class OpenSession {
     readonly #seen: SeenWrites;
     readonly #handles = new Map<string, object>();
