@@ -35,7 +35,7 @@ export function openFeatures(
   upkeep: Upkeep,
   parts: Parts,
 ): Features {
-  const { config, plans, references, who, locateIp, observe } = setup;
+  const { config, plans, who, locateIp, observe } = setup;
   const { topology, executor, inspection } = servers;
   const { current } = topology;
   const directory = openDirectory(config.directory, plans, { executor, upkeep, observe });
@@ -77,6 +77,20 @@ export function openFeatures(
     ...config.idempotency,
     observe,
   });
+  const handles = openHandles(setup, servers, shared, registry, relocations);
+  reportUnlawfulReplicas(current, who, observe);
+  return { handles, directory, relocations, outcomes };
+}
+
+/** What makes the handle of each table; their runtimes are in the registry from here on. */
+function openHandles(
+  { plans, references, who, observe }: Setup,
+  { topology, inspection }: Servers,
+  shared: SharedParts,
+  registry: TableRegistry,
+  relocations: Relocations,
+): Features['handles'] {
+  const { current } = topology;
   const tables = plans.map((plan) => {
     const { runtime, lookups } = openTable(plan, inspection.shapeOf(plan, current), shared);
     registry.add(plan.label, runtime);
@@ -95,8 +109,7 @@ export function openFeatures(
     const make: MakeHandle = (seen) => referenceAccess({ ...runtime, seen });
     return [plan.label, make] as const;
   });
-  reportUnlawfulReplicas(current, who, observe);
-  return { handles: [...tables, ...referenceTables], directory, relocations, outcomes };
+  return [...tables, ...referenceTables];
 }
 
 function loadGatesOf({ config: { cache, pool }, observe }: Setup): LoadGates {
