@@ -1,4 +1,6 @@
+import { idempotencyTable } from '../commit/idempotency-table.ts';
 import type { TransactionScope } from '../commit/transaction-scope.ts';
+import { DuplicateKeyError } from '../errors/database-error.ts';
 import { DriverFault } from '../errors/driver-fault.ts';
 import { isMeridianError } from '../errors/meridian-error.ts';
 import type { RawRow, SqlValue } from '../mysql/sql/sql.ts';
@@ -50,6 +52,15 @@ async function insert(
   try {
     await target.run(insertChunk(table, rows));
   } catch (error) {
+    if (error instanceof DuplicateKeyError && table.table !== idempotencyTable) {
+      const { key } = error.context;
+      throw unfit(
+        `: a row of '${table.table}' has a value of unique key '${key}' that another row has where it would go. Such a key is unique on ` +
+          'each shard only: give one of the two another value, drop the key, or make its column a lookup.',
+        { table: table.table, key },
+        error,
+      );
+    }
     const fault = isMeridianError(error) ? error.cause : undefined;
     if (!(fault instanceof DriverFault && refusedValues.has(fault.errno))) throw error;
     const column = fault.column === undefined ? 'a column' : `column '${fault.column}'`;

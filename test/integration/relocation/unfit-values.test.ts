@@ -30,7 +30,7 @@ beforeAll(async () => {
     await cluster.sql(
       shard,
       `CREATE TABLE papers (id BINARY(16) PRIMARY KEY, user_id BINARY(16) NOT NULL, KEY (user_id),
-        kind ENUM('a', 'b'), day DATE, doc JSON)`,
+        kind ENUM('a', 'b'), day DATE, doc JSON, nr INT UNIQUE)`,
     );
   }
 });
@@ -61,6 +61,25 @@ async function moving(column: string, sql: string) {
   );
   return { error, rows };
 }
+
+it('a value that is unique on each shard, and that another row has on the other one', async () => {
+  const { data } = await cluster.openWith({ users, papers });
+  const [here, there] = await data.users.insertMany([
+    { country: 'DE', name: 'Ada' },
+    { country: 'US', name: 'Bob' },
+  ]);
+  if (here === undefined || there === undefined) throw new Error('two users were stored');
+  for (const { id } of [here, there]) await data.papers.insert({ user_id: id });
+  for (const shard of shards) await cluster.sql(shard, 'UPDATE papers SET nr = 7 LIMIT 1');
+  expect(await failureOf(data.users.relocate(here.id, { country: 'US' }))).toMatchObject({
+    code: 'MERIDIAN_RELOCATION',
+    reason: 'unfit',
+    context: { table: 'papers', key: 'nr' },
+    message: expect.stringContaining("unique key 'nr'"),
+  });
+  expect(await data.papers.at(here.id).list()).toHaveLength(1);
+  for (const shard of shards) await cluster.sql(shard, 'DELETE FROM papers');
+});
 
 it.each([
   ['kind', "'none'"],
