@@ -18,6 +18,7 @@ const imports = {
   topology: ['sharding'],
   cache: ['resilience', 'values'],
   consul: ['topology'],
+  proxysql: ['topology', 'mysql'],
   identity: ['topology', 'mysql'],
   routing: ['topology'],
   execution: ['identity', 'routing', 'resilience'],

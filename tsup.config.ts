@@ -10,6 +10,7 @@ export default defineConfig({
     prometheus: 'src/prometheus/index.ts',
     opentelemetry: 'src/opentelemetry/index.ts',
     consul: 'src/consul/index.ts',
+    proxysql: 'src/proxysql/index.ts',
     testing: 'src/testing/index.ts',
     meridian: 'src/cli/meridian.ts',
   },

@@ -86,6 +86,22 @@ export default defineConfig({
               },
             },
           ]),
+      // Only where a ProxySQL is given that tests may set as they like.
+      ...(process.env.MERIDIAN_TEST_PROXYSQL_ADMIN === undefined
+        ? []
+        : [
+            {
+              extends: true as const,
+              test: {
+                name: 'proxysql',
+                include: ['test/proxysql/**/*.test.ts'],
+                setupFiles: ['test/support/judges/unowned-failures.ts'],
+                globalSetup: ['test/support/servers/global-setup.ts'],
+                testTimeout: 60_000,
+                hookTimeout: 60_000,
+              },
+            },
+          ]),
       {
         extends: true,
         test: {

@@ -16,6 +16,7 @@ const doors = [
   'prometheus',
   'opentelemetry',
   'consul',
+  'proxysql',
   'testing',
 ];
 const silent = { default: { logLevel: 'none' } };

@@ -9,6 +9,8 @@ export interface EndpointAddress {
   readonly database: string;
   /** `verify`: TLS with the certificate checked against authorities and the host. */
   readonly tls: 'off' | 'verify';
+  /** `proxysql`: a ProxySQL listens there, which leads each user to the servers of one shard. */
+  readonly via?: 'proxysql' | undefined;
 }
 
 /**
@@ -42,11 +44,18 @@ export function readEndpointUrl(text: string): EndpointAddress | string {
   }
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const [tls = isThisMachine(host) ? 'off' : undefined, ...more] = url.searchParams.getAll('tls');
+  const [via, ...others] = url.searchParams.getAll('via');
   if (more.length > 0) return 'names tls twice; write it once';
+  if (others.length > 0) return 'names via twice; write it once';
   if (tls !== undefined && tls !== 'off' && tls !== 'verify')
     return "has an unknown tls mode; use 'off' or 'verify'";
+  if (via !== undefined && via !== 'proxysql') {
+    return "leads by way of something unknown; only 'via=proxysql' is known";
+  }
   for (const name of url.searchParams.keys()) {
-    if (name !== 'tls') return "has an unknown parameter; only 'tls' is known";
+    if (name !== 'tls' && name !== 'via') {
+      return "has an unknown parameter; only 'tls' and 'via' are known";
+    }
   }
   if (tls === undefined) return plaintext;
   return {
@@ -56,6 +65,7 @@ export function readEndpointUrl(text: string): EndpointAddress | string {
     password,
     database,
     tls,
+    ...(via === 'proxysql' && { via }),
   };
 }
 
@@ -70,6 +80,15 @@ function decode(part: string): string | undefined {
     // The error would quote the part, which may be the password.
     return undefined;
   }
+}
+
+/**
+ * Tells databases apart: by where they are, and where a proxy leads each user elsewhere, by the user too. For
+ * comparisons only.
+ */
+export function databaseKey(address: EndpointAddress): string {
+  const label = endpointLabel(address);
+  return address.via === undefined ? label : `${address.user} by way of ${label}`;
 }
 
 /** `host:port/database`: what logs, errors and `explain` may show. */

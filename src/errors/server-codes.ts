@@ -106,7 +106,7 @@ const lost: ServerCode = {
 };
 const wrongBranch: ServerCode = { ...refused, connection: 'close' };
 
-// Numbers and texts: the error references of MySQL 8.4 and MariaDB 10.11.
+// Numbers and texts: the error references of MySQL 8.4 and MariaDB 10.11; those over 9000 are ProxySQL's own.
 const codes = new Map<number, ServerCode>([
   [1040, full], // too many connections
   [1203, full], // too many connections of this user
@@ -159,6 +159,8 @@ const codes = new Map<number, ServerCode>([
   [1399, wrongBranch], // XAER_RMFAIL
   [1400, wrongBranch], // XAER_OUTSIDE
   [1440, wrongBranch], // XAER_DUPID
+  [9001, unread], // ProxySQL: no connection to a server of the hostgroup in time
+  [9002, unread], // ProxySQL: none after all its tries
 ]);
 
 /** The number with which every server refuses what one of its options forbids. */

@@ -1,5 +1,5 @@
 import { didYouMean } from '../config/did-you-mean.ts';
-import { endpointLabel } from '../config/endpoint-url.ts';
+import { databaseKey } from '../config/endpoint-url.ts';
 import type { ParsedTopology } from '../config/topology-document.ts';
 import type { Problem } from '../errors/config-error.ts';
 import { countryHint, isCountry } from '../sharding/places/country.ts';
@@ -84,10 +84,12 @@ function checkShards({ shards, names }: ParsedTopology, report: Report): void {
       [`shards.${name}.primary`, shard.primary] as const,
       ...shard.replicas.map(({ url }, index) => [`shards.${name}.replicas.${index}`, url] as const),
     ]) {
-      const label = endpointLabel(address);
-      const other = addresses.get(label);
-      if (other === undefined) addresses.set(label, path);
-      else report(path, `is the same database as ${other}`);
+      const key = databaseKey(address);
+      const other = addresses.get(key);
+      if (other === undefined) addresses.set(key, path);
+      else if (address.via === undefined) report(path, `is the same database as ${other}`);
+      else
+        report(path, `is the same user at the same ProxySQL as ${other}, who is led to one shard`);
     }
   }
 }

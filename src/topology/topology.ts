@@ -23,8 +23,8 @@ export interface Endpoint {
  * prove depends on whose it is. Holds the password: for comparisons only.
  */
 export function endpointKey({ name, address }: Endpoint): string {
-  const { host, port, user, password, database, tls } = address;
-  return JSON.stringify([name, host, port, user, password, database, tls]);
+  const { host, port, user, password, database, tls, via } = address;
+  return JSON.stringify([name, host, port, user, password, database, tls, via]);
 }
 
 /** All endpoints of shards, the primary of each before its replicas. */

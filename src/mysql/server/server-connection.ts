@@ -6,6 +6,7 @@ import { readResult } from '../sql/read-result.ts';
 import type { Ask, RawRow } from '../sql/sql.ts';
 import { type Credentials, connectionOptions, type ServerAddress } from './connection-options.ts';
 import { driverFault } from './driver-error.ts';
+import { assertPinned } from './pinned-session.ts';
 import { assertServerName, namedAs } from './server-name.ts';
 import { type ServerThread, serverThread } from './server-thread.ts';
 import {
@@ -181,7 +182,7 @@ export class ServerConnection {
       const [row] = await this.ask(sessionQuery);
       const { threadId, ...facts } = readSessionFacts(row);
       const ask = (sql: string) => this.ask(sql);
-      const thread = await serverThread(this.driver.threadId, threadId, ask);
+      const thread = await this.#threadOf(address, threadId, ask);
       const [status] = await this.ask(uptimeQuery);
       const openedAtMs = performance.now();
       this.#facts = { ...facts, thread, openedAtMs, bootedAtMs: bootedAtMs(status) };
@@ -192,6 +193,13 @@ export class ServerConnection {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** A ProxySQL counts sessions in numbers of its own, which may happen to be those of the server. */
+  async #threadOf({ via }: ServerAddress, id: number, ask: Ask): Promise<ServerThread> {
+    if (via === undefined) return serverThread(this.driver.threadId, id, ask);
+    await assertPinned(ask);
+    return { id, isRenumbered: true };
   }
 
   #lossOf(error: unknown): DriverFault {

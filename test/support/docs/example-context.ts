@@ -8,6 +8,7 @@ import {
   type DataLayerOptions,
   defineTable,
   type NewRow,
+  type TopologyDocument,
   type Transaction,
 } from 'meridian';
 import type { Cache } from 'meridian/cache';
@@ -56,6 +57,7 @@ export const currencies = defineTable({
 export const tables = { users, addresses, payments, currencies };
 
 export declare const options: DataLayerOptions<typeof tables>;
+export declare const document: TopologyDocument;
 export declare const data: DataLayer<typeof tables>;
 export declare const id: string;
 export declare const ids: readonly string[];
