@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext, type SecureVersion } from 'node:tls';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
@@ -6,6 +7,8 @@ import type { TlsOptions } from './tls-options.ts';
 /** What `tls.connect` is given. */
 export interface ConnectionCertificates {
   readonly minVersion: SecureVersion;
+  /** Said, or NODE_TLS_REJECT_UNAUTHORIZED=0 would let every server have the password. */
+  readonly rejectUnauthorized: true;
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
@@ -71,7 +74,8 @@ export class Certificates {
       return [];
     });
     const { minVersion = 'TLSv1.3' } = this.#options;
-    const certificates: ConnectionCertificates = { minVersion, ...Object.fromEntries(read) };
+    const checked = { minVersion, rejectUnauthorized: true } as const;
+    const certificates: ConnectionCertificates = { ...checked, ...Object.fromEntries(read) };
     if (problems.length === 0) problems.push(...unfit(certificates, this.#path));
     if (problems.length > 0) throw new ConfigError('Bad certificates', problems);
     return certificates;
@@ -116,7 +120,11 @@ function reasonOf(error: unknown): string {
 
 /** What speaks against them together. The reasons of OpenSSL quote nothing of a key. */
 function unfit(certificates: ConnectionCertificates, path: string): Problem[] {
-  const { cert, key } = certificates;
+  const { ca, cert, key } = certificates;
+  if (ca !== undefined && !holdsAuthorities(ca)) {
+    const message = 'holds no whole certificate, or one that is cut off: it may be half-written';
+    return [{ path: `${path}.ca`, message }];
+  }
   if ((cert === undefined) !== (key === undefined)) {
     const missing: Part = cert === undefined ? 'cert' : 'key';
     return [
@@ -129,5 +137,23 @@ function unfit(certificates: ConnectionCertificates, path: string): Problem[] {
   } catch (error) {
     const reason = error instanceof Error ? error.message : 'for no stated reason';
     return [{ path, message: `can not be used: ${reason}` }];
+  }
+}
+
+const pemBlock = /-----BEGIN ([^-]+)-----[^-]*-----END \1-----/g;
+
+/** OpenSSL passes over what it can't read, and would believe nobody, or fewer than were meant. */
+function holdsAuthorities(text: string): boolean {
+  const blocks = [...text.matchAll(pemBlock)];
+  if (blocks.length !== text.split('-----BEGIN ').length - 1) return false;
+  const authorities = blocks.filter(([, label]) => label?.endsWith('CERTIFICATE'));
+  return authorities.length > 0 && authorities.every(([block]) => isCertificate(block));
+}
+
+function isCertificate(block: string): boolean {
+  try {
+    return new X509Certificate(block).subject !== undefined;
+  } catch {
+    return false;
   }
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
 import { consulTopology } from 'meridian/consul';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { createAuthority } from '../../support/tls/authority.ts';
 
 const authority = createAuthority();
@@ -29,6 +29,7 @@ async function startConsul(host: string, options: object = {}): Promise<string> 
 }
 
 afterEach(async () => {
+  vi.unstubAllEnvs();
   server?.closeAllConnections();
   server?.close();
 });
@@ -76,6 +77,15 @@ it.each([
   let requests = 0;
   server?.on('request', () => requests++);
   await expect(load(url, tls)).rejects.toThrow(message);
+  expect(requests).toBe(0);
+});
+
+it('a variable of Node that lets everybody pass lets nobody pass', async () => {
+  vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+  const url = await startConsul('127.0.0.1', { rejectUnauthorized: false });
+  let requests = 0;
+  server?.on('request', () => requests++);
+  await expect(load(url, {})).rejects.toThrow(/UNABLE_TO_VERIFY|SELF_SIGNED|ISSUER/);
   expect(requests).toBe(0);
 });
 

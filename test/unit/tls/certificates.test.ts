@@ -2,6 +2,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, it } from 'vitest';
+import { templateOf } from '../../../src/cache/redis/links/redis-client.ts';
 import { readEndpointUrl } from '../../../src/config/endpoint-url.ts';
 import { checkRedis, redisUrl } from '../../../src/config/given-redis.ts';
 import type { Problem } from '../../../src/errors/config-error.ts';
@@ -32,6 +33,7 @@ it('files are read anew once they were replaced, and the pair that fitted last i
   renameSync(path('new.pem'), path('cert.pem'));
   expect(certificates.forConnection()).toEqual({
     minVersion: 'TLSv1.3',
+    rejectUnauthorized: true,
     cert: first.certificate,
     key: first.key,
   });
@@ -43,6 +45,26 @@ it('files are read anew once they were replaced, and the pair that fitted last i
   expect(certificates.forConnection()).toMatchObject({ cert: second.certificate, key: second.key });
   expect(faults).toHaveLength(2);
   expect(faults.join()).not.toContain('PRIVATE KEY');
+});
+
+it.each([
+  ['half', (ca: string) => ca.slice(0, 200)],
+  ['without its last line', (ca: string) => ca.slice(0, -30)],
+  ['a whole one and half of another', (ca: string) => `${ca}${ca.slice(0, 200)}`],
+  ['half of one and a whole one', (ca: string) => `${ca.slice(0, 200)}\n${ca}`],
+  ['a key', () => first.key],
+  ['no certificate inside', () => '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'],
+])('a file of authorities that is %s is waited out, and refused at a start', (_, broken) => {
+  const { certificate: ca } = authority;
+  writeFileSync(path('ca.pem'), `# of a test\n${ca}${createAuthority('Another').certificate}`);
+  const certificates = certificatesOf({ ca: path('ca.pem') });
+  const before = certificates.forConnection();
+  writeFileSync(path('ca.pem'), broken(ca));
+  expect(certificates.forConnection()).toBe(before);
+  expect(() => certificatesOf({ ca: path('ca.pem') })).toThrow(/tls.mysql.ca: holds no whole/);
+  writeFileSync(path('ca.pem'), ca);
+  expect(certificates.forConnection()).toMatchObject({ ca });
+  expect(faults).toHaveLength(1);
 });
 
 it('texts are used as they are', () => {
@@ -99,6 +121,12 @@ it.each([
   expect(problems).toEqual(
     message ? [{ path: 'redis', message: expect.stringMatching(message) }] : [],
   );
+});
+
+it('ioredis lets no server pass, whatever a variable of Node says', () => {
+  expect(templateOf('rediss://cache.internal').options).toMatchObject({
+    tls: { rejectUnauthorized: true },
+  });
 });
 
 it('ioredis is not told of tls=off, which it would take for a profile', () => {

@@ -82,6 +82,7 @@ export function templateOf(url: string, certificates = systemCertificates): Redi
 /** Options of TLS that are looked up whenever ioredis connects: it copies them into those of the socket. */
 function tlsBy(certificates: Certificates): ConnectionOptions {
   return {
+    rejectUnauthorized: true,
     get secureContext() {
       return createSecureContext(certificates.forConnection());
     },
