@@ -95,7 +95,7 @@ export interface ConsulServiceOptions extends ConsulOptions {
   deregisterAfterMs?: number;
   /**
    * Whether the service is well, asked whenever it is told: `() => data.health().ready`. What it throws counts
-   * as `false`. Default: it is, as long as the process runs.
+   * as `false`, and so does no answer within `timeoutMs`. Default: it is, as long as the process runs.
    */
   isHealthy?: () => boolean | Promise<boolean>;
   /** Told when Consul could not be. It is tried again by itself. Default: nobody. */
@@ -115,8 +115,11 @@ const url = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+/** What a header can hold. */
+export const tokenText = /^[\x21-\x7e]+$/;
+
 const token = z.union([
-  z.string().regex(/^[\x21-\x7e]+$/, 'is empty or holds characters that no token has'),
+  z.string().regex(tokenText, 'is empty or holds characters that no token has'),
   z.custom<() => string>((value) => typeof value === 'function'),
 ]);
 

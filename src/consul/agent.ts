@@ -1,6 +1,6 @@
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import type { ConsulConfig } from '../config/consul-options.ts';
+import { type ConsulConfig, tokenText } from '../config/consul-options.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import { UnavailableError } from '../errors/database-error.ts';
 import { Certificates } from '../tls/certificates.ts';
@@ -21,6 +21,8 @@ export interface Answer {
   readonly status: number;
   /** The header X-Consul-Index, whatever it holds. */
   readonly index: string | undefined;
+  /** Whether Consul left out what the token may not see. */
+  readonly isFiltered: boolean;
   readonly text: string;
 }
 
@@ -46,8 +48,8 @@ export class ConsulAgent {
   }
 
   /**
-   * @throws {UnavailableError} when there is no whole answer in time; {@link ConfigError} when it is too long; the
-   * signal's reason.
+   * @throws {UnavailableError} when there is no whole answer in time; {@link ConfigError} when it is too long, or there is
+   * no token to ask with; the signal's reason.
    */
   async ask(question: Question): Promise<Answer> {
     const { signal, timeoutMs } = question;
@@ -61,6 +63,7 @@ export class ConsulAgent {
       return {
         status: response.statusCode ?? 0,
         index: Array.isArray(index) ? index[0] : index,
+        isFiltered: response.headers['x-consul-results-filtered-by-acls'] === 'true',
         text,
       };
     } catch (error) {
@@ -102,7 +105,7 @@ export class ConsulAgent {
 
   #headers(): Record<string, string> {
     const { token } = this.#config;
-    const text = typeof token === 'function' ? token() : token;
+    const text = typeof token === 'function' ? tokenOf(token) : token;
     return text ? { 'x-consul-token': text } : {};
   }
 
@@ -120,6 +123,20 @@ export class ConsulAgent {
     }
     return Buffer.concat(chunks).toString('utf8');
   }
+}
+
+/** What a caller's function gives is in no message, nor is what it throws. */
+function tokenOf(given: () => unknown): string {
+  const wrong = (message: string) => new ConfigError('No token', [{ path: 'token', message }]);
+  let text: unknown;
+  try {
+    text = given() ?? '';
+  } catch (error) {
+    throw wrong(`threw ${error instanceof Error ? error.name : typeof error}`);
+  }
+  if (typeof text !== 'string') throw wrong('gave no text; it is not waited for');
+  if (text === '' || tokenText.test(text)) return text;
+  throw wrong('gave characters that no token has, such as the end of a line');
 }
 
 /** Node's codes and OpenSSL's tell enough; its messages may quote what was sent. */

@@ -1,7 +1,7 @@
 import type { ConsulTopologyConfig } from '../config/consul-options.ts';
 import { ConfigError } from '../errors/config-error.ts';
 import { UnavailableError } from '../errors/database-error.ts';
-import type { ConsulAgent } from './agent.ts';
+import type { Answer, ConsulAgent } from './agent.ts';
 import { indexAfter } from './index-rules.ts';
 import { pause } from './pauses.ts';
 
@@ -69,10 +69,15 @@ export async function* readings(
 }
 
 function readingOf(
-  { status, index, text }: { status: number; index: string | undefined; text: string },
+  { status, index, isFiltered, text }: Answer,
   before: number,
   name: string,
 ): Reading {
+  if (isFiltered) {
+    const message =
+      'hides a part from its token; let its policy read the service and its nodes (node_prefix "")';
+    throw new ConfigError('Consul refuses', [{ path: name, message }]);
+  }
   if (status === 200) return { text, index: indexAfter(before, index) };
   if (status === 404) return { text: undefined, index: indexAfter(before, index) };
   if (status >= 500 || status === 429) {

@@ -92,6 +92,12 @@ function place(
     if (was !== undefined) report('has no server that is well; those known last stay');
     return was;
   }
+  if (movedTo(url, '') === undefined) {
+    report(
+      'has a primary in the document whose host can not be replaced; write all of the URL, with variables for its parts',
+    );
+    return undefined;
+  }
   const [only, ...more] = found.primaries;
   const primary = more.length === 0 && only !== undefined ? movedTo(url, only.at) : was?.primary;
   if (more.length > 0) {
@@ -101,11 +107,6 @@ function place(
     );
   } else if (only === undefined) {
     report('has no primary that is well; the one known last stays');
-  } else if (primary === undefined) {
-    report(
-      'has a primary in the document whose host can not be replaced; write all of the URL, with variables for its parts',
-    );
-    return undefined;
   }
   const stays = primary ?? url;
   return { url, primary: stays, replicas: replicasOf(found.replicas, stays, regions, report) };

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import type { CatalogInstance } from '../config/consul-catalog.ts';
 
 /** A database server that Consul's checks call well. */
@@ -24,7 +25,7 @@ export function serversOf(instances: readonly CatalogInstance[]): Map<string, Sh
     const { shard, region } = Service.Meta ?? {};
     const tags = Service.Tags ?? [];
     const role = roles.find((one) => tags.includes(one));
-    if (shard === undefined || role === undefined || !/^[\w.:-]{1,253}$/.test(host)) continue;
+    if (shard === undefined || role === undefined || !isSound(host)) continue;
     const servers = found.get(shard) ?? { primaries: [], replicas: [] };
     found.set(shard, servers);
     const at = `${host.includes(':') ? `[${host}]` : host}:${Service.Port}`;
@@ -39,7 +40,12 @@ export function serversOf(instances: readonly CatalogInstance[]): Map<string, Sh
 /** One that is tagged as both is the primary. */
 const roles = ['primary', 'replica'] as const;
 
-const urlParts = /^([a-z]+:\/\/[^@/]*@)([^/?#@]*)(\/.*)$/;
+/** A name or an address, with neither a port nor a zone. */
+function isSound(host: string): boolean {
+  return /^[\w.-]{1,253}$/.test(host) || (isIPv6(host) && !host.includes('%'));
+}
+
+const urlParts = /^([a-z]+:\/\/[^@/]*@)([^/?#@]*)(\/.*)$/i;
 
 /**
  * A URL of the document with another host and port: user, password (still `${NAME}`), database and tls stay. Undefined

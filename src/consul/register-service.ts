@@ -132,13 +132,22 @@ class Registration {
     }
   }
 
-  async #isHealthy(): Promise<boolean> {
-    try {
-      return await this.#config.isHealthy();
-    } catch {
-      // One that can't say how it fares is not well.
-      return false;
-    }
+  /** One that can't say how it fares, or not in time, is not well; one that is closing has nothing more to say. */
+  #isHealthy(): Promise<boolean> {
+    const { isHealthy, timeoutMs } = this.#config;
+    const { signal } = this.#closing;
+    return new Promise((resolve) => {
+      const end = (isWell: boolean) => {
+        clearTimeout(late);
+        signal.removeEventListener('abort', giveUp);
+        resolve(isWell);
+      };
+      const giveUp = () => end(false);
+      const late = setTimeout(giveUp, timeoutMs);
+      late.unref();
+      signal.addEventListener('abort', giveUp);
+      Promise.resolve().then(isHealthy).then(end, giveUp);
+    });
   }
 
   #fault(error: unknown): void {

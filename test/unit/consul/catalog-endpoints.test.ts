@@ -140,6 +140,8 @@ describe('a document with the servers of the catalog', () => {
     ['no role', instance('eu-1', 'backup', 'b')],
     ['no port', primary('eu-1', 'b', 0)],
     ['an address that is none', primary('eu-1', 'b/x@c')],
+    ['a port in its address', primary('eu-1', '10.0.0.1:3306')],
+    ['a zone in its address', primary('eu-1', 'fe80::1%eth0')],
     ['no form', 'instance'],
   ])('leaves an instance out that has %s', (_, instances) => {
     const compose = follow();
@@ -164,17 +166,28 @@ describe('a document with the servers of the catalog', () => {
     ]);
   });
 
-  it('keeps a URL whose host can not be told from the rest, which is told', () => {
+  it.each([
+    ['a primary', [primary('eu-1', 'a')]],
+    ['a replica only', [replica('eu-1', 'b')]],
+    ['two primaries', [primary('eu-1', 'a'), primary('eu-1', 'b'), replica('eu-1', 'c')]],
+  ])('keeps URLs whose host can not be told from the rest, which is told, by %s', (_, servers) => {
     const compose = follow();
-    const shards = { ...document.shards, 'eu-1': { region: 'eu', primary: password } };
-    const { document: composed, problems } = compose([primary('eu-1', 'a')], {
-      ...document,
-      shards,
-    });
-    expect(composed).toMatchObject({ shards: { 'eu-1': { primary: password } } });
+    const own = { region: 'eu', primary: password, replicas: [password] };
+    const shards = { ...document.shards, 'eu-1': own };
+    const { document: composed, problems } = compose(servers, { ...document, shards });
+    expect(composed).toMatchObject({ shards: { 'eu-1': own } });
     expect(problems).toEqual([
       { path: 'shards.eu-1', message: expect.stringMatching(/can not be replaced/) },
     ]);
+  });
+
+  it('has addresses of IPv6, and a protocol in whatever case', () => {
+    const compose = follow();
+    const shards = { ...document.shards, 'eu-1': { region: 'eu', primary: 'MySQL://a:b@h/d' } };
+    const { document: composed } = compose([primary('eu-1', 'fd00::7')], { ...document, shards });
+    expect(composed).toMatchObject({
+      shards: { 'eu-1': { primary: 'MySQL://a:b@[fd00::7]:3306/d' } },
+    });
   });
 
   it('may lose the last replica of a region for a while', () => {
@@ -223,6 +236,13 @@ describe('a source with a catalog', () => {
     }
     return seenIn(documents);
   }
+
+  it('is none where the token does not see all of it', async () => {
+    const hidden = answersWith(200, { 'x-consul-results-filtered-by-acls': 'true' });
+    consul = await startConsulSpeaker(eachHas([holds(JSON.stringify(document), 5)], [hidden]));
+    const source = consulTopology({ url: consul.url, key: 'k', endpoints: { service: 'mysql' } });
+    await expect(source.load()).rejects.toThrow(/hides a part.*the service and its nodes/);
+  });
 
   it('asks for all servers of a service that are well, in one question', async () => {
     const source = await sourceOf([kept(3)], [lists(5, primary('eu-1', 'a'))]);

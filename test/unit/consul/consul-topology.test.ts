@@ -59,6 +59,30 @@ describe('the document under a key of Consul', () => {
     expect(consul.asked).toHaveLength(1);
   });
 
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new TypeError('s3cret');
+      },
+      /token: threw TypeError/,
+    ],
+    ['reads a file with the end of its line', () => 's3cret\n', /token: gave characters/],
+    ['gives a promise', (async () => 's3cret') as unknown as () => string, /token: gave no text/],
+  ])(
+    'is not asked for where the function for its token %s, and that is told',
+    async (_, token, message) => {
+      const source = await sourceOf([holds('{"epoch":3}', 7)], { token });
+      const error = await source.load().catch((reason: unknown) => reason);
+      expect(error).toMatchObject({
+        code: 'MERIDIAN_CONFIG',
+        message: expect.stringMatching(message),
+      });
+      expect(String(error)).not.toContain('s3cret');
+      expect(consul.asked).toEqual([]);
+    },
+  );
+
   it('is given again when the index has grown, and only if it is another', async () => {
     const source = await sourceOf([
       holds('{"epoch":1}', 5),
