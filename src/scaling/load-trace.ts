@@ -42,12 +42,12 @@ export function loadTrace(samples: readonly LoadSample[], stepMs = 60_000): Load
     throw refusal('stepMs', `must be a number of milliseconds, at least 1, not ${stepMs}`);
   }
   const wrong = samples.flatMap(({ atMs, load }, index) =>
-    Number.isFinite(atMs) && Number.isFinite(load) && load >= 0
+    isTime(atMs) && Number.isFinite(load) && load >= 0
       ? []
       : [
           {
             path: `samples[${index}]`,
-            message: `must be a time and a load of at least 0, not ${atMs} and ${load}`,
+            message: `must be milliseconds of a date and a load of at least 0, not ${atMs} and ${load}`,
           },
         ],
   );
@@ -100,28 +100,29 @@ function interpolate(
 
 /**
  * Reads a trace of two columns, time and load, with or without a line of names: times in ISO 8601 (a space for the T,
- * UTC where no zone is given) or in seconds or milliseconds since 1970. O(text).
+ * UTC where no zone is given) or in seconds or milliseconds since 1970; loads with a point. O(text).
  *
- * @throws ConfigError naming the lines that are neither.
+ * @throws ConfigError naming the lines that are neither, and what is wrong with them.
  *
  * @example
  * const trace = parseTrace('time,load\n2026-01-01T00:00:00Z,100\n2026-01-01T00:01:00Z,120\n');
  */
 export function parseTrace(csv: string, stepMs?: number): LoadTrace {
-  const lines = csv.split(/\r?\n/);
+  const lines = csv.split(/\r\n?|\n/);
+  const first = lines.findIndex((line) => line.trim() !== '');
   const samples: LoadSample[] = [];
   const wrong: { path: string; message: string }[] = [];
-  const separator = /[;\t]/.exec(csv)?.[0] ?? ',';
+  // Names may hold any sign: the last line tells what separates.
+  const separator = /[;\t]/.exec(lines.findLast((line) => line.trim() !== '') ?? '')?.[0] ?? ',';
   lines.forEach((line, index) => {
     if (line.trim() === '') return;
     const cells = line.split(separator).map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'));
     const [time = '', value = ''] = cells;
-    const sample = { atMs: timeOf(time), load: value === '' ? Number.NaN : Number(value) };
-    const isSample =
-      Number.isFinite(sample.atMs) && Number.isFinite(sample.load) && sample.load >= 0;
-    if (isSample && cells.length === 2) samples.push(sample);
-    else if (index > 0 || Number.isFinite(sample.atMs)) {
-      wrong.push({ path: `line ${index + 1}`, message: 'is not a time and a load' });
+    const sample = { atMs: timeOf(time), load: loadOf(value) };
+    const message = faultOf(sample, cells);
+    if (message === undefined) samples.push(sample);
+    else if (index !== first || Number.isFinite(sample.atMs) || Number.isFinite(sample.load)) {
+      wrong.push({ path: `line ${index + 1}`, message });
     }
   });
   if (wrong.length > 0) {
@@ -131,16 +132,40 @@ export function parseTrace(csv: string, stepMs?: number): LoadTrace {
   return loadTrace(samples, stepMs);
 }
 
+function faultOf({ atMs, load }: LoadSample, [time, value, ...more]: string[]): string | undefined {
+  if (value === undefined || more.length > 0) return 'is not two columns, a time and a load';
+  if (!isTime(atMs))
+    return `has no time in ISO 8601, seconds or milliseconds since 1970: '${time}'`;
+  if (Number.isFinite(load) && load >= 0) return undefined;
+  return `has no load of at least 0, with a point for its fraction: '${value}'`;
+}
+
+function loadOf(text: string): number {
+  return /^[+-]?\d*\.?\d+(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+}
+
+/** The ends of what a date holds: a later one was counted in microseconds. */
+function isTime(atMs: number): boolean {
+  return Math.abs(atMs) <= 8.64e15;
+}
+
 /** A number below this is taken for seconds: as milliseconds it would be in 1973. */
 const leastMilliseconds = 1e11;
+const isoTime =
+  /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?) ?(Z|[+-]\d\d(?::?\d\d)?)?)?$/i;
 
+/** NaN for what is no time; whatever else the runtime would read as one depends on its own time zone. */
 function timeOf(text: string): number {
   if (/^\d+(\.\d+)?$/.test(text)) {
     const number = Number(text);
     return number < leastMilliseconds ? number * 1_000 : number;
   }
-  const iso = text.replace(' ', 'T');
-  return Date.parse(/[zZ]$|[+-]\d\d:?\d\d$/.test(iso) || !iso.includes('T') ? iso : `${iso}Z`);
+  const [, date = '', time = '00:00', zone = 'Z'] = isoTime.exec(text) ?? [];
+  const offset = /^[+-]\d\d$/.test(zone) ? `${zone}:00` : zone;
+  const atMs = Date.parse(`${date}T${time.replace(',', '.')}${offset}`);
+  // The runtime takes 30 February for 2 March.
+  const day = Date.parse(date);
+  return new Date(day || 0).toISOString().startsWith(date) ? atMs : Number.NaN;
 }
 
 function refusal(path: string, message: string): ConfigError {

@@ -46,7 +46,7 @@ export interface TraceScore {
  *
  * A policy remembers what it saw: give each trace a new one.
  *
- * @throws ConfigError when an option is out of range, the warm-up leaves nothing to score, or the policy says what is no
+ * @throws ConfigError when an option is out of range, the trace holds what is no load, the warm-up leaves nothing to score, or the policy says what is no
  * number of instances.
  *
  * @example
@@ -171,6 +171,15 @@ class Fleet {
 function checkOptions(trace: LoadTrace, options: ScoreOptions): void {
   const { maxLoadPerInstance, leadTimeMs, warmUpSteps = 0 } = options;
   const problems: Problem[] = [];
+  if (!(trace.stepMs > 0 && Number.isFinite(trace.startMs + trace.stepMs))) {
+    const message = `must be of steps after a start, not of ${trace.stepMs} ms from ${trace.startMs}`;
+    problems.push({ path: 'trace', message });
+  }
+  const odd = trace.loads.findIndex((load) => !(load >= 0 && Number.isFinite(load)));
+  if (odd >= 0) {
+    const message = `must be a finite number, at least 0, not ${trace.loads[odd]}`;
+    problems.push({ path: `trace.loads[${odd}]`, message });
+  }
   if (!(maxLoadPerInstance > 0 && Number.isFinite(maxLoadPerInstance))) {
     problems.push({
       path: 'maxLoadPerInstance',

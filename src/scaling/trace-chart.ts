@@ -1,3 +1,4 @@
+import { ConfigError, type Problem } from '../errors/config-error.ts';
 import type { LoadTrace } from './load-trace.ts';
 import type { TraceScore } from './score-trace.ts';
 
@@ -23,7 +24,9 @@ export interface TraceChartOptions {
 /**
  * Draws the load of the scored steps, what the serving instances carry, and where the load was more, as an SVG
  * document without fonts, scripts or other files. Each column shows the greatest load and the least capacity of its
- * steps. O(steps).
+ * steps, and is marked where one of its steps had more load than capacity. O(steps).
+ *
+ * @throws ConfigError for a part that was not scored, and for a score of another trace.
  *
  * @example
  * await writeFile('day.svg', traceChart(trace, score, { maxLoadPerInstance: 400, steps: 1_440 }));
@@ -33,33 +36,37 @@ export function traceChart(
   score: TraceScore,
   { maxLoadPerInstance, from = 0, steps = score.scoredSteps - from }: TraceChartOptions,
 ): string {
+  checkPart(trace, score, { maxLoadPerInstance, from, steps });
   const offset = trace.loads.length - score.scoredSteps + from;
-  const drawn = Math.max(1, Math.min(columns, steps));
+  const drawn = Math.min(columns, steps);
   const load: number[] = [];
   const carried: number[] = [];
+  const overloaded: number[] = [];
   for (let column = 0; column < drawn; column++) {
     const [begin, end] = [column, column + 1].map((at) => Math.floor((at * steps) / drawn));
     let most = 0;
     let least = Number.POSITIVE_INFINITY;
+    let isOver = false;
     for (let step = begin ?? 0; step < (end ?? 0); step++) {
-      most = Math.max(most, trace.loads[offset + step] ?? 0);
-      least = Math.min(least, (score.serving[from + step] ?? 0) * maxLoadPerInstance);
+      const here = trace.loads[offset + step] ?? 0;
+      const capacity = (score.serving[from + step] ?? 0) * maxLoadPerInstance;
+      most = Math.max(most, here);
+      least = Math.min(least, capacity);
+      isOver ||= here > capacity * (1 + 1e-9);
     }
     load.push(most);
-    carried.push(Number.isFinite(least) ? least : 0);
+    carried.push(least);
+    if (isOver) overloaded.push(column);
   }
-  const top = Math.max(...load, ...carried, 1);
+  const top = Math.max(...load, ...carried) || 1;
   const x = (column: number) => margin.left + (column * columns) / drawn;
   const y = (value: number) =>
     height - margin.bottom - (value / top) * (height - margin.top - margin.bottom);
   const line = (values: readonly number[]) =>
     values.map((value, column) => `${x(column).toFixed(1)},${y(value).toFixed(1)}`).join(' ');
-  const over = load.flatMap((value, column) =>
-    value > (carried[column] ?? 0) * (1 + 1e-9)
-      ? [
-          `<rect x="${x(column).toFixed(1)}" y="${margin.top}" width="${Math.max(1, columns / drawn).toFixed(1)}" height="${height - margin.top - margin.bottom}" fill="#d64545" fill-opacity="0.35"/>`,
-        ]
-      : [],
+  const over = overloaded.map(
+    (column) =>
+      `<rect x="${x(column).toFixed(1)}" y="${margin.top}" width="${Math.max(1, columns / drawn).toFixed(1)}" height="${height - margin.top - margin.bottom}" fill="#d64545" fill-opacity="0.35"/>`,
   );
   const title = `${score.policy}: ${Math.round(score.instanceHours)} instance-hours, overloaded ${(score.overloadedShare * 100).toFixed(2)} % of the time`;
   return [
@@ -88,12 +95,34 @@ export function traceChart(
   ].join('\n');
 }
 
+function checkPart(
+  { loads }: LoadTrace,
+  { scoredSteps, serving }: TraceScore,
+  { maxLoadPerInstance, from, steps }: { maxLoadPerInstance: number; from: number; steps: number },
+): void {
+  const problems: Problem[] = [];
+  const check = (path: string, fits: boolean, wanted: string, value: number) => {
+    if (!fits) problems.push({ path, message: `must be ${wanted}, not ${value}` });
+  };
+  const isLoad = maxLoadPerInstance > 0 && Number.isFinite(maxLoadPerInstance);
+  check('maxLoadPerInstance', isLoad, 'a finite number above 0', maxLoadPerInstance);
+  const isBegin = Number.isSafeInteger(from) && from >= 0 && from < scoredSteps;
+  check('from', isBegin, `a whole number below the ${scoredSteps} scored steps`, from);
+  const left = scoredSteps - from;
+  const isLength = Number.isSafeInteger(steps) && steps >= 1 && steps <= left;
+  if (isBegin) check('steps', isLength, `a whole number, 1 to ${left}`, steps);
+  const isOfTrace = serving.length === scoredSteps && scoredSteps <= loads.length;
+  check('score', isOfTrace, `of this trace of ${loads.length} steps`, scoredSteps);
+  if (problems.length > 0) throw new ConfigError('The chart cannot be drawn', problems);
+}
+
 function day({ startMs, stepMs }: LoadTrace, step: number): string {
   return new Date(startMs + step * stepMs).toISOString().slice(0, 10);
 }
 
 function axis(value: number): string {
-  return value >= 1_000 ? `${Math.round(value / 100) / 10} k` : String(Math.round(value * 10) / 10);
+  if (value >= 1_000) return `${Math.round(value / 100) / 10} k`;
+  return String(value >= 10 ? Math.round(value * 10) / 10 : Number(value.toPrecision(2)));
 }
 
 function escaped(text: string): string {

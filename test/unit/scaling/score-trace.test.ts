@@ -99,6 +99,63 @@ describe('the score of a policy', () => {
   });
 });
 
+describe('a chart', () => {
+  const drawn = (
+    made: ReturnType<typeof trace>,
+    policy: ScalingPolicy,
+    maxLoadPerInstance: number,
+  ) => {
+    const score = scoreTrace(made, policy, { maxLoadPerInstance, leadTimeMs: 0 });
+    return { score, chart: traceChart(made, score, { maxLoadPerInstance }) };
+  };
+
+  it('marks no column whose steps were all carried', () => {
+    const loads = Array.from({ length: 8_800 }, (_, step) => (step % 10 === 9 ? 20 : 5));
+    const following = told(...loads.map((load) => Math.ceil(load / 10)));
+    const { score, chart } = drawn(trace(...loads), following, 10);
+    expect(score.overloadedSteps).toBe(0);
+    expect(chart).not.toContain('#d64545" fill-opacity');
+  });
+
+  it('uses its height for small loads too', () => {
+    const { chart } = drawn(trace(0.01, 0.02, 0.03), staticPolicy(1), 0.03);
+    expect(chart).toMatch(/,44\.0" fill="none" stroke="#4269d0"/);
+    expect(chart).toContain('>0.03<');
+  });
+
+  it('refuses a part that was not scored, and a score of another trace', () => {
+    const made = trace(1, 2, 3);
+    const { score } = drawn(made, staticPolicy(1), 1);
+    for (const [part, why] of [
+      [{ from: 3 }, /from: must be .* 3 scored steps/],
+      [{ from: Number.NaN }, /from/],
+      [{ from: -1 }, /from/],
+      [{ steps: 1e12 }, /steps: must be .* 1 to 3/],
+      [{ from: 2, steps: 2 }, /steps/],
+      [{ maxLoadPerInstance: Number.NaN }, /maxLoadPerInstance/],
+    ] as const) {
+      expect(() => traceChart(made, score, { maxLoadPerInstance: 1, ...part })).toThrow(why);
+    }
+    expect(() => traceChart(trace(1, 2), score, { maxLoadPerInstance: 1 })).toThrow(/score/);
+  });
+});
+
+describe('a trace that was made by hand', () => {
+  const options = { maxLoadPerInstance: 1, leadTimeMs: 0 };
+
+  it.each([Number.NaN, -5, Number.POSITIVE_INFINITY])('is refused with a load of %d', (load) => {
+    expect(() => scoreTrace(trace(1, load), staticPolicy(1), options)).toThrow(
+      /trace\.loads\[1\]: must be/,
+    );
+  });
+
+  it.each([0, -1, Number.NaN])('is refused with steps of %d ms', (stepMs) => {
+    expect(() => scoreTrace({ ...trace(1, 2), stepMs }, staticPolicy(1), options)).toThrow(
+      /trace: must be of steps/,
+    );
+  });
+});
+
 describe('a trace', () => {
   it('is in equal steps, with straight lines between samples, in whatever order they come', () => {
     const made = loadTrace(
@@ -129,6 +186,27 @@ describe('a trace', () => {
   });
 
   it.each([
+    ['a mark of byte order', '\ufeff2014-07-01 00:00:00,10\n2014-07-01 00:02:00,30'],
+    ['lines that end as of old', 'time,load\r2014-07-01 00:00:00,10\r2014-07-01 00:02:00,30'],
+    ['other signs among the names', 'time,load (a; b)\n2014-07-01 00:00,10\n2014-07-01 00:02,30'],
+    ['empty lines before the names', '\n\ntime,load\n2014-07-01,10\n2014-07-01 00:02,30'],
+    ['whole hours of offset', '2014-07-01T02:00:00+02,10\n2014-07-01 02:02:00 +0200,30'],
+    ['quotes', '"time","load"\r\n"2014-07-01t00:00:00.0","10"\r\n"2014-07-01 00:02:00","30"'],
+  ])('is read with %s', (_, csv) => {
+    const read = parseTrace(csv);
+    expect(read.startMs).toBe(Date.UTC(2014, 6, 1));
+    expect([...read.loads]).toEqual([10, 20, 30]);
+  });
+
+  it.each([
+    ['2014-07-01;10,5\n2014-07-02;20,5', "line 1: has no load .*point.*: '10,5'"],
+    ['time,load,x\n0,1,1\n60,2,1', 'line 2: is not two columns'],
+    ['2014-13-01 00:00:00,10\n2014-03-02,1\n2014-03-03,2', "line 1: has no time .*'2014-13-01"],
+    ['2014-02-30 00:00:00,10\n2014-03-02,1\n2014-03-03,2', 'line 1: has no time'],
+    ['2014/07/01,10\n2014/07/02,20', 'line 1: has no time'],
+    ['-5,10\n-4,20', 'line 1: has no time'],
+    ['0,0x10\n60,20', 'line 1: has no load'],
+    ['0,1\n90000000000000000,2', 'line 2: has no time'],
     ['', 'two moments'],
     ['time,load\n0,1', 'two moments'],
     ['0,1\n60,x\n120,', 'line 2'],
