@@ -1,8 +1,9 @@
-import mysql, { type Connection } from 'mysql2';
+import type { Connection } from 'mysql2';
 import { readResult } from '../sql/read-result.ts';
 import type { RawRow } from '../sql/sql.ts';
-import { connectionOptions, type ServerAddress } from './connection-options.ts';
+import type { ServerAddress } from './connection-options.ts';
 import { driverFault } from './driver-error.ts';
+import { shortConnection } from './short-connection.ts';
 
 /**
  * Asks one statement after the other, on a connection that knows of no session: the administrator of a proxy is no
@@ -15,23 +16,24 @@ export async function askAdministrator(
   statements: readonly string[],
   timeoutMs: number,
 ): Promise<readonly (readonly RawRow[])[]> {
-  const connection = mysql.createConnection(connectionOptions(address));
+  const { driver, cut } = shortConnection(address);
   // What goes wrong is told to whoever waits for a statement.
-  connection.on('error', () => undefined);
-  const timer = setTimeout(() => connection.destroy(), timeoutMs);
+  driver.on('error', () => undefined);
+  const late = () => cut(new Error(`no whole answer within ${timeoutMs} ms`));
+  const timer = setTimeout(late, timeoutMs);
   try {
     const answers: (readonly RawRow[])[] = [];
-    for (const sql of statements) answers.push(await ask(connection, sql, timeoutMs));
+    for (const sql of statements) answers.push(await ask(driver, sql));
     return answers;
   } finally {
     clearTimeout(timer);
-    connection.destroy();
+    cut(new Error('Everything was asked.'));
   }
 }
 
-function ask(connection: Connection, sql: string, timeout: number): Promise<readonly RawRow[]> {
+function ask(driver: Connection, sql: string): Promise<readonly RawRow[]> {
   return new Promise((resolve, reject) => {
-    connection.query({ sql, timeout }, (error: unknown, result: unknown) => {
+    driver.query(sql, (error: unknown, result: unknown) => {
       if (error) reject(driverFault(error, 'sent'));
       else resolve(readResult(result, undefined).rows);
     });

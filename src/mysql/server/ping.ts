@@ -1,6 +1,6 @@
-import mysql from 'mysql2';
-import { connectionOptions, type ServerAddress } from './connection-options.ts';
+import type { ServerAddress } from './connection-options.ts';
 import { driverFault } from './driver-error.ts';
+import { shortConnection } from './short-connection.ts';
 
 /**
  * Errors that only a living server sends: it has no room for one more, or does not let this user in.
@@ -16,11 +16,11 @@ const signsOfLife = new Set([1040, 1203, 1226, 1044, 1045, 1049]);
  */
 export function ping(address: ServerAddress, timeoutMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    const connection = mysql.createConnection(connectionOptions(address));
+    const { driver, cut } = shortConnection(address);
     let timer: NodeJS.Timeout | undefined;
     const end = (error?: unknown) => {
       clearTimeout(timer);
-      connection.destroy();
+      cut(new Error('The ping is over.'));
       if (error === undefined || error === null) return resolve();
       const fault = driverFault(error, 'connecting');
       if (fault.errno !== undefined && signsOfLife.has(fault.errno)) resolve();
@@ -31,7 +31,7 @@ export function ping(address: ServerAddress, timeoutMs: number): Promise<void> {
     // timers run before the sockets are read: let an answer win.
     timer = setTimeout(() => setImmediate(late), timeoutMs);
     timer.unref();
-    connection.on('error', end);
-    connection.ping(end);
+    driver.on('error', end);
+    driver.ping(end);
   });
 }

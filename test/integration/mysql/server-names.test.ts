@@ -6,6 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type LocalCluster, startLocalCluster } from 'meridian/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { readEndpointUrl } from '../../../src/config/endpoint-url.ts';
+import { askAdministrator } from '../../../src/mysql/server/ask-administrator.ts';
+import { ping } from '../../../src/mysql/server/ping.ts';
+import { Certificates } from '../../../src/tls/certificates.ts';
 import { programFile } from '../../support/programs.ts';
 import { ServerSessions } from '../../support/servers/server-sessions.ts';
 import { type MysqlTlsProxy, startMysqlTlsProxy } from '../../support/tls/mysql-tls-proxy.ts';
@@ -82,5 +86,28 @@ it.each([
     const before = proxyOf(certificate).logins;
     expect(await connecting(certificate, host)).toMatch(/does not match certificate's altnames/);
     expect(proxyOf(certificate).logins).toBe(before);
+  },
+);
+
+it.each([
+  ['localhost', 'localhost', true],
+  ['127.0.0.1', '127.0.0.1', true],
+  ['localhost', '127.0.0.1', false],
+  ['127.0.0.1', 'localhost', false],
+  ['other.example', '127.0.0.1', false],
+] as const)(
+  'a probe, and who asks an administrator, takes a certificate for %s as one of %s: %s',
+  async (certificate, host, isTaken) => {
+    const { port } = proxyOf(certificate);
+    const ca = join(folder, 'authorities.pem');
+    const certificates = new Certificates({ ca }, 'tls', () => undefined);
+    const read = readEndpointUrl(cluster.shards.one.primary.url);
+    if (typeof read === 'string') throw new TypeError(read);
+    const address = { ...read, host, port, tls: 'verify', certificates } as const;
+    const before = proxyOf(certificate).logins;
+    const asked = [ping(address, 5_000), askAdministrator(address, ['SELECT 1'], 5_000)];
+    const settled = (await Promise.allSettled(asked)).map(({ status }) => status);
+    expect(settled).toEqual(Array(2).fill(isTaken ? 'fulfilled' : 'rejected'));
+    expect(proxyOf(certificate).logins - before).toBe(isTaken ? 2 : 0);
   },
 );
