@@ -16,6 +16,7 @@ export {
   staticPolicy,
 } from './policies.ts';
 export type { LatencyTarget } from './queueing.ts';
+export type { Recommendation } from './recommendation.ts';
 export { type RequiredInstancesOptions, requiredInstances } from './required-instances.ts';
 export {
   capacityOf,
@@ -24,7 +25,7 @@ export {
   type MeasuredCapacity,
   type ScalabilityLaw,
 } from './scalability.ts';
-export { createScaler, type Recommendation, type Scaler } from './scaler.ts';
+export { createScaler, type Scaler } from './scaler.ts';
 export {
   type ScalerEndpoint,
   type ScalerEndpointOptions,

@@ -1,5 +1,6 @@
 import { ConfigError } from '../errors/config-error.ts';
-import type { Recommendation, Scaler } from './scaler.ts';
+import type { Recommendation } from './recommendation.ts';
+import type { Scaler } from './scaler.ts';
 
 /**
  * How a scaler's endpoint names the service and its metric.

@@ -88,11 +88,12 @@ function checkNumbers(config: Omit<ScalerConfig, 'clock' | 'horizon'>, check: Ch
   const { maxLoadPerInstance, leadTimeMs, stepMs, maxOverloadShare, headroom } = config;
   const { shrinkAfterMs, minInstances, maxInstances = minInstances } = config;
   const whole = (value: number) => Number.isSafeInteger(value) && value >= 1;
-  const longest = 1_000 * stepMs;
+  const isStep = stepMs >= 1_000 && stepMs <= 3_600_000;
+  const longest = 1_000 * (isStep ? stepMs : 3_600_000);
   const steps = `0 to ${longest}, a thousand steps`;
   const isShare = maxOverloadShare > 0 && maxOverloadShare <= 0.5;
   check('maxLoadPerInstance', maxLoadPerInstance, 'a number above 0', maxLoadPerInstance > 0);
-  check('stepMs', stepMs, '1,000 to 3,600,000', stepMs >= 1_000 && stepMs <= 3_600_000);
+  check('stepMs', stepMs, '1,000 to 3,600,000', isStep);
   check('leadTimeMs', leadTimeMs, steps, leadTimeMs >= 0 && leadTimeMs <= longest);
   check('maxOverloadShare', maxOverloadShare, 'above 0 and at most 0.5', isShare);
   check('headroom', headroom, 'a finite factor, at least 1', headroom >= 1);

@@ -1,48 +1,9 @@
 import { ConfigError } from '../errors/config-error.ts';
 import { type Expectation, Outlook } from './forecast/outlook.ts';
 import { type Cap, capOf, floorOf, instancesFor } from './limits.ts';
+import { inWords, type Recommendation } from './recommendation.ts';
 import { instancesAt } from './required-instances.ts';
 import { readScalerOptions, type ScalerConfig, type ScalerOptions } from './scaler-options.ts';
-
-/**
- * How many instances there should be, with the numbers that it follows from.
- *
- * @example
- * const { instances, because, cap }: Recommendation = scaler.recommend();
- * log.info({ instances, cap: cap?.because }, because);
- */
-export interface Recommendation {
-  readonly instances: number;
-  /** All of the below, in a sentence. */
-  readonly because: string;
-  /**
-   * What it goes by: a forecast of its weekly profile or by Holt and Winters, or `rule` (the load as it is,
-   * times a headroom) while history is too short or no help.
-   */
-  readonly method: 'profile' | 'holt-winters' | 'rule';
-  /** The greatest load of the last step that is known. */
-  readonly load: number;
-  /** The greatest load expected until an instance that is asked for now would be there. */
-  readonly forecast: number;
-  /** What is planned for, as a factor on the forecast: chosen by past errors. */
-  readonly headroom: number;
-  /** What `requiredInstances` would say of the load as it is. */
-  readonly rule: number;
-  /** The fewest that are allowed, by `minInstances` and `latency`. */
-  readonly floor: number;
-  /** What keeps the number down, if anything does. Then the load may be more than is there. */
-  readonly cap: Cap | undefined;
-  /** Whether it stays up only because fewer were enough for too short a time. */
-  readonly held: boolean;
-  /** Milliseconds since the last sample, when that is more than two steps. The last known is held then. */
-  readonly silentMs: number | undefined;
-  /** Samples that were taken. Without any the rest says nothing of the load. */
-  readonly samples: number;
-  /** Samples that were older than a later one, and left out. */
-  readonly ignored: number;
-  /** How much less the forecast costs than the last value would, at equal risk. 0 without a forecast. */
-  readonly skill: number;
-}
 
 /**
  * Learns from a load and recommends instances for it.
@@ -60,7 +21,7 @@ export interface Scaler {
    *
    * @param load in the unit of `maxLoadPerInstance`, at least 0.
    * @param atMs when, by the wall clock. Default: now.
-   * @throws ConfigError for what is no load or no time.
+   * @throws ConfigError for what is no load or no time; for one before 1973, which was counted in seconds.
    */
   observe(load: number, atMs?: number): void;
   /**
@@ -99,7 +60,10 @@ export interface Plan {
 export function createScaler(options: ScalerOptions): Scaler {
   const planner = new Planner(readScalerOptions(options));
   return {
-    observe: (load, atMs = Date.now()) => planner.observe(load, atMs),
+    observe: (load, atMs = Date.now()) => {
+      assertSample(load, atMs, earliestMs);
+      planner.observe(load, atMs);
+    },
     recommend: (atMs = Date.now()) => planner.recommend(atMs),
   };
 }
@@ -114,6 +78,8 @@ export class Planner implements Scaler {
   #step = Number.NaN;
   #load = 0;
   #atMs = Number.NaN;
+  /** Between the last two samples, where that was too long to be bridged. */
+  #holeMs = 0;
   #keptAt = Number.NaN;
   #samples = 0;
   #ignored = 0;
@@ -124,11 +90,11 @@ export class Planner implements Scaler {
     this.#config = config;
     this.#cap = capOf(config);
     this.#outlook = new Outlook(config);
-    this.#wanted = new Float64Array(Math.max(1, Math.round(config.shrinkAfterMs / config.stepMs)));
+    this.#wanted = new Float64Array(Math.max(1, Math.ceil(config.shrinkAfterMs / config.stepMs)));
   }
 
   observe(load: number, atMs: number): void {
-    assertSample(load, atMs);
+    assertSample(load, atMs, 0);
     const step = Math.floor(atMs / this.#config.stepMs);
     if (step < this.#step && !this.#isClockWrong(step)) {
       this.#ignored++;
@@ -158,7 +124,8 @@ export class Planner implements Scaler {
       method: method === undefined || method === 'last-value' ? ('rule' as const) : method,
       load: plan.load,
       forecast,
-      headroom: forecast > 0 ? peak / forecast : headroom,
+      planned: peak,
+      headroom: forecast > 0 ? peak / forecast : 1,
       rule: instancesAt((plan.load / maxLoadPerInstance) * headroom),
       floor: plan.floor,
       cap: plan.cap,
@@ -168,7 +135,7 @@ export class Planner implements Scaler {
       ignored: this.#ignored,
       skill: method === undefined || method === 'last-value' ? 0 : skill,
     };
-    return { ...said, because: inWords(said) };
+    return { ...said, because: inWords(said, this.#hole()) };
   }
 
   plan(atMs: number): Plan {
@@ -222,8 +189,9 @@ export class Planner implements Scaler {
   #closeUntil(next: number, nextLoad: number): void {
     const missing = next - this.#step - 1;
     this.#outlook.close(this.#step, this.#slotOf(this.#step), this.#load);
+    this.#holeMs = missing > this.#config.horizon ? (missing + 1) * this.#config.stepMs : 0;
     if (missing === 0) return;
-    if (missing > this.#config.horizon) {
+    if (this.#holeMs > 0) {
       this.#outlook.interrupt();
       return;
     }
@@ -233,6 +201,12 @@ export class Planner implements Scaler {
     }
   }
 
+  #hole(): string[] {
+    if (this.#holeMs === 0) return [];
+    const apart = `the last two samples are ${Math.round(this.#holeMs / 1_000)} s apart`;
+    return [`${apart}, too far to learn from with a stepMs of ${this.#config.stepMs}`];
+  }
+
   #slotOf(step: number): number {
     return this.#config.clock.slotAt(step * this.#config.stepMs);
   }
@@ -240,41 +214,24 @@ export class Planner implements Scaler {
 
 const none = { method: undefined, factor: 1, skill: 0 };
 const samplesThatCorrect = 3;
+/** The year 1973: an earlier time was counted in seconds. Traces may begin at 0. */
+const earliestMs = 1e11;
 /** The year 2200: a later time was counted in microseconds. */
 const latestMs = 7_258_118_400_000;
 
-function assertSample(load: number, atMs: number): void {
+function assertSample(load: number, atMs: number, fromMs: number): void {
   const problems = [
     ...(Number.isFinite(load) && load >= 0
       ? []
       : [{ path: 'load', message: `must be a finite number, at least 0, not ${load}` }]),
-    ...(atMs >= 0 && atMs < latestMs
+    ...(atMs >= fromMs && atMs < latestMs
       ? []
-      : [{ path: 'atMs', message: `must be milliseconds since 1970, before 2200, not ${atMs}` }]),
+      : [
+          {
+            path: 'atMs',
+            message: `must be milliseconds since 1970, of a time before 2200, not ${atMs}${atMs > 0 && atMs < fromMs ? '; are these seconds?' : ''}`,
+          },
+        ]),
   ];
   if (problems.length > 0) throw new ConfigError('This is no sample of a load', problems);
-}
-
-function inWords(said: Omit<Recommendation, 'because'>): string {
-  const { instances, method, load, forecast, headroom, floor, cap, held } = said;
-  const { silentMs, samples, ignored, skill } = said;
-  if (samples === 0) return `${instances}, for there was no sample of the load yet`;
-  const percent = `${Math.round((headroom - 1) * 100)} % headroom`;
-  const names = { profile: 'the weekly profile', 'holt-winters': 'Holt and Winters' };
-  const expected =
-    method === 'rule'
-      ? `the load of ${round(load)} with ${percent}; history is too short or no help`
-      : `${names[method]} expects up to ${round(forecast)} (now ${round(load)}), with ${percent} from its own errors; ${Math.round(skill * 100)} % cheaper than the last value`;
-  return [
-    `${instances} for ${expected}`,
-    ...(floor >= instances && cap === undefined ? [`no fewer than ${floor} are allowed`] : []),
-    ...(held ? ['fewer were enough for too short a time'] : []),
-    ...(cap === undefined ? [] : [`more are wanted, but ${cap.because}`]),
-    ...(silentMs === undefined ? [] : [`no sample for ${Math.round(silentMs / 1_000)} s`]),
-    ...(ignored === 0 ? [] : [`${ignored} samples were older than a later one`]),
-  ].join('; ');
-}
-
-function round(value: number): string {
-  return value >= 100 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
 }

@@ -14,7 +14,7 @@ const epochOffsetMs = 3 * dayMs;
 export class WeekClock {
   readonly #format: Intl.DateTimeFormat | undefined;
   #offsetMs = 0;
-  #offsetOfHour = Number.NaN;
+  #offsetOfQuarter = Number.NaN;
 
   /** @throws {RangeError} when the time zone is not one that the runtime knows. */
   constructor(timeZone: string) {
@@ -39,9 +39,10 @@ export class WeekClock {
 
   #offsetAt(atMs: number): number {
     if (this.#format === undefined) return 0;
-    const hour = Math.floor(atMs / 3_600_000);
-    if (hour !== this.#offsetOfHour) {
-      this.#offsetOfHour = hour;
+    // Zones of half hours change their clocks within an hour of UTC.
+    const quarter = Math.floor(atMs / 900_000);
+    if (quarter !== this.#offsetOfQuarter) {
+      this.#offsetOfQuarter = quarter;
       this.#offsetMs = offsetIn(this.#format, atMs);
     }
     return this.#offsetMs;

@@ -221,7 +221,54 @@ describe('what is odd', () => {
     expect(instances).toBe(Math.ceil((forecast * headroom) / 100 - 1e-9));
   });
 
+  it('tells what it plans for where next to nothing is expected', () => {
+    for (const [idle, said] of [
+      [0, /expects up to 0 \(now 0\), with [\d.]+ on top/],
+      [0.001, /expects up to [\d.]+ \(now 0\.001\), with [\d.]+ on top/],
+    ] as const) {
+      const load = (step: number) => {
+        if (step % day > 420) return 900;
+        return idle > 0 && step % 97 === 0 ? 130 : idle;
+      };
+      const { scaler, atMs } = fed(21 * day + 100, {}, load);
+      const { forecast, planned, headroom, instances, because } = scaler.recommend(atMs);
+      expect(instances).toBe(Math.max(1, Math.ceil(planned / 100)));
+      if (forecast > 0) expect(forecast * headroom).toBeCloseTo(planned, 9);
+      else expect(headroom).toBe(1);
+      expect(planned).toBeGreaterThan(2 * forecast);
+      expect(because).toMatch(said);
+    }
+  });
+
+  it('says that samples are too far apart to learn from', () => {
+    const scaler = createScaler(base);
+    for (let step = 0; step < 14 * day; step += 15)
+      scaler.observe(usual(step), start + step * minute);
+    const said = scaler.recommend(start + 14 * day * minute);
+    expect(said.method).toBe('rule');
+    expect(said.because).toMatch(/900 s apart, too far to learn from with a stepMs of 60000/);
+    const near = fed(3).scaler.recommend(start + 2 * minute);
+    expect(near.because).not.toMatch(/apart/);
+  });
+
+  it('shrinks no sooner than it is told', () => {
+    const scaler = createScaler({ ...base, leadTimeMs: 0, shrinkAfterMs: 80_000 });
+    const at = (step: number, load: number) => {
+      scaler.observe(load, start + step * minute);
+      return scaler.recommend(start + step * minute).instances;
+    };
+    expect([at(0, 1_000), at(1, 100), at(2, 100)]).toEqual([12, 12, 2]);
+  });
+
+  it('names a step that is out of range, and not what goes by it', () => {
+    const wrong = () => createScaler({ ...base, stepMs: 0 });
+    expect(wrong).toThrow(
+      expect.objectContaining({ problems: [{ path: 'stepMs', message: expect.any(String) }] }),
+    );
+  });
+
   it('refuses times of another unit, and caps below the least', () => {
+    expect(() => createScaler(base).observe(1, start / 1_000)).toThrow(/are these seconds/);
     expect(() => createScaler(base).observe(1, start * 1_000)).toThrow(/atMs/);
     expect(() => createScaler(base).observe(1, -1)).toThrow(/atMs/);
     const budget = { poolPerInstance: 10, shards: { a: { maxConnections: 20 } } };
@@ -271,4 +318,56 @@ describe('what is odd', () => {
       expect(wrong).toThrow(path);
     }
   });
+});
+
+describe('whatever the load', () => {
+  /** A day's shape with noise and spikes, other for each seed. */
+  function wild(seed: number) {
+    let state = seed;
+    const next = () => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+      return state / 0x80000000;
+    };
+    const [top, rare] = [10 ** (1 + 3 * next()), next() * 0.01];
+    return (step: number) => {
+      const hour = Math.max(0, Math.sin(((step % day) / day) * 2 * Math.PI));
+      return top * hour * (0.5 + next()) * (next() < rare ? 50 : 1);
+    };
+  }
+  const latency = { targetMs: 60, serviceMs: 50, slotsPerInstance: 4 };
+  const law = { gamma: 100, sigma: 0.02, kappa: 0.000_1 };
+  const shapes: Partial<ScalerOptions>[] = [
+    { minInstances: 3, maxInstances: 40 },
+    { minInstances: 2, latency, maxInstances: 60 },
+    { law, minInstances: 2 },
+  ];
+
+  it.each(Array.from({ length: 12 }, (_, index) => index + 1))(
+    'keeps to floor and cap, and wants no fewer for more (seed %i)',
+    (seed) => {
+      const options = { ...base, ...shapes[seed % 3], stepMs: 10 * minute };
+      const load = wild(seed);
+      const history = Array.from({ length: 10 * 144 }, (_, step) => load(step * 10));
+      const most = options.maxInstances ?? Number.POSITIVE_INFINITY;
+      const after = (last: number) => {
+        const scaler = createScaler(options);
+        history.forEach((one, step) => {
+          scaler.observe(one, start + step * options.stepMs);
+        });
+        const atMs = start + history.length * options.stepMs;
+        scaler.observe(last, atMs);
+        return scaler.recommend(atMs);
+      };
+      let before = 0;
+      for (const last of [0, 0.5, 1, 10, 99, 100, 101, 500, 2_000, 1e4, 1e6, 1e12]) {
+        const { instances, floor, cap } = after(last);
+        expect(instances).toBeGreaterThanOrEqual(before);
+        expect(instances).toBeGreaterThanOrEqual(options.minInstances ?? 1);
+        expect(instances).toBeLessThanOrEqual(most);
+        if (cap === undefined) expect(instances).toBeGreaterThanOrEqual(floor);
+        else expect(instances).toBe(cap.instances);
+        before = instances;
+      }
+    },
+  );
 });

@@ -17,6 +17,18 @@ describe('the place in the week', () => {
     expect(clock.slotAt(Date.UTC(2025, 2, 30, 10))).toBe(noon);
   });
 
+  it.each(['Australia/Adelaide', 'Australia/Lord_Howe', 'Asia/Kathmandu'])(
+    'tells the same in %s, whatever was asked before',
+    (zone) => {
+      // In Adelaide clocks change at 16:30 by UTC.
+      const midnight = Date.UTC(2025, 9, 4);
+      const used = new WeekClock(zone);
+      for (let atMs = midnight; atMs < midnight + 86_400_000; atMs += 300_000) {
+        expect(used.slotAt(atMs)).toBe(new WeekClock(zone).slotAt(atMs));
+      }
+    },
+  );
+
   it('refuses a zone that is none', () => {
     expect(() => new WeekClock('Nowhere/Land')).toThrow(RangeError);
   });
