@@ -27,9 +27,13 @@ export const keysOf = {
   global_variables: ['variable_name'],
 } as const satisfies Record<keyof ProxysqlTables, readonly string[]>;
 
-/** The admin interface is SQLite: a quote is doubled, and a backslash is a letter. */
+/** The admin interface is SQLite, where a quote is doubled, and a backslash a letter; the client `mysql` takes it for more. */
 export function literal(value: string | number): string {
-  return typeof value === 'number' ? String(value) : `'${value.replaceAll("'", "''")}'`;
+  return typeof value === 'number' ? String(value) : quoted(value);
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "''").replaceAll('\\', "'||char(92)||'")}'`;
 }
 
 /** Puts one row in place of the one that has its key. */

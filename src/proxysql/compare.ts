@@ -1,5 +1,12 @@
 import type { RawRow } from '../mysql/sql/sql.ts';
-import { type AdminRow, keysOf, type ProxysqlTables, putRow, putToUse } from './admin-tables.ts';
+import {
+  type AdminRow,
+  keysOf,
+  literal,
+  type ProxysqlTables,
+  putRow,
+  putToUse,
+} from './admin-tables.ts';
 
 /**
  * One thing that a ProxySQL does not do as its configuration says. No passwords are in it.
@@ -144,7 +151,7 @@ function misplacedWriters(
 }
 
 function stranger(row: RawRow): ProxysqlDifference {
-  const at = `hostgroup_id = ${Number(row.hostgroup_id)} AND hostname = '${text(row.hostname)}' AND port = ${Number(row.port)}`;
+  const at = `hostgroup_id = ${Number(row.hostgroup_id)} AND hostname = ${literal(text(row.hostname))} AND port = ${Number(row.port)}`;
   return {
     table: 'mysql_servers',
     row: `hostgroup_id=${text(row.hostgroup_id)}, ${placeOf(row)}`,

@@ -1,29 +1,13 @@
+import {
+  type ProxysqlConfigOptions,
+  type ProxysqlSettings,
+  readProxysqlOptions,
+} from '../config/proxysql-options.ts';
 import type { TopologyDocument } from '../config/topology-document.ts';
 import { ConfigError, type Problem } from '../errors/config-error.ts';
 import { createTopology } from '../topology/create-topology.ts';
-import type { Endpoint, Shard, Topology } from '../topology/topology.ts';
+import { type Endpoint, endpointsOf, type Shard, type Topology } from '../topology/topology.ts';
 import { type AdminRow, literal, type ProxysqlTables, putRow, putToUse } from './admin-tables.ts';
-
-/**
- * How a ProxySQL is to serve a topology.
- *
- * @example
- * const options: ProxysqlConfigOptions = { proxy: '127.0.0.1:6033', firstHostgroup: 100 };
- * const { sql } = proxysqlConfig(document, options);
- */
-export interface ProxysqlConfigOptions {
-  /** Where services reach it: `host:port`. */
-  proxy: string;
-  /** Of the URLs that lead to it, if it is on another machine than a service. Default: none is written. */
-  tls?: 'off' | 'verify';
-  /**
-   * The first of its hostgroups: each shard has two, in the order of the document, so that new shards come last.
-   * Default 1,000.
-   */
-  firstHostgroup?: number;
-  /** The first of its rules, one a user. They must come before all others. Default 1. */
-  firstRule?: number;
-}
 
 /**
  * What a ProxySQL holds for a topology, and the topology by way of it.
@@ -59,16 +43,30 @@ export function proxysqlConfig(
 ): ProxysqlConfig {
   const problems: Problem[] = [];
   const topology = createTopology(document, problems);
-  if (!/^[^\s/?#@]+:\d{1,5}$/.test(options.proxy)) {
-    problems.push({ path: 'proxy', message: 'is not host:port' });
-  }
+  const settings = readProxysqlOptions(options, problems);
   if (topology !== undefined) check(topology, problems);
-  if (topology === undefined || problems.length > 0) {
-    throw new ConfigError('No configuration of ProxySQL', problems);
-  }
-  const { firstHostgroup = 1_000, firstRule = 1 } = options;
+  if (topology === undefined || settings === undefined || problems.length > 0) throw none(problems);
+  const led = through(document, topology, settings);
+  checkLed(led, problems);
+  if (problems.length > 0) throw none(problems);
+  const { firstHostgroup, firstRule } = settings;
   const tables = tablesOf([...topology.shards.values()], firstHostgroup, firstRule);
-  return { tables, sql: sqlOf(tables), document: through(document, topology, options) };
+  return { tables, sql: sqlOf(tables), document: led };
+}
+
+function none(problems: readonly Problem[]): ConfigError {
+  return new ConfigError('No configuration of ProxySQL', problems);
+}
+
+/** Services would go past the proxy, or nowhere. */
+function checkLed(document: TopologyDocument, problems: Problem[]): void {
+  const topology = createTopology(document, problems);
+  for (const { path, address } of endpointsOf(topology?.shards.values() ?? [])) {
+    if (address.via !== undefined) continue;
+    const message =
+      'can not be led through the proxy; write all of the URL, with variables for its parts';
+    problems.push({ path, message });
+  }
 }
 
 /** What the tables can't say. */
@@ -87,7 +85,16 @@ function check({ shards }: Topology, problems: Problem[]): void {
       }
       const other = users.get(address.user) ?? endpoint;
       users.set(address.user, other);
-      if (other.shard === shard && other.role === role) continue;
+      if (other.shard === shard && other.role === role) {
+        if (
+          other.address.password === address.password &&
+          other.address.database === address.database
+        )
+          continue;
+        const message = `has the user of ${other.path} with another password or database, and ProxySQL knows one of each`;
+        problems.push({ path, message });
+        continue;
+      }
       const message = `has the user of ${other.path}, and ProxySQL leads a user to one hostgroup; give it one of its own`;
       problems.push({ path, message });
     }
@@ -158,9 +165,9 @@ function sqlOf(tables: ProxysqlTables): string {
 }
 
 /** The URL of a document, with the proxy for its host. What is in its user and password stays as it was written. */
-function proxied(url: string, { proxy, tls }: ProxysqlConfigOptions): string {
+function proxied(url: string, { proxy, tls }: ProxysqlSettings): string {
   const parameters = ['via=proxysql', ...(tls === undefined ? [] : [`tls=${tls}`])].join('&');
-  return url.replace(/^([a-z]+:\/\/[^@/]*@)[^/?#@]*(\/[^?]*).*$/s, (_, user, database) => {
+  return url.replace(/^([a-z]+:\/\/[^@/]*@)[^/?#@]*(\/[^?]*).*$/is, (_, user, database) => {
     return `${user}${proxy}${database}?${parameters}`;
   });
 }
@@ -168,7 +175,7 @@ function proxied(url: string, { proxy, tls }: ProxysqlConfigOptions): string {
 function through(
   document: TopologyDocument,
   topology: Topology,
-  options: ProxysqlConfigOptions,
+  options: ProxysqlSettings,
 ): TopologyDocument {
   const shards = Object.entries(document.shards).map(([name, shard]) => {
     // Behind the proxy the replicas are one: it chooses among them.

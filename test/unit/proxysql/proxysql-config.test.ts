@@ -5,6 +5,8 @@ import { whyUnpinned } from '../../../src/mysql/server/pinned-session.ts';
 import { compare, type RuntimeTables } from '../../../src/proxysql/compare.ts';
 import { createTopology } from '../../../src/topology/create-topology.ts';
 
+process.env.PX_WHOLE = 'mysql://app:x@127.0.0.1:1/a';
+const whole = ['$', '{PX_WHOLE}'].join('');
 const password = ['$', '{PX_PASSWORD}'].join('');
 process.env.PX_PASSWORD = "it's\\";
 
@@ -76,7 +78,9 @@ describe('what a ProxySQL must hold', () => {
   });
 
   it('is SQL in which no password ends a text', () => {
-    expect(config.sql).toContain("'it''s\\'");
+    expect(config.sql).toContain("'it''s'||char(92)||''");
+    // The client `mysql` would take what is behind it for a part of the text.
+    expect(config.sql).not.toContain('\\');
     expect(config.sql).toContain(
       'LOAD MYSQL QUERY RULES TO RUNTIME;\nSAVE MYSQL QUERY RULES TO DISK;',
     );
@@ -116,6 +120,22 @@ describe('what a ProxySQL must hold', () => {
       }),
       /shards.a.replicas.0: has the user of shards.a.primary/,
     ],
+    [
+      'replicas with one user and two passwords',
+      documentOf({
+        a: {
+          region: 'eu',
+          primary: 'mysql://app:x@127.0.0.1:1/a',
+          replicas: ['mysql://read:x@127.0.0.1:2/a', 'mysql://read:y@127.0.0.1:3/a'],
+        },
+      }),
+      /shards.a.replicas.1: has the user of shards.a.replicas.0 with another password/,
+    ],
+    [
+      'a URL that is one variable',
+      documentOf({ a: { region: 'eu', primary: whole } }),
+      /shards.a.primary: can not be led through the proxy/,
+    ],
     ['a URL that leads through a proxy', config.document, /write the server's own URL/],
     ['no topology', documentOf({}), /keyspaces/],
   ])('is refused for %s', (_, given, message) => {
@@ -127,7 +147,36 @@ describe('what a ProxySQL must hold', () => {
   });
 });
 
+it.each([
+  [{ proxy: '127.0.0.1:99999' }, /proxy: is not host:port/],
+  [{ proxy: '::1:6033' }, /proxy: is not host:port/],
+  [{ proxy: '10.0.0.9:6033' }, /tls: is missing for a proxy on another machine/],
+  [{ proxy: '127.0.0.1:6033', tls: 'on' }, /tls: /],
+  [{ proxy: '127.0.0.1:6033', firstHostgroup: '1000' }, /firstHostgroup: /],
+  [{ proxy: '127.0.0.1:6033', firstRule: 1.5 }, /firstRule: /],
+  [{ proxy: '127.0.0.1:6033', firsthostgroup: 5 }, /unknown key 'firsthostgroup'/],
+  [undefined, /expected object/],
+])('a configuration is refused for the options %o', (options, message) => {
+  expect(() => Reflect.apply(proxysqlConfig, undefined, [document, options])).toThrow(message);
+});
+
+it.each(['10.0.0.9:6033', '[fd00::9]:6033'])(
+  'a proxy at %s is spoken to by TLS where that is said',
+  (proxy) => {
+    const { document: led } = proxysqlConfig(document, { proxy, tls: 'verify' });
+    expect(led.shards['eu-1']?.primary).toContain(`@${proxy}/shop?via=proxysql&tls=verify`);
+  },
+);
+
 describe('what differs', () => {
+  it('is told with SQL that a name can not end', () => {
+    const runs = running();
+    const hostname = "x' OR '1'='1";
+    runs.mysql_servers.push({ hostgroup_id: '1001', hostname, port: '1', status: 'ONLINE' });
+    const [one] = compare(config.tables, runs);
+    expect(one?.cure).toContain("hostname = 'x'' OR ''1''=''1' AND port = 1;");
+  });
+
   it('is nothing where it runs as meant', () => {
     expect(compare(config.tables, running())).toEqual([]);
   });
