@@ -38,6 +38,8 @@ export interface CapacityStep {
   /** Share of the calls that ended well and in time. */
   readonly goodShare: number;
   readonly failed: number;
+  /** What the first call that failed threw; undefined when none did. */
+  readonly firstError: unknown;
   /** Of all calls that were due; `Infinity` where so many failed, hung or could not be made. */
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -122,6 +124,7 @@ async function runStep(
   const stop = signal === undefined ? ending.signal : AbortSignal.any([signal, ending.signal]);
   const total = Math.max(1, Math.round((perSecond * stepMs) / 1_000));
   const latencies: number[] = [];
+  const errors: unknown[] = [];
   let failed = 0;
   let waiting = 0;
   const limit = Math.max(
@@ -135,8 +138,9 @@ async function runStep(
     try {
       await call(stop);
       latencies.push(performance.now() - dueAt);
-    } catch {
+    } catch (error) {
       // What failed is counted, whatever it was: the rate was too much for it.
+      if (failed === 0) errors.push(error);
       failed++;
     } finally {
       waiting--;
@@ -152,7 +156,11 @@ async function runStep(
   // Who is not answered within the target counts as late anyway.
   await settled(calls, targetMs, signal);
   signal?.throwIfAborted();
-  const step = judge({ perSecond, total, calls: calls.length, failed, latencies }, targetMs, share);
+  const step = judge(
+    { perSecond, total, calls: calls.length, failed, errors, latencies },
+    targetMs,
+    share,
+  );
   ending.abort();
   // What is still under way would be a load of the next step's too.
   await settled(calls, mostWaiting * targetMs, signal);
@@ -166,12 +174,14 @@ interface StepRun {
   readonly total: number;
   readonly calls: number;
   readonly failed: number;
+  /** The first, where any. */
+  readonly errors: readonly unknown[];
   /** Of those that were answered. */
   readonly latencies: readonly number[];
 }
 
 function judge(
-  { perSecond, total, calls, failed, latencies }: StepRun,
+  { perSecond, total, calls, failed, errors, latencies }: StepRun,
   targetMs: number,
   share: number,
 ): CapacityStep {
@@ -181,7 +191,8 @@ function judge(
   const all = [...latencies, ...lost].sort((one, other) => one - other);
   const at = (part: number) => all[Math.min(total - 1, Math.floor(part * total))] ?? Number.NaN;
   const good = goodShare >= share;
-  return { perSecond, calls, goodShare, failed, p50Ms: at(0.5), p99Ms: at(0.99), good };
+  const firstError = errors[0];
+  return { perSecond, calls, goodShare, failed, firstError, p50Ms: at(0.5), p99Ms: at(0.99), good };
 }
 
 /** Waits for calls, but no longer than so many milliseconds, nor past a signal. */

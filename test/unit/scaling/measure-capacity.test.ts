@@ -8,6 +8,7 @@ it('finds no load that a service which fails carries', async () => {
   const found = await measureCapacity(() => Promise.reject(new Error('no')), quick);
   expect(found).toMatchObject({ maxLoad: 0, broke: true });
   expect(found.steps[0]).toMatchObject({ goodShare: 0, good: false, failed: 2 });
+  expect(found.steps[0]?.firstError).toEqual(new Error('no'));
 });
 
 it('stops at the greatest rate that it may try', async () => {
@@ -82,6 +83,7 @@ it('writes what was measured down, with the law that fits', () => {
         calls: 1,
         goodShare: 0,
         failed: 0,
+        firstError: undefined,
         p50Ms: 1,
         p99Ms: 900,
         good: false,
