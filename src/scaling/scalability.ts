@@ -50,8 +50,12 @@ const worthwhile = 0.95;
  */
 export function mostInstancesOf(law: ScalabilityLaw): number {
   const { sigma, kappa } = law;
-  if (kappa > 0 || sigma === 0) return kneeOf(law);
-  return Math.max(1, Math.ceil((worthwhile * (1 - sigma)) / (sigma * (1 - worthwhile))));
+  const most =
+    kappa > 0 || sigma === 0
+      ? kneeOf(law)
+      : Math.max(1, Math.ceil((worthwhile * (1 - sigma)) / (sigma * (1 - worthwhile))));
+  // Past what can be counted the next number is the same one, and a search among them would not end.
+  return most < Number.MAX_SAFE_INTEGER ? most : Number.POSITIVE_INFINITY;
 }
 
 /** The fewest instances that carry a load; one more than makes sense where none do. O(log n). */

@@ -49,7 +49,8 @@ export type ScalerEndpoint = (request: ScalingRequest, response: ScalingResponse
  *   and `targetValue: '1'`.
  * - `/scaling/metrics`: a gauge in Prometheus' text format.
  * - `/apis/external.metrics.k8s.io/v1beta1/namespaces/<any>/<metric>`: an ExternalMetricValueList, for a
- *   HorizontalPodAutoscaler with a metric of type External and an `averageValue` of 1.
+ *   HorizontalPodAutoscaler with a metric of type External and an `averageValue` of 1. It is empty where a
+ *   `labelSelector` asks for another `service`, and for selectors of other forms than `a=b,c!=d`.
  *
  * Before the first sample all of them are answered with 503, so that whoever asks keeps the instances there are.
  *
@@ -74,7 +75,7 @@ export function scalerEndpoint(
     `^/apis/external\\.metrics\\.k8s\\.io/v1beta1/namespaces/[^/]+/${metric}$`,
   );
   return (request, response) => {
-    const path = (request.url ?? '').replace(/\?.*$/s, '');
+    const [path = '', query = ''] = (request.url ?? '').split('?', 2);
     const answer = answerTo(path, external);
     if (answer === undefined) return false;
     if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -83,7 +84,8 @@ export function scalerEndpoint(
       return true;
     }
     const recommendation = scaler.recommend();
-    const { type, body } = answer(recommendation, service, metric);
+    const selector = new URLSearchParams(query).get('labelSelector') ?? '';
+    const { type, body } = answer(recommendation, service, metric, selector);
     // A scaler that has just begun knows nothing: who asks must keep what there is.
     const status = recommendation.samples === 0 ? 503 : 200;
     response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
@@ -96,6 +98,7 @@ type Answer = (
   recommendation: Recommendation,
   service: string,
   metric: string,
+  selector: string,
 ) => { readonly type: string; readonly body: string };
 
 function answerTo(path: string, external: RegExp): Answer | undefined {
@@ -122,19 +125,26 @@ const asGauge: Answer = ({ instances, forecast, load }, service, metric) => {
   };
 };
 
-const asExternalMetric: Answer = ({ instances }, service, metric) => ({
-  type: 'application/json',
-  body: JSON.stringify({
-    kind: 'ExternalMetricValueList',
-    apiVersion: 'external.metrics.k8s.io/v1beta1',
-    metadata: {},
-    items: [
-      {
-        metricName: metric,
-        metricLabels: { service },
-        timestamp: new Date().toISOString(),
-        value: String(instances),
-      },
-    ],
-  }),
-});
+const asExternalMetric: Answer = ({ instances }, service, metric, selector) => {
+  const metricLabels = { service };
+  const item = {
+    metricName: metric,
+    metricLabels,
+    timestamp: new Date().toISOString(),
+    value: String(instances),
+  };
+  const list = { kind: 'ExternalMetricValueList', apiVersion: 'external.metrics.k8s.io/v1beta1' };
+  const items = isSelected(metricLabels, selector) ? [item] : [];
+  return { type: 'application/json', body: JSON.stringify({ ...list, metadata: {}, items }) };
+};
+
+/** Source: kubernetes.io, "Labels and Selectors", equality-based requirements. */
+function isSelected(labels: Readonly<Record<string, string>>, selector: string): boolean {
+  if (selector.trim() === '') return true;
+  return selector.split(',').every((one) => {
+    const [, name = '', sign, value = ''] = /^([^=!]+)(==?|!=)([^=!]*)$/.exec(one) ?? [];
+    if (sign === undefined) return false;
+    const label = Object.hasOwn(labels, name.trim()) ? labels[name.trim()] : undefined;
+    return (label === value.trim()) === (sign !== '!=');
+  });
+}

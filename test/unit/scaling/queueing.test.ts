@@ -5,6 +5,7 @@ import {
   fitScalability,
   instancesByLaw,
   kneeOf,
+  mostInstancesOf,
 } from '../../../src/scaling/scalability.ts';
 
 describe('Erlang C', () => {
@@ -66,6 +67,14 @@ describe('the Universal Scalability Law', () => {
     expect(instancesByLaw(law, 1e9)).toBe(23);
     expect(instancesByLaw(law, capacityOf(law, 7))).toBe(7);
     expect(kneeOf({ ...law, kappa: 0 })).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it.each([
+    { gamma: 1, sigma: 0, kappa: 1e-40 },
+    { gamma: 1, sigma: 1e-30, kappa: 0 },
+  ])('counts no further than numbers go: %o', (almostLinear) => {
+    expect(mostInstancesOf(almostLinear)).toBe(Number.POSITIVE_INFINITY);
+    expect(instancesByLaw(almostLinear, 1e19)).toBe(Number.MAX_SAFE_INTEGER);
   });
 
   it('keeps crosstalk that was measured with noise', () => {

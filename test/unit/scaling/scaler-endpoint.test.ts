@@ -43,7 +43,7 @@ it('gives Prometheus gauges with escaped labels', async () => {
 it('gives Kubernetes an ExternalMetricValueList', async () => {
   const path =
     '/apis/external.metrics.k8s.io/v1beta1/namespaces/shop/meridian_recommended_instances';
-  const body = await (await fetch(`${origin}${path}?labelSelector=a%3Db`)).json();
+  const body = await (await fetch(`${origin}${path}?labelSelector=a%21%3Db`)).json();
   expect(body).toEqual({
     kind: 'ExternalMetricValueList',
     apiVersion: 'external.metrics.k8s.io/v1beta1',
@@ -57,6 +57,23 @@ it('gives Kubernetes an ExternalMetricValueList', async () => {
       },
     ],
   });
+});
+
+it.each([
+  ['', 1],
+  ['service=checkout', 1],
+  ['service == checkout, region!=eu', 1],
+  ['service=payments', 0],
+  ['service!=checkout', 0],
+  ['service=checkout,region=eu', 0],
+  ['toString=x', 0],
+  ['service in (checkout,payments)', 0],
+])('gives Kubernetes what its selector asks for: %j', (selector, count) => {
+  const shop = scalerEndpoint(scaler, { service: 'checkout' });
+  let body = '';
+  const url = `/apis/external.metrics.k8s.io/v1beta1/namespaces/a/meridian_recommended_instances?labelSelector=${encodeURIComponent(selector)}`;
+  shop({ url, method: 'GET' }, { writeHead: () => {}, end: (text) => (body = text ?? '') });
+  expect(JSON.parse(body).items).toHaveLength(count);
 });
 
 it('leaves other paths to the server, and refuses what is no GET', async () => {
