@@ -155,14 +155,20 @@ export class ServerConnection {
     const lost = this.closed.then((fault) => {
       throw fault ?? new DriverFault('The connection was given up.', { phase: 'connecting' });
     });
+    const none = (reason: string) =>
+      new DriverFault(
+        `The option credentials gave none for ${endpointLabel(address)}: ${reason}.`,
+        {
+          phase: 'connecting',
+        },
+      );
     const asked = credentials().catch((error: unknown) => {
       // Its message may tell a secret.
-      const name = error instanceof Error ? error.name : typeof error;
-      const message = `The option credentials gave none for ${endpointLabel(address)}: it threw ${name}.`;
-      throw new DriverFault(message, { phase: 'connecting' });
+      throw none(`it threw ${error instanceof Error ? error.name : typeof error}`);
     });
-    const { user, password } = await Promise.race([asked, lost]);
-    this.#login({ ...address, user, password });
+    const given = await Promise.race([asked, lost]);
+    if (!isLogin(given)) throw none('it gave no user and password, each a text');
+    this.#login({ ...address, user: given.user, password: given.password });
   }
 
   async #open(
@@ -207,6 +213,14 @@ export class ServerConnection {
       ? new DriverFault('The server closed the connection.', { phase: 'queued' })
       : this.faultOf(error, 'queued');
   }
+}
+
+/** A function of a caller's may give anything. */
+function isLogin(given: unknown): given is Credentials {
+  if (typeof given !== 'object' || given === null) return false;
+  if (!('user' in given && 'password' in given)) return false;
+  const { user, password } = given;
+  return typeof user === 'string' && user !== '' && typeof password === 'string';
 }
 
 /** Nothing of a caller's was sent yet, however far the opening had come. */

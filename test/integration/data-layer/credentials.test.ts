@@ -53,6 +53,12 @@ it('credentials are asked at each opening, and once more when a server refused t
 it.each([
   ['throws', () => Promise.reject(new TypeError('pass-w0rd'))],
   ['never answers', () => new Promise<never>(() => {})],
+  ['gives nothing', () => Reflect.apply(Object, undefined, [])],
+  [
+    'gives a number for a password',
+    () => ({ user, password: Reflect.apply(Number, undefined, ['31337']) }),
+  ],
+  ['gives no user', () => ({ user: '', password: 'pass-w0rd' })],
 ])('a function that %s keeps the start waiting, and is named', async (_, credentials) => {
   const error = await failureOf(
     cluster.open({
@@ -64,7 +70,7 @@ it.each([
   );
   expect(error).toMatchObject({ code: 'MERIDIAN_UNAVAILABLE' });
   expect(String(error)).toMatch(
-    /credentials gave none for .*it threw TypeError|no connection within 200 ms/,
+    /credentials gave none for .*it threw TypeError|it gave no user and password, each a text|no connection within 200 ms/,
   );
   expect(String(error)).not.toContain('pass-w0rd');
 });
