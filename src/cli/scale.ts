@@ -106,8 +106,8 @@ function readArguments(args: readonly string[]): Arguments | undefined {
       number(
         'lead',
         values.lead,
-        (value) => value >= 0 && value <= 86_400,
-        'a number of seconds up to 86400',
+        (value) => value >= 0 && value <= 60_000,
+        'a number of seconds up to 60000',
       ),
     learn: number(
       'learn',

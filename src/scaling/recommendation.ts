@@ -63,7 +63,9 @@ export function inWords(said: Omit<Recommendation, 'because'>, notes: readonly s
     ...(held ? ['fewer were enough for too short a time'] : []),
     ...(cap === undefined ? [] : [`more are wanted, but ${cap.because}`]),
     ...(silentMs === undefined ? [] : [`no sample for ${Math.round(silentMs / 1_000)} s`]),
-    ...(ignored === 0 ? [] : [`${ignored} samples were older than a later one`]),
+    ...(ignored === 0
+      ? []
+      : [`${ignored} ${ignored === 1 ? 'sample was' : 'samples were'} older than a later one`]),
     ...notes,
   ].join('; ');
 }

@@ -26,7 +26,10 @@ export interface ScalerOptions {
   readonly maxOverloadShare?: number | undefined;
   /** The rule's factor, until there is a forecast. At least 1, default 1.2. */
   readonly headroom?: number | undefined;
-  /** Milliseconds for which fewer instances must have been enough before there are fewer. Default 300,000. */
+  /**
+   * Milliseconds for which fewer instances must have been enough before there are fewer, by what was recommended: ask at
+   * each step, for a step that nobody asked at counts for nothing. Default 300,000.
+   */
   readonly shrinkAfterMs?: number | undefined;
   /** Default 1. */
   readonly minInstances?: number | undefined;

@@ -68,6 +68,7 @@ it.each([
   [['--trace', 'nowhere.csv'], 'could not be read'],
   [['--trace', 'broken.csv'], 'line 2'],
   [['--trace', 'trace.csv', '--lead', 'soon'], '--lead'],
+  [['--trace', 'trace.csv', '--lead', '60001'], '--lead is a number of seconds up to 60000'],
   [['--trace', 'trace.csv', '--max-load', '0'], '--max-load'],
   [['--trace', 'trace.csv', '--time-zone', 'Mars/Olympus'], 'timeZone'],
   [['--nonsense'], 'Usage'],
