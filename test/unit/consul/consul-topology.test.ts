@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { consulTopology } from 'meridian/consul';
 import { afterEach, describe, expect, it } from 'vitest';
 import { pauseMs } from '../../../src/consul/pauses.ts';
@@ -82,6 +83,15 @@ describe('the document under a key of Consul', () => {
       expect(consul.asked).toEqual([]);
     },
   );
+
+  it('leaves nothing behind in a signal that lives on', async () => {
+    const source = await sourceOf([holds('{"epoch":3}', 7)]);
+    const { signal } = new AbortController();
+    for (let question = 0; question < 3; question++) await source.load(signal);
+    const kept = Object.getOwnPropertySymbols(signal).map((name) => Reflect.get(signal, name));
+    expect(kept.filter((one) => one instanceof Set && one.size > 0)).toEqual([]);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
 
   it('is given again when the index has grown, and only if it is another', async () => {
     const source = await sourceOf([
