@@ -1,3 +1,4 @@
+import { ConfigError } from '../errors/config-error.ts';
 import { instancesAt } from './required-instances.ts';
 
 /**
@@ -30,11 +31,17 @@ export function capacityOf({ gamma, sigma, kappa }: ScalabilityLaw, instances: n
 /**
  * The number of instances past which another one takes more than it brings. `Infinity` without crosstalk.
  *
+ * @throws ConfigError for coefficients that are out of range.
+ *
  * @example
  * kneeOf({ gamma: 400, sigma: 0.03, kappa: 0.0001 }); // 98
  */
 export function kneeOf(law: ScalabilityLaw): number {
   const { sigma, kappa } = law;
+  if (!(sigma >= 0 && sigma <= 1 && kappa >= 0)) {
+    const message = `must be sigma of 0 to 1 and kappa of at least 0, not ${sigma} and ${kappa}`;
+    throw new ConfigError('There is no knee', [{ path: 'law', message }]);
+  }
   if (kappa === 0) return Number.POSITIVE_INFINITY;
   const peak = Math.sqrt(Math.max(0, 1 - sigma) / kappa);
   const [low, high] = [Math.max(1, Math.floor(peak)), Math.max(1, Math.ceil(peak))];

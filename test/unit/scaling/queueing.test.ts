@@ -77,6 +77,13 @@ describe('the Universal Scalability Law', () => {
     expect(instancesByLaw(almostLinear, 1e19)).toBe(Number.MAX_SAFE_INTEGER);
   });
 
+  it.each([{ sigma: -0.1 }, { sigma: 1.1 }, { kappa: -1 }, { kappa: Number.NaN }])(
+    'has no knee with %o',
+    (wrong) => {
+      expect(() => kneeOf({ ...law, ...wrong })).toThrow(/law: must be sigma of 0 to 1/);
+    },
+  );
+
   it('keeps crosstalk that was measured with noise', () => {
     const loads = [99, 200, 360.7, 512.8, 470.6];
     const noisy = [1, 2, 4, 8, 16].map((instances, at) => ({ instances, load: loads[at] ?? 0 }));
