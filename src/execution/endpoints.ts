@@ -82,7 +82,7 @@ export class Endpoints {
 
   /** The state of its breaker; undefined where it was not asked yet. */
   breakerOf(endpoint: Endpoint): GuardState | undefined {
-    return this.#open.get(endpointKey(endpoint))?.guard.state;
+    return this.#known.get(endpoint)?.guard.state;
   }
 
   /**

@@ -1,4 +1,5 @@
 import { isDate, isMap, isSet } from 'node:util/types';
+import { ownBytes } from './own-bytes.ts';
 import { isNameOfNumbers, kindOf, nameOfKind, nameOfNumbers, typedArrays } from './value-kind.ts';
 
 /**
@@ -64,7 +65,7 @@ export function unpackValue(value: unknown): unknown {
       // JSON knows no NaN: an invalid date comes as null.
       return new Date(inner === null ? Number.NaN : Number(inner));
     case 'b':
-      return Buffer.from(String(inner), 'base64');
+      return ownBytes(Buffer.from(String(inner), 'base64'));
     case 't':
       return numbersOf('k' in value ? String(value.k) : '', String(inner));
     case 'p':

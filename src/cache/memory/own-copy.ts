@@ -1,4 +1,5 @@
 import { isDate, isMap, isSet } from 'node:util/types';
+import { ownBytes } from '../../values/own-bytes.ts';
 import { isNumbers, kindOf, nameOfKind } from '../../values/value-kind.ts';
 import { deepest, freezeDeep, type NeedsCopy } from './frozen.ts';
 
@@ -60,7 +61,7 @@ function copyOf(value: unknown, copies: Map<object, object>, depth: number): unk
 /** A copy that still lacks what it refers to: that may refer back to it. */
 function emptyOf(value: object, isBare: boolean): object {
   if (ArrayBuffer.isView(value)) {
-    if (Buffer.isBuffer(value)) return Buffer.from(value);
+    if (Buffer.isBuffer(value)) return ownBytes(value);
     if (isNumbers(value)) return value.slice();
   }
   if (Array.isArray(value)) return [];
