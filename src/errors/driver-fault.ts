@@ -57,9 +57,9 @@ export function faultBehind(error: unknown): DriverFault | undefined {
 
 /**
  * Wrong password, no right to the database, no such database, a way to prove a password that this server
- * or driver does not know, an account that is locked or whose password has expired.
+ * or driver does not know, an account that is locked, for good or for a while, or whose password has expired.
  */
-const lockedOut = new Set([1044, 1045, 1049, 1251, 1698, 1820, 1862, 3118, 4151]);
+const lockedOut = new Set([1044, 1045, 1049, 1251, 1698, 1820, 1862, 3118, 3955, 4151]);
 
 /** Whether a server answers, and does not let this user in. */
 export function isLockedOut(error: unknown): boolean {

@@ -1,6 +1,6 @@
 import type { DataLayerConfig } from '../config/data-layer-config.ts';
 import { type IdentityRow, verifyIdentity } from '../identity/identity-table.ts';
-import type { Credentials } from '../mysql/server/connection-options.ts';
+import type { Credentials, ServerAddress } from '../mysql/server/connection-options.ts';
 import { EndpointPool } from '../mysql/server/endpoint-pool.ts';
 import { ping } from '../mysql/server/ping.ts';
 import type { Session } from '../mysql/server/session.ts';
@@ -155,12 +155,17 @@ export class Endpoints {
     return { endpoint, pool: this.#poolOf(endpoint), guard, repeatable };
   }
 
-  #poolOf({ name, shard, role, region, address }: Endpoint): EndpointPool {
-    const { connections, connectTimeoutMs, debugErrors, certificates } = this.#config;
-    const { credentials: ask } = this.#config;
+  /** Where and as whom connections to it are opened. */
+  #addressOf({ name, shard, role, region, address }: Endpoint): ServerAddress {
+    const { certificates, credentials: ask } = this.#config;
     const { host, port } = address;
     const who = { name, shard, role, region, host, port };
-    const credentials = ask && (async () => ask(who));
+    return { ...address, certificates, credentials: ask && (async () => ask(who)) };
+  }
+
+  #poolOf(endpoint: Endpoint): EndpointPool {
+    const { name, shard } = endpoint;
+    const { connections, connectTimeoutMs, debugErrors } = this.#config;
     const observe = this.#observe;
     const of = { shard, endpoint: name };
     const onStatement = (sql: string, durationMs: number, isDone: boolean) =>
@@ -173,23 +178,20 @@ export class Endpoints {
       });
     const onAcquired = (durationMs: number, isDone: boolean) =>
       observe({ type: 'acquire', ...of, durationMs, outcome: isDone ? 'done' : 'failed' });
-    return new EndpointPool(
-      { ...address, certificates, credentials },
-      {
-        connections,
-        connectTimeoutMs,
-        debugErrors,
-        onFault: ({ message }) => observe({ type: 'endpoint-fault', endpoint: name, message }),
-        ...(isWanted(observe, 'statement') && { onStatement }),
-        ...(isWanted(observe, 'acquire') && { onAcquired }),
-      },
-    );
+    return new EndpointPool(this.#addressOf(endpoint), {
+      connections,
+      connectTimeoutMs,
+      debugErrors,
+      onFault: ({ message }) => observe({ type: 'endpoint-fault', endpoint: name, message }),
+      ...(isWanted(observe, 'statement') && { onStatement }),
+      ...(isWanted(observe, 'acquire') && { onAcquired }),
+    });
   }
 
-  #guardOf({ name, address }: Endpoint, onTrip: () => void): Guard {
-    const { connections, queue, adaptive, throttle, breaker, certificates } = this.#config;
+  #guardOf(endpoint: Endpoint, onTrip: () => void): Guard {
+    const { connections, queue, adaptive, throttle, breaker } = this.#config;
     return new Guard(
-      name,
+      endpoint.name,
       {
         // As many calls as connections: the queue is the guard's, where it is bounded and timed.
         concurrency: connections,
@@ -198,7 +200,7 @@ export class Endpoints {
         throttle,
         ...breaker,
         onTrip,
-        probe: () => ping({ ...address, certificates }, breaker.probeTimeoutMs),
+        probe: () => ping(this.#addressOf(endpoint), breaker.probeTimeoutMs),
       },
       this.#observe,
     );

@@ -16,6 +16,13 @@ export interface Credentials {
   readonly password: string;
 }
 
+export function isLogin(given: unknown): given is Credentials {
+  if (typeof given !== 'object' || given === null) return false;
+  if (!('user' in given && 'password' in given)) return false;
+  const { user, password } = given;
+  return typeof user === 'string' && user !== '' && typeof password === 'string';
+}
+
 /**
  * How every connection is opened. Big integers and decimals come back as text, times as UTC, so
  * that nothing is rounded before the schema has decided what a column becomes.

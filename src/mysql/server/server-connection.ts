@@ -4,7 +4,12 @@ import { endpointLabel } from '../../config/endpoint-url.ts';
 import { DriverFault, type Phase } from '../../errors/driver-fault.ts';
 import { readResult } from '../sql/read-result.ts';
 import type { Ask, RawRow } from '../sql/sql.ts';
-import { type Credentials, connectionOptions, type ServerAddress } from './connection-options.ts';
+import {
+  type Credentials,
+  connectionOptions,
+  isLogin,
+  type ServerAddress,
+} from './connection-options.ts';
 import { driverFault } from './driver-error.ts';
 import { assertPinned } from './pinned-session.ts';
 import { assertServerName, namedAs } from './server-name.ts';
@@ -216,13 +221,6 @@ export class ServerConnection {
 }
 
 /** A function of a caller's may give anything. */
-function isLogin(given: unknown): given is Credentials {
-  if (typeof given !== 'object' || given === null) return false;
-  if (!('user' in given && 'password' in given)) return false;
-  const { user, password } = given;
-  return typeof user === 'string' && user !== '' && typeof password === 'string';
-}
-
 /** Nothing of a caller's was sent yet, however far the opening had come. */
 function whileConnecting(fault: DriverFault): DriverFault {
   return fault.phase === 'sent'
