@@ -7,10 +7,7 @@ import { Signer, signingKeys } from '../platform/signing.ts';
 import { addRoutes } from './routes.ts';
 import { tables } from './tables.ts';
 
-const settings = readDataSettings({
-  DIRECTORY_KEY: z.string().min(32),
-  SIGNING_KEYS: signingKeys,
-});
+const settings = readDataSettings({ DIRECTORY_KEY: z.string().min(32), SIGNING_KEYS: signingKeys });
 const { REGION: region, PORT, GATEWAY_KEY, LOG_LEVEL: logLevel, SIGNING_KEYS } = settings;
 
 const app = createService({ name: 'user-auth', region, logLevel, requestIdHeader: 'x-request-id' });
